@@ -1,0 +1,14 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+  name: "Accelerando",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "AccelerandoCore", targets: ["AccelerandoCore"])
+  ],
+  targets: [
+    .target(name: "AccelerandoCore"),
+    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
+  ]
+)

@@ -1,0 +1,81 @@
+// The door to devices. A backend gets a program and runs it; it never hears of layers, optimizers or epochs.
+
+/// A device, or an engine for one, that compiles and runs programs.
+public protocol Backend: Sendable {
+  /// A name for people: `cpu`, `cuda:0`.
+  var name: String { get }
+
+  /// Makes memory on the device for a tensor; its contents are zeros.
+  /// - Throws: when the memory is not to be had.
+  func makeBuffer(_ type: TensorType) throws -> any Buffer
+
+  /// Makes a program ready to run.
+  /// - Throws: when the program uses something that the device cannot do, said with the operation's path.
+  func compile(_ program: Program) throws -> any Executable
+}
+
+/// Memory on a device that holds one tensor.
+public protocol Buffer: AnyObject, Sendable {
+  /// The tensor's type.
+  var type: TensorType { get }
+  /// Copies a tensor's bytes from the host; waits for runs that still use the buffer.
+  func write(_ bytes: UnsafeRawBufferPointer) throws
+  /// Copies the tensor's bytes to the host; waits for runs that still write to it.
+  func read(into bytes: UnsafeMutableRawBufferPointer) throws
+}
+
+/// A program that is ready to run on a device. Several executions of it may exist at a time.
+public protocol Executable: Sendable {
+  /// The program, as it was given.
+  var program: Program { get }
+
+  /// Ties the program to the memory that it reads: one buffer for each input. An output that the program aliases to
+  /// an input is written into that input's buffer; the others get buffers of their own.
+  /// - Throws: when a buffer has another type than its input, or is another backend's.
+  func bind(_ inputs: [any Buffer]) throws -> any Execution
+}
+
+/// A program tied to buffers: running it allocates nothing on the host. Not for use by two threads at once.
+public protocol Execution: AnyObject {
+  /// The buffers that the outputs are written to, one for each output.
+  var outputs: [any Buffer] { get }
+  /// Runs the program once.
+  func run() throws
+}
+
+extension Buffer {
+  /// Copies an array to the device.
+  /// - Throws: `GraphError` when the array has another type than the buffer.
+  public func write(_ array: NDArray) throws {
+    guard array.type == type else {
+      throw GraphError("the buffer holds \(type); received \(array.type).")
+    }
+    try array.withUnsafeBytes { try write($0) }
+  }
+
+  /// Copies the tensor to the host.
+  public func read() throws -> NDArray {
+    var array = NDArray(zeros: type)
+    try array.withUnsafeMutableBytes { try read(into: $0) }
+    return array
+  }
+}
+
+extension Backend {
+  /// Makes a buffer that holds the array.
+  public func upload(_ array: NDArray) throws -> any Buffer {
+    let buffer = try makeBuffer(array.type)
+    try buffer.write(array)
+    return buffer
+  }
+
+  /// Compiles and runs a program once. For repeated runs, compile and bind once instead.
+  public func evaluate(_ program: Program, _ inputs: [NDArray]) throws -> [NDArray] {
+    guard inputs.count == program.inputs.count else {
+      throw GraphError("the program has \(program.inputs.count) inputs; received \(inputs.count).")
+    }
+    let execution = try compile(program).bind(inputs.map { try upload($0) })
+    try execution.run()
+    return try execution.outputs.map { try $0.read() }
+  }
+}

@@ -1,0 +1,164 @@
+// Where tensor expressions are recorded while Swift code is traced. Nodes live in one array and refer to each other by
+// index, so depth costs nothing. Errors are collected, not thrown: operators stay free of `try`, and the trace throws once.
+
+/// Records operations while a function is traced. A graph belongs to the thread that traces.
+public final class Graph {
+  struct Node {
+    var operation: any Operation
+    var operands: [Int]
+    var firstResult: Int
+    var resultCount: Int
+    var path: [String]
+  }
+
+  private(set) var nodes: [Node] = []
+  /// The type of each value.
+  private(set) var types: [TensorType] = []
+  /// The node that computes each value; -1 for inputs.
+  private(set) var producers: [Int] = []
+  private(set) var inputs: [(name: String, value: Int)] = []
+  /// The first thing that went wrong while tracing, with its place.
+  public private(set) var firstError: GraphError?
+  /// The layers that are being traced now, outermost first; part of every error.
+  public var path: [String] = []
+
+  /// Values that stand in for others: a composite that was opened up to be differentiated.
+  private var replacements: [Int: Int] = [:]
+  private var known: [NodeKey: Int]?
+
+  /// Makes an empty graph.
+  /// - Parameter sharesEqualNodes: whether the same operation on the same operands is recorded only once.
+  public init(sharesEqualNodes: Bool = false) {
+    known = sharesEqualNodes ? [:] : nil
+  }
+
+  /// Adds an input.
+  public func input(_ name: String, _ type: TensorType) -> Tensor {
+    let value = addValue(type, producer: -1)
+    inputs.append((name, value))
+    return Tensor(graph: self, id: value)
+  }
+
+  /// Records an operation and returns its results. Where the operands do not fit, the error is kept and plausible
+  /// results are returned, so that tracing goes on to its end.
+  public func add(_ operation: any Operation, _ operands: [Tensor]) -> [Tensor] {
+    for operand in operands where operand.graph !== self {
+      return fail(
+        GraphError(
+          "an operand of '\(operation.name)' belongs to another trace. "
+            + "Pass it in as an input instead of capturing it."), operation, operands)
+    }
+    let ids = operands.map { resolve($0.id) }
+    let key = known.map { _ in NodeKey(operation: operation, operands: ids) }
+    if let key, let node = known?[key] { return results(of: node) }
+    let resultTypes: [TensorType]
+    do {
+      resultTypes = try operation.infer(ids.map { types[$0] })
+    } catch {
+      return fail(error, operation, operands)
+    }
+    let node = append(operation, ids, resultTypes)
+    if let key { known?[key] = node }
+    return results(of: node)
+  }
+
+  /// Records an operation with one result.
+  public func add(_ operation: any Operation, _ operands: Tensor...) -> Tensor {
+    add(operation, operands)[0]
+  }
+
+  /// Keeps the first error, with the place where tracing is now.
+  public func report(_ error: GraphError) {
+    if firstError == nil { firstError = GraphError(error.message, path: error.path.isEmpty ? path : error.path) }
+  }
+
+  private func fail(_ error: GraphError, _ operation: any Operation, _ operands: [Tensor]) -> [Tensor] {
+    report(GraphError(error.message, path: path + [operation.name]))
+    let type = operands.first(where: { $0.graph === self })?.type ?? TensorType(.float32, [])
+    return results(of: append(Placeholder(type: type), [], [type, type, type]))
+  }
+
+  private func append(_ operation: any Operation, _ operands: [Int], _ resultTypes: [TensorType]) -> Int {
+    let node = nodes.count
+    let first = types.count
+    for type in resultTypes { _ = addValue(type, producer: node) }
+    nodes.append(
+      Node(
+        operation: operation, operands: operands, firstResult: first, resultCount: resultTypes.count, path: path))
+    return node
+  }
+
+  private func addValue(_ type: TensorType, producer: Int) -> Int {
+    types.append(type)
+    producers.append(producer)
+    return types.count - 1
+  }
+
+  func results(of node: Int) -> [Tensor] {
+    let first = nodes[node].firstResult
+    return (first..<first + nodes[node].resultCount).map { Tensor(graph: self, id: $0) }
+  }
+
+  func type(of value: Int) -> TensorType { types[value] }
+
+  /// The value that stands for `value` now.
+  func resolve(_ value: Int) -> Int {
+    var current = value
+    while let next = replacements[current] { current = next }
+    return current
+  }
+
+  /// Lets `replacement` stand for `value` wherever `value` is used.
+  func replace(_ value: Int, by replacement: Int) {
+    if value != replacement { replacements[value] = replacement }
+  }
+
+  /// The nodes that `roots` depend on, operands before users.
+  func schedule(_ roots: [Int]) -> [Int] {
+    var order: [Int] = []
+    var state = [UInt8](repeating: 0, count: nodes.count)
+    var stack: [Int] = []
+    for root in roots.map(resolve) where producers[root] >= 0 {
+      stack.append(producers[root])
+      while let node = stack.last {
+        if state[node] == 2 {
+          stack.removeLast()
+        } else if state[node] == 1 {
+          state[node] = 2
+          order.append(node)
+          stack.removeLast()
+        } else {
+          state[node] = 1
+          for operand in nodes[node].operands.reversed() {
+            let producer = producers[resolve(operand)]
+            if producer >= 0, state[producer] == 0 { stack.append(producer) }
+          }
+        }
+      }
+    }
+    return order
+  }
+
+  private struct NodeKey: Hashable {
+    let operation: any Operation
+    let operands: [Int]
+
+    static func == (a: NodeKey, b: NodeKey) -> Bool {
+      a.operands == b.operands && sameOperation(a.operation, b.operation)
+    }
+
+    func hash(into hasher: inout Hasher) {
+      hasher.combine(operation.name)
+      operation.hash(into: &hasher)
+      hasher.combine(operands)
+    }
+  }
+}
+
+/// Stands where an operation was refused, so that tracing can go on; a program never holds one.
+private struct Placeholder: Operation {
+  let type: TensorType
+  var name: String { "placeholder" }
+  func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] { [type] }
+  func pullback(_ context: PullbackContext) -> [Tensor?] { [] }
+}

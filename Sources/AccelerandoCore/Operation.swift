@@ -1,0 +1,95 @@
+// What an operation is. Each one is said once, in one file under Operations/ or Composites/: its type rule, its gradient
+// and its StableHLO spelling. Everything else (gradients, passes, backends) works from this description.
+
+/// One kind of computation on tensors, with its attributes. Values are immutable and compare by attributes.
+public protocol Operation: Hashable, Sendable {
+  /// The name in StableHLO (`dot_general`), or a name of our own for composites.
+  var name: String { get }
+
+  /// The type rule: the types of the results for operands of the given types.
+  /// - Throws: `GraphError` saying what was expected and what was received.
+  func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType]
+
+  /// The gradient with respect to each operand, or nil where there is none (integers, predicates, indices).
+  func pullback(_ context: PullbackContext) -> [Tensor?]
+
+  /// The attributes as StableHLO writes them in its generic form, in order.
+  var attributes: [StableHLOAttribute] { get }
+
+  /// The functions that the operation applies: a reducer, the branches of a `case`, the condition and body of a `while`.
+  var regions: [Program] { get }
+}
+
+extension Operation {
+  public var attributes: [StableHLOAttribute] { [] }
+  public var regions: [Program] { [] }
+}
+
+/// An operation that is a formula over other operations. Type, gradient and lowering come from the formula;
+/// a backend may recognise the composite and run it as one kernel, and none has to.
+public protocol Composite: Operation {
+  /// The formula.
+  func expand(_ operands: [Tensor]) -> [Tensor]
+
+  /// Whether `pullback` is better than differentiating the formula.
+  var hasOwnPullback: Bool { get }
+}
+
+extension Composite {
+  public var hasOwnPullback: Bool { false }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    let graph = Graph()
+    let results = expand(operands.map { graph.input("operand", $0) })
+    if let error = graph.firstError { throw GraphError(error.message) }
+    return results.map(\.type)
+  }
+
+  public func pullback(_ context: PullbackContext) -> [Tensor?] {
+    context.operands.map { _ in nil }
+  }
+}
+
+/// What a gradient rule sees: the operands and results of one instruction, and the gradients that arrived for the results.
+public struct PullbackContext {
+  /// The operands of the instruction.
+  public let operands: [Tensor]
+  /// The results of the instruction.
+  public let results: [Tensor]
+  /// For each result, the gradient of the differentiated value with respect to it; nil where nothing depends on it.
+  public let gradients: [Tensor?]
+
+  /// The first operand.
+  public var operand: Tensor { operands[0] }
+  /// The first result.
+  public var result: Tensor { results[0] }
+  /// The gradient of the first result; zeros when nothing depends on it.
+  public var gradient: Tensor { gradient(0) }
+  /// The gradient of result `index`; zeros when nothing depends on it.
+  public func gradient(_ index: Int) -> Tensor { gradients[index] ?? results[index].zerosLike() }
+}
+
+/// One attribute in StableHLO's generic form: `name = value`.
+public struct StableHLOAttribute: Hashable, Sendable {
+  /// The attribute's name.
+  public let name: String
+  /// The value, spelled in MLIR's syntax.
+  public let value: String
+
+  /// Makes an attribute from its spelled value.
+  public init(_ name: String, _ value: String) {
+    self.name = name
+    self.value = value
+  }
+
+  /// An attribute that is a list of integers: `array<i64: 1, 2>`.
+  public init(_ name: String, _ values: [Int]) {
+    self.init(name, values.isEmpty ? "array<i64>" : "array<i64: \(values.map(String.init).joined(separator: ", "))>")
+  }
+
+  /// An attribute that is one integer of 64 bits.
+  public init(_ name: String, _ value: Int) { self.init(name, "\(value) : i64") }
+
+  /// An attribute that is true or false.
+  public init(_ name: String, _ value: Bool) { self.init(name, value ? "true" : "false") }
+}

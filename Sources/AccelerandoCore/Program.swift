@@ -1,0 +1,194 @@
+// The finished trace: operations in order, their types, inputs and outputs. A program is an immutable value; every
+// transform takes one and gives another, and a backend sees nothing else.
+
+/// A typed straight-line program: what layers trace to and what backends compile.
+public struct Program: Sendable {
+  /// One input of a program.
+  public struct Input: Hashable, Sendable {
+    /// The name, for people and for errors.
+    public let name: String
+    /// The type that a value must have.
+    public let type: TensorType
+  }
+
+  /// One operation applied to values.
+  public struct Instruction: Sendable {
+    /// What is computed.
+    public let operation: any Operation
+    /// The values that go in, by number.
+    public let operands: [Int]
+    /// The numbers of the values that come out; they are consecutive.
+    public let results: Range<Int>
+    /// The layers that it was traced in, outermost first.
+    public let path: [String]
+  }
+
+  /// The inputs; they are the values `0 ..< inputs.count`.
+  public let inputs: [Input]
+  /// The operations, operands before users.
+  public let instructions: [Instruction]
+  /// The type of each value.
+  public let types: [TensorType]
+  /// The values that the program gives, by number.
+  public let outputs: [Int]
+  /// For an output that takes over an input's memory, the input: `aliases[output] = input`. The caller gives up the
+  /// old value; this is how state is updated in place.
+  public let aliases: [Int: Int]
+
+  /// The types of the outputs.
+  public var outputTypes: [TensorType] { outputs.map { types[$0] } }
+
+  /// Traces `body` into a program.
+  /// - Parameters:
+  ///   - inputs: names and types of the inputs.
+  ///   - aliases: outputs that take over the memory of inputs, as in `Program.aliases`.
+  ///   - body: computes the outputs from the inputs.
+  /// - Throws: the first `GraphError` of the trace, or what `body` throws.
+  public static func trace(
+    _ inputs: [(name: String, type: TensorType)], aliases: [Int: Int] = [:],
+    _ body: ([Tensor]) throws -> [Tensor]
+  ) throws -> Program {
+    let graph = Graph()
+    let outputs = try body(inputs.map { graph.input($0.name, $0.type) })
+    return try Program(graph, outputs: outputs, aliases: aliases)
+  }
+
+  /// Traces a function of unnamed inputs.
+  public static func trace(_ types: [TensorType], _ body: ([Tensor]) throws -> [Tensor]) throws -> Program {
+    try trace(types.enumerated().map { ("input\($0.offset)", $0.element) }, body)
+  }
+
+  /// Takes what `outputs` depend on out of a graph.
+  /// - Throws: the first error that the graph collected; an alias between different types.
+  public init(_ graph: Graph, outputs: [Tensor], aliases: [Int: Int] = [:]) throws(GraphError) {
+    for output in outputs where output.graph !== graph {
+      throw graph.firstError ?? GraphError("an output belongs to another trace.")
+    }
+    if let error = graph.firstError { throw error }
+    var number = [Int](repeating: -1, count: graph.types.count)
+    var types: [TensorType] = []
+    for (_, value) in graph.inputs {
+      number[value] = types.count
+      types.append(graph.types[value])
+    }
+    var instructions: [Instruction] = []
+    for index in graph.schedule(outputs.map(\.id)) {
+      let node = graph.nodes[index]
+      let first = types.count
+      for result in node.firstResult..<node.firstResult + node.resultCount {
+        number[result] = types.count
+        types.append(graph.types[result])
+      }
+      instructions.append(
+        Instruction(
+          operation: node.operation, operands: node.operands.map { number[graph.resolve($0)] },
+          results: first..<first + node.resultCount, path: node.path))
+    }
+    inputs = graph.inputs.map { Input(name: $0.name, type: graph.types[$0.value]) }
+    self.instructions = instructions
+    self.types = types
+    self.outputs = outputs.map { number[graph.resolve($0.id)] }
+    self.aliases = aliases
+    for (output, input) in aliases {
+      guard self.outputs.indices.contains(output), self.inputs.indices.contains(input) else {
+        throw GraphError("alias \(output) → \(input): there is no such output or input.")
+      }
+      guard types[self.outputs[output]] == types[input] else {
+        throw GraphError(
+          "output \(output) takes over input '\(self.inputs[input].name)', which is \(types[input]); "
+            + "the output is \(types[self.outputs[output]]).")
+      }
+    }
+  }
+
+  /// Records the program's instructions in a graph, on the given operands, and returns its outputs there.
+  public func inlined(on operands: [Tensor], in graph: Graph) -> [Tensor] {
+    rewritten(on: operands, in: graph) { instruction, inputs in
+      graph.add(instruction.operation, inputs)
+    }
+  }
+
+  /// Records the program in a graph, asking `rule` what stands for each instruction.
+  func rewritten(
+    on operands: [Tensor], in graph: Graph, _ rule: (Instruction, [Tensor]) -> [Tensor]
+  ) -> [Tensor] {
+    var values = [Tensor?](repeating: nil, count: types.count)
+    for (index, operand) in operands.enumerated() { values[index] = operand }
+    for instruction in instructions {
+      graph.path = instruction.path
+      let results = rule(instruction, instruction.operands.compactMap { values[$0] })
+      for (value, result) in zip(instruction.results, results) { values[value] = result }
+    }
+    graph.path = []
+    return outputs.compactMap { values[$0] }
+  }
+
+  /// The program with each instruction replaced by what `rule` gives for it; inputs and aliases stay.
+  /// - Throws: the first error that the rule's operations caused.
+  public func rewriting(
+    sharesEqualNodes: Bool = false, _ rule: (Instruction, [Tensor], Graph) -> [Tensor]
+  ) throws(GraphError) -> Program {
+    let graph = Graph(sharesEqualNodes: sharesEqualNodes)
+    let operands = inputs.map { graph.input($0.name, $0.type) }
+    let outputs = rewritten(on: operands, in: graph) { rule($0, $1, graph) }
+    return try Program(graph, outputs: outputs, aliases: aliases)
+  }
+
+  /// The program with composites replaced by their formulas, but for those that `keeping` wants.
+  public func expandingComposites(
+    keeping: (any Composite, [TensorType]) -> Bool = { _, _ in false }
+  ) throws(GraphError) -> Program {
+    var current = self
+    while current.instructions.contains(where: { instruction in
+      guard let composite = instruction.operation as? any Composite else { return false }
+      return !keeping(composite, instruction.operands.map { current.types[$0] })
+    }) {
+      current = try current.rewriting { instruction, operands, graph in
+        if let composite = instruction.operation as? any Composite, !keeping(composite, operands.map(\.type)) {
+          return composite.expand(operands)
+        }
+        return graph.add(instruction.operation, operands)
+      }
+    }
+    return current
+  }
+}
+
+/// Whether two operations are of one kind and have equal attributes.
+func sameOperation(_ a: any Operation, _ b: any Operation) -> Bool {
+  func compare<A: Operation>(_ a: A) -> Bool { (b as? A) == a }
+  return compare(a)
+}
+
+extension Program: Hashable {
+  public static func == (left: Program, right: Program) -> Bool {
+    left.inputs == right.inputs && left.types == right.types && left.outputs == right.outputs
+      && left.aliases == right.aliases
+      && left.instructions.elementsEqual(right.instructions) {
+        $0.operands == $1.operands && sameOperation($0.operation, $1.operation)
+      }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(inputs)
+    hasher.combine(outputs)
+    for instruction in instructions {
+      hasher.combine(instruction.operands)
+      instruction.operation.hash(into: &hasher)
+    }
+  }
+}
+
+extension Program: CustomStringConvertible {
+  public var description: String {
+    var lines = inputs.enumerated().map { "%\($0.offset) = input '\($0.element.name)': \($0.element.type)" }
+    for instruction in instructions {
+      let results = instruction.results.map { "%\($0)" }.joined(separator: ", ")
+      let operands = instruction.operands.map { "%\($0)" }.joined(separator: ", ")
+      let types = instruction.results.map { "\(self.types[$0])" }.joined(separator: ", ")
+      lines.append("\(results) = \(instruction.operation.name)(\(operands)): \(types)")
+    }
+    lines.append("return " + outputs.map { "%\($0)" }.joined(separator: ", "))
+    return lines.joined(separator: "\n")
+  }
+}

@@ -37,7 +37,7 @@ public enum Activation: Hashable, Sendable {
     case .softmax: return x.softmax()
     case .logSoftmax: return x.logSoftmax()
     case .gelu(let approximate): return x.gelu(approximate: approximate)
-    case .silu: return x * x.sigmoid()
+    case .silu: return x.silu()
     case .exponential: return x.exp()
     case .softplus: return x.softplus()
     case .logSigmoid: return -((-x).softplus())

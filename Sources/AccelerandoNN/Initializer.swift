@@ -81,7 +81,7 @@ public enum Initializer: Hashable, Sendable {
 
   /// The number of connections that `mode` counts for a weight: the axes before the last two are a window.
   static func fan(_ shape: [Int], _ mode: FanMode) -> Double {
-    let window = Double(shape.dropLast(2).elementCount)
+    let window = Double(Array(shape.dropLast(2)).elementCount)
     let input = shape.count >= 2 ? window * Double(shape[shape.count - 2]) : Double(shape.last ?? 1)
     let output = shape.count >= 2 ? window * Double(shape[shape.count - 1]) : Double(shape.last ?? 1)
     switch mode {

@@ -21,7 +21,8 @@ public struct SparseCategoricalCrossentropy: Loss, Hashable {
     // Plain probabilities are limited first and made to sum to 1 after it: log-softmax of logarithms does that.
     let logProbability = logits(of: scores, fromLogits)?.logSoftmax() ?? limited(scores.widened()).log().logSoftmax()
     let labels = target.labels(for: scores, of: "loss '\(name)'", otherwise: "'categorical_crossentropy'")
-    let picked = select(labels.isClass(of: scores), logProbability, logProbability.zerosLike()).sum(axes: [scores.rank - 1])
+    let chosen = select(labels.isClass(of: scores), logProbability, logProbability.zerosLike())
+    let picked = chosen.sum(axes: [scores.rank - 1])
     let classCount = labels.filled(Double(scores.dim(-1)))
     let isKnown = labels.greaterOrEqual(to: labels.zerosLike()).and(labels.less(than: classCount))
     return select(isKnown, -picked, picked.filled(.nan)).perSample()
@@ -29,8 +30,9 @@ public struct SparseCategoricalCrossentropy: Loss, Hashable {
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {
     guard let classes = predictionShape.last else { return }
-    let perSample = max(targets.shape.dropFirst().elementCount, 1)
-    for (index, label) in targets.elements(as: Double.self).enumerated() where !(label >= 0 && label < Double(classes)) {
+    let perSample = max(Array(targets.shape.dropFirst()).elementCount, 1)
+    let known = 0..<Double(classes)
+    for (index, label) in targets.elements(as: Double.self).enumerated() where !known.contains(label) {
       throw GraphError(
         "the label of sample \(index / perSample) is \(label.formatted); "
           + "the model has \(classes) classes, so labels are 0 to \(classes - 1).")

@@ -1,12 +1,9 @@
 """A topic's cases and tensors, saved as one safetensors file."""
-import importlib.metadata
 import json
 import os
 
 import numpy as np
 from safetensors.numpy import save_file
-
-PACKAGES = ["tensorflow-cpu", "keras", "jax", "numpy"]
 
 
 class Archive:
@@ -38,8 +35,7 @@ class Archive:
     def save(self, folder):
         os.makedirs(folder, exist_ok=True)
         path = os.path.join(folder, f"{self.topic}.safetensors")
-        versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in PACKAGES)
         cases = json.dumps(self.cases, separators=(",", ":"), allow_nan=False)
-        save_file(self.tensors, path, metadata={"topic": self.topic, "cases": cases, "made_with": versions})
+        save_file(self.tensors, path, metadata={"cases": cases})
         os.chmod(path, 0o644)
         return f"{self.topic}: {len(self.cases)} cases, {len(self.tensors)} tensors, {os.path.getsize(path):,} bytes"

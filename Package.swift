@@ -9,6 +9,15 @@ let package = Package(
   ],
   targets: [
     .target(name: "AccelerandoCore"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(
+      name: "AccelerandoFormats",
+      dependencies: [
+        "AccelerandoCore", "CZlib",
+        .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
+      ]),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
+    .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
   ]
 )

@@ -5,7 +5,8 @@ let package = Package(
   name: "Accelerando",
   platforms: [.macOS(.v15)],
   products: [
-    .library(name: "AccelerandoCore", targets: ["AccelerandoCore"])
+    .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
+    .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
   ],
   targets: [
     .target(name: "AccelerandoCore"),
@@ -17,6 +18,7 @@ let package = Package(
         "AccelerandoCore", "CZlib",
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
+    .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
   ]

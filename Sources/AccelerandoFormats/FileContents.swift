@@ -121,7 +121,8 @@ public final class FileContents: @unchecked Sendable {
 
   /// Calls `body` with the bytes `range`.
   /// - Throws: `FormatError` when the file does not have them.
-  func withUnsafeBytes<Result>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+  func withUnsafeBytes<Result>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
+  {
     guard range.lowerBound >= 0, range.upperBound <= count else {
       throw FormatError(
         file: name, offset: Swift.min(max(range.lowerBound, 0), count),

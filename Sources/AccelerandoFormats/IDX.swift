@@ -15,8 +15,11 @@ public enum IDX {
   public static func read(_ contents: FileContents) throws -> NDArray {
     if Gzip.isGzip(contents) { return try readCompressed(contents) }
     var reader = ByteReader(contents)
-    let header = try Header(reader.bytes(4, of: "an IDX header")) { try reader.bytes($0, of: "the sizes") } failure: {
-      reader.error($0, at: $1, remedy: $2)
+    let magic = try reader.bytes(4, of: "an IDX header")
+    let header = try Header(magic) { count in
+      try reader.bytes(count, of: "the sizes")
+    } failure: { reason, offset, remedy in
+      FormatError(file: contents.name, offset: offset, reason: reason, remedy: remedy)
     }
     let size = contents.count - header.byteCount
     guard size == header.payload else {

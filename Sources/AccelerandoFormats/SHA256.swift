@@ -80,7 +80,8 @@ public final class SHA256Digest {
 
   #if !canImport(CryptoKit)
     private static var failure: FormatError {
-      FormatError(file: "libcrypto", reason: "the system's SHA-256 cannot be used", remedy: "Install OpenSSL 1.1 or later")
+      FormatError(
+        file: "libcrypto", reason: "the system's SHA-256 cannot be used", remedy: "Install OpenSSL 1.1 or later")
     }
   #endif
 }

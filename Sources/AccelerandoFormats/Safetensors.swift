@@ -13,7 +13,8 @@ public enum Safetensors {
   /// The tensors of a large file borrow a mapping of it.
   /// - Throws: `FormatError` when the file cannot be read, is damaged or truncated, or holds elements that no `DType`
   ///   stands for.
-  public static func read(_ url: URL) throws -> (tensors: [(name: String, value: NDArray)], metadata: [String: String]) {
+  public static func read(_ url: URL) throws -> (tensors: [(name: String, value: NDArray)], metadata: [String: String])
+  {
     try read(FileContents(url))
   }
 
@@ -46,7 +47,10 @@ public enum Safetensors {
       default: throw reader.error("the header's entry '\(name)' is not what that name stands for", at: 8)
       }
     }
-    tensors.sort { ($0.range.lowerBound, $0.range.upperBound, $0.name) < ($1.range.lowerBound, $1.range.upperBound, $1.name) }
+    tensors.sort { first, second in
+      (first.range.lowerBound, first.range.upperBound, first.name)
+        < (second.range.lowerBound, second.range.upperBound, second.name)
+    }
     var next = 0
     for tensor in tensors {
       guard tensor.range.lowerBound == next else {
@@ -78,7 +82,8 @@ public enum Safetensors {
     for (name, _) in tensors {
       guard seen.insert(name).inserted else {
         throw FormatError(
-          file: url.path, reason: "cannot hold two entries named '\(name)'", remedy: "Give each tensor a name of its own")
+          file: url.path, reason: "cannot hold two entries named '\(name)'",
+          remedy: "Give each tensor a name of its own")
       }
     }
     let widths = Set(tensors.map(\.value.dtype.byteCount)).sorted(by: >)
@@ -93,8 +98,8 @@ public enum Safetensors {
       let shape = value.shape.map(String.init).joined(separator: ",")
       let (end, overflow) = offset.addingReportingOverflow(value.byteCount)
       guard !overflow else { throw FormatError(file: url.path, reason: "the tensors are larger than any file") }
-      entries.append(
-        "\(name.jsonQuoted):{\"dtype\":\"\(code(of: value.dtype))\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+      let place = "\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]"
+      entries.append("\(name.jsonQuoted):{\"dtype\":\"\(code(of: value.dtype))\",\(place)}")
       offset = end
     }
     var header = Array("{\(entries.joined(separator: ","))}".utf8)

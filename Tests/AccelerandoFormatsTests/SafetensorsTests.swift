@@ -20,7 +20,8 @@ import Testing
 
   private func samples() throws -> [(name: String, value: NDArray)] {
     try DType.allCases.map { dtype in
-      ("layers.\"0\"\\\u{1}ü.\(dtype.rawValue)", try NDArray(fixtureValues(dtype, count: 6), shape: [3, 2]).converted(to: dtype))
+      let values = try NDArray(fixtureValues(dtype, count: 6), shape: [3, 2])
+      return ("layers.\"0\"\\\u{1}ü.\(dtype.rawValue)", values.converted(to: dtype))
     }
   }
 
@@ -64,7 +65,8 @@ import Testing
 
   private func refusal(_ header: String, data: Int) -> String {
     let text = Array(header.utf8)
-    let bytes = (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text + [UInt8](repeating: 0, count: data)
+    let length = (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) }
+    let bytes = length + text + [UInt8](repeating: 0, count: data)
     do {
       _ = try Safetensors.read(FileContents(bytes, name: "x"))
       return ""

@@ -18,8 +18,10 @@ let package = Package(
         "AccelerandoCore", "CZlib",
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
+    .target(name: "AccelerandoDatasets", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
+    .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
   ]
 )

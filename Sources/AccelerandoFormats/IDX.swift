@@ -68,27 +68,44 @@ public enum IDX {
   /// - Parameter compressed: whether to gzip it; then it cannot be mapped.
   /// - Throws: `FormatError` when the element type has no place in IDX or the file cannot be written.
   public static func write(_ array: NDArray, to url: URL, compressed: Bool = false) throws {
-    guard let element = Element.all.first(where: { $0.stored == array.dtype && $0.result == array.dtype }) else {
-      throw FormatError(
-        file: url.path, reason: "IDX holds no \(array.dtype.rawValue) elements",
-        remedy: "Convert to uint8, int8, int32, float32 or float64, or write NPY")
-    }
-    guard array.shape.count <= 255, array.shape.allSatisfy({ $0 <= Int(UInt32.max) }) else {
-      throw FormatError(file: url.path, reason: "IDX cannot say the shape \(array.shape)")
-    }
-    var header: [UInt8] = [0, 0, element.code, UInt8(array.shape.count)]
-    for size in array.shape { for shift in [24, 16, 8, 0] { header.append(UInt8(truncatingIfNeeded: size >> shift)) } }
-    var swapped = array
-    swapped.withUnsafeMutableBytes { $0.reverseBytes(ofWidth: element.width) }
+    let (header, body) = try encoded(array, name: url.path)
     try AtomicFile.write(to: url) { file in
       if compressed {
-        let whole = swapped.withUnsafeBytes { header + $0 }
+        let whole = body.withUnsafeBytes { header + $0 }
         try file.write(whole.withUnsafeBytes { try Gzip.compress($0) })
       } else {
         try file.write(header)
-        try swapped.withUnsafeBytes { try file.write($0) }
+        try body.withUnsafeBytes { try file.write($0) }
       }
     }
+  }
+
+  /// The SHA-256 of the plain file that holds the array, however the file that it came from was compressed.
+  /// - Throws: `FormatError` when the element type has no place in IDX.
+  public static func sha256(of array: NDArray) throws -> String {
+    let (header, body) = try encoded(array, name: "IDX")
+    let digest = try SHA256Digest()
+    try header.withUnsafeBytes { try digest.update($0) }
+    try body.withUnsafeBytes { try digest.update($0) }
+    return try digest.finish()
+  }
+
+  /// The header, and the elements with their bytes in the file's order.
+  private static func encoded(_ array: NDArray, name: String) throws -> (header: [UInt8], body: NDArray) {
+    guard let element = Element.all.first(where: { $0.stored == array.dtype && $0.result == array.dtype }) else {
+      throw FormatError(
+        file: name, reason: "IDX holds no \(array.dtype.rawValue) elements",
+        remedy: "Convert to uint8, int8, int32, float32 or float64, or write NPY")
+    }
+    guard array.shape.count <= 255, array.shape.allSatisfy({ $0 <= Int(UInt32.max) }) else {
+      throw FormatError(file: name, reason: "IDX cannot say the shape \(array.shape)")
+    }
+    var header: [UInt8] = [0, 0, element.code, UInt8(array.shape.count)]
+    for size in array.shape { for shift in [24, 16, 8, 0] { header.append(UInt8(truncatingIfNeeded: size >> shift)) } }
+    guard element.width > 1 else { return (header, array) }
+    var body = array
+    body.withUnsafeMutableBytes { $0.reverseBytes(ofWidth: element.width) }
+    return (header, body)
   }
 }
 

@@ -7,6 +7,7 @@ let package = Package(
   products: [
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
+    .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
   ],
   targets: [
     .target(name: "AccelerandoCore"),

@@ -7,6 +7,9 @@ let package = Package(
   products: [
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
+    .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
+    .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
+    .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
   ],
   targets: [
     .target(name: "AccelerandoCore"),
@@ -19,6 +22,8 @@ let package = Package(
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
     .target(name: "AccelerandoDatasets", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
+    .target(name: "CKernels"),
+    .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),

@@ -7,9 +7,12 @@ let package = Package(
   products: [
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
+    .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
   ],
   targets: [
     .target(name: "AccelerandoCore"),
+    .target(name: "CKernels"),
+    .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
   ]

@@ -38,6 +38,15 @@ const AccKernels *acc_kernels(AccISA isa);
 /// Sets flush-to-zero and denormals-are-zero for the calling thread; returns the previous state (true: both were on).
 bool acc_set_flush_denormals(bool on);
 
+/// Tells the processor that the calling thread is waiting in a loop for another one.
+static inline void acc_spin_hint(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 // -------------------------------------------------------------------------------------------------------------- shapes
 
 typedef enum AccActivation { accActivationNone = 0, accActivationRelu = 1 } AccActivation;
@@ -131,17 +140,17 @@ typedef enum AccOp {
   accOpFmaF,             // a * b + c (one rounding where the processor has fma)
   accOpClampF,           // min(max(b, a), c): a is the lower bound, b the value, c the upper bound; NaN propagates
   accOpNegF, accOpAbsF,
-  accOpExpF,             // 1.1 ULP
-  accOpExpm1F,           // 2.5 ULP
-  accOpLogF,             // 1 ULP
-  accOpLog1pF,           // 2.5 ULP
+  accOpExpF,             // 1.0 ULP
+  accOpExpm1F,           // 1.5 ULP
+  accOpLogF,             // 0.9 ULP
+  accOpLog1pF,           // 0.9 ULP
   accOpSqrtF,            // correctly rounded
   accOpRsqrtF,           // 1/sqrt with both correctly rounded
   accOpCbrtF,            // libm
-  accOpTanhF,            // 3 ULP
-  accOpLogisticF,        // 3 ULP
+  accOpTanhF,            // 1.3 ULP
+  accOpLogisticF,        // 2.3 ULP
   accOpSinF, accOpCosF, accOpTanF, // libm
-  accOpErfF,             // 4 ULP
+  accOpErfF,             // 1.1 ULP
   accOpFloorF, accOpCeilF,
   accOpRoundEvenF,       // to nearest, ties to even
   accOpRoundAwayF,       // to nearest, ties away from zero

@@ -1,0 +1,132 @@
+// The cores. Workers spin for a short while between two pieces of work, since the next one comes within microseconds
+// during a training step, and then sleep. Work is cut by the caller; which thread does which piece never shows in results.
+
+import CKernels
+import Foundation
+import Synchronization
+
+/// A team of threads that run the tasks of one kernel at a time. The calling thread is one of the team.
+final class ThreadPool: Sendable {
+  /// One piece of work: `tasks` independent calls.
+  struct Job {
+    let tasks: Int
+    /// Runs one task on the team member with the given number.
+    let run: (_ task: Int, _ member: Int) -> Void
+  }
+
+  /// The number of threads, the caller's included.
+  let threads: Int
+  /// Which tasks are left: the number of the job, the first task and the one after the last, in 32, 16 and 16 bits.
+  /// The caller takes tasks from the front and the others from the back, so that on two cores each meets the same data
+  /// in kernel after kernel; whoever is late finds nothing left, and nobody waits for a thread that does not run.
+  private let left = Atomic<UInt64>(0)
+  private let done = Atomic<Int>(0)
+  private let job = Atomic<UInt>(0)
+  private let busy = Atomic<Bool>(false)
+  private let sleepers = Atomic<Int>(0)
+  private let bell = NSCondition()
+
+  /// The pool with `threads` threads; nil asks for one per core. Pools are kept, one for each size that was asked for:
+  /// two that spin on the same cores would slow each other down.
+  static func shared(threads: Int?) -> ThreadPool {
+    let count = max(1, min(threads ?? ProcessInfo.processInfo.activeProcessorCount, 256))
+    return pools.withLock { pools in
+      if let pool = pools[count] { return pool }
+      let pool = ThreadPool(threads: count)
+      pools[count] = pool
+      return pool
+    }
+  }
+
+  private static let pools = Mutex<[Int: ThreadPool]>([:])
+
+  private init(threads: Int) {
+    self.threads = threads
+    for member in 1..<max(threads, 1) {
+      let thread = Thread { [self] in work(as: member) }
+      thread.stackSize = 1 << 20
+      thread.start()
+    }
+  }
+
+  /// Takes the team for one run of a program; false when another thread has it, which then works alone.
+  func tryAcquire() -> Bool {
+    threads > 1 && busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+  }
+
+  /// Gives the team back.
+  func release() { busy.store(false, ordering: .releasing) }
+
+  /// Runs all tasks of a job on the team and returns when they are done. Only between `tryAcquire` and `release`.
+  func run(_ job: Job) {
+    withUnsafePointer(to: job) { pointer in
+      self.job.store(UInt(bitPattern: pointer), ordering: .relaxed)
+      done.store(0, ordering: .relaxed)
+      let number = (left.load(ordering: .relaxed) >> 32) &+ 1
+      left.store(number << 32 | UInt64(job.tasks), ordering: .sequentiallyConsistent)
+      if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
+        bell.lock()
+        bell.broadcast()
+        bell.unlock()
+      }
+      while let task = takeTask(fromFront: true) {
+        pointer.pointee.run(task, 0)
+        done.add(1, ordering: .relaxed)
+      }
+      var spins = 0
+      while done.load(ordering: .acquiring) < job.tasks {
+        acc_spin_hint()
+        spins += 1
+        if spins > 2_000 { sched_yield() }
+      }
+    }
+  }
+
+  private func takeTask(fromFront: Bool) -> Int? {
+    var state = left.load(ordering: .acquiring)
+    while true {
+      let (first, end) = (state >> 16 & 0xffff, state & 0xffff)
+      if first >= end { return nil }
+      let next = fromFront ? state + 1 << 16 : state - 1
+      let (taken, now) = left.weakCompareExchange(
+        expected: state, desired: next, ordering: .acquiringAndReleasing)
+      if taken { return Int(fromFront ? first : end - 1) }
+      state = now
+    }
+  }
+
+  private func work(as member: Int) {
+    // Numbers too small for the normal format make arithmetic ten times slower and matter to no result.
+    _ = acc_set_flush_denormals(true)
+    while true {
+      awaitWork()
+      while let task = takeTask(fromFront: false) {
+        // A task that was taken keeps the job alive until it is counted as done.
+        if let pointer = UnsafePointer<Job>(bitPattern: job.load(ordering: .relaxed)) {
+          pointer.pointee.run(task, member)
+        }
+        done.add(1, ordering: .releasing)
+      }
+    }
+  }
+
+  private var hasWork: Bool {
+    let state = left.load(ordering: .sequentiallyConsistent)
+    return state >> 16 & 0xffff < state & 0xffff
+  }
+
+  private func awaitWork() {
+    for _ in 0..<spins {
+      if hasWork { return }
+      acc_spin_hint()
+    }
+    bell.lock()
+    defer { bell.unlock() }
+    sleepers.add(1, ordering: .sequentiallyConsistent)
+    defer { sleepers.subtract(1, ordering: .sequentiallyConsistent) }
+    while !hasWork { bell.wait() }
+  }
+
+  /// About a millisecond of waiting.
+  private let spins = 20_000
+}

@@ -139,11 +139,9 @@ static void pack_a(long mr, long kc, const float *a, long ars, long acs, float *
       for (long g = 0; g < mr; g += VL) {
         vf r[VL];
         const long rows = min_l(VL, mr - g);
-        if (rows == VL) load_transposed(a + g * ars + k, ars, r);
-        else {
-          for (long i = 0; i < VL; i++) r[i] = i < rows ? vload(a + (g + i) * ars + k) : (vf){0};
-          transpose_tile(r);
-        }
+        const float *row[VL]; // the last row stands in for those that do not exist
+        UNROLL for (int i = 0; i < VL; i++) row[i] = a + (g + min_l(i, rows - 1)) * ars + k;
+        load_transposed_rows(row, r);
         if (mr <= VL) for (int i = 0; i < VL; i++) vstore(out + (k + i) * mr, r[i]);
         else for (int i = 0; i < VL; i++) vstore_n(out + (k + i) * mr + g, rows, r[i]);
       }
@@ -174,9 +172,11 @@ static void pack_b(long kc, long nc, const float *b, long brs, long bcs, float *
       for (long k = 0; k < kc; k += VL) {
         vf r[VL];
         const long ks = min_l(VL, kc - k);
-        if (ks == VL && rows == VL) { UNROLL for (int i = 0; i < VL; i++) r[i] = vload(p + i * bcs + k); }
-        else for (int i = 0; i < VL; i++) r[i] = i < rows ? vload_n(p + i * bcs + k, ks) : (vf){0};
-        transpose_tile(r);
+        if (ks == VL && rows == VL) load_transposed(p + k, bcs, r);
+        else {
+          for (long i = 0; i < VL; i++) r[i] = i < rows ? vload_n(p + i * bcs + k, ks) : (vf){0};
+          transpose_tile(r);
+        }
         if (ks == VL) { UNROLL for (int i = 0; i < VL; i++) vstore(o + (k + i) * NR, r[i]); }
         else {
           float t[VL * VL];

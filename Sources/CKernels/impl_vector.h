@@ -112,37 +112,42 @@ INLINE void transpose_tile(vf r[VL]) {
   }
 }
 
-// r[j][i] = p[i*stride + j], VL rows of VL: quarters of rows are gathered by the loads, so that only transposes of 4 x 4
+// r[j][i] = row[i][j], VL rows of VL: quarters of rows are gathered by the loads, so that only transposes of 4 x 4
 // within quarters are left to the shuffle unit.
 #if VL == 16
 #define JOIN(a, b, c, d)                                                                                                           \
   (vf) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(a)), _mm_loadu_ps(b), 1),      \
                                              _mm_loadu_ps(c), 2), _mm_loadu_ps(d), 3)
-#define QUARTERS(p) JOIN(p, (p) + 4 * stride, (p) + 8 * stride, (p) + 12 * stride)
+#define QUARTERS(i) JOIN(row[i] + c, row[i + 4] + c, row[i + 8] + c, row[i + 12] + c)
 #define LO32(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
 #define HI32(a, b) __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
 #define LO64(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
 #define HI64(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
 #elif VL == 8
-#define QUARTERS(p) (vf) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps((p) + 4 * stride), 1)
+#define QUARTERS(i) (vf) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row[i] + c)), _mm_loadu_ps(row[i + 4] + c), 1)
 #define LO32(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
 #define HI32(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
 #define LO64(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
 #define HI64(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
 #else
-#define QUARTERS(p) vload(p)
+#define QUARTERS(i) vload(row[i] + c)
 #define LO32(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
 #define HI32(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #define LO64(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
 #define HI64(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
 #endif
-INLINE void load_transposed(const float *p, long stride, vf r[VL]) {
+INLINE void load_transposed_rows(const float *const row[VL], vf r[VL]) {
   UNROLL for (int c = 0; c < VL; c += 4) {
-    const vf a = QUARTERS(p + c), b = QUARTERS(p + stride + c), d = QUARTERS(p + 2 * stride + c), e = QUARTERS(p + 3 * stride + c);
+    const vf a = QUARTERS(0), b = QUARTERS(1), d = QUARTERS(2), e = QUARTERS(3);
     const vf ab0 = LO32(a, b), ab1 = HI32(a, b), de0 = LO32(d, e), de1 = HI32(d, e);
     r[c] = LO64(ab0, de0);
     r[c + 1] = HI64(ab0, de0);
     r[c + 2] = LO64(ab1, de1);
     r[c + 3] = HI64(ab1, de1);
   }
+}
+INLINE void load_transposed(const float *p, long stride, vf r[VL]) {
+  const float *row[VL];
+  UNROLL for (int i = 0; i < VL; i++) row[i] = p + i * stride;
+  load_transposed_rows(row, r);
 }

@@ -30,7 +30,6 @@ INLINE bool conv_needs_border(const AccConv *c) {
 // ---- weights as panels of NR columns, [panel][k][NR], zero filled
 
 INLINE long panel_floats(long K, long n) { return K * ceil_div(n, NR) * NR; }
-enum { convPackLimit = 1 << 18 }; // weights larger than this are read where they are
 
 // ---- one sample as [row][channel][phase][column]
 
@@ -203,7 +202,7 @@ static ForwardPlan forward_plan(const AccConv *c, Carver *s) {
   if (p.in_place) p.spread.width = p.spread.pitch = c->W;
   p.off = carve(s, 4 * p.K);
   p.sample = p.in_place ? NULL : carve(s, 4 * p.spread.rows * c->C * p.spread.pitch);
-  p.packed = (Og > NR || Og % VL) && p.K * c->O <= convPackLimit;
+  p.packed = Og > NR || Og % VL;
   p.panels = p.packed ? carve(s, 4 * c->groups * panel_floats(p.K, Og)) : NULL;
   return p;
 }
@@ -242,8 +241,9 @@ static void conv_forward(const AccConv *c, const float *x, const float *w, float
     p.off[k] = (int32_t)(kh * c->dil_h * row_pitch + ci * p.spread.pitch + q % c->stride_w * p.spread.width + q / c->stride_w);
   }
   if (p.packed)
-    for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR)
-      pack_b(p.K, min_l(NR, Og - o), w + g * Og + o, c->O, 1, p.panels + g * panel_floats(p.K, Og) + o * p.K);
+    for (long k = 0; k < p.K; k += 32) for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR) // w in order
+      pack_b(min_l(32, p.K - k), min_l(NR, Og - o), w + k * c->O + g * Og + o, c->O, 1,
+             p.panels + g * panel_floats(p.K, Og) + o * p.K + k * NR);
   const long mr = tile_rows(c->OW);
   Tile t = {.K = p.K, .off = p.off, .ldc = c->O, .relu = ep && ep->activation == accActivationRelu};
   for (long n = n0; n < n1; n++) {

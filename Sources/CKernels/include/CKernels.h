@@ -206,6 +206,7 @@ struct AccKernels {
   // ---- convolution
 
   /// y for samples n0..<n1. x and y point at sample 0. The epilogue's bias is per output channel. Split-invariant over samples.
+  /// Each call of the first two repacks w, a cost worth about 16 output pixels: with few pixels a sample, pass many samples.
   void (*conv_forward)(const AccConv *c, const float *x, const float *w, float *y, long n0, long n1, const AccEpilogue *ep,
                        void *scratch);
   /// dx for samples n0..<n1 (overwritten). Split-invariant over samples.

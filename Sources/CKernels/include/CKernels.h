@@ -99,6 +99,7 @@ typedef struct AccVMAccess {
 } AccVMAccess;
 
 /// One instruction: registers dst = op(a, b, c), with an immediate where the operation says so. dst may equal a, b or c.
+/// Operands that the operation does not use must be 0.
 typedef struct AccVMInst {
   uint16_t op, dst, a, b, c, reserved;
   union { float f; int32_t i; uint32_t u; } imm;

@@ -146,6 +146,9 @@ static void pack_a(long mr, long kc, const float *a, long ars, long acs, float *
         else for (int i = 0; i < VL; i++) vstore_n(out + (k + i) * mr + g, rows, r[i]);
       }
     for (; k < kc; k++) for (long m = 0; m < mr; m++) out[k * mr + m] = a[m * ars + k];
+  } else if (ars == 1 && mr <= VL) {
+    const vmask m = mask_of(mr);
+    for (long k = 0; k < kc; k++) vstore(out + k * mr, vload_m(a + k * acs, m));
   } else {
     for (long k = 0; k < kc; k++) for (long m = 0; m < mr; m++) out[k * mr + m] = a[m * ars + k * acs];
   }

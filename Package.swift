@@ -9,6 +9,8 @@ let package = Package(
   ],
   targets: [
     .target(name: "AccelerandoCore"),
-    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
+    .target(
+      name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
+    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
   ]
 )

@@ -5,10 +5,12 @@ let package = Package(
   name: "Accelerando",
   platforms: [.macOS(.v15)],
   products: [
-    .library(name: "AccelerandoCore", targets: ["AccelerandoCore"])
+    .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
+    .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
   ],
   targets: [
     .target(name: "AccelerandoCore"),
+    .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .target(
       name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),

@@ -62,6 +62,19 @@ public final class Graph {
     return results(of: node)
   }
 
+  /// Records an operation whose regions `transform` has been applied to.
+  func add(
+    _ operation: any Operation, _ operands: [Tensor],
+    mappingRegions transform: (Program) throws(GraphError) -> Program
+  ) -> [Tensor] {
+    if operation.regions.isEmpty { return add(operation, operands) }
+    do {
+      return add(try operation.mappingRegions(transform), operands)
+    } catch {
+      return fail(error, operation, operands)
+    }
+  }
+
   /// Records an operation with one result.
   public func add(_ operation: any Operation, _ operands: Tensor...) -> Tensor {
     add(operation, operands)[0]

@@ -16,13 +16,26 @@ public protocol Operation: Hashable, Sendable {
   /// The attributes as StableHLO writes them in its generic form, in order.
   var attributes: [StableHLOAttribute] { get }
 
-  /// The functions that the operation applies: a reducer, the branches of a `case`, the condition and body of a `while`.
+  /// The programs that the operation runs: the branches of a `case`, the condition and body of a `while`.
   var regions: [Program] { get }
+
+  /// The same operation with each region replaced by what `transform` makes of it: how passes reach into loops.
+  func mappingRegions(_ transform: (Program) throws(GraphError) -> Program) throws(GraphError) -> any Operation
+
+  /// Completes the operation's StableHLO form, which starts out as name, operands, attributes and regions: a reduction
+  /// adds its initial value and its reducer.
+  func lower(_ call: inout StableHLOCall) throws(GraphError)
 }
 
 extension Operation {
   public var attributes: [StableHLOAttribute] { [] }
   public var regions: [Program] { [] }
+
+  public func mappingRegions(
+    _ transform: (Program) throws(GraphError) -> Program
+  ) throws(GraphError) -> any Operation { self }
+
+  public func lower(_ call: inout StableHLOCall) throws(GraphError) {}
 }
 
 /// An operation that is a formula over other operations. Type, gradient and lowering come from the formula;

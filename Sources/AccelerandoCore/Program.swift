@@ -138,16 +138,24 @@ public struct Program: Sendable {
   public func expandingComposites(
     keeping: (any Composite, [TensorType]) -> Bool = { _, _ in false }
   ) throws(GraphError) -> Program {
-    var current = self
-    while current.instructions.contains(where: { instruction in
-      guard let composite = instruction.operation as? any Composite else { return false }
-      return !keeping(composite, instruction.operands.map { current.types[$0] })
-    }) {
-      current = try current.rewriting { instruction, operands, graph in
-        if let composite = instruction.operation as? any Composite, !keeping(composite, operands.map(\.type)) {
-          return composite.expand(operands)
+    func isOpen(_ program: Program) -> Bool {
+      program.instructions.contains { instruction in
+        guard let composite = instruction.operation as? any Composite else {
+          return instruction.operation.regions.contains(where: isOpen)
         }
-        return graph.add(instruction.operation, operands)
+        return !keeping(composite, instruction.operands.map { program.types[$0] })
+      }
+    }
+    var current = self
+    while isOpen(current) {
+      current = try current.rewriting { instruction, operands, graph in
+        if let composite = instruction.operation as? any Composite {
+          return keeping(composite, operands.map(\.type))
+            ? graph.add(composite, operands) : composite.expand(operands)
+        }
+        return graph.add(instruction.operation, operands) { program throws(GraphError) in
+          try program.expandingComposites(keeping: keeping)
+        }
       }
     }
     return current

@@ -75,6 +75,12 @@ public struct Reduce: Operation {
     return [x.with(x.shape.indices.filter { !axes.contains($0) }.map { x.shape[$0] })]
   }
 
+  public func lower(_ call: inout StableHLOCall) throws(GraphError) {
+    let dtype = call.operandTypes[0].dtype
+    call.constants = [function.identity(dtype)]
+    call.regions = [try .combiner(function, dtype)]
+  }
+
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let (x, y, g) = (context.operand, context.result, context.gradient)
     guard x.dtype.isFloating else { return [nil] }

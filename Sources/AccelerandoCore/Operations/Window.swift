@@ -83,6 +83,12 @@ public struct ReduceWindow: Operation {
     return [operands[0].with(try window.resultShape(operands[0]))]
   }
 
+  public func lower(_ call: inout StableHLOCall) throws(GraphError) {
+    let dtype = call.operandTypes[0].dtype
+    call.constants = [function.identity(dtype)]
+    call.regions = [try .combiner(function, dtype)]
+  }
+
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let (x, g) = (context.operand, context.gradient)
     guard x.dtype.isFloating else { return [nil] }
@@ -178,6 +184,17 @@ public struct SelectAndScatter: Operation {
       throw GraphError("needs a source \(operands[0].with(shape)) for \(operands[0]); received \(operands[1]).")
     }
     return [operands[0]]
+  }
+
+  public func lower(_ call: inout StableHLOCall) throws(GraphError) {
+    let dtype = call.operandTypes[0].dtype
+    call.constants = [Reduce.Function.sum.identity(dtype)]
+    call.regions = [
+      try StableHLOCall.scalarFunction(dtype, 2) { pair in
+        [pair[0].graph.add(Compare(selectsMax ? .greaterOrEqual : .lessOrEqual), pair[0], pair[1])]
+      },
+      try .combiner(.sum, dtype),
+    ]
   }
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {

@@ -1,0 +1,46 @@
+// Dropout. Its mask is a function of the key, so the backward pass applies the same operation to the gradient and nothing
+// has to be kept: where a backend opens the composite, both masks are one computation and are shared.
+
+/// Sets each element to zero with probability `rate` and divides the others by 1 − `rate`.
+///
+/// Operands: the tensor; a random key, `uint32[2]`; and, if given, a scalar `uint32` position as in `RngBitGenerator`.
+public struct Dropout: Composite {
+  /// The probability of zero, 0 to 1.
+  public let rate: Double
+
+  /// Makes the operation.
+  public init(rate: Double) { self.rate = rate }
+
+  public var name: String { "dropout" }
+  public var hasOwnPullback: Bool { true }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard operands.count == 2 || operands.count == 3 else {
+      throw GraphError("takes 2 or 3 operands; received \(operands.count).")
+    }
+    try requireFloating(operands[0])
+    _ = try RngBitGenerator(operands[0].shape).infer(Array(operands.dropFirst()))
+    guard rate >= 0, rate <= 1 else { throw GraphError("needs a rate in 0...1; received \(rate).") }
+    return [operands[0]]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let x = operands[0]
+    let bits = x.graph.add(RngBitGenerator(x.shape), Array(operands.dropFirst()))[0]
+    // An event of probability p: the upper 23 bits, as a number in 0 ..< 1, are less than p.
+    let uniform = bits.shiftRightLogical(bits.filled(9)).converted(to: .float32) * 0x1p-23
+    let isKept = uniform.less(than: uniform.filled(1 - rate))
+    let scale = rate < 1 ? 1 / (1 - rate) : 0
+    return [select(isKept, x * scale, x.zerosLike())]
+  }
+
+  public func pullback(_ context: PullbackContext) -> [Tensor?] {
+    let rest = Array(context.operands.dropFirst())
+    return [context.gradient.graph.add(self, [context.gradient] + rest)[0]] + rest.map { _ in nil }
+  }
+}
+
+extension Tensor {
+  /// The tensor with elements set to zero with probability `rate` and the others divided by 1 − `rate`.
+  public func dropout(rate: Double, key: Tensor) -> Tensor { graph.add(Dropout(rate: rate), self, key) }
+}

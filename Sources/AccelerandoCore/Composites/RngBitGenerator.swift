@@ -1,0 +1,144 @@
+// Random bits as a pure function of a key and a position (the Threefry-2×32 block cipher with 20 rounds). There is no
+// hidden state: a key is a tensor that is passed and split, a layer's dropout does not depend on the order of tracing, and
+// a worker that computes rows 100 to 200 draws the bits that one worker alone would have drawn there.
+
+/// Random bits: element i is the "exclusive or" of the two words of threefry(key, i).
+///
+/// Operands: the key, `uint32[2]`; and, if given, a scalar `uint32` that is added to every position, with which a part
+/// of a larger tensor draws its own bits. Result: `uint32` of the given shape.
+public struct RngBitGenerator: Composite {
+  /// The shape of the result; fewer than 2³² elements.
+  public let shape: [Int]
+
+  /// Makes the operation.
+  public init(_ shape: [Int]) { self.shape = shape }
+
+  public var name: String { "rng_bit_generator" }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard operands.count == 1 || operands.count == 2 else { throw GraphError("takes 1 or 2 operands.") }
+    try requireKey(operands[0])
+    if operands.count == 2, operands[1] != TensorType(.uint32, []) {
+      throw GraphError("needs a position uint32[]; received \(operands[1]).")
+    }
+    guard shape.allSatisfy({ $0 >= 0 }), shape.elementCount <= Int(UInt32.max) else {
+      throw GraphError("draws fewer than 2³² elements at once; received shape \(shape).")
+    }
+    return [TensorType(.uint32, shape)]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let key = operands[0]
+    var low = key.iota(TensorType(.uint32, [shape.elementCount]), axis: 0)
+    if operands.count == 2 { low = low + operands[1] }
+    let (first, second) = threefry(key, low.zerosLike(), low)
+    return [first.xor(second).reshaped(shape)]
+  }
+}
+
+/// Keys that are as good as independent, made of one: key i is threefry(key, i).
+///
+/// Operand: the key, `uint32[2]`. Result: `uint32[count, 2]`.
+public struct RngSplit: Composite {
+  /// The number of keys.
+  public let count: Int
+
+  /// Makes the operation.
+  public init(count: Int) { self.count = count }
+
+  public var name: String { "rng_split" }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    try requireCount(operands, 1)
+    try requireKey(operands[0])
+    guard count >= 0, count <= Int(Int32.max) else { throw GraphError("cannot make \(count) keys.") }
+    return [TensorType(.uint32, [count, 2])]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let low = operands[0].iota(TensorType(.uint32, [count]), axis: 0)
+    let (first, second) = threefry(operands[0], low.zerosLike(), low)
+    return [Tensor.concatenating([first.expandingDims(1), second.expandingDims(1)], axis: 1)]
+  }
+}
+
+/// A key made of a key and a number, such as the number of a step or of a layer: threefry(key, number).
+///
+/// Operands: the key, `uint32[2]`, and the number, a scalar `uint32`. Result: `uint32[2]`.
+public struct RngFoldIn: Composite {
+  /// Makes the operation.
+  public init() {}
+
+  public var name: String { "rng_fold_in" }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    try requireCount(operands, 2)
+    try requireKey(operands[0])
+    guard operands[1] == TensorType(.uint32, []) else {
+      throw GraphError("needs a number uint32[]; received \(operands[1]).")
+    }
+    return [operands[0]]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let low = operands[1].reshaped([1])
+    let (first, second) = threefry(operands[0], low.zerosLike(), low)
+    return [Tensor.concatenating([first, second], axis: 0)]
+  }
+}
+
+extension NDArray {
+  /// The key that a seed stands for: its upper and its lower 32 bits, as `uint32[2]`.
+  public static func randomKey(seed: UInt64) -> NDArray {
+    NDArray([UInt32(truncatingIfNeeded: seed >> 32), UInt32(truncatingIfNeeded: seed)])
+  }
+}
+
+extension Tensor {
+  /// The key that a seed stands for, as a constant in the same graph.
+  public func randomKey(seed: UInt64) -> Tensor { constant(.randomKey(seed: seed)) }
+
+  /// Random `uint32` of a shape, drawn with this key.
+  public func randomBits(_ shape: [Int]) -> Tensor { graph.add(RngBitGenerator(shape), self) }
+
+  /// `count` keys made of this one, which should not be used any more.
+  public func splitKey(_ count: Int = 2) -> [Tensor] {
+    let keys = graph.add(RngSplit(count: count), self)
+    return (0..<count).map { keys.sliced(axis: 0, $0..<$0 + 1).reshaped([2]) }
+  }
+
+  /// A key made of this one and a number.
+  public func foldingIn(_ number: UInt32) -> Tensor { foldingIn(constant(NDArray(scalar: number))) }
+
+  /// A key made of this one and a number that is computed: a scalar, converted to `uint32`.
+  public func foldingIn(_ number: Tensor) -> Tensor {
+    graph.add(RngFoldIn(), self, number.converted(to: .uint32))
+  }
+}
+
+func requireKey(_ operand: TensorType) throws(GraphError) {
+  guard operand == TensorType(.uint32, [2]) else {
+    throw GraphError("needs a random key, uint32[2]; received \(operand).")
+  }
+}
+
+/// Both words of the cipher's block for each of the 64-bit numbers (high, low).
+private func threefry(_ key: Tensor, _ high: Tensor, _ low: Tensor) -> (Tensor, Tensor) {
+  let first = key.sliced(axis: 0, 0..<1).reshaped([])
+  let second = key.sliced(axis: 0, 1..<2).reshaped([])
+  let parity = first.xor(second).xor(key.scalar(Double(0x1BD1_1BDA as UInt32)))
+  let schedule = [first, second, parity]
+  var x = high + first
+  var y = low + second
+  for group in 0..<5 {
+    for rotation in group % 2 == 0 ? [13, 15, 26, 6] : [17, 29, 16, 24] {
+      x = x + y
+      let up = y.shiftLeft(y.filled(Double(rotation)))
+      let down = y.shiftRightLogical(y.filled(Double(32 - rotation)))
+      y = up.or(down).xor(x)
+    }
+    x = x + schedule[(group + 1) % 3]
+    y = y + (schedule[(group + 2) % 3] + Double(group + 1))
+  }
+  return (x, y)
+}

@@ -1,0 +1,131 @@
+// Where weights start. An initializer is a value: its array is a function of itself, the type and a key, so the same
+// seed starts the same model on every machine. Names and meanings are Keras'.
+
+import AccelerandoCore
+
+/// How a parameter's first value is made.
+public enum Initializer: Hashable, Sendable {
+  /// What a variance is divided by: inputs, outputs or the mean of both.
+  public enum FanMode: String, Hashable, Sendable, CaseIterable {
+    case fanIn = "fan_in"
+    case fanOut = "fan_out"
+    case fanAverage = "fan_avg"
+  }
+
+  /// The distribution that a variance is given to.
+  public enum Distribution: String, Hashable, Sendable, CaseIterable {
+    case uniform
+    case normal = "untruncated_normal"
+    case truncatedNormal = "truncated_normal"
+  }
+
+  /// Every element 0.
+  case zeros
+  /// Every element 1.
+  case ones
+  /// Every element the same number.
+  case constant(Double)
+  /// Uniform in `from ..< to`.
+  case randomUniform(from: Double = -0.05, to: Double = 0.05)
+  /// Normal.
+  case randomNormal(mean: Double = 0, standardDeviation: Double = 0.05)
+  /// Normal, cut off at two standard deviations.
+  case truncatedNormal(mean: Double = 0, standardDeviation: Double = 0.05)
+  /// A variance of `scale` divided by a number of connections. A truncated normal is widened so that the variance of
+  /// what is left is this one.
+  case varianceScaling(scale: Double = 1, mode: FanMode = .fanIn, distribution: Distribution = .truncatedNormal)
+  /// Orthonormal columns (or rows, if those are fewer) times `gain`; all axes but the last are taken as one.
+  case orthogonal(gain: Double = 1)
+  /// `gain` on the diagonal of a matrix, 0 elsewhere.
+  case identity(gain: Double = 1)
+
+  /// Glorot's: uniform with variance 2 / (fan in + fan out); Keras' choice for dense and convolutional kernels.
+  public static let glorotUniform = Initializer.varianceScaling(scale: 1, mode: .fanAverage, distribution: .uniform)
+  /// Glorot's, of a truncated normal.
+  public static let glorotNormal = Initializer.varianceScaling(
+    scale: 1, mode: .fanAverage, distribution: .truncatedNormal)
+  /// He's: uniform with variance 2 / fan in, for relu.
+  public static let heUniform = Initializer.varianceScaling(scale: 2, mode: .fanIn, distribution: .uniform)
+  /// He's, of a truncated normal.
+  public static let heNormal = Initializer.varianceScaling(scale: 2, mode: .fanIn, distribution: .truncatedNormal)
+  /// LeCun's: uniform with variance 1 / fan in, for selu.
+  public static let lecunUniform = Initializer.varianceScaling(scale: 1, mode: .fanIn, distribution: .uniform)
+  /// LeCun's, of a truncated normal.
+  public static let lecunNormal = Initializer.varianceScaling(scale: 1, mode: .fanIn, distribution: .truncatedNormal)
+
+  /// The first value of a parameter of `type`, the same for the same key.
+  public func makeArray(_ type: TensorType, key: RandomKey) -> NDArray {
+    let count = type.elementCount
+    switch self {
+    case .zeros: return NDArray(zeros: type)
+    case .ones: return NDArray(repeating: 1, type: type)
+    case .constant(let value): return NDArray(repeating: value, type: type)
+    case .randomUniform(let low, let high): return array(key.uniform(count, from: Float(low), to: Float(high)), type)
+    case .randomNormal(let mean, let deviation): return scaled(key.normal(count), mean, deviation, type)
+    case .truncatedNormal(let mean, let deviation): return scaled(key.truncatedNormal(count), mean, deviation, type)
+    case .varianceScaling(let scale, let mode, let distribution):
+      let deviation = (scale / max(1, Self.fan(type.shape, mode))).squareRoot()
+      switch distribution {
+      case .uniform:
+        let limit = Float(3.0.squareRoot() * deviation)
+        return array(key.uniform(count, from: -limit, to: limit), type)
+      case .normal: return scaled(key.normal(count), 0, deviation, type)
+      case .truncatedNormal: return scaled(key.truncatedNormal(count), 0, deviation / truncatedDeviation, type)
+      }
+    case .orthogonal(let gain): return orthogonal(type, gain, key)
+    case .identity(let gain):
+      let columns = type.shape.last ?? 1
+      return array((0..<count).map { $0 / columns == $0 % columns ? Float(gain) : 0 }, type)
+    }
+  }
+
+  /// The number of connections that `mode` counts for a weight: the axes before the last two are a window.
+  static func fan(_ shape: [Int], _ mode: FanMode) -> Double {
+    let window = Double(Array(shape.dropLast(2)).elementCount)
+    let input = shape.count >= 2 ? window * Double(shape[shape.count - 2]) : Double(shape.last ?? 1)
+    let output = shape.count >= 2 ? window * Double(shape[shape.count - 1]) : Double(shape.last ?? 1)
+    switch mode {
+    case .fanIn: return input
+    case .fanOut: return output
+    case .fanAverage: return (input + output) / 2
+    }
+  }
+
+  private func scaled(_ draws: [Float], _ mean: Double, _ deviation: Double, _ type: TensorType) -> NDArray {
+    array(draws.map { $0 * Float(deviation) + Float(mean) }, type)
+  }
+
+  private func array(_ elements: [Float], _ type: TensorType) -> NDArray {
+    var result = NDArray(zeros: type.with(.float32))
+    result.withUnsafeMutableBytes { bytes in elements.withUnsafeBytes { bytes.copyMemory(from: $0) } }
+    return result.converted(to: type.dtype)
+  }
+
+  /// Gram and Schmidt's method, each vector made orthogonal twice (once is not enough in finite precision).
+  private func orthogonal(_ type: TensorType, _ gain: Double, _ key: RandomKey) -> NDArray {
+    let columns = max(type.shape.last ?? 1, 1)
+    let rows = type.elementCount / columns
+    let (count, length) = (min(rows, columns), max(rows, columns))
+    let draws = key.normal(count * length)
+    var vectors: [[Double]] = []
+    for index in 0..<count {
+      var vector = draws[index * length..<(index + 1) * length].map(Double.init)
+      for _ in 0..<2 {
+        for other in vectors {
+          let overlap = zip(vector, other).reduce(0) { $0 + $1.0 * $1.1 }
+          for i in vector.indices { vector[i] -= overlap * other[i] }
+        }
+      }
+      let norm = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      vectors.append(vector.map { $0 / max(norm, .leastNormalMagnitude) })
+    }
+    let elements = (0..<rows * columns).map { place in
+      let (row, column) = (place / columns, place % columns)
+      return Float(gain * (rows >= columns ? vectors[column][row] : vectors[row][column]))
+    }
+    return array(elements, type)
+  }
+}
+
+/// The standard deviation of the standard normal distribution cut off at ±2.
+private let truncatedDeviation = 0.87962566103423978

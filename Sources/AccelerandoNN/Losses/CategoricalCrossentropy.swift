@@ -1,0 +1,104 @@
+// Cross-entropy of class probabilities: for class indices, and for a number per class. Where the prediction is a softmax,
+// its logits are used, as Keras does with TensorFlow: the logarithm of a small probability loses what the logits have.
+
+import AccelerandoCore
+
+/// −log of the probability that the prediction gives to the labelled class.
+///
+/// Predictions `[N, …, classes]`, targets are class indices `[N, …]` or `[N, …, 1]` of any number type. A label outside
+/// the classes makes the sample's loss NaN.
+public struct SparseCategoricalCrossentropy: Loss, Hashable {
+  /// Whether predictions are logits instead of probabilities.
+  public let fromLogits: Bool
+
+  /// Makes the loss.
+  public init(fromLogits: Bool = false) { self.fromLogits = fromLogits }
+
+  public var name: String { "sparse_categorical_crossentropy" }
+
+  public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+    guard let scores = classScores(prediction, user: "loss '\(name)'") else { return prediction.perSample() }
+    // Plain probabilities are limited first and made to sum to 1 after it: log-softmax of logarithms does that.
+    let logProbability = logits(of: scores, fromLogits)?.logSoftmax() ?? limited(scores.widened()).log().logSoftmax()
+    let labels = target.labels(for: scores, of: "loss '\(name)'", otherwise: "'categorical_crossentropy'")
+    let chosen = select(labels.isClass(of: scores), logProbability, logProbability.zerosLike())
+    let picked = chosen.sum(axes: [scores.rank - 1])
+    let classCount = labels.filled(Double(scores.dim(-1)))
+    let isKnown = labels.greaterOrEqual(to: labels.zerosLike()).and(labels.less(than: classCount))
+    return select(isKnown, -picked, picked.filled(.nan)).perSample()
+  }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    guard let classes = predictionShape.last else { return }
+    let perSample = max(Array(targets.shape.dropFirst()).elementCount, 1)
+    let known = 0..<Double(classes)
+    for (index, label) in targets.elements(as: Double.self).enumerated() where !known.contains(label) {
+      throw GraphError(
+        "the label of sample \(index / perSample) is \(label.formatted); "
+          + "the model has \(classes) classes, so labels are 0 to \(classes - 1).")
+    }
+  }
+}
+
+/// −Σ target·log probability over the classes. Predictions and targets are `[N, …, classes]`; targets are one-hot or
+/// any distribution.
+public struct CategoricalCrossentropy: Loss, Hashable {
+  /// Whether predictions are logits instead of probabilities.
+  public let fromLogits: Bool
+  /// The part of each target, 0 to 1, that is spread evenly over the classes.
+  public let labelSmoothing: Double
+
+  /// Makes the loss.
+  public init(fromLogits: Bool = false, labelSmoothing: Double = 0) {
+    self.fromLogits = fromLogits
+    self.labelSmoothing = labelSmoothing
+  }
+
+  public var name: String { "categorical_crossentropy" }
+
+  public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+    guard let scores = classScores(prediction, user: "loss '\(name)'") else { return prediction.perSample() }
+    let logProbability: Tensor
+    if let logits = logits(of: scores, fromLogits) {
+      logProbability = logits.logSoftmax()
+    } else {
+      let probability = scores.widened()
+      logProbability = limited(probability / probability.sum(axes: [scores.rank - 1], keepDims: true)).log()
+    }
+    let hint = " For class indices use 'sparse_categorical_crossentropy'."
+    var targets = target.targets(for: logProbability, of: "loss '\(name)'", hint: hint)
+    if labelSmoothing != 0 {
+      targets = targets * (1 - labelSmoothing) + labelSmoothing / Double(max(scores.dim(-1), 1))
+    }
+    return -(targets * logProbability).sum(axes: [scores.rank - 1]).perSample()
+  }
+}
+
+/// The prediction if it has a class axis; otherwise reports what is wrong.
+private func classScores(_ prediction: Tensor, user: String) -> Tensor? {
+  guard prediction.rank >= 2, prediction.dtype.isFloating else {
+    prediction.graph.report(
+      GraphError(
+        "needs predictions [N, …, classes] of floating-point numbers; received \(prediction.type).", path: [user]))
+    return nil
+  }
+  return prediction
+}
+
+/// The logits behind a prediction: itself if the user says so, or what its softmax was taken of.
+private func logits(of prediction: Tensor, _ isLogits: Bool) -> Tensor? {
+  if let definition = prediction.definition, let softmax = definition.operation as? Softmax,
+    softmax.axis == prediction.rank - 1, let logits = definition.operands.first
+  {
+    return logits.widened()
+  }
+  return isLogits ? prediction.widened() : nil
+}
+
+/// Probabilities kept away from 0 and 1 by Keras' 1e-7, so that their logarithms are finite.
+func limited(_ probability: Tensor) -> Tensor { probability.clamped(1e-7...1 - 1e-7) }
+
+extension Double {
+  /// Without the fraction that whole numbers do not have.
+  var formatted: String { self == rounded() && magnitude < 1e15 ? String(Int64(self)) : String(self) }
+}

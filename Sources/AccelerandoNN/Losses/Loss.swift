@@ -1,0 +1,69 @@
+// What training makes small. A loss gives a value for each sample; weighing the samples and taking their mean is the
+// business of whoever trains, so that every loss gets sample weights and ragged batches without a line of its own.
+
+import AccelerandoCore
+
+/// A function of predictions and targets whose mean training makes small.
+public protocol Loss: Sendable {
+  /// The name in recipes and messages: `mean_squared_error`.
+  var name: String { get }
+
+  /// The loss of each sample.
+  /// - Parameters:
+  ///   - prediction: the model's output, `[N, …]`.
+  ///   - target: what it should be; of which shape and element type is the loss's choice.
+  /// - Returns: a floating-point tensor `[N]`.
+  func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
+
+  /// Looks at targets on the host before they are trained on.
+  /// - Throws: when a target has no meaning, such as a label outside the classes; the error names the sample.
+  func check(targets: NDArray, predictionShape: [Int]) throws
+}
+
+extension Loss {
+  public func check(targets: NDArray, predictionShape: [Int]) throws {}
+}
+
+extension Tensor {
+  /// The mean over all axes but the first.
+  func perSample() -> Tensor { rank > 1 ? mean(axes: Array(1..<rank)) : self }
+
+  /// The tensor as at least `float32`: sums over classes lose too much in 16 bits.
+  func widened() -> Tensor { dtype == .float64 ? self : converted(to: .float32) }
+
+  /// Targets in the prediction's shape and element type; a last axis of size 1 may be missing or too many.
+  /// Reports an error and gives the prediction's type where the shapes do not fit.
+  func targets(for prediction: Tensor, of user: String, hint: String = "") -> Tensor {
+    let converted = converted(to: prediction.dtype)
+    if shape == prediction.shape { return converted }
+    if shape + [1] == prediction.shape || shape == prediction.shape + [1] {
+      return converted.reshaped(prediction.shape)
+    }
+    graph.report(
+      GraphError(
+        "needs targets of the prediction's shape \(prediction.shape); received \(shape).\(hint)", path: [user]))
+    return prediction.zerosLike()
+  }
+
+  /// Class indices `int32[N, …]` for a prediction `[N, …, classes]`; a last axis of size 1 may be too many.
+  /// Reports an error and gives zeros where the shapes do not fit.
+  func labels(for prediction: Tensor, of user: String, otherwise: String) -> Tensor {
+    let expected = Array(prediction.shape.dropLast())
+    let converted = converted(to: .int32)
+    if shape == expected { return converted }
+    if shape == expected + [1] { return converted.reshaped(expected) }
+    let hint = shape == prediction.shape ? " For targets with a number for each class use \(otherwise)." : ""
+    graph.report(
+      GraphError(
+        "needs class indices of shape \(expected) for predictions \(prediction.shape); received \(shape).\(hint)",
+        path: [user]))
+    return converted.graph.add(Iota(TensorType(.int32, [1]), axis: 0)).broadcast(to: expected.isEmpty ? [1] : expected)
+  }
+
+  /// Whether each class is the one that a label names: `bool[N, …, classes]` for labels `[N, …]`. A comparison instead
+  /// of a gather, because it fuses with what is around it.
+  func isClass(of scores: Tensor) -> Tensor {
+    let classes = iota(TensorType(.int32, [scores.dim(-1)]), axis: 0)
+    return expandingDims(-1).equal(to: classes).broadcast(to: scores.shape)
+  }
+}

@@ -1,0 +1,20 @@
+// Losses as metrics: what is watched need not be what is trained on.
+
+import AccelerandoCore
+
+/// A loss that is watched instead of trained on.
+public struct LossMetric: Metric {
+  /// The loss.
+  public let loss: any Loss
+  public let name: String
+
+  /// Watches a loss, under its own name if none is given.
+  public init(_ loss: any Loss, name: String? = nil) {
+    self.loss = loss
+    self.name = name ?? loss.name
+  }
+
+  public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+    loss.values(prediction, target).converted(to: .float32)
+  }
+}

@@ -1,0 +1,38 @@
+// What people watch while a model trains. A metric gives a value for each sample, in the compiled step; what is shown for an
+// epoch is the mean over its samples, weighted where there are sample weights.
+
+import AccelerandoCore
+
+/// A number for each sample whose mean tells how good a model is.
+public protocol Metric: Sendable {
+  /// The name in logs and recipes: `accuracy`.
+  var name: String { get }
+
+  /// The metric of each sample.
+  /// - Parameters:
+  ///   - prediction: the model's output, `[N, …]`.
+  ///   - target: what it should be.
+  /// - Returns: a `float32` tensor `[N]`.
+  func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
+}
+
+extension Tensor {
+  /// 1 where true, the mean over a sample's outputs.
+  func share() -> Tensor { converted(to: .float32).perSample() }
+
+  /// The index of the first largest element along the last axis, `int32`; past the end for NaN.
+  func firstLargest() -> Tensor {
+    let axis = rank - 1
+    let places = iota(type.with(.int32), axis: axis)
+    let isLargest = equal(to: max(axes: [axis], keepDims: true))
+    return select(isLargest, places, places.filled(Double(dim(-1)))).min(axes: [axis])
+  }
+
+  /// Whether the tensor can be the scores of classes; otherwise reports what is wrong.
+  func hasClasses(for metric: String) -> Bool {
+    if rank >= 2 { return true }
+    graph.report(
+      GraphError("needs predictions [N, …, classes]; received \(type).", path: ["metric '\(metric)'"]))
+    return false
+  }
+}

@@ -1,0 +1,44 @@
+// Moving data without arithmetic: transposes by register tiles, rows by index.
+
+static void transpose2d_32(const void *src, long src_ld, void *dst, long dst_ld, long rows, long cols) {
+  const float *s = src;
+  float *d = dst;
+  enum { block = 64 }; // blocks of 64 x 64 keep both sides in the first-level cache
+  for (long r0 = 0; r0 < rows; r0 += block) for (long c0 = 0; c0 < cols; c0 += block) {
+    const long r1 = min_l(rows, r0 + block), c1 = min_l(cols, c0 + block);
+    for (long r = r0; r < r1; r += VL) for (long c = c0; c < c1; c += VL) {
+      const long nr = min_l(VL, r1 - r), nc = min_l(VL, c1 - c);
+      vf t[VL];
+      if (nr == VL && nc == VL) {
+        UNROLL for (int i = 0; i < VL; i++) t[i] = vload(s + (r + i) * src_ld + c);
+        transpose_tile(t);
+        UNROLL for (int i = 0; i < VL; i++) vstore(d + (c + i) * dst_ld + r, t[i]);
+      } else {
+        const int32_t *si = src;
+        int32_t *di = dst;
+        for (long i = 0; i < nr; i++) for (long j = 0; j < nc; j++) di[(c + j) * dst_ld + r + i] = si[(r + i) * src_ld + c + j];
+      }
+    }
+  }
+}
+
+#define ROW_KERNELS(suffix, Index)                                                                                                 \
+  static void gather_rows_##suffix(const void *src, long src_rows, long row_bytes, const Index *indices, long count, void *dst) {  \
+    if (src_rows <= 0) return;                                                                                                     \
+    for (long i = 0; i < count; i++) {                                                                                             \
+      const long r = max_l(0, min_l((long)indices[i], src_rows - 1));                                                              \
+      memcpy((char *)dst + i * row_bytes, (const char *)src + r * row_bytes, (size_t)row_bytes);                                   \
+    }                                                                                                                              \
+  }                                                                                                                                \
+  static void scatter_add_rows_##suffix(float *dst, long dst_rows, long cols, const Index *indices, long count, const float *src,  \
+                                        long c0, long c1) {                                                                        \
+    for (long i = 0; i < count; i++) {                                                                                             \
+      const long r = (long)indices[i];                                                                                             \
+      if (r < 0 || r >= dst_rows) continue;                                                                                        \
+      for (long c = c0; c < c1; c += VL)                                                                                           \
+        vstore_n(dst + r * cols + c, c1 - c, vload_n(dst + r * cols + c, c1 - c) + vload_n(src + i * cols + c, c1 - c));           \
+    }                                                                                                                              \
+  }
+ROW_KERNELS(i32, int32_t)
+ROW_KERNELS(i64, int64_t)
+#undef ROW_KERNELS

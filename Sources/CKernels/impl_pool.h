@@ -1,0 +1,101 @@
+// Pooling over NHWC, vectorised over channels: every channel of a pixel has the same window.
+
+typedef struct Window { long h0, h1, w0, w1; } Window; // the part inside the image
+INLINE Window pool_window(const AccPool *p, long oh, long ow) {
+  const long h = oh * p->stride_h - p->pad_top, w = ow * p->stride_w - p->pad_left;
+  return (Window){max_l(h, 0), min_l(h + p->window_h, p->H), max_l(w, 0), min_l(w + p->window_w, p->W)};
+}
+
+static void maxpool_forward(const AccPool *p, const float *x, float *y, long n0, long n1) {
+  const long C = p->C;
+  for (long n = n0; n < n1; n++) for (long oh = 0; oh < p->OH; oh++) for (long ow = 0; ow < p->OW; ow++) {
+    const Window q = pool_window(p, oh, ow);
+    float *out = y + ((n * p->OH + oh) * p->OW + ow) * C;
+    for (long c = 0; c < C; c += VL) {
+      vf best = vset(-INFINITY);
+      for (long h = q.h0; h < q.h1; h++) for (long w = q.w0; w < q.w1; w++)
+        best = vmax_nan(best, vload_n(x + ((n * p->H + h) * p->W + w) * C + c, C - c));
+      vstore_n(out + c, C - c, best);
+    }
+  }
+}
+
+// Positions are compared as select-and-scatter does it: the chosen one is replaced unless chosen >= candidate.
+static void maxpool_backward(const AccPool *p, const float *x, const float *dy, float *dx, long n0, long n1) {
+  const long C = p->C;
+  if (n1 <= n0) return;
+  memset(dx + n0 * p->H * p->W * C, 0, sizeof(float) * (size_t)((n1 - n0) * p->H * p->W * C));
+  for (long n = n0; n < n1; n++) for (long oh = 0; oh < p->OH; oh++) for (long ow = 0; ow < p->OW; ow++) {
+    const Window q = pool_window(p, oh, ow);
+    const float *d = dy + ((n * p->OH + oh) * p->OW + ow) * C;
+    for (long c = 0; c < C; c += VL) {
+      vf best = {0};
+      vi chosen = {0};
+      int32_t at = 0;
+      for (long h = q.h0; h < q.h1; h++) for (long w = q.w0; w < q.w1; w++, at++) {
+        const vf v = vload_n(x + ((n * p->H + h) * p->W + w) * C + c, C - c);
+        if (at == 0) { best = v; continue; }
+        const vi replace = ~(best >= v);
+        best = vsel(replace, v, best);
+        chosen = vseli(replace, vseti(at), chosen);
+      }
+      const vf g = vload_n(d + c, C - c);
+      at = 0;
+      for (long h = q.h0; h < q.h1; h++) for (long w = q.w0; w < q.w1; w++, at++) {
+        float *o = dx + ((n * p->H + h) * p->W + w) * C + c;
+        vstore_n(o, C - c, vload_n(o, C - c) + (vf)((vi)g & (chosen == at)));
+      }
+    }
+  }
+}
+
+enum { poolSum, poolAverage, poolAverageInside };
+INLINE float pool_divisor(const AccPool *p, Window q, const int kind) {
+  return kind == poolAverage ? (float)(p->window_h * p->window_w) : (float)max_l(1, (q.h1 - q.h0) * (q.w1 - q.w0));
+}
+
+INLINE void pool_forward(const AccPool *p, const float *x, float *y, long n0, long n1, const int kind) {
+  const long C = p->C;
+  for (long n = n0; n < n1; n++) for (long oh = 0; oh < p->OH; oh++) for (long ow = 0; ow < p->OW; ow++) {
+    const Window q = pool_window(p, oh, ow);
+    const float divisor = pool_divisor(p, q, kind);
+    float *out = y + ((n * p->OH + oh) * p->OW + ow) * C;
+    for (long c = 0; c < C; c += VL) {
+      vf sum = {0};
+      for (long h = q.h0; h < q.h1; h++) for (long w = q.w0; w < q.w1; w++)
+        sum += vload_n(x + ((n * p->H + h) * p->W + w) * C + c, C - c);
+      vstore_n(out + c, C - c, kind == poolSum ? sum : sum / divisor);
+    }
+  }
+}
+INLINE void pool_backward(const AccPool *p, const float *dy, float *dx, long n0, long n1, const int kind) {
+  const long C = p->C;
+  if (n1 <= n0) return;
+  memset(dx + n0 * p->H * p->W * C, 0, sizeof(float) * (size_t)((n1 - n0) * p->H * p->W * C));
+  for (long n = n0; n < n1; n++) for (long oh = 0; oh < p->OH; oh++) for (long ow = 0; ow < p->OW; ow++) {
+    const Window q = pool_window(p, oh, ow);
+    const float divisor = pool_divisor(p, q, kind);
+    const float *d = dy + ((n * p->OH + oh) * p->OW + ow) * C;
+    for (long c = 0; c < C; c += VL) {
+      vf g = vload_n(d + c, C - c);
+      if (kind != poolSum) g = g / divisor;
+      for (long h = q.h0; h < q.h1; h++) for (long w = q.w0; w < q.w1; w++) {
+        float *o = dx + ((n * p->H + h) * p->W + w) * C + c;
+        vstore_n(o, C - c, vload_n(o, C - c) + g);
+      }
+    }
+  }
+}
+
+static void sumpool_forward(const AccPool *p, const float *x, float *y, long n0, long n1) { pool_forward(p, x, y, n0, n1, poolSum); }
+static void sumpool_backward(const AccPool *p, const float *dy, float *dx, long n0, long n1) {
+  pool_backward(p, dy, dx, n0, n1, poolSum);
+}
+static void avgpool_forward(const AccPool *p, bool count_include_pad, const float *x, float *y, long n0, long n1) {
+  if (count_include_pad) pool_forward(p, x, y, n0, n1, poolAverage);
+  else pool_forward(p, x, y, n0, n1, poolAverageInside);
+}
+static void avgpool_backward(const AccPool *p, bool count_include_pad, const float *dy, float *dx, long n0, long n1) {
+  if (count_include_pad) pool_backward(p, dy, dx, n0, n1, poolAverage);
+  else pool_backward(p, dy, dx, n0, n1, poolAverageInside);
+}

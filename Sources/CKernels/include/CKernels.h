@@ -1,0 +1,286 @@
+// CKernels: the numeric inner loops of Accelerando.
+//
+// Everything here is mechanism: no allocation, no threads, no global state beyond read-only tables. The caller picks an
+// instruction set once, keeps the table of functions, owns every buffer, and splits the work among its own threads.
+//
+// Conventions
+//  * All numbers are float32 unless a name says otherwise. Sizes and strides are counted in elements.
+//  * A size of zero is always legal: the function does what the mathematics says (usually nothing).
+//  * Inputs and outputs must not overlap unless a comment says they may.
+//  * `scratch` is caller-owned memory of at least the size that the matching `..._scratch_bytes` reports, 64-byte aligned,
+//    private to the call (one per thread). It may be NULL when that size is 0. Its contents mean nothing between calls.
+//  * Deterministic: the same call on the same instruction set gives the same bits. Where a comment says "split-invariant",
+//    one output element also has the same bits however the caller divides the outputs among calls.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---------------------------------------------------------------------------------------------------- instruction sets
+
+/// The instruction sets a table exists for. `accISABaseline` runs everywhere (SSE2 on x86-64, NEON on arm64).
+typedef enum AccISA { accISABaseline = 0, accISAAVX2 = 1, accISAAVX512 = 2 } AccISA;
+enum { accISACount = 3 };
+
+typedef struct AccKernels AccKernels;
+
+/// Whether this build has the table and this processor can run it.
+bool acc_isa_available(AccISA isa);
+/// The fastest available instruction set.
+AccISA acc_best_isa(void);
+/// The table for `isa`, or NULL when it is not available.
+const AccKernels *acc_kernels(AccISA isa);
+
+/// Sets flush-to-zero and denormals-are-zero for the calling thread; returns the previous state (true: both were on).
+bool acc_set_flush_denormals(bool on);
+
+// -------------------------------------------------------------------------------------------------------------- shapes
+
+typedef enum AccActivation { accActivationNone = 0, accActivationRelu = 1 } AccActivation;
+
+/// What happens to a result before it is stored: activation(value + bias[column]). Relu keeps NaN. `bias` may be NULL.
+typedef struct AccEpilogue {
+  const float *bias;
+  int32_t activation; // AccActivation
+} AccEpilogue;
+
+/// A two-dimensional convolution: x is NHWC, w is [KH][KW][C/groups][O], y is [N][OH][OW][O].
+/// Tap (kh,kw) of output (oh,ow) reads row oh*stride_h - pad_top + kh*dil_h, column ow*stride_w - pad_left + kw*dil_w;
+/// outside the image it reads 0 (so the bottom and right padding follow from OH and OW). Pads are not negative.
+/// Group g maps channels g*C/groups... to outputs g*O/groups....
+typedef struct AccConv {
+  long N, H, W, C, KH, KW, O, OH, OW;
+  long stride_h, stride_w, pad_top, pad_left, dil_h, dil_w, groups;
+} AccConv;
+
+/// A two-dimensional pooling of NHWC x to [N][OH][OW][C].
+typedef struct AccPool {
+  long N, H, W, C, window_h, window_w, stride_h, stride_w, pad_top, pad_left, OH, OW;
+} AccPool;
+
+typedef enum AccReduce { accReduceSum = 0, accReduceProduct = 1, accReduceMax = 2, accReduceMin = 3 } AccReduce;
+
+// ------------------------------------------------------------------------------------- elementwise programs (AccVM)
+
+/// Lanes in one block. A register of the machine is one block of 32-bit lanes.
+enum { accVMBlock = 512, accVMMaxRank = 8 };
+
+/// How an element is stored in memory. In a register: f16, bf16 and f32 are float32; i8 and i32 are int32; u8 and u32 are
+/// uint32; bool is a mask, 0 or all ones (stored as byte 0 or 1; any nonzero byte loads as true).
+typedef enum AccType {
+  accTypeBool = 0, accTypeI8, accTypeU8, accTypeI32, accTypeU32, accTypeF16, accTypeBF16, accTypeF32
+} AccType;
+
+/// Which element of the buffer output element i reads.
+typedef enum AccAddress {
+  accAddressContiguous = 0,   // offset + i
+  accAddressScalar,           // offset
+  accAddressPeriodic,         // offset + i % period
+  accAddressRepeat,           // offset + i / count
+  accAddressRepeatPeriodic,   // offset + (i / count) % period
+  accAddressStrided           // offset + sum over d of index_d * stride[d], index = i unravelled over size[0..<rank], row major
+} AccAddress;
+
+/// One buffer as a program sees it. Stores use accAddressContiguous only.
+typedef struct AccVMAccess {
+  uint16_t pointer;   // index into vm_run's `pointers`
+  uint8_t type;       // AccType
+  uint8_t address;    // AccAddress
+  int32_t rank;       // strided: number of dimensions, 0...accVMMaxRank
+  long offset;        // first element, in elements
+  long count;         // repeat, repeat-periodic
+  long period;        // periodic, repeat-periodic
+  long size[accVMMaxRank];
+  long stride[accVMMaxRank]; // 0 and negative allowed
+} AccVMAccess;
+
+/// One instruction: registers dst = op(a, b, c), with an immediate where the operation says so. dst may equal a, b or c.
+typedef struct AccVMInst {
+  uint16_t op, dst, a, b, c, reserved;
+  union { float f; int32_t i; uint32_t u; } imm;
+} AccVMInst;
+
+typedef struct AccVM {
+  const AccVMInst *code;
+  long code_count;
+  const AccVMAccess *accesses;
+  long access_count;
+  long register_count;
+} AccVM;
+
+/// Operations. F: float32 lanes, I: int32, U: uint32, M: mask (bool), X: any 32-bit lane.
+/// Worst errors of the vectorised functions (all float32 inputs, against correctly rounded double): see each line.
+typedef enum AccOp {
+  // memory. a is the index of the access (an index into AccVM.accesses, not a register)
+  accOpLoad = 0,     // dst = accesses[a]
+  accOpStore,        // accesses[a] = register b
+  accOpConst,        // dst = imm in every lane
+  accOpIota,         // dst (I) = (i / count) % period as int32, count and period from accesses[a]; period 0: no remainder
+  accOpMove,         // dst = a
+
+  // float32 arithmetic
+  accOpAddF = 16, accOpSubF, accOpMulF, accOpDivF,
+  accOpMaxF, accOpMinF,  // NaN if either is NaN
+  accOpPowF,             // libm
+  accOpRemF,             // fmod: sign of the dividend
+  accOpAtan2F,           // libm
+  accOpFmaF,             // a * b + c (one rounding where the processor has fma)
+  accOpClampF,           // min(max(b, a), c): a is the lower bound, b the value, c the upper bound; NaN propagates
+  accOpNegF, accOpAbsF,
+  accOpExpF,             // 1.0 ULP
+  accOpExpm1F,           // 1.5 ULP
+  accOpLogF,             // 0.9 ULP
+  accOpLog1pF,           // 0.9 ULP
+  accOpSqrtF,            // correctly rounded
+  accOpRsqrtF,           // 1/sqrt with both correctly rounded
+  accOpCbrtF,            // libm
+  accOpTanhF,            // 1.3 ULP
+  accOpLogisticF,        // 2.3 ULP
+  accOpSinF, accOpCosF, accOpTanF, // libm
+  accOpErfF,             // 1.1 ULP
+  accOpFloorF, accOpCeilF,
+  accOpRoundEvenF,       // to nearest, ties to even
+  accOpRoundAwayF,       // to nearest, ties away from zero
+  accOpSignF,            // -1, 1; a zero keeps its sign; NaN stays NaN
+  accOpIsFiniteF,        // dst is M
+  accOpRoundF16, accOpRoundBF16, // through the narrow type and back, nearest even
+
+  // comparisons: dst is M. A comparison with NaN is false, except Ne. Bools compare as U.
+  accOpEqF = 64, accOpNeF, accOpLtF, accOpLeF, accOpGtF, accOpGeF,
+  accOpEqI, accOpNeI, accOpLtI, accOpLeI, accOpGtI, accOpGeI,
+  accOpEqU, accOpNeU, accOpLtU, accOpLeU, accOpGtU, accOpGeU,
+
+  accOpSelect = 96,      // a (M) ? b : c, any lanes
+
+  // integers; arithmetic wraps
+  accOpAddI = 112, accOpSubI, accOpMulI, // also for U
+  accOpDivI,             // truncates; x/0 = -1; INT_MIN/-1 = INT_MIN
+  accOpDivU,             // x/0 = all ones
+  accOpRemI,             // sign of the dividend; x%0 = x; INT_MIN%-1 = 0
+  accOpRemU,             // x%0 = x
+  accOpMaxI, accOpMinI, accOpMaxU, accOpMinU,
+  accOpClampI, accOpClampU, // min(max(b, a), c)
+  accOpNegI, accOpAbsI, accOpSignI,
+  accOpSignU,            // 0 or 1
+  accOpAnd, accOpOr, accOpXor, accOpNot, // bitwise; right for M too
+  accOpShl,              // by 32 or more (b as U): 0
+  accOpShrLogical,       // by 32 or more: 0
+  accOpShrArithmetic,    // by 32 or more: all sign
+  accOpPopcount, accOpClz, // clz(0) = 32
+  accOpWrapI8,           // low 8 bits, sign extended
+  accOpWrapU8,           // low 8 bits, zero extended
+
+  // conversions
+  accOpIToF = 160, accOpUToF, // nearest even
+  accOpFToI, accOpFToU,  // truncate toward zero, saturate, NaN gives 0
+  accOpFToI8, accOpFToU8, // the same, saturating at 8 bits
+  accOpFToM, accOpIToM,  // nonzero (NaN is true)
+  accOpMToF, accOpMToI,  // 0 or 1
+
+  // the same with an immediate right operand: dst = a op imm
+  accOpAddImmF = 192, accOpSubImmF, accOpMulImmF, accOpDivImmF, accOpMaxImmF, accOpMinImmF,
+  accOpRSubImmF,         // imm - a
+  accOpRDivImmF          // imm / a
+} AccOp;
+
+// ---------------------------------------------------------------------------------------------------- the table
+
+struct AccKernels {
+  AccISA isa;
+  long vector_lanes; // float32 lanes in one vector
+
+  // ---- matrix product
+
+  /// C[m][n] (+)= sum over k of A[m*a_rs + k*a_cs] * B[k*b_rs + n*b_cs], then the epilogue (per column n; NULL: none).
+  /// C's rows are contiguous, ldc apart. `accumulate`: start from what C holds. Split-invariant over M and N: every element
+  /// is one chain over k = 0, 1, 2, ..., so any division of rows and columns gives the same bits.
+  void (*sgemm)(long M, long N, long K, const float *A, long a_rs, long a_cs, const float *B, long b_rs, long b_cs, float *C,
+                long ldc, bool accumulate, const AccEpilogue *ep, void *scratch);
+  /// Scratch for sgemm; grows with its arguments, so the bytes for a whole product serve every part of it.
+  long (*sgemm_scratch_bytes)(long M, long N, long K);
+
+  // ---- convolution
+
+  /// y for samples n0..<n1. x and y point at sample 0. The epilogue's bias is per output channel. Split-invariant over samples.
+  void (*conv_forward)(const AccConv *c, const float *x, const float *w, float *y, long n0, long n1, const AccEpilogue *ep,
+                       void *scratch);
+  /// dx for samples n0..<n1 (overwritten). Split-invariant over samples.
+  void (*conv_backward_data)(const AccConv *c, const float *dy, const float *w, float *dx, long n0, long n1, void *scratch);
+  /// dw (+)= sum over samples n0..<n1, one chain over (n, oh, ow); with `accumulate` it goes on from what dw holds, so
+  /// consecutive ranges added one after another give the bits of one call.
+  void (*conv_backward_weights)(const AccConv *c, const float *x, const float *dy, float *dw, long n0, long n1, bool accumulate,
+                                void *scratch);
+  /// Enough for each of the three above.
+  long (*conv_scratch_bytes)(const AccConv *c);
+
+  // ---- elementwise programs
+
+  /// Evaluates output elements begin..<end (the flat row-major index of the fused loop). Split-invariant.
+  /// A store may alias a contiguous load of the same element type at the same index.
+  void (*vm_run)(const AccVM *program, void *const *pointers, long begin, long end, void *scratch);
+  long (*vm_scratch_bytes)(const AccVM *program);
+
+  // ---- reductions. Split-invariant; NaN propagates; an empty reduction gives 0, 1, -inf, +inf.
+
+  /// x is [outer][reduce][inner]; writes out[outer][inner] for outer o0..<o1. AccReduce kind.
+  void (*reduce_f32)(int kind, const float *x, float *out, long outer, long reduce, long inner, long o0, long o1);
+  /// x is [reduce][inner]; writes out[i0..<i1]. The same bits as reduce_f32 with outer = 1.
+  void (*reduce_columns)(int kind, const float *x, float *out, long reduce, long inner, long i0, long i1);
+
+  // ---- softmax over the last axis, row by row. y may be x.
+
+  void (*softmax_f32)(const float *x, float *y, long rows, long cols);
+  void (*log_softmax_f32)(const float *x, float *y, long rows, long cols);
+  /// dx = y * (dy - sum(dy * y)). dx may be dy or y.
+  void (*softmax_backward_f32)(const float *y, const float *dy, float *dx, long rows, long cols);
+  /// dx = dy - exp(y) * sum(dy), where y is the log-softmax. dx may be dy or y.
+  void (*log_softmax_backward_f32)(const float *y, const float *dy, float *dx, long rows, long cols);
+
+  // ---- pooling, samples n0..<n1; x, y, dx, dy point at sample 0
+
+  /// Padding counts as -inf. NaN propagates.
+  void (*maxpool_forward)(const AccPool *p, const float *x, float *y, long n0, long n1);
+  /// dx (overwritten): each dy goes to the first maximal position of its window in row-major order; overlaps add.
+  void (*maxpool_backward)(const AccPool *p, const float *x, const float *dy, float *dx, long n0, long n1);
+  void (*sumpool_forward)(const AccPool *p, const float *x, float *y, long n0, long n1);
+  /// dx (overwritten): each dy goes to every position of its window inside the image.
+  void (*sumpool_backward)(const AccPool *p, const float *dy, float *dx, long n0, long n1);
+  /// The sum divided by the window's size, or (count_include_pad false) by the number of positions inside the image.
+  void (*avgpool_forward)(const AccPool *p, bool count_include_pad, const float *x, float *y, long n0, long n1);
+  void (*avgpool_backward)(const AccPool *p, bool count_include_pad, const float *dy, float *dx, long n0, long n1);
+
+  // ---- optimizers, n elements; outputs may be the matching inputs. Split-invariant.
+
+  /// m' = m + (g-m)*one_minus_beta1; v' = v + (g*g-v)*one_minus_beta2; w' = (w - wd*w) - alpha*m'/(sqrt(v')+eps).
+  /// `weight_decay_times_lr` is wd. Every product and sum is rounded on its own; sqrt and division are correctly rounded.
+  void (*adam)(const float *w, const float *m, const float *v, const float *g, float *w_out, float *m_out, float *v_out, long n,
+               float alpha, float one_minus_beta1, float one_minus_beta2, float eps, float weight_decay_times_lr);
+  /// vel' = momentum*vel - lr*g; w' = w + (nesterov ? momentum*vel' - lr*g : vel').
+  void (*sgd_momentum)(const float *w, const float *vel, const float *g, float *w_out, float *vel_out, long n, float lr,
+                       float momentum, bool nesterov);
+  /// w' = w - lr*g.
+  void (*sgd)(const float *w, const float *g, float *w_out, long n, float lr);
+
+  // ---- moving data
+
+  /// dst[c*dst_ld + r] = src[r*src_ld + c] for any 32-bit elements, r < rows, c < cols.
+  void (*transpose2d_32)(const void *src, long src_ld, void *dst, long dst_ld, long rows, long cols);
+  /// dst row i = src row indices[i], each row_bytes long; indices are clamped into 0..<src_rows.
+  void (*gather_rows_i32)(const void *src, long src_rows, long row_bytes, const int32_t *indices, long count, void *dst);
+  void (*gather_rows_i64)(const void *src, long src_rows, long row_bytes, const int64_t *indices, long count, void *dst);
+  /// dst row indices[i] += src row i, in the order of i, only for columns c0..<c1 (so threads may split the columns);
+  /// indices outside 0..<dst_rows are skipped.
+  void (*scatter_add_rows_i32)(float *dst, long dst_rows, long cols, const int32_t *indices, long count, const float *src, long c0,
+                               long c1);
+  void (*scatter_add_rows_i64)(float *dst, long dst_rows, long cols, const int64_t *indices, long count, const float *src, long c0,
+                               long c1);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,46 @@
+// All kernels, written once in clang vector types; each kernels_<isa>.c includes this with its own vector width
+// (VL lanes), tile height (MR_MAX) and table name. No include guard on purpose: one inclusion per instruction set.
+#pragma STDC FP_CONTRACT OFF // a fused multiply-add happens where vfma is written, nowhere else
+#include "impl_vector.h"
+#include "impl_gemm.h"
+#include "impl_conv.h"
+#include "impl_math.h"
+#include "impl_vm.h"
+#include "impl_reduce.h"
+#include "impl_softmax.h"
+#include "impl_pool.h"
+#include "impl_optim.h"
+#include "impl_move.h"
+
+const AccKernels TABLE = {
+    .isa = TABLE_ISA,
+    .vector_lanes = VL,
+    .sgemm = sgemm,
+    .sgemm_scratch_bytes = sgemm_scratch_bytes,
+    .conv_forward = conv_forward,
+    .conv_backward_data = conv_backward_data,
+    .conv_backward_weights = conv_backward_weights,
+    .conv_scratch_bytes = conv_scratch_bytes,
+    .vm_run = vm_run,
+    .vm_scratch_bytes = vm_scratch_bytes,
+    .reduce_f32 = reduce_f32,
+    .reduce_columns = reduce_columns,
+    .softmax_f32 = softmax_f32,
+    .log_softmax_f32 = log_softmax_f32,
+    .softmax_backward_f32 = softmax_backward_f32,
+    .log_softmax_backward_f32 = log_softmax_backward_f32,
+    .maxpool_forward = maxpool_forward,
+    .maxpool_backward = maxpool_backward,
+    .sumpool_forward = sumpool_forward,
+    .sumpool_backward = sumpool_backward,
+    .avgpool_forward = avgpool_forward,
+    .avgpool_backward = avgpool_backward,
+    .adam = adam,
+    .sgd_momentum = sgd_momentum,
+    .sgd = sgd,
+    .transpose2d_32 = transpose2d_32,
+    .gather_rows_i32 = gather_rows_i32,
+    .gather_rows_i64 = gather_rows_i64,
+    .scatter_add_rows_i32 = scatter_add_rows_i32,
+    .scatter_add_rows_i64 = scatter_add_rows_i64,
+};

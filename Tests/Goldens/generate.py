@@ -1,0 +1,23 @@
+"""Writes data/<topic>.safetensors: all topics, or those named as arguments."""
+import importlib
+import os
+import sys
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+TOPICS = ["layers", "losses", "metrics", "optimizers", "schedules", "training", "random", "initializers", "ops"]
+
+
+def main(names):
+    unknown = sorted(set(names) - set(TOPICS))
+    if unknown:
+        sys.exit(f"No topic named {', '.join(unknown)}. Topics: {', '.join(TOPICS)}.")
+    for name in names or TOPICS:
+        archive = importlib.import_module(f"goldens.{name}").archive()
+        print(archive.save(os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")))
+
+
+main(sys.argv[1:])

@@ -82,9 +82,10 @@ struct ReferenceInterpreter: Sendable {
       }
     case let operation as Reverse:
       return result { index in
-        operands[0][index.enumerated().map { axis, position in
-          operation.axes.contains(axis) ? types[0].shape[axis] - 1 - position : position
-        }]
+        operands[0][
+          index.enumerated().map { axis, position in
+            operation.axes.contains(axis) ? types[0].shape[axis] - 1 - position : position
+          }]
       }
     case let operation as Slice:
       return result { index in
@@ -118,6 +119,30 @@ struct ReferenceInterpreter: Sendable {
       return [reduceWindow(operation, operands[0], types[0])]
     case let operation as SelectAndScatter:
       return [selectAndScatter(operation, operands[0], operands[1])]
+
+    case is DynamicSlice:
+      return [dynamicSlice(operands[0], Array(operands.dropFirst()), types[0])]
+    case is DynamicUpdateSlice:
+      return [dynamicUpdateSlice(operands[0], operands[1], Array(operands.dropFirst(2)))]
+    case let operation as Gather:
+      return [gather(operation, operands[0], operands[1], types[0])]
+    case let operation as Scatter:
+      return [scatter(operation, operands[0], operands[1], operands[2])]
+    case let operation as Sort:
+      return sort(operation, operands)
+
+    case let operation as While:
+      var carried = operands
+      while try run(operation.condition, carried)[0].elements[0].isTrue { carried = try run(operation.body, carried) }
+      return carried
+    case let operation as Case:
+      let index = operands[0].elements[0].integer
+      let last = operation.branches.count - 1
+      let branch = index >= 0 && index < last ? Int(index) : last
+      return try run(operation.branches[branch], Array(operands.dropFirst()))
+    case is AllReduce:
+      // One device: the only member of its group.
+      return operands
 
     default:
       throw GraphError("the reference backend has no rule for '\(operation.name)'.")

@@ -10,6 +10,8 @@ let package = Package(
   ],
   targets: [
     .target(name: "AccelerandoCore"),
+    .target(name: "CKernels"),
+    .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .target(
       name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),

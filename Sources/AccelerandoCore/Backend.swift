@@ -24,6 +24,12 @@ public protocol Buffer: AnyObject, Sendable {
   func read(into bytes: UnsafeMutableRawBufferPointer) throws
 }
 
+/// A buffer in the host's own memory, which may be read and written directly while no run uses it.
+public protocol HostBuffer: Buffer {
+  /// The tensor's bytes.
+  var memory: UnsafeMutableRawBufferPointer { get }
+}
+
 /// A program that is ready to run on a device. Several executions of it may exist at a time.
 public protocol Executable: Sendable {
   /// The program, as it was given.

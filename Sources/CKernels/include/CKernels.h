@@ -38,6 +38,15 @@ const AccKernels *acc_kernels(AccISA isa);
 /// Sets flush-to-zero and denormals-are-zero for the calling thread; returns the previous state (true: both were on).
 bool acc_set_flush_denormals(bool on);
 
+/// Tells the processor that the calling thread is waiting in a loop for another one.
+static inline void acc_spin_hint(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 // -------------------------------------------------------------------------------------------------------------- shapes
 
 typedef enum AccActivation { accActivationNone = 0, accActivationRelu = 1 } AccActivation;

@@ -1,0 +1,260 @@
+// Convolutions. The attributes of one say whether it is a forward pass, the gradient of an input or the gradient of a
+// kernel; each has a microkernel. What fits none of them, or no fast element type, runs element by element.
+
+import AccelerandoCore
+import CKernels
+
+/// A float32 convolution over two spatial axes, channels last.
+struct ConvolutionKernel: Kernel {
+  enum Direction: String, Sendable { case forward, backwardData, backwardWeights }
+
+  let direction: Direction
+  let geometry: AccConv
+  /// The operands: (x, w), (dy, w) or (x, dy).
+  let first: Int
+  let second: Int
+  let result: Int
+  let epilogue: Epilogue
+  /// For the gradient of the kernel: into how many partial sums the batch is cut. Fixed by shapes alone.
+  let leaves: Int
+  let isa: InstructionSet
+
+  var label: String {
+    let c = geometry
+    return "convolution \(direction.rawValue) [\(c.N), \(c.H), \(c.W), \(c.C)] · "
+      + "[\(c.KH), \(c.KW), \(c.C / max(c.groups, 1)), \(c.O)]\(epilogue.label)"
+  }
+
+  var scratchBytes: Int { withUnsafePointer(to: geometry) { isa.kernels.conv_scratch_bytes?($0) ?? 0 } }
+
+  func taskCount(threads: Int) -> Int {
+    let units = direction == .backwardWeights ? leaves : geometry.N
+    let macs = geometry.N * geometry.OH * geometry.OW * geometry.O * geometry.KH * geometry.KW * geometry.C
+    return min(max(units, 1), AccelerandoCPU.taskCount(work: macs, threads: threads, minimumPerTask: 30_000))
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let a = memory.elements(first, Float.self)
+    let b = memory.elements(second, Float.self)
+    let out = memory.elements(result, Float.self)
+    withUnsafePointer(to: geometry) { geometry in
+      switch direction {
+      case .forward:
+        let samples = portion(range, of: tasks, extent: self.geometry.N)
+        epilogue.withPointer(memory) {
+          isa.kernels.conv_forward?(geometry, a, b, out, samples.lowerBound, samples.upperBound, $0, scratch)
+        }
+      case .backwardData:
+        let samples = portion(range, of: tasks, extent: self.geometry.N)
+        isa.kernels.conv_backward_data?(geometry, a, b, out, samples.lowerBound, samples.upperBound, scratch)
+      case .backwardWeights:
+        let size = self.geometry.KH * self.geometry.KW * self.geometry.C / self.geometry.groups * self.geometry.O
+        for leaf in portion(range, of: tasks, extent: leaves) {
+          let samples = portion(leaf..<leaf + 1, of: leaves, extent: self.geometry.N)
+          isa.kernels.conv_backward_weights?(
+            geometry, a, b, out + leaf * size, samples.lowerBound, samples.upperBound, false, scratch)
+        }
+      }
+    }
+  }
+}
+
+/// A convolution in any number type and with any attributes, element by element.
+struct GenericConvolutionKernel: Kernel {
+  let operation: Convolution
+  let input: View
+  let kernel: View
+  let result: Int
+  let type: TensorType
+
+  var label: String { "\(type.dtype.rawValue) convolution \(input.type.shape) · \(kernel.type.shape)" }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(work: type.elementCount * kernel.type.elementCount, threads: threads, minimumPerTask: 50_000)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    type.dtype.visit(
+      Visitor(kernel: self, elements: portion(range, of: tasks, extent: type.elementCount), memory: memory))
+  }
+
+  private struct Visitor: ElementVisitor {
+    let kernel: GenericConvolutionKernel
+    let elements: Range<Int>
+    let memory: Memory
+
+    func visit<E: Element>(_: E.Type) {
+      let op = kernel.operation
+      let d = op.dimensions
+      let (x, w) = (kernel.input, kernel.kernel)
+      let input = memory.elements(x.root, E.self) + x.offset
+      let weights = memory.elements(w.root, E.self) + w.offset
+      let out = memory.elements(kernel.result, E.self)
+      let strides = kernel.type.shape.rowMajorStrides
+      let spatial = op.strides.count
+      let taps = d.kernelSpatial.map { w.type.shape[$0] }
+      let tapStrides = taps.rowMajorStrides
+      let features = w.type.shape[d.kernelInput]
+      let outputsPerGroup = max(w.type.shape[d.kernelOutput] / op.featureGroups, 1)
+      let outputsPerBatchGroup = max(w.type.shape[d.kernelOutput] / op.batchGroups, 1)
+      let batch = kernel.type.shape[d.outputBatch]
+      for element in elements {
+        func index(_ axis: Int) -> Int { element / strides[axis] % max(kernel.type.shape[axis], 1) }
+        let o = index(d.outputFeature)
+        let n = index(d.outputBatch) + o / outputsPerBatchGroup * (op.batchGroups > 1 ? batch : 0)
+        let group = op.featureGroups > 1 ? o / outputsPerGroup : 0
+        var sum = E.Compute.zero
+        tap: for tap in 0..<taps.elementCount {
+          var at = n * x.strides[d.inputBatch] + group * features * x.strides[d.inputFeature]
+          var weight = o * w.strides[d.kernelOutput]
+          for axis in 0..<spatial {
+            let k = tap / tapStrides[axis] % taps[axis]
+            let place = index(d.outputSpatial[axis]) * op.strides[axis] - op.paddingLow[axis]
+            let position = place + k * op.kernelDilation[axis]
+            guard position >= 0, position % op.inputDilation[axis] == 0,
+              position / op.inputDilation[axis] < x.type.shape[d.inputSpatial[axis]]
+            else { continue tap }
+            at += position / op.inputDilation[axis] * x.strides[d.inputSpatial[axis]]
+            weight += (op.reversal[axis] ? taps[axis] - 1 - k : k) * w.strides[d.kernelSpatial[axis]]
+          }
+          for i in 0..<features {
+            let product = input[at + i * x.strides[d.inputFeature]].compute
+              .times(weights[weight + i * w.strides[d.kernelInput]].compute)
+            sum = sum.plus(product)
+          }
+        }
+        out[element] = E(compute: sum)
+      }
+    }
+  }
+}
+
+extension Lowering {
+  /// Lowers a convolution, with the bias and the relu that follow a forward pass where there are such.
+  func lowerConvolution(_ operation: Convolution, _ instruction: Program.Instruction, at index: Int) throws {
+    let x = view(instruction.operands[0])
+    let w = view(instruction.operands[1])
+    let resultType = type(instruction.results.lowerBound)
+    if resultType.dtype == .float32, [x.type, w.type, resultType].allSatisfy({ $0.elementCount > 0 }),
+      let geometry = FastConvolution(operation, x.type.shape, w.type.shape, resultType.shape)
+    {
+      return try lower(geometry, x, w, instruction, at: index)
+    }
+    finishLoop(computing: x.root)
+    finishLoop(computing: w.root)
+    add(
+      GenericConvolutionKernel(
+        operation: operation, input: x, kernel: w, result: instruction.results.lowerBound, type: resultType),
+      reads: [x.root, w.root], writes: [instruction.results.lowerBound])
+  }
+
+  private func lower(
+    _ convolution: FastConvolution, _ x: View, _ w: View, _ instruction: Program.Instruction, at index: Int
+  ) throws {
+    var result = instruction.results.lowerBound
+    let first = try contiguous(x)
+    switch convolution.direction {
+    case .forward:
+      let second = try contiguous(w)
+      let epilogue = try takeEpilogue(of: &result, at: index)
+      add(
+        ConvolutionKernel(
+          direction: .forward, geometry: convolution.geometry, first: first, second: second, result: result,
+          epilogue: epilogue, leaves: 1, isa: isa),
+        reads: [first, second] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+    case .backwardData:
+      let second = try contiguous(ungrouped(w, groups: convolution.geometry.groups))
+      add(
+        ConvolutionKernel(
+          direction: .backwardData, geometry: convolution.geometry, first: first, second: second, result: result,
+          epilogue: Epilogue(), leaves: 1, isa: isa),
+        reads: [first, second], writes: [result])
+    case .backwardWeights:
+      let second = try contiguous(w)
+      let bytes = type(result).byteCount
+      // More partial sums let more cores work; they must stay small next to what is read to compute them.
+      let leaves = max(1, min(convolution.geometry.N, bytes <= 1 << 18 ? 8 : bytes <= 1 << 21 ? 4 : 2))
+      let partial = leaves == 1 ? result : temporary(bytes * leaves)
+      add(
+        ConvolutionKernel(
+          direction: .backwardWeights, geometry: convolution.geometry, first: first, second: second,
+          result: partial, epilogue: Epilogue(), leaves: leaves, isa: isa),
+        reads: [first, second], writes: [partial])
+      if leaves > 1 {
+        let elements = type(result).elementCount
+        add(
+          ReduceKernel(
+            function: .sum, source: partial, result: result, outer: 1, reduce: leaves, inner: elements, isa: isa),
+          reads: [partial], writes: [result])
+      }
+    }
+  }
+
+  /// A kernel [kh, kw, groups·i, o] with the groups among the inputs, seen as [kh, kw, i, groups·o].
+  private func ungrouped(_ w: View, groups: Int) throws -> View {
+    guard groups > 1 else { return w }
+    let shape = w.type.shape
+    let dense = View(root: try contiguous(w), type: w.type)
+    let split = Array(shape[0..<2]) + [groups, shape[2] / groups, shape[3]]
+    guard let view = dense.reshaped(split) else { return w }
+    let ordered = view.transposed([0, 1, 3, 2, 4])
+    let type = w.type.with(Array(shape[0..<2]) + [shape[2] / groups, groups * shape[3]])
+    return View(root: try contiguous(ordered), type: type)
+  }
+}
+
+/// Reads off a convolution's attributes which microkernel does it, if one does.
+struct FastConvolution {
+  let direction: ConvolutionKernel.Direction
+  let geometry: AccConv
+
+  init?(_ op: Convolution, _ x: [Int], _ w: [Int], _ y: [Int]) {
+    guard op.strides.count == 2 else { return nil }
+    let d = op.dimensions
+    let forward = Convolution.Dimensions.channelsLast(spatial: 2)
+    var c = AccConv()
+    if d == forward, op.inputDilation == [1, 1], op.reversal == [false, false], op.batchGroups == 1,
+      op.paddingLow.allSatisfy({ $0 >= 0 })
+    {
+      direction = .forward
+      (c.N, c.H, c.W, c.C) = (x[0], x[1], x[2], x[3])
+      (c.KH, c.KW, c.O) = (w[0], w[1], w[3])
+      (c.OH, c.OW) = (y[1], y[2])
+      (c.stride_h, c.stride_w) = (op.strides[0], op.strides[1])
+      (c.dil_h, c.dil_w) = (op.kernelDilation[0], op.kernelDilation[1])
+      (c.pad_top, c.pad_left) = (op.paddingLow[0], op.paddingLow[1])
+      c.groups = op.featureGroups
+    } else if d.inputBatch == 0, d.inputFeature == 3, d.inputSpatial == [1, 2], d.kernelSpatial == [0, 1],
+      d.kernelInput == 3, d.kernelOutput == 2, d.outputBatch == 0, d.outputFeature == 3, d.outputSpatial == [1, 2],
+      op.reversal == [true, true], op.strides == [1, 1], op.batchGroups == 1
+    {
+      direction = .backwardData
+      let top = (w[0] - 1) * op.kernelDilation[0] - op.paddingLow[0]
+      let left = (w[1] - 1) * op.kernelDilation[1] - op.paddingLow[1]
+      guard top >= 0, left >= 0 else { return nil }
+      (c.N, c.H, c.W, c.C) = (y[0], y[1], y[2], y[3])
+      (c.KH, c.KW, c.O) = (w[0], w[1], x[3])
+      (c.OH, c.OW) = (x[1], x[2])
+      (c.stride_h, c.stride_w) = (op.inputDilation[0], op.inputDilation[1])
+      (c.dil_h, c.dil_w) = (op.kernelDilation[0], op.kernelDilation[1])
+      (c.pad_top, c.pad_left) = (top, left)
+      c.groups = op.featureGroups
+    } else if d.inputBatch == 3, d.inputFeature == 0, d.inputSpatial == [1, 2], d.kernelInput == 0,
+      d.kernelOutput == 3, d.kernelSpatial == [1, 2], d.outputBatch == 2, d.outputFeature == 3,
+      d.outputSpatial == [0, 1], op.inputDilation == [1, 1], op.reversal == [false, false], op.featureGroups == 1,
+      op.paddingLow.allSatisfy({ $0 >= 0 })
+    {
+      direction = .backwardWeights
+      (c.N, c.H, c.W, c.C) = (x[0], x[1], x[2], x[3])
+      (c.KH, c.KW, c.O) = (y[0], y[1], w[3])
+      (c.OH, c.OW) = (w[1], w[2])
+      (c.stride_h, c.stride_w) = (op.kernelDilation[0], op.kernelDilation[1])
+      (c.dil_h, c.dil_w) = (op.strides[0], op.strides[1])
+      (c.pad_top, c.pad_left) = (op.paddingLow[0], op.paddingLow[1])
+      c.groups = op.batchGroups
+    } else {
+      return nil
+    }
+    geometry = c
+  }
+}

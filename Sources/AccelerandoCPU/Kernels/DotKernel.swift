@@ -1,0 +1,245 @@
+// Products: dot_general brought to [batch, M, K] × [batch, K, N], with transposes left to the strides.
+
+import AccelerandoCore
+import CKernels
+
+/// One operand or result of a product: where it lies and how far apart its batch, rows and columns are.
+struct MatrixView: Sendable {
+  let root: Int
+  let offset: Int
+  let batchStride: Int
+  let rowStride: Int
+  let columnStride: Int
+}
+
+/// Sizes of a product.
+struct ProductShape: Sendable {
+  let batch: Int, m: Int, n: Int, k: Int
+  var flops: Int { 2 * batch * m * n * k }
+}
+
+/// What a product or convolution does to its result before storing it.
+struct Epilogue: Sendable, Hashable {
+  /// A value with one element for each column.
+  var bias: Int?
+  var relu = false
+
+  var label: String { (bias == nil ? "" : " + bias") + (relu ? " + relu" : "") }
+
+  func withPointer<Result>(_ memory: Memory, _ body: (UnsafePointer<AccEpilogue>?) -> Result) -> Result {
+    if bias == nil, !relu { return body(nil) }
+    var epilogue = AccEpilogue(
+      bias: bias.map { UnsafePointer(memory.elements($0, Float.self)) },
+      activation: Int32((relu ? accActivationRelu : accActivationNone).rawValue))
+    return withUnsafePointer(to: &epilogue) { body($0) }
+  }
+}
+
+/// A float32 product.
+struct DotKernel: Kernel {
+  let shape: ProductShape
+  let left: MatrixView
+  let right: MatrixView
+  let result: Int
+  let epilogue: Epilogue
+  let isa: InstructionSet
+
+  var label: String { "product \(shape.batch)×[\(shape.m), \(shape.k)]·[\(shape.k), \(shape.n)]\(epilogue.label)" }
+
+  var scratchBytes: Int { isa.kernels.sgemm_scratch_bytes?(shape.m, shape.n, shape.k) ?? 0 }
+
+  /// Over which extent the work is cut. The sums run over K in one order, so any cut gives the same bits.
+  private enum Cut { case batch, rows, columns }
+
+  private func cut(_ tasks: Int) -> Cut {
+    if shape.batch >= tasks { return .batch }
+    if shape.m >= 28 * tasks || shape.n < 32 * tasks { return shape.m > 1 || shape.n < 32 ? .rows : .columns }
+    return .columns
+  }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(work: shape.flops, threads: threads, minimumPerTask: 60_000)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    var batches = 0..<shape.batch
+    var rows = 0..<shape.m
+    var columns = 0..<shape.n
+    switch cut(tasks) {
+    case .batch: batches = portion(range, of: tasks, extent: shape.batch)
+    case .rows: rows = portion(range, of: tasks, extent: shape.m)
+    case .columns: columns = portion(range, of: tasks, extent: shape.n, grain: 16)
+    }
+    if rows.isEmpty || columns.isEmpty { return }
+    let a = memory.elements(left.root, Float.self) + left.offset
+    let b = memory.elements(right.root, Float.self) + right.offset
+    let c = memory.elements(result, Float.self)
+    epilogue.withPointer(memory) { epilogue in
+      var local = epilogue?.pointee ?? AccEpilogue()
+      if let bias = local.bias { local.bias = bias + columns.lowerBound }
+      withUnsafePointer(to: local) { shifted in
+        for batch in batches {
+          isa.kernels.sgemm?(
+            rows.count, columns.count, shape.k,
+            a + batch * left.batchStride + rows.lowerBound * left.rowStride, left.rowStride, left.columnStride,
+            b + batch * right.batchStride + columns.lowerBound * right.columnStride, right.rowStride,
+            right.columnStride,
+            c + (batch * shape.m + rows.lowerBound) * shape.n + columns.lowerBound, shape.n, false,
+            epilogue == nil ? nil : shifted, scratch)
+        }
+      }
+    }
+  }
+}
+
+/// A product in any number type, element by element.
+struct GenericDotKernel: Kernel {
+  let shape: ProductShape
+  let left: MatrixView
+  let right: MatrixView
+  let result: Int
+  let dtype: DType
+
+  var label: String { "\(dtype.rawValue) product \(shape.batch)×[\(shape.m), \(shape.k)]·[\(shape.k), \(shape.n)]" }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(work: shape.flops, threads: threads, minimumPerTask: 60_000)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    dtype.visit(Visitor(kernel: self, rows: portion(range, of: tasks, extent: shape.batch * shape.m), memory: memory))
+  }
+
+  private struct Visitor: ElementVisitor {
+    let kernel: GenericDotKernel
+    let rows: Range<Int>
+    let memory: Memory
+
+    func visit<E: Element>(_: E.Type) {
+      let (shape, left, right) = (kernel.shape, kernel.left, kernel.right)
+      let a = memory.elements(left.root, E.self) + left.offset
+      let b = memory.elements(right.root, E.self) + right.offset
+      let c = memory.elements(kernel.result, E.self)
+      for row in rows {
+        let (batch, m) = (row / shape.m, row % shape.m)
+        let x = a + batch * left.batchStride + m * left.rowStride
+        for n in 0..<shape.n {
+          let y = b + batch * right.batchStride + n * right.columnStride
+          var sum = E.Compute.zero
+          for k in 0..<shape.k {
+            sum = sum.plus(x[k &* left.columnStride].compute.times(y[k &* right.rowStride].compute))
+          }
+          c[row * shape.n + n] = E(compute: sum)
+        }
+      }
+    }
+  }
+}
+
+extension Lowering {
+  /// Lowers a product, with the bias and the relu that follow it where there are such.
+  func lowerDot(_ operation: DotGeneral, _ instruction: Program.Instruction, at index: Int) throws {
+    let leftView = view(instruction.operands[0])
+    let rightView = view(instruction.operands[1])
+    let leftFree = freeAxes(leftView.type.rank, operation.leftBatching, operation.leftContracting)
+    let rightFree = freeAxes(rightView.type.rank, operation.rightBatching, operation.rightContracting)
+    let left = try matrix(leftView, operation.leftBatching, leftFree, operation.leftContracting)
+    let right = try matrix(rightView, operation.rightBatching, operation.rightContracting, rightFree)
+    func size(_ view: View, _ axes: [Int]) -> Int { axes.map { view.type.shape[$0] }.elementCount }
+    let shape = ProductShape(
+      batch: size(leftView, operation.leftBatching), m: size(leftView, leftFree), n: size(rightView, rightFree),
+      k: size(leftView, operation.leftContracting))
+    var result = instruction.results.lowerBound
+    let dtype = type(result).dtype
+    guard dtype == .float32 else {
+      add(
+        GenericDotKernel(shape: shape, left: left, right: right, result: result, dtype: dtype),
+        reads: [left.root, right.root], writes: [result])
+      return
+    }
+    let epilogue = rightFree.count == 1 ? try takeEpilogue(of: &result, at: index) : Epilogue()
+    add(
+      DotKernel(shape: shape, left: left, right: right, result: result, epilogue: epilogue, isa: isa),
+      reads: [left.root, right.root] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+  }
+
+  private func freeAxes(_ rank: Int, _ batching: [Int], _ contracting: [Int]) -> [Int] {
+    (0..<rank).filter { !batching.contains($0) && !contracting.contains($0) }
+  }
+
+  /// An operand as batch × rows × columns; copied only where the axes of one part have no common stride.
+  private func matrix(_ view: View, _ batch: [Int], _ rows: [Int], _ columns: [Int]) throws -> MatrixView {
+    finishLoop(computing: view.root)
+    let ordered = view.transposed(batch + rows + columns)
+    func stride(_ view: View, _ range: Range<Int>) -> Int? {
+      var part = view
+      part.type.shape = Array(view.type.shape[range])
+      part.strides = Array(view.strides[range])
+      let axes = part.collapsed()
+      return axes.count > 1 ? nil : axes.first?.stride ?? 1
+    }
+    let cuts = [0, batch.count, batch.count + rows.count, batch.count + rows.count + columns.count]
+    func strides(_ view: View) -> (Int, Int, Int)? {
+      guard let b = stride(view, cuts[0]..<cuts[1]), let r = stride(view, cuts[1]..<cuts[2]),
+        let c = stride(view, cuts[2]..<cuts[3])
+      else { return nil }
+      return (b, r, c)
+    }
+    if let (b, r, c) = strides(ordered) {
+      return MatrixView(root: view.root, offset: view.offset, batchStride: b, rowStride: r, columnStride: c)
+    }
+    let copy = View(root: try contiguous(ordered), type: ordered.type)
+    let (b, r, c) = strides(copy) ?? (0, 0, 0)
+    return MatrixView(root: copy.root, offset: 0, batchStride: b, rowStride: r, columnStride: c)
+  }
+
+  /// Takes over a bias along the last axis and a relu, if these alone use what the kernel at `index` computes.
+  /// `result` becomes the value that the kernel then writes.
+  func takeEpilogue(of result: inout Int, at index: Int) throws -> Epilogue {
+    var epilogue = Epilogue()
+    if let user = onlyUser(of: result) {
+      let instruction = program.instructions[user]
+      if let add = instruction.operation as? Binary, add.function == .add, instruction.operands.count == 2 {
+        let other = instruction.operands[0] == result ? instruction.operands[1] : instruction.operands[0]
+        if other != result, let bias = try biasVector(other, along: type(result)) {
+          epilogue.bias = bias
+          result = instruction.results.lowerBound
+          absorb(user)
+        }
+      }
+    }
+    if let user = onlyUser(of: result), program.instructions[user].operation is Relu {
+      epilogue.relu = true
+      result = program.instructions[user].results.lowerBound
+      absorb(user)
+    }
+    return epilogue
+  }
+
+  /// The contiguous vector that `value` repeats along all axes but the last, if it is computed by now.
+  private func biasVector(_ value: Int, along type: TensorType) throws -> Int? {
+    guard let columns = type.shape.last else { return nil }
+    var source = value
+    var shape: [Int]?
+    // A broadcast that comes later in the program may still read something that is there already.
+    if views[value] == nil, let producer = producers[value],
+      let broadcast = program.instructions[producer].operation as? BroadcastInDim
+    {
+      source = program.instructions[producer].operands[0]
+      guard broadcast.axes.last == type.rank - 1, program.types[source].elementCount == columns else { return nil }
+      shape = [columns]
+    }
+    guard isAvailable(source) else { return nil }
+    let view = view(source)
+    if shape == nil {
+      guard view.strides.dropLast().allSatisfy({ $0 == 0 }), columns == 1 || view.strides.last == 1,
+        view.type.shape == type.shape
+      else { return nil }
+    } else {
+      guard view.isDense else { return nil }
+    }
+    guard view.offset == 0 else { return nil }
+    finishLoop(computing: view.root)
+    return view.root
+  }
+}

@@ -1,0 +1,138 @@
+// Reductions, with the operand seen as [outer, reduce, inner].
+
+import AccelerandoCore
+import CKernels
+
+/// A float32 reduction.
+struct ReduceKernel: Kernel {
+  let function: Reduce.Function
+  let source: Int
+  let result: Int
+  let outer: Int
+  let reduce: Int
+  let inner: Int
+  let isa: InstructionSet
+
+  var label: String { "reduce \(function.rawValue) [\(outer), \(reduce), \(inner)] along the middle" }
+
+  /// The number of the function in the microkernels, where they have it.
+  static func kind(_ function: Reduce.Function) -> Int32? {
+    switch function {
+    case .sum: Int32(accReduceSum.rawValue)
+    case .product: Int32(accReduceProduct.rawValue)
+    case .max: Int32(accReduceMax.rawValue)
+    case .min: Int32(accReduceMin.rawValue)
+    case .and, .or: nil
+    }
+  }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(work: outer * reduce * inner, threads: threads, minimumPerTask: 16_000)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let x = memory.elements(source, Float.self)
+    let out = memory.elements(result, Float.self)
+    let kind = Self.kind(function) ?? 0
+    if outer == 1 {
+      let part = portion(range, of: tasks, extent: inner, grain: 16)
+      if !part.isEmpty { isa.kernels.reduce_columns?(kind, x, out, reduce, inner, part.lowerBound, part.upperBound) }
+    } else {
+      let part = portion(range, of: tasks, extent: outer)
+      if !part.isEmpty { isa.kernels.reduce_f32?(kind, x, out, outer, reduce, inner, part.lowerBound, part.upperBound) }
+    }
+  }
+}
+
+/// A reduction in any element type.
+struct GenericReduceKernel: Kernel {
+  let function: Reduce.Function
+  let source: Int
+  let result: Int
+  let outer: Int
+  let reduce: Int
+  let inner: Int
+  let dtype: DType
+
+  var label: String { "\(dtype.rawValue) reduce \(function.rawValue) [\(outer), \(reduce), \(inner)]" }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(work: outer * reduce * inner, threads: threads, minimumPerTask: 16_000)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    dtype.visit(Visitor(kernel: self, elements: portion(range, of: tasks, extent: outer * inner), memory: memory))
+  }
+
+  private struct Visitor: ElementVisitor {
+    let kernel: GenericReduceKernel
+    let elements: Range<Int>
+    let memory: Memory
+
+    func visit<E: Element>(_: E.Type) {
+      let x = memory.elements(kernel.source, E.self)
+      let out = memory.elements(kernel.result, E.self)
+      let identity = kernel.function.identity(kernel.dtype).elements(as: E.self).first?.compute ?? .zero
+      for element in elements {
+        var total = identity
+        let start = element / kernel.inner * kernel.reduce * kernel.inner + element % kernel.inner
+        for r in 0..<kernel.reduce {
+          total = kernel.function.combine(total, x[start + r * kernel.inner].compute)
+        }
+        out[element] = E(compute: total)
+      }
+    }
+  }
+}
+
+extension Lowering {
+  /// Lowers a reduction. Tall ones are cut into as many partial results as shapes alone decide, for the cores to share.
+  func lowerReduce(_ operation: Reduce, _ instruction: Program.Instruction) throws {
+    let result = instruction.results.lowerBound
+    let (source, outer, reduce, inner) = try arrange(view(instruction.operands[0]), axes: operation.axes)
+    let dtype = type(result).dtype
+    guard dtype == .float32, ReduceKernel.kind(operation.function) != nil else {
+      add(
+        GenericReduceKernel(
+          function: operation.function, source: source, result: result, outer: outer, reduce: reduce, inner: inner,
+          dtype: dtype), reads: [source], writes: [result])
+      return
+    }
+    let leaves = partialResults(outer: outer, reduce: reduce, inner: inner)
+    var stages = [(source: source, result: result, outer: outer, reduce: reduce)]
+    if leaves > 1 {
+      let partial = temporary(outer * leaves * inner * 4)
+      stages = [(source, partial, outer * leaves, reduce / leaves), (partial, result, outer, leaves)]
+    }
+    for stage in stages {
+      add(
+        ReduceKernel(
+          function: operation.function, source: stage.source, result: stage.result, outer: stage.outer,
+          reduce: stage.reduce, inner: inner, isa: isa), reads: [stage.source], writes: [stage.result])
+    }
+  }
+
+  /// Into how many equal parts to cut a long reduction with few results: a divisor of its length, at most 16.
+  private func partialResults(outer: Int, reduce: Int, inner: Int) -> Int {
+    guard outer * inner < 1024, outer < 16, reduce * inner * outer >= 32_768 else { return 1 }
+    return (2...16).last { reduce % $0 == 0 } ?? 1
+  }
+
+  /// Brings the axes to reduce together: the operand as [outer, reduce, inner], copied only if they lie apart.
+  private func arrange(_ view: View, axes: [Int]) throws -> (source: Int, outer: Int, reduce: Int, inner: Int) {
+    let shape = view.type.shape
+    let reduced = Set(axes)
+    let wide = shape.indices.filter { reduced.contains($0) && shape[$0] != 1 }
+    let kept = shape.indices.filter { !reduced.contains($0) }
+    let size: ([Int]) -> Int = { $0.map { shape[$0] }.elementCount }
+    if let first = wide.first, let last = wide.last,
+      (first...last).allSatisfy({ reduced.contains($0) || shape[$0] == 1 })
+    {
+      let source = try contiguous(view)
+      return (source, size(kept.filter { $0 < first }), size(wide), size(kept.filter { $0 > last }))
+    }
+    if wide.isEmpty { return (try contiguous(view), size(kept), axes.map { shape[$0] }.elementCount, 1) }
+    let source = try contiguous(view.transposed(kept + shape.indices.filter { reduced.contains($0) }))
+    return (source, size(kept), size(axes), 1)
+  }
+}

@@ -1,0 +1,224 @@
+// Pooling and the scattering that undoes it.
+
+import AccelerandoCore
+import CKernels
+
+/// Pooling of float32 images, channels last.
+struct PoolKernel: Kernel {
+  enum Kind: String, Sendable { case max, sum, maxGradient, sumGradient }
+
+  let kind: Kind
+  let geometry: AccPool
+  /// The operand; for the gradient of max pooling the input, for that of sum pooling the gradient.
+  let source: Int
+  /// The gradient, for the gradient of max pooling.
+  let gradient: Int
+  let result: Int
+  let isa: InstructionSet
+
+  var label: String {
+    let p = geometry
+    return "pool \(kind.rawValue) \(p.window_h)×\(p.window_w) of [\(p.N), \(p.H), \(p.W), \(p.C)]"
+  }
+
+  func taskCount(threads: Int) -> Int {
+    let work = geometry.N * geometry.OH * geometry.OW * geometry.C * geometry.window_h * geometry.window_w
+    return min(max(geometry.N, 1), AccelerandoCPU.taskCount(work: work, threads: threads, minimumPerTask: 16_000))
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let samples = portion(range, of: tasks, extent: geometry.N)
+    let x = memory.elements(source, Float.self)
+    let out = memory.elements(result, Float.self)
+    withUnsafePointer(to: geometry) { geometry in
+      switch kind {
+      case .max: isa.kernels.maxpool_forward?(geometry, x, out, samples.lowerBound, samples.upperBound)
+      case .sum: isa.kernels.sumpool_forward?(geometry, x, out, samples.lowerBound, samples.upperBound)
+      case .maxGradient:
+        let g = memory.elements(gradient, Float.self)
+        isa.kernels.maxpool_backward?(geometry, x, g, out, samples.lowerBound, samples.upperBound)
+      case .sumGradient: isa.kernels.sumpool_backward?(geometry, x, out, samples.lowerBound, samples.upperBound)
+      }
+    }
+  }
+
+  /// The geometry of pooling from `large` to `small`, if the window slides over the two middle axes only.
+  static func geometry(
+    _ window: WindowGeometry, large: [Int], small: [Int], strides: [Int], padding: [Int]
+  ) -> AccPool? {
+    guard large.count == 4, window.size[0] == 1, window.size[3] == 1, strides[0] == 1, strides[3] == 1,
+      padding.allSatisfy({ $0 >= 0 }), padding[0] == 0, padding[3] == 0, large[0] == small[0], large[3] == small[3],
+      window.windowDilation.allSatisfy({ $0 == 1 }), (large + small).allSatisfy({ $0 > 0 })
+    else { return nil }
+    return AccPool(
+      N: large[0], H: large[1], W: large[2], C: large[3], window_h: window.size[1], window_w: window.size[2],
+      stride_h: strides[1], stride_w: strides[2], pad_top: padding[1], pad_left: padding[2], OH: small[1],
+      OW: small[2])
+  }
+}
+
+/// A sliding window in any element type and geometry, element by element.
+struct GenericWindowKernel: Kernel {
+  let function: Reduce.Function
+  let window: WindowGeometry
+  let source: Int
+  let sourceShape: [Int]
+  let result: Int
+  let type: TensorType
+
+  var label: String { "\(type.dtype.rawValue) window \(function.rawValue) \(window.size) of \(sourceShape)" }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(
+      work: type.elementCount * window.size.elementCount, threads: threads, minimumPerTask: 8_000)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    type.dtype.visit(
+      Visitor(kernel: self, elements: portion(range, of: tasks, extent: type.elementCount), memory: memory))
+  }
+
+  private struct Visitor: ElementVisitor {
+    let kernel: GenericWindowKernel
+    let elements: Range<Int>
+    let memory: Memory
+
+    func visit<E: Element>(_: E.Type) {
+      let window = kernel.window
+      let x = memory.elements(kernel.source, E.self)
+      let out = memory.elements(kernel.result, E.self)
+      let identity = kernel.function.identity(kernel.type.dtype).elements(as: E.self).first?.compute ?? .zero
+      let shape = kernel.type.shape
+      let (strides, inStrides) = (shape.rowMajorStrides, kernel.sourceShape.rowMajorStrides)
+      let tapStrides = window.size.rowMajorStrides
+      let taps = window.size.elementCount
+      for element in elements {
+        var total = identity
+        tap: for tap in 0..<taps {
+          var at = 0
+          for axis in shape.indices {
+            let place = element / strides[axis] % shape[axis] * window.strides[axis] - window.paddingLow[axis]
+            let position = place + tap / tapStrides[axis] % window.size[axis] * window.windowDilation[axis]
+            guard position >= 0, position % window.inputDilation[axis] == 0,
+              position / window.inputDilation[axis] < kernel.sourceShape[axis]
+            else { continue tap }
+            at += position / window.inputDilation[axis] * inStrides[axis]
+          }
+          total = kernel.function.combine(total, x[at].compute)
+        }
+        out[element] = E(compute: total)
+      }
+    }
+  }
+}
+
+/// Select-and-scatter in any element type and geometry, one window after another on one thread: windows may overlap.
+struct GenericScatterWindowKernel: Kernel {
+  let operation: SelectAndScatter
+  let source: Int
+  let gradient: Int
+  let result: Int
+  let type: TensorType
+  let gradientShape: [Int]
+
+  var label: String { "\(type.dtype.rawValue) select and scatter \(operation.window.size) of \(type.shape)" }
+
+  func taskCount(threads: Int) -> Int { 1 }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    type.dtype.visit(Visitor(kernel: self, memory: memory))
+  }
+
+  private struct Visitor: ElementVisitor {
+    let kernel: GenericScatterWindowKernel
+    let memory: Memory
+
+    func visit<E: Element>(_: E.Type) {
+      let window = kernel.operation.window
+      let x = memory.elements(kernel.source, E.self)
+      let g = memory.elements(kernel.gradient, E.self)
+      let out = memory.elements(kernel.result, E.self)
+      let shape = kernel.type.shape
+      out.update(repeating: E(compute: .zero), count: shape.elementCount)
+      let (strides, gStrides) = (shape.rowMajorStrides, kernel.gradientShape.rowMajorStrides)
+      let tapStrides = window.size.rowMajorStrides
+      for element in 0..<kernel.gradientShape.elementCount {
+        var best = -1
+        tap: for tap in 0..<window.size.elementCount {
+          var at = 0
+          for axis in shape.indices {
+            let start = element / gStrides[axis] % kernel.gradientShape[axis] * window.strides[axis]
+            let position = start - window.paddingLow[axis] + tap / tapStrides[axis] % window.size[axis]
+            guard position >= 0, position < shape[axis] else { continue tap }
+            at += position * strides[axis]
+          }
+          let value = x[at].compute
+          if best < 0 {
+            best = at
+          } else {
+            let current = x[best].compute
+            // The selected one stays while it is at least as large (or small): the first of equals wins.
+            let stays = kernel.operation.selectsMax ? current >= value : current <= value
+            if !stays { best = at }
+          }
+        }
+        if best >= 0 { out[best] = E(compute: out[best].compute.plus(g[element].compute)) }
+      }
+    }
+  }
+}
+
+extension Lowering {
+  func lowerWindow(_ operation: ReduceWindow, _ instruction: Program.Instruction) throws {
+    let source = try contiguous(instruction.operands[0])
+    let shape = type(instruction.operands[0]).shape
+    let result = instruction.results.lowerBound
+    let window = operation.window
+    let resultType = type(result)
+    if resultType.dtype == .float32, operation.function == .max || operation.function == .sum {
+      var kind: PoolKernel.Kind = operation.function == .max ? .max : .sum
+      var geometry: AccPool?
+      if window.inputDilation.allSatisfy({ $0 == 1 }) {
+        geometry = PoolKernel.geometry(
+          window, large: shape, small: resultType.shape, strides: window.strides, padding: window.paddingLow)
+      } else if operation.function == .sum, window.strides.allSatisfy({ $0 == 1 }) {
+        kind = .sumGradient
+        geometry = PoolKernel.geometry(
+          window, large: resultType.shape, small: shape, strides: window.inputDilation,
+          padding: zip(window.size, window.paddingLow).map { $0 - 1 - $1 })
+      }
+      if let geometry {
+        add(
+          PoolKernel(kind: kind, geometry: geometry, source: source, gradient: source, result: result, isa: isa),
+          reads: [source], writes: [result])
+        return
+      }
+    }
+    add(
+      GenericWindowKernel(
+        function: operation.function, window: window, source: source, sourceShape: shape, result: result,
+        type: resultType), reads: [source], writes: [result])
+  }
+
+  func lowerSelectAndScatter(_ operation: SelectAndScatter, _ instruction: Program.Instruction) throws {
+    let source = try contiguous(instruction.operands[0])
+    let gradient = try contiguous(instruction.operands[1])
+    let result = instruction.results.lowerBound
+    let gradientShape = type(instruction.operands[1]).shape
+    if operation.selectsMax, type(result).dtype == .float32,
+      let geometry = PoolKernel.geometry(
+        operation.window, large: type(result).shape, small: gradientShape, strides: operation.window.strides,
+        padding: operation.window.paddingLow)
+    {
+      add(
+        PoolKernel(
+          kind: .maxGradient, geometry: geometry, source: source, gradient: gradient, result: result, isa: isa),
+        reads: [source, gradient], writes: [result])
+      return
+    }
+    add(
+      GenericScatterWindowKernel(
+        operation: operation, source: source, gradient: gradient, result: result, type: type(result),
+        gradientShape: gradientShape), reads: [source, gradient], writes: [result])
+  }
+}

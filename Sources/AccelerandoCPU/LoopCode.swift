@@ -1,0 +1,188 @@
+// Writes programs for the vector machine: from operations and element types to its instructions, then from as many
+// registers as there are results to as few as are alive at a time.
+
+import AccelerandoCore
+import CKernels
+
+/// The code of a fused loop while it is written. Registers are virtual until `kernel` is called.
+struct LoopCode {
+  var instructions: [AccVMInst] = []
+  private var accesses: [AccVMAccess] = []
+  private var pointers: [Int] = []
+  private var loaded: [View: Int] = [:]
+  private var constants: [Constant32: Int] = [:]
+  private var nextRegister = 0
+
+  private struct Constant32: Hashable {
+    let bits: UInt32
+  }
+
+  /// How a register holds elements of a type.
+  enum Lane {
+    case float, signed, unsigned, mask
+
+    init(_ dtype: DType) {
+      switch dtype {
+      case .bool: self = .mask
+      case .int8, .int32, .int64: self = .signed
+      case .uint8, .uint32: self = .unsigned
+      default: self = .float
+      }
+    }
+  }
+
+  static func accType(_ dtype: DType) -> AccType {
+    switch dtype {
+    case .bool: accTypeBool
+    case .int8: accTypeI8
+    case .uint8: accTypeU8
+    case .int32: accTypeI32
+    case .uint32: accTypeU32
+    case .float16: accTypeF16
+    case .bfloat16: accTypeBF16
+    default: accTypeF32
+    }
+  }
+
+  // MARK: Writing
+
+  mutating func emit(
+    _ op: AccOp, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, bits: UInt32 = 0
+  ) -> Int {
+    var instruction = AccVMInst()
+    instruction.op = UInt16(op.rawValue)
+    // Virtual numbers are kept aside; the fields are too narrow for them.
+    virtual.append((nextRegister, a, b, c))
+    instruction.imm.u = bits
+    instructions.append(instruction)
+    nextRegister += 1
+    return nextRegister - 1
+  }
+
+  private var virtual: [(dst: Int, a: Int, b: Int, c: Int)] = []
+
+  mutating func constant(bits: UInt32) -> Int {
+    if let register = constants[Constant32(bits: bits)] { return register }
+    let register = emit(accOpConst, bits: bits)
+    constants[Constant32(bits: bits)] = register
+    return register
+  }
+
+  mutating func constant(_ value: NDArray) -> Int {
+    switch Lane(value.dtype) {
+    case .float: constant(bits: (value.elements(as: Float.self).first ?? 0).bitPattern)
+    case .mask: constant(bits: value.elements(as: Bool.self).first == true ? .max : 0)
+    case .signed: constant(bits: UInt32(bitPattern: value.elements(as: Int32.self).first ?? 0))
+    case .unsigned: constant(bits: value.elements(as: UInt32.self).first ?? 0)
+    }
+  }
+
+  private mutating func access(_ value: Int, _ dtype: DType) -> AccVMAccess {
+    var access = AccVMAccess()
+    if !pointers.contains(value) { pointers.append(value) }
+    access.pointer = UInt16(pointers.firstIndex(of: value) ?? 0)
+    access.type = UInt8(Self.accType(dtype).rawValue)
+    access.count = 1
+    access.period = 1
+    return access
+  }
+
+  /// Loads through a view; says whether element i of the loop is element i of the memory.
+  mutating func load(_ view: View) -> (register: Int, isContiguous: Bool) {
+    var access = access(view.root, view.type.dtype)
+    access.offset = view.offset
+    let axes = view.collapsed()
+    var address = accAddressStrided
+    switch axes.count {
+    case 0: address = accAddressScalar
+    case 1 where axes[0].stride == 1: address = accAddressContiguous
+    case 1 where axes[0].stride == 0: address = accAddressScalar
+    case 2 where axes[0].stride == 0 && axes[1].stride == 1:
+      address = accAddressPeriodic
+      access.period = axes[1].size
+    case 2 where axes[0].stride == 1 && axes[1].stride == 0:
+      address = accAddressRepeat
+      access.count = axes[1].size
+    case 3 where axes[0].stride == 0 && axes[1].stride == 1 && axes[2].stride == 0:
+      address = accAddressRepeatPeriodic
+      access.count = axes[2].size
+      access.period = axes[1].size
+    default: break
+    }
+    access.address = UInt8(address.rawValue)
+    if address == accAddressStrided {
+      access.rank = Int32(axes.count)
+      withUnsafeMutableBytes(of: &access.size) { sizes in
+        for (index, axis) in axes.enumerated() { sizes.bindMemory(to: Int.self)[index] = axis.size }
+      }
+      withUnsafeMutableBytes(of: &access.stride) { strides in
+        for (index, axis) in axes.enumerated() { strides.bindMemory(to: Int.self)[index] = axis.stride }
+      }
+    }
+    let isContiguous = address == accAddressContiguous && view.offset == 0 || view.type.elementCount <= 1 && view.offset == 0
+    if let register = loaded[view] { return (register, isContiguous) }
+    accesses.append(access)
+    let register = emit(accOpLoad, accesses.count - 1)
+    loaded[view] = register
+    return (register, isContiguous)
+  }
+
+  mutating func store(_ register: Int, to value: Int, _ dtype: DType) {
+    var access = access(value, dtype)
+    access.address = UInt8(accAddressContiguous.rawValue)
+    accesses.append(access)
+    _ = emit(accOpStore, accesses.count - 1, register)
+  }
+
+  mutating func iota(_ type: TensorType, axis: Int) -> Int {
+    var access = AccVMAccess()
+    access.count = type.shape[(axis + 1)...].reduce(1, *)
+    access.period = type.shape[axis]
+    accesses.append(access)
+    let index = emit(accOpIota, accesses.count - 1)
+    return convert(index, from: .int32, to: type.dtype)
+  }
+
+  // MARK: Registers
+
+  /// The finished kernel. Registers are reused once the last instruction that reads them is past.
+  func kernel(count: Int, isa: InstructionSet) -> FusedLoop {
+    var lastUse = [Int](repeating: -1, count: nextRegister)
+    for (index, names) in virtual.enumerated() {
+      for operand in Self.registerOperands(instructions[index].op, names) { lastUse[operand] = index }
+    }
+    var physical = [Int](repeating: 0, count: nextRegister)
+    var free: [Int] = []
+    var registers = 0
+    var code = instructions
+    for (index, names) in virtual.enumerated() {
+      let op = instructions[index].op
+      let operands = Self.registerOperands(op, names)
+      let isMemory = op == UInt16(accOpLoad.rawValue) || op == UInt16(accOpStore.rawValue)
+        || op == UInt16(accOpIota.rawValue)
+      code[index].a = UInt16(truncatingIfNeeded: isMemory ? names.a : physical[names.a])
+      code[index].b = UInt16(truncatingIfNeeded: physical[names.b])
+      code[index].c = UInt16(truncatingIfNeeded: physical[names.c])
+      for operand in Set(operands) where lastUse[operand] == index { free.append(physical[operand]) }
+      if op == UInt16(accOpStore.rawValue) { continue }
+      if let reused = free.popLast() {
+        physical[names.dst] = reused
+      } else {
+        physical[names.dst] = registers
+        registers += 1
+      }
+      code[index].dst = UInt16(truncatingIfNeeded: physical[names.dst])
+      if lastUse[names.dst] < 0 { free.append(physical[names.dst]) }
+    }
+    return FusedLoop(
+      code: code, accesses: accesses, pointers: pointers, registers: max(registers, 1), count: count, isa: isa)
+  }
+
+  private static func registerOperands(_ op: UInt16, _ names: (dst: Int, a: Int, b: Int, c: Int)) -> [Int] {
+    switch AccOp(UInt32(op)) {
+    case accOpLoad, accOpIota, accOpConst: return []
+    case accOpStore: return [names.b]
+    default: return [names.a, names.b, names.c]
+    }
+  }
+}

@@ -1,0 +1,211 @@
+// From a program to steps. Instructions are taken in order; those that only rearrange elements become views, elementwise
+// ones gather in fused loops, the rest become kernels. Where values lie is decided afterwards, by Placement.
+
+import AccelerandoCore
+import CKernels
+
+/// Builds the steps of a plan from a program, one instruction at a time.
+final class Lowering {
+  /// A step together with the values that it touches.
+  struct Draft {
+    var step: Plan.Step?
+    var loop: LoopGroup?
+    var reads: [Int] = []
+    var writes: [Int] = []
+    /// Values that are written only at the index that was just read: an output may take their memory over.
+    var inPlace: Set<Int> = []
+  }
+
+  let program: Program
+  let isa: InstructionSet
+  /// How each value can be read; nil until it is computed.
+  private(set) var views: [View?]
+  /// Bytes of each value that has memory: the program's values, then temporaries.
+  private(set) var byteCounts: [Int]
+  private(set) var drafts: [Draft] = []
+  private(set) var constants: [Int: NDArray] = [:]
+  /// The step that writes a value; -1 for inputs and constants.
+  private(set) var producedAt: [Int: Int] = [:]
+  /// The instructions that read each value.
+  let users: [[Int]]
+  /// The instruction that computes each value; nil for inputs.
+  let producers: [Int?]
+  /// Instructions that an earlier kernel has taken over.
+  private var absorbed: Set<Int> = []
+  private var materialized: [View: Int] = [:]
+
+  init(_ program: Program, isa: InstructionSet) {
+    self.program = program
+    self.isa = isa
+    views = [View?](repeating: nil, count: program.types.count)
+    byteCounts = program.types.map(\.byteCount)
+    var users = [[Int]](repeating: [], count: program.types.count)
+    for (index, instruction) in program.instructions.enumerated() {
+      for operand in Set(instruction.operands) { users[operand].append(index) }
+    }
+    self.users = users
+    var producers = [Int?](repeating: nil, count: program.types.count)
+    for (index, instruction) in program.instructions.enumerated() {
+      for result in instruction.results { producers[result] = index }
+    }
+    self.producers = producers
+    for input in program.inputs.indices {
+      views[input] = View(root: input, type: program.types[input])
+      producedAt[input] = -1
+    }
+  }
+
+  /// Lowers the whole program.
+  func run() throws {
+    for index in program.instructions.indices where !absorbed.contains(index) {
+      let instruction = program.instructions[index]
+      do {
+        try lower(instruction, at: index)
+      } catch let error as GraphError {
+        throw GraphError(error.message, path: instruction.path + [instruction.operation.name])
+      }
+    }
+    for output in program.outputs { _ = try contiguous(output) }
+    for index in drafts.indices {
+      guard let group = drafts[index].loop else { continue }
+      let (kernel, reads, writes, inPlace) = group.finish(in: self)
+      drafts[index].step = .kernel(kernel)
+      drafts[index].reads = reads
+      drafts[index].writes = writes
+      drafts[index].inPlace = inPlace
+    }
+  }
+
+  // MARK: Values
+
+  /// How a value can be read.
+  func view(_ value: Int) -> View {
+    views[value] ?? View(root: value, type: program.types[value])
+  }
+
+  func type(_ value: Int) -> TensorType { program.types[value] }
+
+  /// Says that a value's elements can be read through a view of another's.
+  func define(_ value: Int, as view: View) { views[value] = view }
+
+  /// Memory for something that is no value of the program.
+  func temporary(_ byteCount: Int) -> Int {
+    byteCounts.append(byteCount)
+    return byteCounts.count - 1
+  }
+
+  /// Adds a kernel that writes `values` of the program and perhaps temporaries.
+  func add(_ kernel: any Kernel, reads: [Int], writes: [Int], inPlace: Set<Int> = []) {
+    append(Draft(step: .kernel(kernel), reads: reads, writes: writes, inPlace: inPlace))
+  }
+
+  func append(_ draft: Draft) {
+    drafts.append(draft)
+    for value in draft.writes { wrote(value, at: drafts.count - 1) }
+  }
+
+  /// Notes that step `step` writes a value.
+  func wrote(_ value: Int, at step: Int) {
+    producedAt[value] = step
+    if value < program.types.count, views[value] == nil {
+      views[value] = View(root: value, type: program.types[value])
+    }
+  }
+
+  /// Makes `value` a constant of the plan.
+  func define(_ value: Int, constant: NDArray) {
+    constants[value] = constant
+    producedAt[value] = -1
+    views[value] = View(root: value, type: program.types[value])
+  }
+
+  /// The value that a constant scalar holds, if the value is one (through any broadcasts).
+  func constantScalar(_ value: Int) -> NDArray? {
+    let view = view(value)
+    guard let constant = constants[view.root], constant.elementCount == 1 else { return nil }
+    return constant
+  }
+
+  /// Whether the value is computed by now.
+  func isAvailable(_ value: Int) -> Bool {
+    guard let view = views[value] else { return false }
+    return producedAt[view.root] != nil
+  }
+
+  /// A number under which the value's elements lie row-major from the start, copied there if need be.
+  func contiguous(_ value: Int) throws -> Int {
+    try contiguous(view(value))
+  }
+
+  /// As above, for a view.
+  func contiguous(_ view: View) throws -> Int {
+    finishLoop(computing: view.root)
+    if view.isContiguous { return view.root }
+    if let known = materialized[view] { return known }
+    let copy = temporary(view.type.byteCount)
+    add(
+      CopyKernel(view: view, to: copy), reads: [view.root], writes: [copy])
+    materialized[view] = copy
+    return copy
+  }
+
+  /// Tells the loop that computes a value that others read it from memory.
+  func finishLoop(computing value: Int) {
+    guard let step = producedAt[value], step >= 0, drafts[step].loop != nil else { return }
+    drafts[step].loop?.store(value)
+  }
+
+  /// Lets the kernel that computes an earlier instruction compute this one too.
+  func absorb(_ instruction: Int) { absorbed.insert(instruction) }
+
+  /// The one instruction that reads the value, when there is just one and the value is no output.
+  func onlyUser(of value: Int) -> Int? {
+    guard users[value].count == 1, !program.outputs.contains(value) else { return nil }
+    return users[value][0]
+  }
+
+  // MARK: Loops
+
+  /// Puts an elementwise instruction into a fused loop: the latest that its operands allow, or a new one.
+  func fuse(_ instruction: Program.Instruction) throws {
+    let result = instruction.results.lowerBound
+    let count = type(result).elementCount
+    var earliest = -1
+    var loads: [View] = []
+    for operand in instruction.operands {
+      let view = view(operand)
+      loads.append(view)
+      earliest = max(earliest, producedAt[view.root] ?? -1)
+    }
+    // The loops that compute operands come first; among them the last one is the only one that has all it needs.
+    var candidates: [Int] = []
+    if earliest >= 0, drafts[earliest].loop != nil { candidates.append(earliest) }
+    candidates += recentLoops.filter { $0 > earliest }
+    for step in candidates {
+      guard let loop = drafts[step].loop, loop.count == count, !loop.isFull else { continue }
+      let inside = loads.allSatisfy { view in
+        guard producedAt[view.root] == step else { return true }
+        return view.isContiguous
+      }
+      guard inside, step == earliest || loop.sharesOperand(with: loads) else { continue }
+      guard loop.add(instruction, loads: loads, in: self) else { continue }
+      wrote(result, at: step)
+      markLoads(loads, besides: step)
+      return
+    }
+    let loop = LoopGroup(count: count)
+    markLoads(loads, besides: -1)
+    guard loop.add(instruction, loads: loads, in: self) else {
+      throw GraphError("'\(instruction.operation.name)' cannot run in a fused loop.")
+    }
+    drafts.append(Draft(loop: loop))
+    recentLoops.append(drafts.count - 1)
+    wrote(result, at: drafts.count - 1)
+  }
+
+  private var recentLoops: [Int] = []
+
+  private func markLoads(_ loads: [View], besides step: Int) {
+    for view in loads where producedAt[view.root] != step { finishLoop(computing: view.root) }
+  }
+}

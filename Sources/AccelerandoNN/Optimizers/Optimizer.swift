@@ -1,0 +1,80 @@
+// How weights follow their gradients. An optimizer is a value: its settings and a formula for one tensor. What it remembers
+// between steps are slots beside each weight, kept by whoever trains; so optimizers work on any device and in any order.
+
+import AccelerandoCore
+
+/// A rule that moves weights along their gradients.
+public protocol Optimizer: Sendable {
+  /// The learning rate.
+  var learningRate: LearningRate { get set }
+
+  /// The limit that gradients are kept within; nil for none.
+  var clipping: GradientClipping? { get }
+
+  /// What is remembered for each weight: tensors of the weight's type.
+  var slots: [Slot] { get }
+
+  /// One step for one weight.
+  /// - Parameters:
+  ///   - weight: the weight before the step.
+  ///   - gradient: the gradient of the loss, clipped; of the weight's type.
+  ///   - slots: what is remembered, in the order of `slots`.
+  ///   - step: the number of the step, a `float32` scalar that counts from 1.
+  ///   - learningRate: the learning rate of the step, a `float32` scalar.
+  /// - Returns: the weight and the slots after the step.
+  func update(
+    weight: Tensor, gradient: Tensor, slots: [Tensor], step: Tensor, learningRate: Tensor
+  ) -> (weight: Tensor, slots: [Tensor])
+}
+
+/// A tensor that an optimizer keeps beside each weight.
+public struct Slot: Hashable, Sendable {
+  /// The name, as it appears in checkpoints.
+  public let name: String
+  /// The value of every element at the start.
+  public let initialValue: Double
+
+  /// Describes a slot.
+  public init(_ name: String, initialValue: Double = 0) {
+    self.name = name
+    self.initialValue = initialValue
+  }
+}
+
+/// A limit on gradients.
+public enum GradientClipping: Hashable, Sendable {
+  /// Each gradient is scaled down to at most this Euclidean norm.
+  case norm(Double)
+  /// Each element is limited to ± this value.
+  case value(Double)
+  /// All gradients together are scaled down to at most this Euclidean norm.
+  case globalNorm(Double)
+}
+
+extension Optimizer {
+  /// The gradients of all weights, kept within the limit.
+  public func clipped(_ gradients: [Tensor]) -> [Tensor] {
+    switch clipping {
+    case nil: return gradients
+    case .value(let limit): return gradients.map { $0.clamped(-limit.magnitude...limit.magnitude) }
+    case .norm(let limit): return gradients.map { scaled($0, from: squaredNorm($0).sqrt(), to: limit) }
+    case .globalNorm(let limit):
+      let norms = gradients.map(squaredNorm)
+      guard let first = norms.first else { return gradients }
+      let norm = norms.dropFirst().reduce(first, +).sqrt()
+      return gradients.map { scaled($0, from: norm, to: limit) }
+    }
+  }
+
+  private func squaredNorm(_ gradient: Tensor) -> Tensor { gradient.widened().squared().sum() }
+
+  private func scaled(_ gradient: Tensor, from norm: Tensor, to limit: Double) -> Tensor {
+    gradient * (limit / norm.maximum(limit)).converted(to: gradient.dtype)
+  }
+
+  /// The weight after decoupled weight decay: it shrinks by learning rate times decay before the step.
+  func decayed(_ weight: Tensor, by decay: Double?, _ learningRate: Tensor) -> Tensor {
+    guard let decay else { return weight }
+    return weight - weight * (learningRate * decay).converted(to: weight.dtype)
+  }
+}

@@ -13,6 +13,8 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
-    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
+    .target(
+      name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
+    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
   ]
 )

@@ -125,7 +125,17 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     var outputSize: Int?
     if let value = config.value("output_shape") {
       // Keras takes a number or a list with one.
-      if case .int(let size) = value.value { outputSize = size } else { outputSize = try config.ints("output_shape").first }
+      if case .int(let size) = value.value {
+        outputSize = size
+      } else {
+        let shape = try config.ints("output_shape")
+        guard shape.count == 1 else {
+          throw ConfigError(
+            "\(config.subject): 'output_shape' needs a whole number, or a list of one; received \(shape).",
+            at: value.location)
+        }
+        outputSize = shape[0]
+      }
     }
     self.init(
       headCount: try config.int("num_heads"), keySize: try config.int("key_dim"),

@@ -96,8 +96,9 @@ func evaluate(
 }
 
 /// Whether two arrays agree up to a part of the largest element; NaN and infinity agree with themselves.
+/// - Parameter scale: what counts as the largest element if all are smaller.
 func expectClose(
-  _ received: NDArray, _ expected: NDArray, _ what: String, relative: Double = 1e-5,
+  _ received: NDArray, _ expected: NDArray, _ what: String, relative: Double = 1e-5, scale: Double = 1e-30,
   location: SourceLocationOfTest = #_sourceLocation
 ) {
   guard received.shape == expected.shape else {
@@ -108,7 +109,7 @@ func expectClose(
   let largest = b.filter(\.isFinite).map(\.magnitude).max() ?? 0
   var worst = (distance: 0.0, index: 0)
   for index in a.indices where a[index] != b[index] && !(a[index].isNaN && b[index].isNaN) {
-    let distance = (a[index] - b[index]).magnitude / max(largest, 1e-30)
+    let distance = (a[index] - b[index]).magnitude / max(largest, scale)
     if !(distance <= worst.distance) { worst = (distance.isNaN ? .infinity : distance, index) }
   }
   guard worst.distance > relative else { return }

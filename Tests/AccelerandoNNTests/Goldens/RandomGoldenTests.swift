@@ -89,7 +89,8 @@ import Testing
   private func expectOrthonormal(_ values: [Double], _ golden: Golden) throws {
     let (rows, columns) = (Int(try golden.number("rows")), Int(try golden.number("columns")))
     let gain = try golden.number("gain")
-    let vectors = rows >= columns
+    let vectors =
+      rows >= columns
       ? (0..<columns).map { column in (0..<rows).map { values[$0 * columns + column] } }
       : (0..<rows).map { Array(values[$0 * columns..<($0 + 1) * columns]) }
     var worst = 0.0

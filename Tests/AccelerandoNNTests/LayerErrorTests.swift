@@ -54,16 +54,16 @@ private func problem(_ layer: any Layer, _ shapes: [Int]...) -> String {
   }
 
   @Test func settingsThatCannotBeAreRefusedWithTheirName() {
-    func problem(_ config: Config) -> String {
-      do { _ = try LayerCatalog().layer(config) } catch { return "\(error)" }
+    func problem(_ json: String) -> String {
+      do { _ = try LayerCatalog().layer(try Config(json: json, file: "recipe")) } catch { return "\(error)" }
       return "no error"
     }
-    let margins: Config = ["ZeroPadding2D": ["padding": [1, 2, 3]]]
-    #expect(problem(margins).contains("'padding' needs a whole number, [rows, columns]"))
-    let attention: Config = ["MultiHeadAttention": ["num_heads": 2, "key_dim": 3, "output_shape": [1, 2]]]
-    #expect(problem(attention).contains("list of one"))
-    #expect(problem(["Embedding": ["input_dim": 2]]).contains("needs the setting 'output_dim'"))
-    #expect(problem(["BatchNormalization": ["momentm": 2]]).contains("did you mean 'momentum'?"))
+    let margins = problem(#"{"ZeroPadding2D": {"padding": [1, 2, 3]}}"#)
+    #expect(margins.contains("'padding' needs a whole number, [rows, columns]"))
+    let attention = problem(#"{"MultiHeadAttention": {"num_heads": 2, "key_dim": 3, "output_shape": [1, 2]}}"#)
+    #expect(attention.contains("list of one"))
+    #expect(problem(#"{"Embedding": {"input_dim": 2}}"#).contains("needs the setting 'output_dim'"))
+    #expect(problem(#"{"BatchNormalization": {"momentm": 2}}"#).contains("did you mean 'momentum'?"))
   }
 
   @Test func indicesOutsideAnEmbeddingAreNaN() throws {

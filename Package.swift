@@ -7,6 +7,7 @@ let package = Package(
   products: [
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
+    .library(name: "AccelerandoTrain", targets: ["AccelerandoTrain"]),
     .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
     .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
@@ -29,6 +30,9 @@ let package = Package(
       name: "AccelerandoTrain", dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoFormats"]),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
     .testTarget(name: "AccelerandoNNTests", dependencies: ["AccelerandoCore", "AccelerandoNN"]),
+    .testTarget(
+      name: "AccelerandoTrainTests",
+      dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU"]),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
   ]

@@ -7,14 +7,30 @@ let package = Package(
   products: [
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
+    .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
+    .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
+    .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
   ],
   targets: [
     .target(name: "AccelerandoCore"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(
+      name: "AccelerandoFormats",
+      dependencies: [
+        "AccelerandoCore", "CZlib",
+        .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
+      ]),
+    .target(name: "AccelerandoDatasets", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
     .target(name: "CKernels"),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .target(
       name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
+    .testTarget(name: "AccelerandoCPUTests", dependencies: ["AccelerandoCPU", "AccelerandoTestSupport"]),
+    .testTarget(name: "AccelerandoNNTests", dependencies: ["AccelerandoCore", "AccelerandoNN"]),
+    .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
+    .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
   ]
 )

@@ -79,8 +79,8 @@ final class CPUExecution: Execution {
       return
     }
     let stride = scratchStride
-    withoutActuallyEscaping({ (range: Range<Int>, member: Int) in
-      kernel.run(range, of: tasks, memory, scratch: base + member * stride)
+    withoutActuallyEscaping({ (task: Int, member: Int) in
+      kernel.run(task..<task + 1, of: tasks, memory, scratch: base + member * stride)
     }) { body in
       pool.run(ThreadPool.Job(tasks: tasks, run: body))
     }

@@ -37,7 +37,8 @@ func portion(_ range: Range<Int>, of count: Int, extent: Int, grain: Int = 1) ->
   return low..<high
 }
 
-/// As many tasks as there are threads, unless the work is too little to be worth waking them.
-func taskCount(work: Int, threads: Int, minimumPerTask: Int) -> Int {
-  max(1, min(threads, work / max(minimumPerTask, 1)))
+/// A few tasks for each thread, so that one that is slowed down does fewer; just one if the work is not worth waking them.
+func taskCount(work: Int, threads: Int, minimumPerTask: Int, perThread: Int = 4) -> Int {
+  let tasks = min(threads * perThread, work / max(minimumPerTask, 1))
+  return tasks < 2 ? 1 : tasks
 }

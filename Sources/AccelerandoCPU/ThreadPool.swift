@@ -10,18 +10,20 @@ final class ThreadPool: Sendable {
   /// One piece of work: `tasks` independent calls.
   struct Job {
     let tasks: Int
-    /// Runs a range of the tasks on the team member with the given number.
-    let run: (_ tasks: Range<Int>, _ member: Int) -> Void
+    /// Runs one task on the team member with the given number.
+    let run: (_ task: Int, _ member: Int) -> Void
   }
 
   /// The number of threads, the caller's included.
   let threads: Int
-  private let generation = Atomic<Int>(0)
-  private let pending = Atomic<Int>(0)
+  /// Which tasks are left: the number of the job, the first task and the one after the last, in 32, 16 and 16 bits.
+  /// The caller takes tasks from the front and the others from the back, so that on two cores each meets the same data
+  /// in kernel after kernel; whoever is late finds nothing left, and nobody waits for a thread that does not run.
+  private let left = Atomic<UInt64>(0)
+  private let done = Atomic<Int>(0)
   private let job = Atomic<UInt>(0)
   private let busy = Atomic<Bool>(false)
   private let sleepers = Atomic<Int>(0)
-  private let stopping = Atomic<Bool>(false)
   private let bell = NSCondition()
 
   /// The pool with `threads` threads; nil asks for one per core. Pools are kept, one for each size that was asked for:
@@ -59,51 +61,70 @@ final class ThreadPool: Sendable {
   func run(_ job: Job) {
     withUnsafePointer(to: job) { pointer in
       self.job.store(UInt(bitPattern: pointer), ordering: .relaxed)
-      pending.store(threads - 1, ordering: .relaxed)
-      generation.add(1, ordering: .sequentiallyConsistent)
+      done.store(0, ordering: .relaxed)
+      let number = (left.load(ordering: .relaxed) >> 32) &+ 1
+      left.store(number << 32 | UInt64(job.tasks), ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
         bell.lock()
         bell.broadcast()
         bell.unlock()
       }
-      pointer.pointee.run(share(of: 0, pointer.pointee.tasks), 0)
-      while pending.load(ordering: .acquiring) > 0 { acc_spin_hint() }
+      while let task = takeTask(fromFront: true) {
+        pointer.pointee.run(task, 0)
+        done.add(1, ordering: .relaxed)
+      }
+      var spins = 0
+      while done.load(ordering: .acquiring) < job.tasks {
+        acc_spin_hint()
+        spins += 1
+        if spins > 2_000 { sched_yield() }
+      }
     }
   }
 
-  private func share(of member: Int, _ tasks: Int) -> Range<Int> {
-    tasks * member / threads..<tasks * (member + 1) / threads
+  private func takeTask(fromFront: Bool) -> Int? {
+    var state = left.load(ordering: .acquiring)
+    while true {
+      let (first, end) = (state >> 16 & 0xffff, state & 0xffff)
+      if first >= end { return nil }
+      let next = fromFront ? state + 1 << 16 : state - 1
+      let (taken, now) = left.weakCompareExchange(
+        expected: state, desired: next, ordering: .acquiringAndReleasing)
+      if taken { return Int(fromFront ? first : end - 1) }
+      state = now
+    }
   }
 
   private func work(as member: Int) {
     // Numbers too small for the normal format make arithmetic ten times slower and matter to no result.
     _ = acc_set_flush_denormals(true)
-    var seen = 0
     while true {
-      seen = awaitWork(after: seen)
-      if let pointer = UnsafePointer<Job>(bitPattern: job.load(ordering: .relaxed)) {
-        let range = share(of: member, pointer.pointee.tasks)
-        if !range.isEmpty { pointer.pointee.run(range, member) }
+      awaitWork()
+      while let task = takeTask(fromFront: false) {
+        // A task that was taken keeps the job alive until it is counted as done.
+        if let pointer = UnsafePointer<Job>(bitPattern: job.load(ordering: .relaxed)) {
+          pointer.pointee.run(task, member)
+        }
+        done.add(1, ordering: .releasing)
       }
-      pending.subtract(1, ordering: .releasing)
     }
   }
 
-  private func awaitWork(after seen: Int) -> Int {
+  private var hasWork: Bool {
+    let state = left.load(ordering: .sequentiallyConsistent)
+    return state >> 16 & 0xffff < state & 0xffff
+  }
+
+  private func awaitWork() {
     for _ in 0..<spins {
-      let now = generation.load(ordering: .acquiring)
-      if now != seen { return now }
+      if hasWork { return }
       acc_spin_hint()
     }
     bell.lock()
     defer { bell.unlock() }
     sleepers.add(1, ordering: .sequentiallyConsistent)
     defer { sleepers.subtract(1, ordering: .sequentiallyConsistent) }
-    while true {
-      let now = generation.load(ordering: .sequentiallyConsistent)
-      if now != seen { return now }
-      bell.wait()
-    }
+    while !hasWork { bell.wait() }
   }
 
   /// About a millisecond of waiting.

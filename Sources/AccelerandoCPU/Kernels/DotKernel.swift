@@ -58,7 +58,7 @@ struct DotKernel: Kernel {
   }
 
   func taskCount(threads: Int) -> Int {
-    AccelerandoCPU.taskCount(work: shape.flops, threads: threads, minimumPerTask: 60_000)
+    AccelerandoCPU.taskCount(work: shape.flops, threads: threads, minimumPerTask: 60_000, perThread: 1)
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {

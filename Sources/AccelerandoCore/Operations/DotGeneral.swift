@@ -78,20 +78,16 @@ public struct DotGeneral: Operation {
       DotGeneral(
         leftBatching: batchAxes, rightBatching: rightBatching, leftContracting: rightFreeInG,
         rightContracting: rightFree), g, right)
-    let leftOrder =
-      leftBatching + leftFree
-      + rightContracting.sorted().map { axis in
-        leftContracting[rightContracting.firstIndex(of: axis) ?? 0]
-      }
+    let leftOrder = leftBatching + leftFree + rightContracting.sorted().map { axis in
+      leftContracting[rightContracting.firstIndex(of: axis) ?? 0]
+    }
     let rawRight = g.graph.add(
       DotGeneral(
         leftBatching: batchAxes, rightBatching: leftBatching, leftContracting: leftFreeInG,
         rightContracting: leftFree), g, left)
-    let rightOrder =
-      rightBatching + rightFree
-      + leftContracting.sorted().map { axis in
-        rightContracting[leftContracting.firstIndex(of: axis) ?? 0]
-      }
+    let rightOrder = rightBatching + rightFree + leftContracting.sorted().map { axis in
+      rightContracting[leftContracting.firstIndex(of: axis) ?? 0]
+    }
     return [rawLeft.transposed(inverse(leftOrder)), rawRight.transposed(inverse(rightOrder))]
   }
 

@@ -1,0 +1,49 @@
+// Where datasets may lie on this machine. The environment is read here and nowhere else, so that everything behind it can
+// be tested with places of its own.
+
+import Foundation
+
+/// The directories in which a dataset is looked for, and the one in which it is kept.
+public struct DatasetPlaces: Sendable {
+  /// A directory that the user named: only this one is looked at.
+  public var named: URL?
+  /// The directory that the variable `ACCELERANDO_DATA` names.
+  public var preferred: URL?
+  /// The user's cache, where fetched datasets are kept.
+  public var cache: URL
+  /// Where the system's packages put datasets.
+  public var system: URL
+  /// Whether a dataset that is nowhere may be fetched.
+  public var mayFetch: Bool
+
+  /// Makes a set of places.
+  public init(
+    named: URL? = nil, preferred: URL? = nil, cache: URL, system: URL = URL(fileURLWithPath: "/usr/share/datasets"),
+    mayFetch: Bool = true
+  ) {
+    self.named = named
+    self.preferred = preferred
+    self.cache = cache
+    self.system = system
+    self.mayFetch = mayFetch
+  }
+
+  /// The places of this user on this machine.
+  public static func current(
+    named: URL? = nil, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) -> DatasetPlaces {
+    func directory(_ variable: String) -> URL? {
+      guard let path = environment[variable], !path.isEmpty else { return nil }
+      return URL(fileURLWithPath: path, isDirectory: true)
+    }
+    let home = directory("HOME") ?? FileManager.default.homeDirectoryForCurrentUser
+    #if os(macOS)
+      let caches = home.appendingPathComponent("Library/Caches", isDirectory: true)
+    #else
+      let caches = directory("XDG_CACHE_HOME") ?? home.appendingPathComponent(".cache", isDirectory: true)
+    #endif
+    return DatasetPlaces(
+      named: named, preferred: directory("ACCELERANDO_DATA"),
+      cache: caches.appendingPathComponent("accelerando", isDirectory: true))
+  }
+}

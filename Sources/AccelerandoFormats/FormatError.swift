@@ -1,0 +1,42 @@
+// Files come from elsewhere, so any of them may be wrong. What is wrong with one, and where, is always said in this form.
+
+import Foundation
+
+/// Why a file could not be read or written.
+public struct FormatError: Error, Hashable, Sendable, CustomStringConvertible, LocalizedError {
+  /// The path of the file, with the entry inside it where there is one: `weights.npz › layers.0.weight.npy`.
+  public var file: String
+  /// The byte at which the trouble begins, counted from the start of the file (or of the decompressed entry).
+  public var offset: Int?
+  /// What was expected and what was found.
+  public var reason: String
+  /// What can be done about it.
+  public var remedy: String?
+
+  /// Makes an error about a file.
+  public init(file: String, offset: Int? = nil, reason: String, remedy: String? = nil) {
+    self.file = file
+    self.offset = offset
+    self.reason = reason
+    self.remedy = remedy
+  }
+
+  public var description: String {
+    let place = offset.map { "\(file), byte \($0)" } ?? file
+    return remedy.map { "\(place): \(reason). \($0)." } ?? "\(place): \(reason)."
+  }
+
+  public var errorDescription: String? { description }
+
+  /// The error that the last system call on `file` left in `errno`.
+  static func system(_ action: String, file: String, code: Int32 = errno, remedy: String? = nil) -> FormatError {
+    let advice =
+      switch code {
+      case ENOENT: "Check the path"
+      case EACCES, EPERM, EROFS: "Choose a place that you may write to, or change the permissions"
+      case ENOSPC, EDQUOT: "Free some space or choose another disk"
+      default: remedy
+      }
+    return FormatError(file: file, reason: "cannot \(action): \(String(cString: strerror(code)))", remedy: advice)
+  }
+}

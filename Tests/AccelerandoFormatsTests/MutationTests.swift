@@ -1,0 +1,63 @@
+import AccelerandoCore
+import AccelerandoFormats
+import Foundation
+import Testing
+
+/// A damaged file is an error that names it, or an array that can be read to its last byte; it is never a trap.
+@Suite struct MutationTests {
+  static let rounds = 4000
+
+  private func survive(_ name: String, _ read: (FileContents) throws -> [NDArray]) throws {
+    let original = try [UInt8](Data(contentsOf: fixture(name)))
+    #expect(throws: Never.self) { try read(FileContents(original, name: name)) }
+    var generator = SeededGenerator(seed: UInt64(original.count))
+    var refused = 0
+    for round in 0..<Self.rounds {
+      let damaged = mutated(original, using: &generator)
+      do {
+        for array in try read(FileContents(damaged, name: name)) {
+          #expect(array.elements(as: Double.self).count == array.elementCount)
+        }
+      } catch let error as FormatError {
+        refused += 1
+        if let offset = error.offset { #expect(offset >= 0, "round \(round): \(error)") }
+        #expect(error.file.hasPrefix(name))
+      } catch {
+        Issue.record("round \(round) of \(name) threw something else: \(error)")
+      }
+    }
+    #expect(refused > Self.rounds / 10)
+  }
+
+  private func surviveTruncation(_ name: String, _ read: (FileContents) throws -> [NDArray]) throws {
+    let original = try [UInt8](Data(contentsOf: fixture(name)))
+    for count in 0..<original.count {
+      #expect(throws: FormatError.self, "\(name) cut to \(count) bytes") {
+        try read(FileContents(Array(original[..<count]), name: name))
+      }
+    }
+  }
+
+  @Test(arguments: ["images.idx", "images.idx.gz", "type-0b.idx", "type-0d.idx"])
+  func damagedIDXNeverTraps(_ name: String) throws {
+    try survive(name) { [try IDX.read($0)] }
+    try surviveTruncation(name) { [try IDX.read($0)] }
+  }
+
+  @Test(arguments: ["float32.npy", "fortran.npy", "bool.npy", "int16.npy", "version2.npy"])
+  func damagedNPYNeverTraps(_ name: String) throws {
+    try survive(name) { [try NPY.read($0)] }
+    try surviveTruncation(name) { [try NPY.read($0)] }
+  }
+
+  @Test(arguments: ["stored.npz", "deflated.npz"])
+  func damagedNPZNeverTraps(_ name: String) throws {
+    try survive(name) { try NPZ.read($0).map(\.value) }
+    try surviveTruncation(name) { try NPZ.read($0).map(\.value) }
+  }
+
+  @Test func damagedSafetensorsNeverTrap() throws {
+    try survive("all.safetensors") { try Safetensors.read($0).tensors.map(\.value) }
+    try surviveTruncation("all.safetensors") { try Safetensors.read($0).tensors.map(\.value) }
+  }
+}

@@ -20,12 +20,12 @@ struct Placement {
   }
 
   /// The finished plan.
-  func plan() throws -> Plan {
+  func plan() -> Plan {
     var placement = self
-    return try placement.place()
+    return placement.place()
   }
 
-  private mutating func place() throws -> Plan {
+  private mutating func place() -> Plan {
     let program = lowering.program
     var plan = Plan(program: program)
     for input in program.inputs.indices { places[input] = .input(input) }
@@ -37,7 +37,7 @@ struct Placement {
       for value in draft.reads { lastRead[value] = max(lastRead[value], step) }
       for value in draft.writes { firstWrite[value] = min(firstWrite[value], step) }
     }
-    let copies = try placeOutputs()
+    let copies = placeOutputs()
     append(copies)
     plan.arenaBytes = placeInArena()
     plan.places = places
@@ -50,16 +50,16 @@ struct Placement {
   }
 
   /// Lets steps write outputs where they belong, as far as that is safe; returns the copies that are needed at the end.
-  private mutating func placeOutputs() throws -> [(source: View, place: Plan.Place)] {
+  private mutating func placeOutputs() -> [(source: View, place: Plan.Place)] {
     let program = lowering.program
     var copies: [(source: View, place: Plan.Place)] = []
     // An input that is an output as it stands is read until the end.
     for value in program.outputs {
-      let root = try lowering.contiguous(value)
+      let root = lowering.contiguous(value)
       if root < program.inputs.count { lastRead[root] = .max }
     }
     for (output, value) in program.outputs.enumerated() {
-      let root = try lowering.contiguous(value)
+      let root = lowering.contiguous(value)
       let view = View(root: root, type: program.types[value])
       guard let input = program.aliases[output] else {
         if places[root] == .none, firstWrite[root] != .max {
@@ -101,9 +101,8 @@ struct Placement {
         continue
       }
       if overwritten.contains(source.root) {
-        _ = lowering.temporary(source.type.byteCount)
-        append(copy: source, to: .none)
-        last.append((View(root: places.count - 1, type: source.type), place))
+        let copy = append(copy: source, to: .none)
+        last.append((View(root: copy, type: source.type), place))
       } else {
         last.append((source, place))
       }
@@ -111,8 +110,9 @@ struct Placement {
     for (source, place) in last { append(copy: source, to: place) }
   }
 
-  private mutating func append(copy source: View, to place: Plan.Place) {
-    let target = places.count
+  @discardableResult
+  private mutating func append(copy source: View, to place: Plan.Place) -> Int {
+    let target = lowering.temporary(source.type.byteCount)
     places.append(place)
     firstWrite.append(drafts.count)
     lastRead.append(drafts.count)
@@ -120,6 +120,7 @@ struct Placement {
     drafts.append(
       Lowering.Draft(
         step: .kernel(CopyKernel(view: source, to: target)), reads: [source.root], writes: [target]))
+    return target
   }
 
   /// First fit by decreasing size over the steps in which each value is alive; returns the arena's size.

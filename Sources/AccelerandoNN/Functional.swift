@@ -112,6 +112,17 @@ public struct Functional: MergeLayer {
       output: numbers[ObjectIdentifier(output)] ?? 0, name: name, problem: problem)
   }
 
+  /// Takes the layers between `inputs` and `outputs`, of which there is one; more or fewer are an error in the trace.
+  public init(inputs: [Input], outputs: [LayerOutput], name: String? = nil) {
+    guard outputs.count == 1 else {
+      self.init(
+        layers: [], sources: [], inputs: [], output: 0, name: name,
+        problem: "a graph of layers has one output; received \(outputs.count). Join them with a merge layer.")
+      return
+    }
+    self.init(inputs: inputs, output: outputs[0], name: name)
+  }
+
   init(
     layers: [any Layer], sources: [[Int]], inputs: [InputSpec], output: Int, name: String?, problem: String? = nil
   ) {

@@ -13,10 +13,7 @@ extension Model {
   public func evaluate(_ data: Dataset, batchSize: Int = 32, steps: Int? = nil) throws -> Logs {
     _ = try compiled()
     try prepareValues()
-    let feeder = try Feeder(
-      data, kind: .evaluate, batchSize: batchSize, key: nil, session: session, programs: try programs(),
-      expectation: try expectation())
-    return try evaluate(feeder, steps: steps)
+    return try evaluate(feeder(data, .evaluate, batchSize: batchSize), steps: steps)
   }
 
   /// Measures the model on arrays.
@@ -57,9 +54,7 @@ extension Model {
   ///   - batchSize: samples in a step.
   public func predict(_ data: Dataset, batchSize: Int = 32) throws -> NDArray {
     try prepareValues()
-    let feeder = try Feeder(
-      data.shuffled(false), kind: .predict, batchSize: batchSize, key: nil, session: session, programs: try programs(),
-      expectation: try expectation())
+    let feeder = try feeder(data.shuffled(false), .predict, batchSize: batchSize)
     try feeder.begin(pass: 0)
     var parts: [NDArray] = []
     while let step = try feeder.next() {

@@ -9,6 +9,7 @@ final class Feeder {
   private let dataset: Dataset
   private let kind: StepKind
   private let batchSize: Int
+  /// Nil for the order in the arrays.
   private let key: RandomKey?
   private let session: Session
   private let programs: StepPrograms
@@ -28,10 +29,12 @@ final class Feeder {
     var full: Step?
   }
 
-  /// - Parameter key: what the order of the samples is drawn from; nil for the order in the arrays.
+  /// - Parameters:
+  ///   - key: what the order of the samples is drawn from.
+  ///   - shuffles: whether samples are shuffled, unless the dataset insists on something else.
   init(
-    _ dataset: Dataset, kind: StepKind, batchSize: Int, key: RandomKey?, session: Session, programs: StepPrograms,
-    expectation: DataExpectation, classWeights: [Int: Double]? = nil
+    _ dataset: Dataset, kind: StepKind, batchSize: Int, key: RandomKey, shuffles: Bool, session: Session,
+    programs: StepPrograms, expectation: DataExpectation, classWeights: [Int: Double]? = nil
   ) throws {
     var dataset = dataset
     guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }
@@ -44,7 +47,7 @@ final class Feeder {
     self.dataset = dataset
     self.kind = kind
     self.batchSize = max(dataset.batchSize ?? batchSize, 1)
-    self.key = (dataset.isShuffled ?? (key != nil)) ? key ?? RandomKey(seed: 0) : nil
+    self.key = dataset.isShuffled ?? shuffles ? key : nil
     self.session = session
     self.programs = programs
     self.expectation = expectation

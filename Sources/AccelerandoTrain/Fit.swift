@@ -54,14 +54,10 @@ extension Model {
       (training, validation) = (parts.first, parts.last)
     }
     try prepareValues()
-    let key = shuffle ? RandomKey(seed: seed).folded("shuffle") : nil
-    let feeder = try Feeder(
-      training, kind: .train, batchSize: batchSize, key: key, session: session, programs: try programs(),
-      expectation: try expectation(), classWeights: classWeights)
+    let feeder = try feeder(
+      training, .train, batchSize: batchSize, shuffles: shuffle, classWeights: classWeights)
     let validationFeeder = try validation.map {
-      try Feeder(
-        $0, kind: .evaluate, batchSize: validationBatchSize ?? batchSize, key: nil, session: session,
-        programs: try programs(), expectation: try expectation())
+      try self.feeder($0, .evaluate, batchSize: validationBatchSize ?? batchSize)
     }
     let run = TrainingRun(model: self, epochs: epochs, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount)
     let progress = ProgressBar.make(verbose)

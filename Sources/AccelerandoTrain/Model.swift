@@ -71,9 +71,10 @@ public final class Model {
   }
 
   /// Makes a model of a graph of layers.
-  public convenience init(inputs: [Input], output: LayerOutput, backend: any Backend, seed: UInt64 = 0) {
+  /// - Parameter outputs: where the graph ends; one place.
+  public convenience init(inputs: [Input], outputs: [LayerOutput], backend: any Backend, seed: UInt64 = 0) {
     self.init(
-      Functional(inputs: inputs, output: output), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
+      Functional(inputs: inputs, outputs: outputs), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
       backend: backend, seed: seed)
   }
 
@@ -130,8 +131,15 @@ public final class Model {
       layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms)
   }
 
-  func expectation() throws -> DataExpectation {
-    DataExpectation(inputs: inputs.map(\.shape), output: try outline().output.shape, loss: compilation?.loss)
+  /// Brings a dataset to the steps of a kind.
+  func feeder(
+    _ data: Dataset, _ kind: StepKind, batchSize: Int, shuffles: Bool = false, classWeights: [Int: Double]? = nil
+  ) throws -> Feeder {
+    let expectation = DataExpectation(
+      inputs: inputs.map(\.shape), output: try outline().output.shape, loss: compilation?.loss)
+    return try Feeder(
+      data, kind: kind, batchSize: batchSize, key: RandomKey(seed: seed).folded("shuffle"), shuffles: shuffles,
+      session: session, programs: try programs(), expectation: expectation, classWeights: classWeights)
   }
 }
 

@@ -59,7 +59,7 @@ public final class ProgressBar: Callback {
   public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) {
     let line = line(run, logs: logs, at: trainingEnd ?? .now, isDone: true)
     if moves {
-      show(line)
+      show(line, isLast: true)
       write("\n")
     } else {
       write("Epoch \(epoch + 1)/\(run.epochs) - \(line)\n")
@@ -73,11 +73,20 @@ public final class ProgressBar: Callback {
     run.messages = []
   }
 
-  private func show(_ line: String) {
+  private func show(_ line: String, isLast: Bool = false) {
+    var line = line
+    // A line that wraps cannot be rewritten; what does not fit is shown at the end of the epoch.
+    if !isLast, let columns = terminalColumns, line.count >= columns { line = String(line.prefix(columns - 1)) }
     // Shorter text leaves the end of the longer one on the line.
     let padding = String(repeating: " ", count: max(0, shownWidth - line.count))
     shownWidth = line.count
     write("\r" + line + padding)
+  }
+
+  private var terminalColumns: Int? {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return nil }
+    return Int(size.ws_col)
   }
 
   private func line(_ run: TrainingRun, logs: Logs, at now: ContinuousClock.Instant, isDone: Bool) -> String {

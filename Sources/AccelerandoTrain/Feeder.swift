@@ -15,6 +15,8 @@ final class Feeder {
   private let programs: StepPrograms
   private let expectation: DataExpectation
   private let classWeights: [Int: Double]?
+  /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
+  private let isPrepared: Bool
 
   private var pass = 0
   private var direct: Direct?
@@ -38,12 +40,14 @@ final class Feeder {
   ) throws {
     var dataset = dataset
     guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }
+    var isPrepared = false
     if case .arrays(let arrays) = dataset.source {
       guard !dataset.rows.isEmpty else { throw TrainingError("the dataset is empty: there is no sample to work on.") }
-      dataset.source = .arrays(
-        dataset.transforms.isEmpty
-          ? try Self.prepared(arrays, kind, expectation, classWeights) : arrays)
+      // What transformations make of the samples can only be looked at batch by batch.
+      isPrepared = dataset.transforms.isEmpty
+      if isPrepared { dataset.source = .arrays(try Self.prepared(arrays, kind, expectation, classWeights)) }
     }
+    self.isPrepared = isPrepared
     self.dataset = dataset
     self.kind = kind
     self.batchSize = max(dataset.batchSize ?? batchSize, 1)
@@ -62,7 +66,7 @@ final class Feeder {
     pass = number
     stepNumber = 0
     let order = key.map { shuffledOrder(dataset.rows, key: $0.folded(UInt32(truncatingIfNeeded: number))) }
-    if case .arrays(let arrays) = dataset.source, dataset.transforms.isEmpty, dataset.prefetchDepth == 0 {
+    if case .arrays(let arrays) = dataset.source, isPrepared, dataset.prefetchDepth == 0 {
       direct = Direct(arrays: arrays, order: order ?? Array(dataset.rows), full: direct?.full)
       batches = nil
     } else {
@@ -76,7 +80,8 @@ final class Feeder {
     stepNumber += 1
     if direct != nil { return try nextDirect() }
     guard let batch = try batches?.next() else { return nil }
-    let prepared = try Self.prepared(batch, kind, expectation, classWeights, origin: "step \(stepNumber)")
+    let prepared =
+      isPrepared ? batch : try Self.prepared(batch, kind, expectation, classWeights, origin: "step \(stepNumber)")
     let step = try session.step(StepSignature(kind: kind, batch: prepared), programs)
     try step.load(prepared)
     return step

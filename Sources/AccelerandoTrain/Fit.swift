@@ -59,12 +59,13 @@ extension Model {
     let validationFeeder = try validation.map {
       try self.feeder($0, .evaluate, batchSize: validationBatchSize ?? batchSize)
     }
-    let run = TrainingRun(model: self, epochs: epochs, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount)
+    let run = TrainingRun(
+      model: self, epochs: epochs, firstEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount)
     let progress = ProgressBar.make(verbose)
     let loop = FitLoop(
       run: run, feeder: feeder, validation: validationFeeder, callbacks: callbacks + progress,
       stepsPerEpoch: stepsPerEpoch, validationSteps: validationSteps, validationFrequency: validationFrequency)
-    try loop.train(from: initialEpoch)
+    try loop.train()
     return run.history
   }
 
@@ -108,16 +109,16 @@ private final class FitLoop {
     self.validationFrequency = validationFrequency
   }
 
-  func train(from initialEpoch: Int) throws {
+  func train() throws {
     for callback in callbacks { try callback.onTrainBegin(run) }
-    nextPass = initialEpoch
-    var epoch = initialEpoch
+    nextPass = run.firstEpoch
+    var epoch = run.firstEpoch
     while epoch < run.epochs, !run.stopsTraining {
       run.epoch = epoch
       run.stepsDone = 0
       for callback in callbacks { try callback.onEpochBegin(epoch, run) }
       let start = ContinuousClock.now
-      try runSteps(startsPass: stepsPerEpoch == nil || epoch == initialEpoch)
+      try runSteps(startsPass: stepsPerEpoch == nil || epoch == run.firstEpoch)
       let seconds = start.seconds
       if run.stepsPerEpoch == nil { run.stepsPerEpoch = run.stepsDone }
       try finishEpoch(epoch, seconds: seconds)

@@ -91,6 +91,38 @@ private func scripted(_ name: String, _ values: [Double]) -> LambdaCallback {
     }
   }
 
+  @Test func aRunThatDiedGoesOnFromItsBackup() throws {
+    struct PowerCut: Error {}
+    try withTemporaryDirectory { directory in
+      let place = directory.appendingPathComponent("backup")
+      let (x, y) = try quadrants(40)
+      func train(_ callbacks: [any Callback]) throws -> Store {
+        let model = try compiledClassifier(seed: 8, [Dropout(0.2)])
+        try model.fit(x, y, epochs: 4, batchSize: 16, callbacks: callbacks, verbose: .silent)
+        return try model.weights()
+      }
+      let undisturbed = try train([])
+      let death = LambdaCallback(batchEnd: { step, run in if run.epoch == 2, step == 1 { throw PowerCut() } })
+      #expect(throws: PowerCut.self) { try train([BackupAndRestore(place), death]) }
+      #expect(FileManager.default.fileExists(atPath: place.path))
+      #expect(try train([BackupAndRestore(place)]) == undisturbed)
+      #expect(!FileManager.default.fileExists(atPath: place.path))
+    }
+  }
+
+  @Test func anInterruptionEndsTheRunAndKeepsTheBackupOfWholeEpochs() throws {
+    try withTemporaryDirectory { directory in
+      let place = directory.appendingPathComponent("backup")
+      let (x, y) = try quadrants(40)
+      let stop = LambdaCallback(batchEnd: { step, run in if run.epoch == 1, step == 0 { run.interrupt() } })
+      let history = try compiledClassifier().fit(
+        x, y, epochs: 4, batchSize: 16, callbacks: [BackupAndRestore(place), stop], verbose: .silent)
+      #expect(history.epochs.map(\.steps) == [3, 1])
+      let progress = try String(contentsOf: place.appendingPathComponent("progress.json"), encoding: .utf8)
+      #expect(progress.contains("\"epoch\": 1"))
+    }
+  }
+
   @Test func hooksComeInOrder() throws {
     var events: [String] = []
     let recorder = LambdaCallback(

@@ -63,6 +63,50 @@ import Testing
         .contains("do not go together"))
   }
 
+  @Test func classWeightsGoWithOneHotLabelsAndPreparedBatches() throws {
+    let (x, y) = try quadrants(64)
+    let oneHot = y.elements(as: Int32.self).flatMap { $0 == 1 ? [Float(0), 1] : [1, 0] }
+    func train(_ data: Dataset, _ loss: any Loss) throws -> Store {
+      let model = classifier()
+      try model.compile(optimizer: .adam(0.01), loss: loss)
+      try model.fit(data, classWeights: [1: 3], verbose: .silent)
+      return try model.weights()
+    }
+    let expected = try train(Dataset(x, y), .sparseCategoricalCrossentropy)
+    #expect(try train(Dataset(x, y).prefetched(), .sparseCategoricalCrossentropy) == expected)
+    #expect(try train(Dataset(x, y).mapped { $0 }, .sparseCategoricalCrossentropy) == expected)
+    let hot = try train(Dataset(x, NDArray(oneHot, shape: [64, 2])), .categoricalCrossentropy)
+    for (name, value) in hot.entries {
+      let other = try #require(expected[name]).elements(as: Float.self)
+      #expect(zip(value.elements(as: Float.self), other).allSatisfy { abs($0 - $1) < 1e-5 })
+    }
+  }
+
+  @Test func aStreamThatIsLeftEarlyLetsItsThreadGo() throws {
+    let (x, y) = try quadrants(8)
+    let endless = Dataset { sequence(first: Batch(features: [x], labels: y)) { $0 } }
+    let model = try compiledClassifier()
+    let history = try model.fit(endless.prefetched(2), epochs: 3, stepsPerEpoch: 4, verbose: .silent)
+    #expect(history.epochs.map(\.steps) == [4, 4, 4])
+    #expect(try model.fit(endless.prefix(5), verbose: .silent).epochs[0].steps == 5)
+  }
+
+  @Test func errorsOfStreamsReachTheCaller() throws {
+    struct DiskGone: Error {}
+    let (x, y) = try quadrants(8)
+    let failing = Dataset(makeNext: {
+      var count = 0
+      return {
+        count += 1
+        if count > 2 { throw DiskGone() }
+        return Batch(features: [x], labels: y)
+      }
+    })
+    let model = try compiledClassifier()
+    #expect(throws: DiskGone.self) { try model.fit(failing, verbose: .silent) }
+    #expect(throws: DiskGone.self) { try model.fit(failing.prefetched(), verbose: .silent) }
+  }
+
   @Test func validationSplitTakesTheLastSamples() throws {
     let (x, y) = try quadrants(50)
     let (a, b) = (try compiledClassifier(), try compiledClassifier())

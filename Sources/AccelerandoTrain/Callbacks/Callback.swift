@@ -49,17 +49,28 @@ public final class TrainingRun {
   public internal(set) var history = History()
   /// Set to true to stop: after the current step while an epoch runs, or after the current epoch.
   public var stopsTraining = false
+  /// Whether training was interrupted: the epoch that was going on is not whole.
+  public private(set) var wasInterrupted = false
+  /// The epoch that training begins with. A callback that restores an earlier run may raise it before the first epoch.
+  public var firstEpoch: Int
   /// Messages that callbacks give to people; the progress display prints them between epochs.
   public internal(set) var messages: [String] = []
 
-  init(model: Model, epochs: Int, stepsPerEpoch: Int?) {
+  init(model: Model, epochs: Int, firstEpoch: Int, stepsPerEpoch: Int?) {
     self.model = model
     self.epochs = epochs
+    self.firstEpoch = firstEpoch
     self.stepsPerEpoch = stepsPerEpoch
   }
 
   /// The numbers of the epoch so far.
   public func logs() throws -> Logs { try model.logs(.train) }
+
+  /// Stops training after the current step because somebody wants it to end now, as with Ctrl-C.
+  public func interrupt() {
+    wasInterrupted = true
+    stopsTraining = true
+  }
 
   /// Tells people something, once the progress display has finished its line.
   public func say(_ message: String) { messages.append(message) }

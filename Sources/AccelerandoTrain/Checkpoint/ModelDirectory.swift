@@ -22,7 +22,7 @@ extension Model {
   public func save(to directory: URL) throws {
     let architecture = try architectureConfig().json
     let compilation = try compilation.map { try config(of: $0).json }
-    try replacingDirectory(directory) { place in
+    try replaceDirectory(directory, marker: ModelFile.architecture) { place in
       try write(architecture, to: place.appendingPathComponent(ModelFile.architecture))
       try saveWeights(to: place.appendingPathComponent(ModelFile.weights))
       guard let compilation else { return }
@@ -100,47 +100,4 @@ private func config(of compilation: Compilation) throws -> Config {
     "weighted_metrics": Config(
       .array(try compilation.weightedMetrics.map { try Catalog.metrics.config(of: $0) })),
   ])
-}
-
-private func readConfig(_ url: URL) throws -> Config {
-  guard let data = FileManager.default.contents(atPath: url.path) else {
-    throw ConfigError("cannot read \(url.path). A saved model is a directory with the file \(url.lastPathComponent).")
-  }
-  guard let text = String(data: data, encoding: .utf8) else { throw ConfigError("\(url.path) is not UTF-8 text.") }
-  return try Config(json: text, file: url.path)
-}
-
-private func write(_ text: String, to url: URL) throws {
-  try AtomicFile.write(to: url) { try $0.write(Array(text.utf8)) }
-}
-
-/// Writes a directory under another name and lets it take the place of the earlier one when it is complete.
-private func replacingDirectory(_ directory: URL, _ body: (URL) throws -> Void) throws {
-  let manager = FileManager.default
-  let parent = directory.deletingLastPathComponent()
-  let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
-  let fresh = parent.appendingPathComponent(".\(directory.lastPathComponent).\(suffix).partial")
-  let old = parent.appendingPathComponent(".\(directory.lastPathComponent).\(suffix).old")
-  try manager.createDirectory(at: fresh, withIntermediateDirectories: true)
-  do {
-    try body(fresh)
-    guard manager.fileExists(atPath: directory.path) else {
-      try manager.moveItem(at: fresh, to: directory)
-      return
-    }
-    guard manager.fileExists(atPath: directory.appendingPathComponent(ModelFile.architecture).path) else {
-      throw TrainingError("\(directory.path) is there already and is no saved model; choose another name.")
-    }
-    try manager.moveItem(at: directory, to: old)
-    do {
-      try manager.moveItem(at: fresh, to: directory)
-    } catch {
-      try manager.moveItem(at: old, to: directory)
-      throw error
-    }
-    try? manager.removeItem(at: old)
-  } catch {
-    try? manager.removeItem(at: fresh)
-    throw error
-  }
 }

@@ -50,10 +50,13 @@ private final class BatchQueue: Sendable {
   }
 
   private let state = Mutex(State())
-  private let free: DispatchSemaphore
+  // Dispatch traps when a semaphore goes whose count is below its first value: so both begin at zero.
+  private let free = DispatchSemaphore(value: 0)
   private let filled = DispatchSemaphore(value: 0)
 
-  init(depth: Int) { free = DispatchSemaphore(value: depth) }
+  init(depth: Int) {
+    for _ in 0..<depth { free.signal() }
+  }
 
   /// Waits for a free place; false when nobody reads any more.
   func push(_ item: Result<Batch?, any Error>) -> Bool {

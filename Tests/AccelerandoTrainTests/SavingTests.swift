@@ -4,6 +4,25 @@ import AccelerandoTrain
 import Foundation
 import Testing
 
+private struct Scaled: ConfigurableLayer {
+  let amount: Double
+  let gain = Parameter(.ones)
+
+  init(amount: Double) { self.amount = amount }
+  init(config: ConfigReader) throws { amount = try config.double("amount") }
+  func config() -> Config { Config(["amount": Config(.double(amount))]) }
+  func forward(_ x: Tensor) -> Tensor { x * gain[x.dim(-1)] * amount }
+}
+
+private struct Doubled: Loss, Configurable {
+  var name: String { "doubled" }
+  var configName: String { name }
+  func config() -> Config { Config([:]) }
+  func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+    SparseCategoricalCrossentropy().values(prediction, target) * 2
+  }
+}
+
 @Suite struct SavingTests {
   @Test func weightsSurviveAFile() throws {
     try withTemporaryDirectory { directory in
@@ -63,6 +82,21 @@ import Testing
       try FileManager.default.createDirectory(at: file, withIntermediateDirectories: true)
       #expect(message { try model.save(to: file) }.contains("no saved model"))
       #expect(message { try model.save(to: URL(fileURLWithPath: "/proc/nowhere/model")) } != "no error")
+    }
+  }
+
+  @Test func customKindsComeBackWithCatalogsThatKnowThem() throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("model")
+      let (x, y) = try quadrants(8)
+      let model = classifier(seed: 2, [Scaled(amount: 3)])
+      try model.compile(optimizer: .sgd(), loss: Doubled())
+      try model.save(to: url)
+      #expect(message { _ = try Model.load(from: url, backend: testBackend) }.contains("no layer 'Scaled'"))
+      let catalogs = ModelCatalogs(
+        layers: LayerCatalog(adding: [Scaled.self]), losses: Catalog.losses.adding("doubled") { _ in Doubled() })
+      let copy = try Model.load(from: url, backend: testBackend, catalogs: catalogs)
+      #expect(try copy.evaluate(x, y) == model.evaluate(x, y))
     }
   }
 

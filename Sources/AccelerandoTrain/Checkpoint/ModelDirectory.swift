@@ -14,6 +14,29 @@ private enum ModelFile {
   static let optimizer = "optimizer.safetensors"
 }
 
+/// What the files of a model may name: the built-in kinds, and one's own where they are added.
+public struct ModelCatalogs: Sendable {
+  /// The layers.
+  public var layers: LayerCatalog
+  /// The losses.
+  public var losses: Catalog<any Loss>
+  /// The metrics.
+  public var metrics: Catalog<any Metric>
+  /// The optimizers.
+  public var optimizers: Catalog<any Optimizer>
+
+  /// Makes catalogs of the built-in kinds, and others where they are given.
+  public init(
+    layers: LayerCatalog = LayerCatalog(), losses: Catalog<any Loss> = .losses,
+    metrics: Catalog<any Metric> = .metrics, optimizers: Catalog<any Optimizer> = .optimizers
+  ) {
+    self.layers = layers
+    self.losses = losses
+    self.metrics = metrics
+    self.optimizers = optimizers
+  }
+}
+
 extension Model {
   /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json` and
   /// `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
@@ -35,14 +58,14 @@ extension Model {
   /// - Parameters:
   ///   - directory: the directory of the model.
   ///   - backend: the device to live on.
-  ///   - layers: the layer types that the files may name: the built-in ones and one's own.
+  ///   - catalogs: what the files may name: the built-in kinds and one's own.
   /// - Throws: `ConfigError` or `FormatError` naming the file and the place for files that are missing or damaged,
   ///   `StoreMismatch` for weights of another model.
   public static func load(
-    from directory: URL, backend: any Backend, layers: LayerCatalog = LayerCatalog()
+    from directory: URL, backend: any Backend, catalogs: ModelCatalogs = ModelCatalogs()
   ) throws -> Model {
     let root = try readConfig(directory.appendingPathComponent(ModelFile.architecture))
-    let reader = try ConfigReader(root, subject: "the model", layerCatalog: layers)
+    let reader = try ConfigReader(root, subject: "the model", layerCatalog: catalogs.layers)
     let inputs = try reader.array("inputs").map { value in
       let input = try ConfigReader(value, subject: "an input")
       return ModelInput(try input.ints("shape"), dtype: try input.choice("dtype", default: .float32))
@@ -55,7 +78,7 @@ extension Model {
     try model.loadWeights(from: directory.appendingPathComponent(ModelFile.weights))
     let compilation = directory.appendingPathComponent(ModelFile.compilation)
     if FileManager.default.fileExists(atPath: compilation.path) {
-      try model.compile(try Compilation(config: try readConfig(compilation)))
+      try model.compile(try Compilation(config: try readConfig(compilation), catalogs: catalogs))
       try model.setOptimizerState(try readStore(directory.appendingPathComponent(ModelFile.optimizer)))
     }
     return model
@@ -78,14 +101,14 @@ extension Model {
 extension Compilation {
   /// Reads a compilation: `{"optimizer": "adam", "loss": …, "metrics": […]}`.
   /// - Throws: `ConfigError` for names and settings that are unknown or wrong.
-  public init(config: Config) throws {
+  public init(config: Config, catalogs: ModelCatalogs = ModelCatalogs()) throws {
     let reader = try ConfigReader(config, subject: "compile")
     func metrics(_ key: String) throws -> [any Metric] {
-      reader.has(key) ? try reader.array(key).map { try Catalog.metrics.make($0) } : []
+      reader.has(key) ? try reader.array(key).map { try catalogs.metrics.make($0) } : []
     }
     self.init(
-      optimizer: try Catalog.optimizers.make(try reader.required("optimizer")),
-      loss: try Catalog.losses.make(try reader.required("loss")), metrics: try metrics("metrics"),
+      optimizer: try catalogs.optimizers.make(try reader.required("optimizer")),
+      loss: try catalogs.losses.make(try reader.required("loss")), metrics: try metrics("metrics"),
       weightedMetrics: try metrics("weighted_metrics"))
     try reader.finish()
   }

@@ -24,7 +24,9 @@ struct WideElementwise: Kernel {
     if let iota = operation as? Iota {
       let inner = iota.type.shape[(iota.axis + 1)...].reduce(1, *)
       let size = iota.type.shape[iota.axis]
-      for i in part { Scalar64.integer(Int64(i / inner % size)).converted(to: iota.type.dtype).store(out, i, resultType.dtype) }
+      for i in part {
+        Scalar64.integer(Int64(i / inner % size)).converted(to: iota.type.dtype).store(out, i, resultType.dtype)
+      }
       return
     }
     // No operation has more than three operands; one that has fewer repeats its last.

@@ -198,7 +198,8 @@ extension Lowering {
     add(
       GenericWindowKernel(
         function: operation.function, window: window, source: source, sourceShape: shape, result: result,
-        type: resultType, identity: operation.function.scalarIdentity(resultType.dtype)), reads: [source], writes: [result])
+        type: resultType, identity: operation.function.scalarIdentity(resultType.dtype)), reads: [source],
+      writes: [result])
   }
 
   func lowerSelectAndScatter(_ operation: SelectAndScatter, _ instruction: Program.Instruction) {

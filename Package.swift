@@ -41,8 +41,9 @@ let package = Package(
       name: "AccelerandoTrainTests",
       dependencies: [
         "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU", "AccelerandoFormats",
-        "AccelerandoTestSupport",
+        "AccelerandoTestSupport", "CAllocationCounter",
       ]),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
   ]

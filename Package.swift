@@ -11,6 +11,10 @@ let package = Package(
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
     .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
   ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
   targets: [
     .target(name: "AccelerandoCore"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
@@ -22,6 +26,11 @@ let package = Package(
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
     .target(name: "AccelerandoDatasets", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
+    .target(
+      name: "AccelerandoRecipes",
+      dependencies: [
+        "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "Yams",
+      ]),
     .target(name: "CKernels"),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
@@ -29,5 +38,6 @@ let package = Package(
     .testTarget(name: "AccelerandoNNTests", dependencies: ["AccelerandoCore", "AccelerandoNN"]),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
+    .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes"]),
   ]
 )

@@ -5,6 +5,9 @@ let package = Package(
   name: "Accelerando",
   platforms: [.macOS(.v15)],
   products: [
+    .executable(name: "accelerando", targets: ["AccelerandoCLI"]),
+    .library(name: "Accelerando", targets: ["Accelerando"]),
+    .library(name: "AccelerandoRecipes", targets: ["AccelerandoRecipes"]),
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
     .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
@@ -29,7 +32,18 @@ let package = Package(
     .target(
       name: "AccelerandoRecipes",
       dependencies: [
-        "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "Yams",
+        "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain", "Yams",
+      ]),
+    .target(
+      name: "Accelerando",
+      dependencies: [
+        "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain",
+        "AccelerandoCPU",
+      ]),
+    .executableTarget(
+      name: "AccelerandoCLI",
+      dependencies: [
+        "Accelerando", "AccelerandoRecipes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(name: "CKernels"),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),

@@ -83,7 +83,9 @@ public struct Recipe: Sendable {
     guard !model.layers.isEmpty else {
       throw ConfigError("a recipe needs at least one layer.", at: reader.value("layers")?.location)
     }
+    // Made and dropped: what is wrong with them should be said now.
     _ = try makeOptimizer()
+    _ = try makeCallbacks()
   }
 
   /// The optimizer.
@@ -111,7 +113,7 @@ public struct Recipe: Sendable {
     }
   }
 
-  private static var workingDirectory: URL {
+  static var workingDirectory: URL {
     URL(fileURLWithPath: FileManager.default.currentDirectoryPath, isDirectory: true)
   }
 }
@@ -127,7 +129,7 @@ public struct FitSettings: Sendable, Hashable {
   /// Whether samples are shuffled for each epoch.
   public var shuffle: Bool
   /// Where all randomness begins.
-  public var seed: Int
+  public var seed: UInt64
   /// Steps in one epoch; nil for all that the data give.
   public var stepsPerEpoch: Int?
   /// Epochs from one validation to the next.
@@ -150,7 +152,11 @@ public struct FitSettings: Sendable, Hashable {
         "fit: 'validation_split' needs a number from 0 to below 1; received \(split).", at: place("validation_split"))
     }
     shuffle = try reader.bool("shuffle", default: true)
-    seed = try reader.int("seed", default: 0)
+    let seed = try reader.int("seed", default: 0)
+    guard let seed = UInt64(exactly: seed) else {
+      throw ConfigError("fit: 'seed' needs a whole number of at least 0; received \(seed).", at: place("seed"))
+    }
+    self.seed = seed
     stepsPerEpoch = try reader.has("steps_per_epoch") ? count("steps_per_epoch", default: 1) : nil
     validationFrequency = try count("validation_freq", default: 1)
     try reader.finish()

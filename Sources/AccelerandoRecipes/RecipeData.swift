@@ -16,7 +16,18 @@ public enum RecipeData: Sendable {
   case archive(String)
 
   /// The datasets that come by themselves.
-  static let datasets = ["fashion-mnist", "fashion-mnist-sample"]
+  static let datasets = [FashionMNIST.name, sampleName]
+  private static let sampleName = "\(FashionMNIST.name)-sample"
+
+  /// The type of one input, where it is known without the data.
+  public var knownInput: TensorType? {
+    if case .dataset = self { FashionMNIST.imageType } else { nil }
+  }
+
+  /// What the classes are called, if that is known.
+  public var classNames: [String]? {
+    if case .dataset = self { FashionMNIST.classNames } else { nil }
+  }
 
   init(_ reader: ConfigReader) throws {
     let kinds = ["dataset", "inputs", "npz"].filter(reader.has)
@@ -106,8 +117,8 @@ public struct LoadedData: Sendable {
   /// What the classes are called, if that is known.
   public var classNames: [String]?
 
-  /// The shape of one input.
-  public var inputShape: [Int] { Array(train.inputs.shape.dropFirst()) }
+  /// The type of one input.
+  public var input: TensorType { train.inputs.type.with(Array(train.inputs.shape.dropFirst())) }
 }
 
 /// Where the command line wants data to be taken from instead.
@@ -144,7 +155,7 @@ extension RecipeData {
 
   private func loadWhole(in directory: URL, override: DataOverride?) throws -> LoadedData {
     switch (self, override) {
-    case (.dataset, .sample), (.dataset("fashion-mnist-sample"), _): return LoadedData(try FashionMNIST.sample())
+    case (.dataset, .sample), (.dataset(Self.sampleName), _): return LoadedData(try FashionMNIST.sample())
     case (.dataset, .directory(let named)): return LoadedData(try FashionMNIST.load(from: .current(named: named)))
     case (.dataset, nil): return LoadedData(try FashionMNIST.load())
     case (.files, .sample), (.archive, .sample):

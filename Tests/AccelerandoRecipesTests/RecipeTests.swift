@@ -106,7 +106,7 @@ import Testing
     let data = try recipe.data.load(in: recipe.directory, limit: 100)
     #expect(data.train.count == 100)
     #expect(data.validation?.count == 100)
-    #expect(data.inputShape == [28, 28, 1])
+    #expect(data.input == TensorType(.uint8, [28, 28, 1]))
     #expect(data.classNames?.count == 10)
   }
 

@@ -1,0 +1,180 @@
+// Normalization by mean and variance. The gradient rules are the closed forms: differentiating the formulas would pass
+// over the data several times more.
+
+/// (x − mean) / √(variance + ε) · scale + offset, where mean and (biased) variance are the operand's own, over all axes
+/// but one.
+///
+/// Operands: x; scale and offset, vectors along that axis. Results: the normalized tensor, the mean and the variance.
+public struct BatchNormTraining: Composite {
+  /// The axis of the features, counted from the first.
+  public let axis: Int
+  /// What is added to the variance.
+  public let epsilon: Double
+
+  /// Makes the operation.
+  public init(axis: Int, epsilon: Double) {
+    self.axis = axis
+    self.epsilon = epsilon
+  }
+
+  public var name: String { "batch_norm_training" }
+  public var hasOwnPullback: Bool { true }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    try requireCount(operands, 3)
+    try requireFeatures(operands, axis: axis)
+    return [operands[0], operands[1], operands[1]]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let x = operands[0]
+    let (mean, variance) = x.moments(axes: others(x))
+    let normalized = (x - spread(mean, x)) * spread((variance + epsilon).rsqrt(), x)
+    return [normalized * spread(operands[1], x) + spread(operands[2], x), mean, variance]
+  }
+
+  public func pullback(_ context: PullbackContext) -> [Tensor?] {
+    let (x, scale) = (context.operands[0], context.operands[1])
+    let (mean, variance) = (context.results[1], context.results[2])
+    let g = context.gradient
+    let count = Double(Swift.max(others(x).map { x.shape[$0] }.elementCount, 1))
+    let centered = x - spread(mean, x)
+    let inverse = (variance + epsilon).rsqrt()
+    let normalized = centered * spread(inverse, x)
+    let byOffset = g.sum(axes: others(x))
+    let byScale = (g * normalized).sum(axes: others(x))
+    let shared = spread(byOffset, x) + normalized * spread(byScale, x)
+    var byX = spread(scale * inverse, x) * (g - shared / count)
+    if let byMean = context.gradients[1] { byX = byX + spread(byMean, x) / count }
+    if let byVariance = context.gradients[2] { byX = byX + spread(byVariance, x) * centered * (2 / count) }
+    return [byX, byScale, byOffset]
+  }
+
+  private func others(_ x: Tensor) -> [Int] { x.shape.indices.filter { $0 != axis } }
+  private func spread(_ vector: Tensor, _ x: Tensor) -> Tensor { vector.broadcast(to: x.shape, axes: [axis]) }
+}
+
+/// (x − mean) / √(variance + ε) · scale + offset with mean and variance that are given.
+///
+/// Operands: x; scale, offset, mean and variance, vectors along the axis of the features.
+public struct BatchNormInference: Composite {
+  /// The axis of the features, counted from the first.
+  public let axis: Int
+  /// What is added to the variance.
+  public let epsilon: Double
+
+  /// Makes the operation.
+  public init(axis: Int, epsilon: Double) {
+    self.axis = axis
+    self.epsilon = epsilon
+  }
+
+  public var name: String { "batch_norm_inference" }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    try requireCount(operands, 5)
+    try requireFeatures(operands, axis: axis)
+    return [operands[0]]
+  }
+
+  /// One multiplication and one addition for each element: the vectors are combined first.
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let (x, scale, offset, mean, variance) = (operands[0], operands[1], operands[2], operands[3], operands[4])
+    let factor = scale * (variance + epsilon).rsqrt()
+    let summand = offset - mean * factor
+    return [x * factor.broadcast(to: x.shape, axes: [axis]) + summand.broadcast(to: x.shape, axes: [axis])]
+  }
+}
+
+/// (x − mean) / √(variance + ε) · scale + offset, where mean and (biased) variance are taken over the last axes, of each
+/// sample by itself.
+///
+/// Operands: x; scale and offset, of the shape of x's last `axisCount` axes.
+public struct LayerNormalization: Composite {
+  /// The number of last axes that are normalized over.
+  public let axisCount: Int
+  /// What is added to the variance.
+  public let epsilon: Double
+
+  /// Makes the operation.
+  public init(axisCount: Int = 1, epsilon: Double) {
+    self.axisCount = axisCount
+    self.epsilon = epsilon
+  }
+
+  public var name: String { "layer_normalization" }
+  public var hasOwnPullback: Bool { true }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    try requireCount(operands, 3)
+    let x = operands[0]
+    try requireFloating(x)
+    guard axisCount >= 1, axisCount <= x.rank else {
+      throw GraphError("normalizes over the last \(axisCount) axes; received \(x).")
+    }
+    let expected = x.with(Array(x.shape.suffix(axisCount)))
+    for (name, type) in [("scale", operands[1]), ("offset", operands[2])] where type != expected {
+      throw GraphError("needs a \(name) \(expected) for \(x); received \(type).")
+    }
+    return [x]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let (normalized, _) = normalize(operands[0])
+    return [normalized * operands[1].broadcast(to: operands[0].shape) + operands[2].broadcast(to: operands[0].shape)]
+  }
+
+  public func pullback(_ context: PullbackContext) -> [Tensor?] {
+    let (x, scale, g) = (context.operands[0], context.operands[1], context.gradient)
+    let (normalized, inverse) = normalize(x)
+    let samples = Array(0..<x.rank - axisCount)
+    let scaled = g * scale.broadcast(to: x.shape)
+    let mean = scaled.mean(axes: axes(x), keepDims: true)
+    let slope = (scaled * normalized).mean(axes: axes(x), keepDims: true)
+    let byX = inverse * (scaled - mean - normalized * slope)
+    return [byX, (g * normalized).sum(axes: samples), g.sum(axes: samples)]
+  }
+
+  private func axes(_ x: Tensor) -> [Int] { Array(x.rank - axisCount..<x.rank) }
+
+  private func normalize(_ x: Tensor) -> (normalized: Tensor, inverse: Tensor) {
+    let (mean, variance) = x.moments(axes: axes(x), keepDims: true)
+    let inverse = (variance + epsilon).rsqrt()
+    return ((x - mean) * inverse, inverse)
+  }
+}
+
+extension Tensor {
+  /// The mean and the (biased) variance along `axes` (all for nil), in two passes, as the squares of a large mean would
+  /// swallow a small variance.
+  public func moments(axes: [Int]? = nil, keepDims: Bool = false) -> (mean: Tensor, variance: Tensor) {
+    let axes = normalized(axes)
+    let mean = self.mean(axes: axes, keepDims: true)
+    let variance = (self - mean).squared().mean(axes: axes, keepDims: keepDims)
+    return (keepDims ? mean : mean.reshaped(variance.shape), variance)
+  }
+
+  /// The (biased) variance along `axes` (all for nil).
+  public func variance(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    moments(axes: axes, keepDims: keepDims).variance
+  }
+
+  /// The (biased) standard deviation along `axes` (all for nil).
+  public func standardDeviation(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
+    variance(axes: axes, keepDims: keepDims).sqrt()
+  }
+
+  /// The tensor normalized over its last axes, as many as `scale` has; see `LayerNormalization`.
+  public func layerNormalized(scale: Tensor, offset: Tensor, epsilon: Double = 1e-3) -> Tensor {
+    graph.add(LayerNormalization(axisCount: scale.rank, epsilon: epsilon), self, scale, offset)
+  }
+}
+
+private func requireFeatures(_ operands: [TensorType], axis: Int) throws(GraphError) {
+  let x = operands[0]
+  try requireFloating(x)
+  guard x.shape.indices.contains(axis) else { throw GraphError("needs a tensor with an axis \(axis); received \(x).") }
+  for type in operands.dropFirst() where type != x.with([x.shape[axis]]) {
+    throw GraphError("needs vectors \(x.with([x.shape[axis]])) for \(x); received \(type).")
+  }
+}

@@ -12,7 +12,7 @@ struct Evaluate: ParsableCommand {
       "The data are those of the recipe that the model was trained by: their validation part, if they have one.")
 
   @Argument(help: "A directory that 'train --output' wrote.")
-  var run: String
+  var directory: String
 
   @Option(help: "Samples in one step.")
   var batchSize: Int = 256
@@ -28,9 +28,9 @@ struct Evaluate: ParsableCommand {
   }
 
   func run() throws {
-    let directory = try RunDirectory(opening: run)
-    let data = try dataOptions.load(try directory.loadRecipe())
-    let model = try directory.loadModel(backend: deviceOptions.makeBackend())
+    let run = try RunDirectory(opening: directory)
+    let data = try dataOptions.load(try run.loadRecipe())
+    let model = try run.loadModel(backend: deviceOptions.makeBackend())
     let samples = data.validation ?? data.train
     let start = ContinuousClock.now
     let logs = try model.evaluate(samples.dataset(), batchSize: batchSize)

@@ -11,7 +11,7 @@ struct Predict: ParsableCommand {
     discussion: "Prints one line for each sample: its number and, for a classifier, the likeliest class and its score.")
 
   @Argument(help: "A directory that 'train --output' wrote.")
-  var run: String
+  var directory: String
 
   @Argument(help: "The samples: an NPY file, or an IDX file, plain or gzipped.")
   var input: String
@@ -33,9 +33,9 @@ struct Predict: ParsableCommand {
   }
 
   func run() throws {
-    let directory = try RunDirectory(opening: run)
-    let recipe = try directory.loadRecipe()
-    let model = try directory.loadModel(backend: deviceOptions.makeBackend())
+    let run = try RunDirectory(opening: directory)
+    let recipe = try run.loadRecipe()
+    let model = try run.loadModel(backend: deviceOptions.makeBackend())
     var samples = try ArrayFile.read(URL(fileURLWithPath: input))
     // One sample is as good as a batch of one.
     if let shape = model.inputs.first?.shape, samples.shape == shape { samples = try samples.reshaped([1] + shape) }

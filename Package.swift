@@ -10,6 +10,7 @@ let package = Package(
     .library(name: "AccelerandoRecipes", targets: ["AccelerandoRecipes"]),
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
+    .library(name: "AccelerandoTrain", targets: ["AccelerandoTrain"]),
     .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
     .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
@@ -50,8 +51,18 @@ let package = Package(
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .target(
       name: "AccelerandoTrain", dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoFormats"]),
-    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
-    .testTarget(name: "AccelerandoNNTests", dependencies: ["AccelerandoCore", "AccelerandoNN"]),
+    .target(
+      name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
+    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
+    .testTarget(name: "AccelerandoCPUTests", dependencies: ["AccelerandoCPU", "AccelerandoTestSupport"]),
+    .testTarget(
+      name: "AccelerandoNNTests",
+      dependencies: [
+        "AccelerandoCore", "AccelerandoCPU", "AccelerandoFormats", "AccelerandoNN", "AccelerandoTestSupport",
+      ]),
+    .testTarget(
+      name: "AccelerandoTrainTests",
+      dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU"]),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
     .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes"]),

@@ -98,7 +98,8 @@ public final class Model {
     self.compilation = compilation
     for spec in try outline().parameters where spec.role == .trainable {
       for slot in compilation.optimizer.slots {
-        try session.set(StateName.slot(slot.name, of: spec.name), NDArray(repeating: slot.initialValue, type: spec.type))
+        let value = NDArray(repeating: slot.initialValue, type: spec.type)
+        try session.set(StateName.slot(slot.name, of: spec.name), value)
       }
     }
     try session.set(StateName.iteration, NDArray(scalar: Int32(0)))

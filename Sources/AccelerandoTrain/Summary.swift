@@ -16,7 +16,8 @@ extension Model {
       ]
     }
     if rows.isEmpty {
-      rows = [["\(layer.name ?? layer.typeName)", Self.shape(outline.output), Self.grouped(counts.values.reduce(0, +))]]
+      let count = Self.grouped(counts.values.reduce(0, +))
+      rows = [[layer.name ?? layer.typeName, Self.shape(outline.output), count]]
     }
     var lines = ["Model: \"\(layer.name ?? layer.typeName.lowercased())\""]
     lines += Self.table(header: ["Layer (type)", "Output Shape", "Param #"], rows)

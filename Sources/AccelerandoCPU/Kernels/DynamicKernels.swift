@@ -349,7 +349,7 @@ extension Lowering {
 
   /// Plans a program: composites without a kernel are opened, instructions lowered, values placed.
   static func plan(_ program: Program, isa: InstructionSet) throws -> Plan {
-    let lowered = try program.expandingComposites { hasKernel($0, $1) }
+    let lowered = try program.expandingComposites { hasKernel($0, $1) }.simplified()
     let lowering = Lowering(lowered, isa: isa)
     try lowering.run()
     return Placement(lowering).plan()

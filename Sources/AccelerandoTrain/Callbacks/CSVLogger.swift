@@ -24,7 +24,8 @@ public final class CSVLogger: Callback {
   public func onTrainBegin(_ run: TrainingRun) throws {
     columns = nil
     let manager = FileManager.default
-    if appends, let text = try? String(contentsOf: url, encoding: .utf8), let header = text.split(separator: "\n").first {
+    if appends, let text = try? String(contentsOf: url, encoding: .utf8), let header = text.split(separator: "\n").first
+    {
       columns = header.split(separator: separator, omittingEmptySubsequences: false).dropFirst().map(String.init)
     } else if !manager.createFile(atPath: url.path, contents: nil) {
       throw TrainingError("CSVLogger cannot write \(url.path).")

@@ -8,7 +8,8 @@ public final class TerminateOnNaN: Callback {
   public func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
     let total = try run.model.session.scalar(StateName.total(.train, "loss"))
     guard !total.isFinite else { return }
-    run.say("Epoch \(run.epoch + 1), step \(step + 1): the loss is \(total.isNaN ? "NaN" : "infinite"); training stops.")
+    let found = total.isNaN ? "NaN" : "infinite"
+    run.say("Epoch \(run.epoch + 1), step \(step + 1): the loss is \(found); training stops.")
     run.stopsTraining = true
   }
 }

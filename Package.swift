@@ -62,7 +62,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "AccelerandoTrainTests",
-      dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU"]),
+      dependencies: [
+        "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU", "CAllocationCounter",
+      ]),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
     .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes"]),

@@ -71,6 +71,11 @@ public final class Model {
   }
 
   /// Makes a model of a graph of layers.
+  public convenience init(inputs: [Input], output: LayerOutput, backend: any Backend, seed: UInt64 = 0) {
+    self.init(inputs: inputs, outputs: [output], backend: backend, seed: seed)
+  }
+
+  /// Makes a model of a graph of layers.
   /// - Parameter outputs: where the graph ends; one place.
   public convenience init(inputs: [Input], outputs: [LayerOutput], backend: any Backend, seed: UInt64 = 0) {
     self.init(

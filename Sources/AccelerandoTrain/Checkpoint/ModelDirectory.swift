@@ -84,6 +84,11 @@ extension Model {
     return model
   }
 
+  /// Loads a model that has layers of one's own.
+  public static func load(from directory: URL, backend: any Backend, layers: LayerCatalog) throws -> Model {
+    try load(from: directory, backend: backend, catalogs: ModelCatalogs(layers: layers))
+  }
+
   /// The architecture as a configuration: the inputs, the seed and the layer.
   /// - Throws: `ConfigError` when a layer cannot be written.
   public func architectureConfig() throws -> Config {

@@ -25,7 +25,9 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
-    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore"]),
+    .target(
+      name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
+    .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
   ]

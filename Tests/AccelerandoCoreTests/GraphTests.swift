@@ -1,6 +1,6 @@
 import Testing
 
-@testable import AccelerandoCore
+import AccelerandoCore
 
 @Suite struct GraphTests {
   @Test func tracingCollectsTheFirstErrorWithItsPlace() {

@@ -32,14 +32,7 @@ public struct CPUBackend: Backend {
   /// The steps that a program is run by, for people to read.
   public func explain(_ program: Program) throws -> String { try plan(program).description }
 
-  func plan(_ program: Program) throws -> Plan {
-    let lowered = try program.expandingComposites { composite, types in
-      Lowering.hasKernel(composite, types)
-    }
-    let lowering = Lowering(lowered, isa: instructionSet)
-    try lowering.run()
-    return try Placement(lowering).plan()
-  }
+  func plan(_ program: Program) throws -> Plan { try Lowering.plan(program, isa: instructionSet) }
 }
 
 /// A tensor in the machine's memory. Unchecked because a pointer is not Sendable by itself: as for every buffer, the

@@ -46,6 +46,15 @@ extension Lowering {
     case let operation as Softmax: try lowerSoftmax(instruction, axis: operation.axis, isLog: false)
     case let operation as LogSoftmax: try lowerSoftmax(instruction, axis: operation.axis, isLog: true)
     case is AdamUpdate, is MomentumUpdate: try lowerUpdate(instruction)
+    case let operation as DynamicSlice: try lowerDynamicSlice(operation, instruction)
+    case is DynamicUpdateSlice: try lowerDynamicUpdateSlice(instruction)
+    case let operation as Gather: try lowerGather(operation, instruction)
+    case let operation as Scatter: try lowerScatter(operation, instruction)
+    case let operation as Sort: try lowerSort(operation, instruction)
+    case let operation as While: try lowerWhile(operation, instruction)
+    case let operation as Case: try lowerCase(operation, instruction)
+    // A program for one worker meets nobody: what all workers have together is what this one has.
+    case is AllReduce: define(result, as: view(instruction.operands[0]))
     default: try lowerElementwise(instruction)
     }
   }

@@ -12,6 +12,22 @@ public struct Convolution: Operation {
     /// The result's axes.
     public var outputBatch: Int, outputFeature: Int, outputSpatial: [Int]
 
+    /// Says which axes play which part.
+    public init(
+      inputBatch: Int, inputFeature: Int, inputSpatial: [Int], kernelInput: Int, kernelOutput: Int,
+      kernelSpatial: [Int], outputBatch: Int, outputFeature: Int, outputSpatial: [Int]
+    ) {
+      self.inputBatch = inputBatch
+      self.inputFeature = inputFeature
+      self.inputSpatial = inputSpatial
+      self.kernelInput = kernelInput
+      self.kernelOutput = kernelOutput
+      self.kernelSpatial = kernelSpatial
+      self.outputBatch = outputBatch
+      self.outputFeature = outputFeature
+      self.outputSpatial = outputSpatial
+    }
+
     /// Channels last, as Keras has it: input [N, spatial…, C], kernel [spatial…, C, O], result [N, spatial…, O].
     public static func channelsLast(spatial: Int) -> Dimensions {
       let axes = Array(1...max(spatial, 1)).prefix(spatial)
@@ -130,12 +146,23 @@ public struct Convolution: Operation {
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let (input, kernel) = (context.operands[0], context.operands[1])
     guard input.dtype.isFloating else { return [nil, nil] }
-    guard batchGroups == 1 else {
-      context.gradient.graph.report(GraphError("the gradient of a convolution with batch groups is not defined here."))
-      return [nil, nil]
-    }
+    guard batchGroups == 1 else { return regroupedGradients(context.gradient, input, kernel) }
     return [
       inputGradient(context.gradient, input.shape, kernel), kernelGradient(context.gradient, input, kernel.shape),
+    ]
+  }
+
+  /// The gradients with batch groups: the groups of the batch become groups of features, which give the same result.
+  private func regroupedGradients(_ g: Tensor, _ input: Tensor, _ kernel: Tensor) -> [Tensor] {
+    let d = dimensions
+    let same = Convolution(
+      dimensions: d, strides: strides, paddingLow: paddingLow, paddingHigh: paddingHigh, inputDilation: inputDilation,
+      kernelDilation: kernelDilation, reversal: reversal, featureGroups: batchGroups)
+    let regrouped = Self.movingGroups(input, from: d.inputBatch, to: d.inputFeature, groups: batchGroups)
+    let byInput = same.inputGradient(g, regrouped.shape, kernel)
+    return [
+      Self.movingGroups(byInput, from: d.inputFeature, to: d.inputBatch, groups: batchGroups),
+      same.kernelGradient(g, regrouped, kernel.shape),
     ]
   }
 
@@ -155,8 +182,11 @@ public struct Convolution: Operation {
       inputBatch: d.outputBatch, inputFeature: d.outputFeature, inputSpatial: d.outputSpatial,
       kernelInput: d.kernelOutput, kernelOutput: d.kernelInput, kernelSpatial: d.kernelSpatial,
       outputBatch: d.inputBatch, outputFeature: d.inputFeature, outputSpatial: d.inputSpatial)
-    let regrouped = featureGroups == 1 ? kernel : Self.movingGroups(
-      kernel, from: d.kernelOutput, to: d.kernelInput, groups: featureGroups)
+    let regrouped =
+      featureGroups == 1
+      ? kernel
+      : Self.movingGroups(
+        kernel, from: d.kernelOutput, to: d.kernelInput, groups: featureGroups)
     return g.graph.add(
       Convolution(
         dimensions: swapped, strides: inputDilation, paddingLow: low, paddingHigh: high, inputDilation: strides,

@@ -1,0 +1,357 @@
+// Reading and writing at computed places: dynamic slices, gather, scatter.
+
+import AccelerandoCore
+
+/// Integers in memory, whatever their width.
+struct IndexReader: Sendable {
+  let value: Int
+  let dtype: DType
+
+  /// Element `index`, as far as `Int` holds it.
+  @inline(__always)
+  func read(_ memory: Memory, _ index: Int) -> Int {
+    switch dtype {
+    case .int8: Int(memory.elements(value, Int8.self)[index])
+    case .uint8: Int(memory.elements(value, UInt8.self)[index])
+    case .int32: Int(memory.elements(value, Int32.self)[index])
+    case .uint32: Int(memory.elements(value, UInt32.self)[index])
+    default: Int(memory.elements(value, Int64.self)[index])
+    }
+  }
+}
+
+/// Copies a block between a tensor and a place in a larger one that scalar starts name.
+struct DynamicSliceKernel: Kernel {
+  /// Whether the block is written into the large tensor, not read out of it.
+  let isUpdate: Bool
+  let large: Int
+  let largeType: TensorType
+  let block: Int
+  let sizes: [Int]
+  let starts: [IndexReader]
+
+  var label: String { "\(isUpdate ? "write" : "read") \(sizes) \(isUpdate ? "into" : "out of") \(largeType)" }
+
+  func taskCount(threads: Int) -> Int { 1 }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let strides = largeType.shape.rowMajorStrides
+    var offset = 0
+    for axis in sizes.indices {
+      let start = min(max(starts[axis].read(memory, 0), 0), largeType.shape[axis] - sizes[axis])
+      offset += start * strides[axis]
+    }
+    let type = largeType.with(sizes)
+    var view = View(root: block, type: type)
+    if isUpdate {
+      CopyKernel(view: view, to: large, offset: offset, strides: strides)
+        .run(0..<1, of: 1, memory, scratch: scratch)
+    } else {
+      view.root = large
+      view.offset = offset
+      view.strides = strides
+      CopyKernel(view: view, to: block).run(0..<1, of: 1, memory, scratch: scratch)
+    }
+  }
+}
+
+/// The places that a gather reads or a scatter writes: for every index vector a window of the operand.
+struct WindowPlaces: Sendable {
+  let dimensions: Gather.Dimensions
+  let operandShape: [Int]
+  let operandStrides: [Int]
+  let windowSizes: [Int]
+  /// Axes of the window that the result (or the updates) keep, and their sizes.
+  let kept: [Int]
+  let keptSizes: [Int]
+  let batchShape: [Int]
+  let batchAxes: [Int]
+  let indices: IndexReader
+  let indexStrides: [Int]
+  let vectorLength: Int
+  /// Strides, in the result or the updates, of the batch axes and of the window's axes.
+  let batchStrides: [Int]
+  let windowStrides: [Int]
+
+  init(_ dimensions: Gather.Dimensions, operand: [Int], window: [Int], indices: Int, _ indexType: TensorType, other: [Int]) {
+    self.dimensions = dimensions
+    operandShape = operand
+    operandStrides = operand.rowMajorStrides
+    windowSizes = window
+    kept = operand.indices.filter { !dimensions.collapsed.contains($0) && !dimensions.operandBatching.contains($0) }
+    keptSizes = kept.map { window[$0] }
+    batchAxes = indexType.shape.indices.filter { $0 != dimensions.indexVector }
+    batchShape = batchAxes.map { indexType.shape[$0] }
+    self.indices = IndexReader(value: indices, dtype: indexType.dtype)
+    indexStrides = indexType.shape.rowMajorStrides
+    vectorLength = dimensions.indexVector < indexType.rank ? indexType.shape[dimensions.indexVector] : 1
+    let strides = other.rowMajorStrides
+    windowStrides = dimensions.offset.map { strides[$0] }
+    batchStrides = other.indices.filter { !dimensions.offset.contains($0) }.map { strides[$0] }
+  }
+
+  var batchCount: Int { batchShape.elementCount }
+  var windowCount: Int { keptSizes.elementCount }
+
+  /// Where the window of index vector `batch` starts in the operand, axis by axis, and where its elements lie in the
+  /// result. The starts are as given: gather clamps them, scatter skips what lies outside.
+  func start(_ batch: Int, _ memory: Memory, _ starts: UnsafeMutableBufferPointer<Int>) -> Int {
+    for axis in starts.indices { starts[axis] = 0 }
+    var index = 0
+    var other = 0
+    var rest = batch
+    for position in batchShape.indices.reversed() {
+      let i = rest % batchShape[position]
+      rest /= batchShape[position]
+      index += i * indexStrides[batchAxes[position]]
+      other += i * batchStrides[position]
+      if let pair = dimensions.indicesBatching.firstIndex(of: batchAxes[position]) {
+        starts[dimensions.operandBatching[pair]] = i
+      }
+    }
+    let stride = dimensions.indexVector < indexStrides.count ? indexStrides[dimensions.indexVector] : 0
+    for component in 0..<vectorLength {
+      starts[dimensions.startIndexMap[component]] = indices.read(memory, index + component * stride)
+    }
+    return other
+  }
+}
+
+/// Reads windows at computed places.
+struct GatherKernel: Kernel {
+  let places: WindowPlaces
+  let source: Int
+  let result: Int
+  let type: TensorType
+
+  var label: String { "gather \(type) out of \(places.operandShape)" }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(work: type.byteCount, threads: threads, minimumPerTask: 65_536)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let part = portion(range, of: tasks, extent: places.batchCount)
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: places.operandShape.count) { starts in
+      for batch in part {
+        let other = places.start(batch, memory, starts)
+        var offset = 0
+        for axis in starts.indices {
+          let limit = places.operandShape[axis] - places.windowSizes[axis]
+          offset += min(max(starts[axis], 0), limit) * places.operandStrides[axis]
+        }
+        var view = View(root: source, type: type.with(places.keptSizes))
+        view.offset = offset
+        view.strides = places.kept.map { places.operandStrides[$0] }
+        CopyKernel(view: view, to: result, offset: other, strides: places.windowStrides)
+          .run(0..<1, of: 1, memory, scratch: scratch)
+      }
+    }
+  }
+}
+
+/// Writes windows at computed places, in the order of the index vectors, into a copy of the operand that is already there.
+struct ScatterKernel: Kernel {
+  let function: Scatter.Function
+  let places: WindowPlaces
+  let updates: Int
+  let result: Int
+  let dtype: DType
+
+  var label: String { "scatter \(function.rawValue) \(dtype.rawValue) into \(places.operandShape)" }
+
+  /// Places may repeat, so one thread does all.
+  func taskCount(threads: Int) -> Int { 1 }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    dtype.visit(Visitor(kernel: self, memory: memory))
+  }
+
+  private struct Visitor: ElementVisitor {
+    let kernel: ScatterKernel
+    let memory: Memory
+
+    func visit<E: Element>(_: E.Type) {
+      let places = kernel.places
+      let out = memory.elements(kernel.result, E.self)
+      let updates = memory.elements(kernel.updates, E.self)
+      let strides = places.keptSizes.rowMajorStrides
+      let window = places.windowCount
+      withUnsafeTemporaryAllocation(of: Int.self, capacity: places.operandShape.count) { starts in
+        for batch in 0..<places.batchCount {
+          let from = places.start(batch, memory, starts)
+          element: for element in 0..<window {
+            var at = 0
+            var source = from
+            for axis in starts.indices { at += starts[axis] * places.operandStrides[axis] }
+            for (position, axis) in places.kept.enumerated() {
+              let i = element / strides[position] % places.keptSizes[position]
+              guard starts[axis] >= 0, starts[axis] + i < places.operandShape[axis] else { continue element }
+              at += i * places.operandStrides[axis]
+              source += i * places.windowStrides[position]
+            }
+            for axis in starts.indices where !places.kept.contains(axis) {
+              guard starts[axis] >= 0, starts[axis] < places.operandShape[axis] else { continue element }
+            }
+            let new = updates[source].compute
+            let old = out[at].compute
+            let combined =
+              switch kernel.function {
+              case .set: new
+              case .add: old.plus(new)
+              case .multiply: old.times(new)
+              case .min: old.smaller(new)
+              case .max: old.larger(new)
+              }
+            out[at] = E(compute: combined)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Sorts along one axis, by the first operand; the others follow. Stable; NaN is larger than all numbers.
+struct SortKernel: Kernel {
+  let operation: Sort
+  let operands: [Int]
+  let results: [Int]
+  let types: [TensorType]
+
+  var label: String { "sort \(types.map(\.description).joined(separator: ", ")) along \(operation.axis)" }
+
+  private var lines: Int { types[0].shape.enumerated().filter { $0.offset != operation.axis }.map(\.element).elementCount }
+
+  func taskCount(threads: Int) -> Int {
+    min(max(lines, 1), AccelerandoCPU.taskCount(work: types[0].elementCount, threads: threads, minimumPerTask: 2_000))
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let length = types[0].shape[operation.axis]
+    let stride = types[0].shape.rowMajorStrides[operation.axis]
+    for line in portion(range, of: tasks, extent: lines) {
+      let start = line / stride * stride * length + line % stride
+      let order = types[0].dtype.visit(
+        Order(source: memory[operands[0]], start: start, stride: stride, length: length, descending: operation.descending))
+      for (index, type) in types.enumerated() {
+        let width = type.dtype.byteCount
+        for (position, from) in order.enumerated() {
+          (memory[results[index]] + (start + position * stride) * width).copyMemory(
+            from: memory[operands[index]] + (start + from * stride) * width, byteCount: width)
+        }
+      }
+    }
+  }
+
+  private struct Order: ElementVisitor {
+    let source: UnsafeMutableRawPointer
+    let start: Int
+    let stride: Int
+    let length: Int
+    let descending: Bool
+
+    func visit<E: Element>(_: E.Type) -> [Int] {
+      let x = source.assumingMemoryBound(to: E.self)
+      func isLess(_ a: E.Compute, _ b: E.Compute) -> Bool { a < b || (b != b && a == a) }
+      return (0..<length).sorted { i, j in
+        let (a, b) = (x[start + i * stride].compute, x[start + j * stride].compute)
+        if descending ? isLess(b, a) : isLess(a, b) { return true }
+        if descending ? isLess(a, b) : isLess(b, a) { return false }
+        return i < j
+      }
+    }
+  }
+}
+
+extension Lowering {
+  func lowerDynamicSlice(_ operation: DynamicSlice, _ instruction: Program.Instruction) throws {
+    let operands = try instruction.operands.map { try contiguous($0) }
+    let result = instruction.results.lowerBound
+    add(
+      DynamicSliceKernel(
+        isUpdate: false, large: operands[0], largeType: type(instruction.operands[0]), block: result,
+        sizes: operation.sizes, starts: readers(operands.dropFirst(), instruction.operands.dropFirst())),
+      reads: operands, writes: [result])
+  }
+
+  func lowerDynamicUpdateSlice(_ instruction: Program.Instruction) throws {
+    let operands = try instruction.operands.map { try contiguous($0) }
+    let result = instruction.results.lowerBound
+    let type = type(result)
+    add(CopyKernel(view: View(root: operands[0], type: type), to: result), reads: [operands[0]], writes: [result])
+    add(
+      DynamicSliceKernel(
+        isUpdate: true, large: result, largeType: type, block: operands[1],
+        sizes: self.type(instruction.operands[1]).shape,
+        starts: readers(operands.dropFirst(2), instruction.operands.dropFirst(2))),
+      reads: operands + [result], writes: [result])
+  }
+
+  private func readers(_ roots: ArraySlice<Int>, _ values: ArraySlice<Int>) -> [IndexReader] {
+    zip(roots, values).map { IndexReader(value: $0, dtype: type($1).dtype) }
+  }
+
+  func lowerGather(_ operation: Gather, _ instruction: Program.Instruction) throws {
+    let operands = try instruction.operands.map { try contiguous($0) }
+    let result = instruction.results.lowerBound
+    let places = WindowPlaces(
+      operation.dimensions, operand: type(instruction.operands[0]).shape, window: operation.sliceSizes,
+      indices: operands[1], type(instruction.operands[1]), other: type(result).shape)
+    add(
+      GatherKernel(places: places, source: operands[0], result: result, type: type(result)), reads: operands,
+      writes: [result])
+  }
+
+  func lowerScatter(_ operation: Scatter, _ instruction: Program.Instruction) throws {
+    let operands = try instruction.operands.map { try contiguous($0) }
+    let result = instruction.results.lowerBound
+    let target = type(result)
+    let updates = type(instruction.operands[2])
+    let places = WindowPlaces(
+      operation.dimensions.gather, operand: target.shape, window: operation.sliceSizes(target, updates),
+      indices: operands[1], type(instruction.operands[1]), other: updates.shape)
+    add(CopyKernel(view: View(root: operands[0], type: target), to: result), reads: [operands[0]], writes: [result])
+    add(
+      ScatterKernel(
+        function: operation.function, places: places, updates: operands[2], result: result, dtype: target.dtype),
+      reads: operands + [result], writes: [result])
+  }
+
+  func lowerSort(_ operation: Sort, _ instruction: Program.Instruction) throws {
+    let operands = try instruction.operands.map { try contiguous($0) }
+    let results = Array(instruction.results)
+    add(
+      SortKernel(operation: operation, operands: operands, results: results, types: results.map(type)),
+      reads: operands, writes: results)
+  }
+
+  /// A loop's carried values live in the results' memory; its condition and body are plans of their own.
+  func lowerWhile(_ operation: While, _ instruction: Program.Instruction) throws {
+    let operands = try instruction.operands.map { try contiguous($0) }
+    let results = Array(instruction.results)
+    let carried = zip(results, operands).map {
+      Plan.Loop.Carried(value: $0, initial: $1, byteCount: type($0).byteCount)
+    }
+    let loop = Plan.Loop(
+      condition: try Self.plan(operation.condition, isa: isa), body: try Self.plan(operation.body, isa: isa),
+      carried: carried)
+    append(Draft(step: .loop(loop), reads: operands, writes: results))
+  }
+
+  func lowerCase(_ operation: Case, _ instruction: Program.Instruction) throws {
+    let operands = try instruction.operands.map { try contiguous($0) }
+    let results = Array(instruction.results)
+    let branch = Plan.Branch(
+      index: operands[0], branches: try operation.branches.map { try Self.plan($0, isa: isa) },
+      operands: Array(operands.dropFirst()), results: results.map { ($0, type($0).byteCount) })
+    append(Draft(step: .branch(branch), reads: operands, writes: results))
+  }
+
+  /// Plans a program: composites without a kernel are opened, instructions lowered, values placed.
+  static func plan(_ program: Program, isa: InstructionSet) throws -> Plan {
+    let lowered = try program.expandingComposites { hasKernel($0, $1) }
+    let lowering = Lowering(lowered, isa: isa)
+    try lowering.run()
+    return try Placement(lowering).plan()
+  }
+}

@@ -1,0 +1,13 @@
+// All operations in one list, so that tests can prove of each that it has a gradient check and runs on every backend.
+
+/// Every kind of operation that a program can hold, composites included.
+public let allOperations: [any Operation.Type] = [
+  Unary.self, Binary.self, Compare.self, Select.self, Clamp.self, Convert.self,
+  Constant.self, Iota.self,
+  Reshape.self, Transpose.self, BroadcastInDim.self, Reverse.self, Slice.self, Pad.self, Concatenate.self,
+  DynamicSlice.self, DynamicUpdateSlice.self, Gather.self, Scatter.self, Sort.self,
+  DotGeneral.self, Convolution.self, Reduce.self, ReduceWindow.self, SelectAndScatter.self,
+  While.self, Case.self, AllReduce.self,
+  Relu.self, Gelu.self, Silu.self, Erf.self, ErfInverse.self, Softmax.self, LogSoftmax.self, LogSumExp.self,
+  RngBitGenerator.self, RngSplit.self, RngFoldIn.self, Dropout.self, AdamUpdate.self, MomentumUpdate.self,
+]

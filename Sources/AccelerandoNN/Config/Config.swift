@@ -1,0 +1,152 @@
+// A model, an optimizer or a recipe as data: what stands in YAML and JSON files. The tree keeps the order of keys and
+// the place in the file, so that errors can say where the mistake is.
+
+/// A tree of settings.
+public struct Config: Sendable {
+  /// What a node of the tree holds.
+  public enum Value: Hashable, Sendable {
+    case null
+    case bool(Bool)
+    case int(Int)
+    case double(Double)
+    case string(String)
+    case array([Config])
+    /// Settings by key, in order; keys are unique.
+    case object([Entry])
+  }
+
+  /// One setting.
+  public struct Entry: Hashable, Sendable {
+    /// The setting's name.
+    public var key: String
+    /// The setting's value.
+    public var value: Config
+    /// Where the key stands.
+    public var location: SourceLocation?
+
+    /// Makes a setting.
+    public init(_ key: String, _ value: Config, at location: SourceLocation? = nil) {
+      self.key = key
+      self.value = value
+      self.location = location
+    }
+
+    public static func == (a: Entry, b: Entry) -> Bool { a.key == b.key && a.value == b.value }
+
+    public func hash(into hasher: inout Hasher) {
+      hasher.combine(key)
+      hasher.combine(value)
+    }
+  }
+
+  /// What the node holds.
+  public var value: Value
+  /// Where the node stands in a file, if it comes from one.
+  public var location: SourceLocation?
+
+  /// Makes a node.
+  public init(_ value: Value, at location: SourceLocation? = nil) {
+    self.value = value
+    self.location = location
+  }
+
+  /// Makes an object of settings; those that are nil are left out.
+  public init(_ entries: KeyValuePairs<String, Config?>) {
+    self.init(.object(entries.compactMap { key, value in value.map { Entry(key, $0) } }))
+  }
+
+  /// The setting of a key, if the node is an object that has it.
+  public subscript(_ key: String) -> Config? {
+    guard case .object(let entries) = value else { return nil }
+    return entries.first { $0.key == key }?.value
+  }
+
+  /// A list of whole numbers.
+  public static func ints(_ values: [Int]) -> Config { Config(.array(values.map { Config(.int($0)) })) }
+
+  /// What the node holds, for people: `the number 3`, `the text "abc"`.
+  public var summary: String {
+    switch value {
+    case .null: "nothing"
+    case .bool(let value): "\(value)"
+    case .int(let value): "the number \(value)"
+    case .double(let value): "the number \(value)"
+    case .string(let value): "the text \"\(value.prefix(60))\""
+    case .array(let values): "a list of \(values.count)"
+    case .object(let entries):
+      "an object with \(entries.isEmpty ? "no keys" : entries.map(\.key).joined(separator: ", "))"
+    }
+  }
+}
+
+/// Two configurations are equal when they say the same, wherever they stand. Objects compare with their order.
+extension Config: Hashable {
+  public static func == (a: Config, b: Config) -> Bool { a.value == b.value }
+  public func hash(into hasher: inout Hasher) { hasher.combine(value) }
+}
+
+/// A place in a text.
+public struct SourceLocation: Hashable, Sendable, CustomStringConvertible {
+  /// The file's name, or what else the text is called.
+  public var file: String
+  /// The line, from 1.
+  public var line: Int
+
+  /// Makes a place.
+  public init(file: String, line: Int) {
+    self.file = file
+    self.line = line
+  }
+
+  public var description: String { "\(file):\(line)" }
+}
+
+extension Config: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByNilLiteral
+{
+  public init(stringLiteral value: String) { self.init(.string(value)) }
+  public init(integerLiteral value: Int) { self.init(.int(value)) }
+  public init(floatLiteral value: Double) { self.init(.double(value)) }
+  public init(booleanLiteral value: Bool) { self.init(.bool(value)) }
+  public init(arrayLiteral elements: Config...) { self.init(.array(elements)) }
+  public init(nilLiteral: ()) { self.init(.null) }
+}
+
+/// Settings that cannot be: what was expected and what stands there, with the place.
+public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What is wrong and what would be right.
+  public let message: String
+  /// The place in the file.
+  public let location: SourceLocation?
+
+  /// Makes an error.
+  public init(_ message: String, at location: SourceLocation? = nil) {
+    self.message = message
+    self.location = location
+  }
+
+  public var description: String { location.map { "\($0): \(message)" } ?? message }
+}
+
+/// The word among `candidates` that `word` is most likely a misspelling of; nil if none is near.
+public func nearestWord(to word: String, among candidates: some Sequence<String>) -> String? {
+  let ranked = candidates.map { (word: $0, distance: editDistance(word.lowercased(), $0.lowercased())) }
+  guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else { return nil }
+  return best.distance <= max(2, word.count / 3) ? best.word : nil
+}
+
+/// The number of letters to insert, remove or replace to make one word of the other.
+private func editDistance(_ a: String, _ b: String) -> Int {
+  let (a, b) = (Array(a.prefix(64)), Array(b.prefix(64)))
+  var row = Array(0...b.count)
+  for (i, letter) in a.enumerated() {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for (j, other) in b.enumerated() {
+      let substituted = diagonal + (letter == other ? 0 : 1)
+      diagonal = row[j + 1]
+      row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
+    }
+  }
+  return row[b.count]
+}

@@ -1,0 +1,69 @@
+// What a layer is: a Sendable value with a formula. There is nothing to register and nothing to build: a struct with
+// parameters and layers as properties and a `forward` is a layer.
+
+import AccelerandoCore
+
+/// A part of a model: declares parameters, and computes an output from an input while being traced.
+///
+/// Shapes and element types are known while `forward` runs, so that it may look at `x.shape` and use Swift's control
+/// flow. Where the input is wrong, it returns `x.rejected("needs …; received …")`.
+public protocol Layer: Sendable {
+  /// The formula.
+  func forward(_ x: Tensor) -> Tensor
+
+  /// The name that the user gave to the layer; nil gets one from the type (`dense`, `dense_1`).
+  var name: String? { get }
+
+  /// The type's name, for people and for files.
+  var typeName: String { get }
+
+  /// Whether integers reach `forward` as they are. Otherwise they are converted to float32 first.
+  var acceptsIntegers: Bool { get }
+}
+
+/// A layer that computes its output from several inputs, like a sum of branches.
+public protocol MergeLayer: Layer {
+  /// The formula.
+  func forward(_ inputs: [Tensor]) -> Tensor
+}
+
+extension Layer {
+  public var name: String? { nil }
+  public var typeName: String { String(describing: Self.self) }
+  public var acceptsIntegers: Bool { false }
+
+  /// The layer applied to a tensor, with its name in the path of any error.
+  public func callAsFunction(_ x: Tensor) -> Tensor { called([x], name: nil) }
+
+  /// The layer applied to tensors under a name that the layer around it has chosen.
+  func called(_ inputs: [Tensor], name: String?) -> Tensor {
+    let body = { () -> Tensor in
+      let inputs = acceptsIntegers ? inputs : inputs.map { $0.dtype.isFloating ? $0 : $0.converted(to: .float32) }
+      if let merge = self as? any MergeLayer { return merge.forward(inputs) }
+      guard inputs.count == 1 else {
+        guard let first = inputs.first else { return Graph().input("no input", TensorType(.float32, [])) }
+        return first.rejected("takes one input; received \(inputs.count).")
+      }
+      return forward(inputs[0])
+    }
+    guard let scope = Scope.current else { return body() }
+    return scope.call(self, name: name, body)
+  }
+}
+
+extension MergeLayer {
+  /// A merge of one input.
+  public func forward(_ x: Tensor) -> Tensor { forward([x]) }
+
+  /// The layer applied to tensors, with its name in the path of any error.
+  public func callAsFunction(_ inputs: [Tensor]) -> Tensor { called(inputs, name: nil) }
+}
+
+extension Tensor {
+  /// Reports that a layer cannot take this tensor and returns it, so that tracing can go on to its end.
+  /// - Parameter complaint: what was expected, what was received and what to do, beginning with "needs …".
+  public func rejected(_ complaint: String) -> Tensor {
+    graph.report(GraphError(complaint))
+    return self
+  }
+}

@@ -1,0 +1,35 @@
+// Dropout: while training, a part of the features is left out, a different one each time.
+
+import AccelerandoCore
+
+/// While training, sets each element to zero with probability `rate` and divides the others by 1 − `rate`; otherwise
+/// changes nothing.
+public struct Dropout: ConfigurableLayer {
+  /// The probability of zero, 0 to 1.
+  public let rate: Double
+  public let name: String?
+
+  /// Makes the layer.
+  public init(_ rate: Double, name: String? = nil) {
+    self.rate = rate
+    self.name = name
+  }
+
+  public func forward(_ x: Tensor) -> Tensor {
+    guard (0...1).contains(rate) else { return x.rejected("needs a rate from 0 to 1; received \(rate).") }
+    guard let scope = Scope.current, scope.isTraining, rate > 0 else { return x }
+    return x.dropout(rate: rate, key: scope.nextRandomKey())
+  }
+
+  public init(config: ConfigReader) throws {
+    let rate = try config.double("rate")
+    guard (0...1).contains(rate) else {
+      throw ConfigError("Dropout: 'rate' needs a number from 0 to 1; received \(rate).", at: config.config.location)
+    }
+    self.init(rate, name: try config.optionalString("name"))
+  }
+
+  public func config() -> Config {
+    Config(["name": name.map { Config(.string($0)) }, "rate": Config(.double(rate))])
+  }
+}

@@ -1,0 +1,33 @@
+// Brings inputs such as the bytes of an image into the range that networks learn well in.
+
+import AccelerandoCore
+
+/// `x · scale + offset`, elementwise.
+public struct Rescaling: ConfigurableLayer {
+  /// What the input is multiplied by: 1/255 for images of bytes.
+  public let scale: Double
+  /// What is added.
+  public let offset: Double
+  public let name: String?
+
+  /// Makes the layer.
+  public init(_ scale: Double, offset: Double = 0, name: String? = nil) {
+    self.scale = scale
+    self.offset = offset
+    self.name = name
+  }
+
+  public func forward(_ x: Tensor) -> Tensor { offset == 0 ? x * scale : x * scale + offset }
+
+  public init(config: ConfigReader) throws {
+    self.init(
+      try config.double("scale"), offset: try config.double("offset", default: 0),
+      name: try config.optionalString("name"))
+  }
+
+  public func config() -> Config {
+    Config([
+      "name": name.map { Config(.string($0)) }, "scale": Config(.double(scale)), "offset": Config(.double(offset)),
+    ])
+  }
+}

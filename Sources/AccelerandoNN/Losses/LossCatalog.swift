@@ -1,0 +1,98 @@
+// The losses by name: for recipes, and for `compile(loss: .huber())`.
+
+extension Catalog where Item == any Loss {
+  /// The built-in losses, by Keras' names.
+  public static var losses: Catalog {
+    Catalog("loss")
+      .adding("sparse_categorical_crossentropy") {
+        SparseCategoricalCrossentropy(fromLogits: try $0.bool("from_logits", default: false))
+      }
+      .adding("categorical_crossentropy") {
+        CategoricalCrossentropy(
+          fromLogits: try $0.bool("from_logits", default: false),
+          labelSmoothing: try $0.fraction("label_smoothing", default: 0))
+      }
+      .adding("binary_crossentropy", aliases: ["bce"]) {
+        BinaryCrossentropy(
+          fromLogits: try $0.bool("from_logits", default: false),
+          labelSmoothing: try $0.fraction("label_smoothing", default: 0))
+      }
+      .adding("mean_squared_error", aliases: ["mse"]) { _ in MeanSquaredError() }
+      .adding("mean_absolute_error", aliases: ["mae"]) { _ in MeanAbsoluteError() }
+      .adding("huber") { Huber(delta: try $0.positive("delta", default: 1)) }
+  }
+}
+
+extension SparseCategoricalCrossentropy: Configurable {
+  public var configName: String { name }
+  public func config() -> Config { Config(["from_logits": Config(.bool(fromLogits))]) }
+}
+
+extension CategoricalCrossentropy: Configurable {
+  public var configName: String { name }
+  public func config() -> Config {
+    Config(["from_logits": Config(.bool(fromLogits)), "label_smoothing": Config(.double(labelSmoothing))])
+  }
+}
+
+extension BinaryCrossentropy: Configurable {
+  public var configName: String { name }
+  public func config() -> Config {
+    Config(["from_logits": Config(.bool(fromLogits)), "label_smoothing": Config(.double(labelSmoothing))])
+  }
+}
+
+extension MeanSquaredError: Configurable {
+  public var configName: String { name }
+  public func config() -> Config { Config([:]) }
+}
+
+extension MeanAbsoluteError: Configurable {
+  public var configName: String { name }
+  public func config() -> Config { Config([:]) }
+}
+
+extension Huber: Configurable {
+  public var configName: String { name }
+  public func config() -> Config { Config(["delta": Config(.double(delta))]) }
+}
+
+extension Loss where Self == SparseCategoricalCrossentropy {
+  /// Cross-entropy of class indices.
+  public static var sparseCategoricalCrossentropy: Self { Self() }
+  /// Cross-entropy of class indices.
+  public static func sparseCategoricalCrossentropy(fromLogits: Bool = false) -> Self { Self(fromLogits: fromLogits) }
+}
+
+extension Loss where Self == CategoricalCrossentropy {
+  /// Cross-entropy of one-hot targets.
+  public static var categoricalCrossentropy: Self { Self() }
+  /// Cross-entropy of one-hot targets.
+  public static func categoricalCrossentropy(fromLogits: Bool = false, labelSmoothing: Double = 0) -> Self {
+    Self(fromLogits: fromLogits, labelSmoothing: labelSmoothing)
+  }
+}
+
+extension Loss where Self == BinaryCrossentropy {
+  /// Cross-entropy of yes and no.
+  public static var binaryCrossentropy: Self { Self() }
+  /// Cross-entropy of yes and no.
+  public static func binaryCrossentropy(fromLogits: Bool = false, labelSmoothing: Double = 0) -> Self {
+    Self(fromLogits: fromLogits, labelSmoothing: labelSmoothing)
+  }
+}
+
+extension Loss where Self == MeanSquaredError {
+  /// The mean squared error.
+  public static var meanSquaredError: Self { Self() }
+}
+
+extension Loss where Self == MeanAbsoluteError {
+  /// The mean absolute error.
+  public static var meanAbsoluteError: Self { Self() }
+}
+
+extension Loss where Self == Huber {
+  /// Squared for small differences and absolute for large ones.
+  public static func huber(delta: Double = 1) -> Self { Self(delta: delta) }
+}

@@ -1,0 +1,127 @@
+// The metrics by name: for recipes, and for `compile(metrics: [.accuracy])`.
+
+extension Catalog where Item == any Metric {
+  /// The built-in metrics, by Keras' names. Each takes a `label` to be shown under another name.
+  public static var metrics: Catalog {
+    Catalog("metric")
+      .adding("accuracy") { Accuracy(name: try $0.string("label", default: "accuracy")) }
+      .adding("acc") { Accuracy(name: try $0.string("label", default: "acc")) }
+      .adding("binary_accuracy") {
+        BinaryAccuracy(
+          threshold: try $0.double("threshold", default: 0.5),
+          name: try $0.string("label", default: "binary_accuracy"))
+      }
+      .adding("categorical_accuracy") {
+        CategoricalAccuracy(name: try $0.string("label", default: "categorical_accuracy"))
+      }
+      .adding("sparse_categorical_accuracy") {
+        SparseCategoricalAccuracy(name: try $0.string("label", default: "sparse_categorical_accuracy"))
+      }
+      .adding("top_k_categorical_accuracy") {
+        TopKCategoricalAccuracy(
+          k: try $0.count("k", default: 5), name: try $0.string("label", default: "top_k_categorical_accuracy"))
+      }
+      .adding("sparse_top_k_categorical_accuracy") {
+        SparseTopKCategoricalAccuracy(
+          k: try $0.count("k", default: 5),
+          name: try $0.string("label", default: "sparse_top_k_categorical_accuracy"))
+      }
+      .addingLosses()
+  }
+
+  private func addingLosses() -> Catalog {
+    let losses = Catalog<any Loss>.losses
+    let aliases = ["mean_squared_error": ["mse"], "mean_absolute_error": ["mae"], "binary_crossentropy": ["bce"]]
+    return losses.names.reduce(self) { catalog, name in
+      catalog.adding(name, aliases: aliases[name] ?? []) {
+        LossMetric(try losses.read(name, $0), name: try $0.optionalString("label"))
+      }
+    }
+  }
+}
+
+/// The label of a metric, where it is not the metric's own name.
+private func label(_ metric: some Metric & Configurable) -> Config? {
+  metric.name == metric.configName ? nil : Config(.string(metric.name))
+}
+
+extension Accuracy: Configurable {
+  public var configName: String { "accuracy" }
+  public func config() -> Config { Config(["label": label(self)]) }
+}
+
+extension BinaryAccuracy: Configurable {
+  public var configName: String { "binary_accuracy" }
+  public func config() -> Config { Config(["threshold": Config(.double(threshold)), "label": label(self)]) }
+}
+
+extension CategoricalAccuracy: Configurable {
+  public var configName: String { "categorical_accuracy" }
+  public func config() -> Config { Config(["label": label(self)]) }
+}
+
+extension SparseCategoricalAccuracy: Configurable {
+  public var configName: String { "sparse_categorical_accuracy" }
+  public func config() -> Config { Config(["label": label(self)]) }
+}
+
+extension TopKCategoricalAccuracy: Configurable {
+  public var configName: String { "top_k_categorical_accuracy" }
+  public func config() -> Config { Config(["k": Config(.int(k)), "label": label(self)]) }
+}
+
+extension SparseTopKCategoricalAccuracy: Configurable {
+  public var configName: String { "sparse_top_k_categorical_accuracy" }
+  public func config() -> Config { Config(["k": Config(.int(k)), "label": label(self)]) }
+}
+
+extension LossMetric: Configurable {
+  public var configName: String { loss.name }
+  public func config() throws -> Config {
+    guard let loss = loss as? any Configurable else {
+      throw ConfigError("the loss '\(loss.name)' cannot be written: it does not conform to Configurable.")
+    }
+    guard case .object(var entries) = try loss.config().value else { return Config([:]) }
+    if let label = label(self) { entries.append(Config.Entry("label", label)) }
+    return Config(.object(entries))
+  }
+}
+
+extension Metric where Self == Accuracy {
+  /// The accuracy that fits the shapes.
+  public static var accuracy: Self { Self() }
+}
+
+extension Metric where Self == BinaryAccuracy {
+  /// Whether outputs lie on the target's side of a threshold.
+  public static func binaryAccuracy(threshold: Double = 0.5) -> Self { Self(threshold: threshold) }
+}
+
+extension Metric where Self == CategoricalAccuracy {
+  /// Whether the largest output is where the target is largest.
+  public static var categoricalAccuracy: Self { Self() }
+}
+
+extension Metric where Self == SparseCategoricalAccuracy {
+  /// Whether the largest output is the labelled class.
+  public static var sparseCategoricalAccuracy: Self { Self() }
+}
+
+extension Metric where Self == TopKCategoricalAccuracy {
+  /// Whether the class where the target is largest is among the `k` largest outputs.
+  public static func topKCategoricalAccuracy(k: Int = 5) -> Self { Self(k: k) }
+}
+
+extension Metric where Self == SparseTopKCategoricalAccuracy {
+  /// Whether the labelled class is among the `k` largest outputs.
+  public static func sparseTopKCategoricalAccuracy(k: Int = 5) -> Self { Self(k: k) }
+}
+
+extension Metric where Self == LossMetric {
+  /// The mean squared error.
+  public static var meanSquaredError: Self { Self(MeanSquaredError()) }
+  /// The mean absolute error.
+  public static var meanAbsoluteError: Self { Self(MeanAbsoluteError()) }
+  /// A loss that is watched instead of trained on.
+  public static func loss(_ loss: any Loss, name: String? = nil) -> Self { Self(loss, name: name) }
+}

@@ -1,0 +1,72 @@
+// Parameters are named by the stored properties that lead to them, as in `layers.0.weight`. Reflection finds them, so a
+// custom layer is a plain struct with properties and needs to register nothing.
+
+import AccelerandoCore
+
+/// The names of the parameters that a layer stores, in the order of its properties.
+public struct ParameterNames: Sendable {
+  private var names: [ParameterKey: String] = [:]
+  private(set) var ordered: [(key: ParameterKey, name: String)] = []
+
+  /// Walks the stored properties of a layer. A parameter that is reached twice keeps its first name.
+  public init(of layer: any Layer) {
+    var visitedObjects: Set<ObjectIdentifier> = []
+    visit(layer, path: "", &visitedObjects)
+  }
+
+  /// The parameters' names, in the order of the properties.
+  public var all: [String] { ordered.map(\.name) }
+
+  func name(of parameter: Parameter) -> String? { names[parameter.key] }
+
+  private mutating func visit(_ value: Any, path: String, _ visitedObjects: inout Set<ObjectIdentifier>) {
+    if let parameter = value as? Parameter {
+      guard names[parameter.key] == nil else { return }
+      names[parameter.key] = path
+      ordered.append((parameter.key, path))
+      return
+    }
+    if Self.isPlain(value) { return }
+    var mirror: Mirror? = Mirror(reflecting: value)
+    if mirror?.displayStyle == .class {
+      // Objects may refer to each other in circles.
+      guard visitedObjects.insert(ObjectIdentifier(value as AnyObject)).inserted else { return }
+    }
+    while let current = mirror {
+      visitChildren(of: current, path: path, &visitedObjects)
+      mirror = current.superclassMirror
+    }
+  }
+
+  private mutating func visitChildren(
+    of mirror: Mirror, path: String, _ visitedObjects: inout Set<ObjectIdentifier>
+  ) {
+    func extended(_ label: String) -> String { path.isEmpty ? label : path + "." + label }
+    switch mirror.displayStyle {
+    case .optional, .enum:
+      for child in mirror.children { visit(child.value, path: path, &visitedObjects) }
+    case .dictionary:
+      var entries: [(label: String, value: Any)] = []
+      for child in mirror.children {
+        let pair = Mirror(reflecting: child.value).children.map(\.value)
+        if pair.count == 2 { entries.append((String(describing: pair[0]), pair[1])) }
+      }
+      // A dictionary has no order of its own; names in order make programs and files reproducible.
+      for entry in entries.sorted(by: { $0.label < $1.label }) {
+        visit(entry.value, path: extended(entry.label), &visitedObjects)
+      }
+    default:
+      for (index, child) in mirror.children.enumerated() {
+        var label = child.label ?? String(index)
+        if label.hasPrefix("_") || label.hasPrefix(".") { label.removeFirst() }
+        visit(child.value, path: extended(label), &visitedObjects)
+      }
+    }
+  }
+
+  /// Values that hold no parameters and may be large, or whose insides are nobody's business.
+  private static func isPlain(_ value: Any) -> Bool {
+    value is any Numeric || value is String || value is Bool || value is [Int] || value is [Double] || value is [Float]
+      || value is [String] || value is NDArray || value is Initializer
+  }
+}

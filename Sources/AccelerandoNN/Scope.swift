@@ -1,0 +1,212 @@
+// What layers need to know while they are traced, without being handed it through every call: which tensor stands for
+// which parameter, whether this is training, where randomness comes from. All reads of parameters pass through here, so
+// that masks, casts and quantization work on models that nobody foresaw.
+
+import AccelerandoCore
+
+/// The surroundings of one trace of a model.
+///
+/// Unchecked because it holds a graph, which belongs to one thread: a scope is made, used and dropped by the thread that
+/// traces. It has to be Sendable only because task-local values are.
+public final class Scope: @unchecked Sendable {
+  /// The scope of the trace that is going on, if any.
+  @TaskLocal public static var current: Scope?
+
+  /// Whether the current trace is of a training step; false outside a trace.
+  public static var isTraining: Bool { current?.isTraining ?? false }
+
+  /// A change to every read of a parameter: gets the parameter and its tensor, returns the tensor to use instead.
+  public typealias Transform = (ParameterSpec, Tensor) -> Tensor
+
+  /// One call of a layer directly inside the model: a row of the model's summary.
+  public struct LayerCall: Sendable {
+    /// The layer's name.
+    public let name: String
+    /// The layer's type.
+    public let typeName: String
+    /// The type of the result.
+    public let output: TensorType
+    /// The names of the parameters that were first used in this call.
+    public let parameters: [String]
+  }
+
+  /// The graph that is traced into.
+  public let graph: Graph
+  /// Whether this is a training step: dropout drops, normalization uses the batch.
+  public let isTraining: Bool
+  /// The parameters that were used, in the order of first use.
+  public private(set) var parameters: [ParameterSpec] = []
+  /// The new values of state, by the parameter's name.
+  public private(set) var updates: [String: Tensor] = [:]
+  /// The calls of the outermost layer's direct sublayers, in order.
+  public private(set) var layerCalls: [LayerCall] = []
+
+  private let names: ParameterNames
+  private var values: [String: Tensor]
+  private let addsInputs: Bool
+  private let transforms: [Transform]
+  private let randomKey: Tensor?
+  private var randomCount = 0
+  private var specs: [String: ParameterSpec] = [:]
+  private var transformed: [String: Tensor] = [:]
+  private var frames: [Frame] = []
+
+  private struct Frame {
+    var typeCounts: [String: Int] = [:]
+  }
+
+  /// Prepares a trace.
+  /// - Parameters:
+  ///   - graph: where operations are recorded.
+  ///   - names: the names of the model's parameters.
+  ///   - values: the tensor of each parameter by name. Nil adds an input to the graph for each parameter at first use.
+  ///   - isTraining: whether layers behave as in training.
+  ///   - randomKey: the `uint32[2]` key that layers draw randomness from; nil when there is none to be had.
+  ///   - transforms: applied to every read of a parameter, in order.
+  public init(
+    graph: Graph, names: ParameterNames, values: [String: Tensor]? = nil, isTraining: Bool = false,
+    randomKey: Tensor? = nil, transforms: [Transform] = []
+  ) {
+    self.graph = graph
+    self.names = names
+    self.values = values ?? [:]
+    addsInputs = values == nil
+    self.isTraining = isTraining
+    self.randomKey = randomKey
+    self.transforms = transforms
+  }
+
+  /// Runs `body` with this scope as the current one.
+  public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
+    try Scope.$current.withValue(self, operation: body)
+  }
+
+  /// A key (`uint32[2]`) that no other use in this trace gets: randomness is a function of the step's key and the place
+  /// in the trace. Reports an error and gives zeros where the trace has no randomness.
+  public func nextRandomKey() -> Tensor {
+    guard let randomKey else {
+      graph.report(GraphError("needs randomness, and this trace has no random key."))
+      return graph.add(Constant(NDArray(zeros: TensorType(.uint32, [2]))))
+    }
+    defer { randomCount += 1 }
+    return randomKey.foldingIn(UInt32(truncatingIfNeeded: randomCount))
+  }
+}
+
+// MARK: - Parameters
+
+extension Scope {
+  func read(_ parameter: Parameter, _ shape: [Int]) -> Tensor {
+    let type = TensorType(parameter.dtype, shape)
+    guard let name = names.name(of: parameter) else {
+      graph.report(
+        GraphError(
+          "uses a parameter that is no stored property of the model's layers. "
+            + "Store the layer or the parameter in a property; do not make it inside 'forward'."))
+      return graph.input("unknown parameter", type)
+    }
+    guard shape.allSatisfy({ $0 >= 0 }) else {
+      graph.report(GraphError("asks for parameter '\(name)' with the shape \(shape)."))
+      return graph.input(name, type)
+    }
+    if let spec = specs[name] {
+      guard spec.type == type else {
+        graph.report(
+          GraphError("parameter '\(name)' is \(spec.type) where it was first used; asked for \(type) here."))
+        return graph.input(name, type)
+      }
+      if let known = transformed[name] { return known }
+    }
+    let spec = ParameterSpec(name: name, type: type, role: parameter.role, initializer: parameter.initializer)
+    if specs[name] == nil {
+      specs[name] = spec
+      parameters.append(spec)
+    }
+    guard let value = value(for: spec) else { return graph.input(name, type) }
+    let result = transforms.reduce(value) { $1(spec, $0) }
+    transformed[name] = result
+    return result
+  }
+
+  private func value(for spec: ParameterSpec) -> Tensor? {
+    if let value = values[spec.name] {
+      if value.type == spec.type { return value }
+      graph.report(
+        GraphError(
+          "parameter '\(spec.name)' holds \(value.type); asked for \(spec.type) here. "
+            + "The model was made for inputs of another shape."))
+      return nil
+    }
+    guard addsInputs else {
+      graph.report(GraphError("parameter '\(spec.name)' has no value: it was not used when the model was made."))
+      return nil
+    }
+    let value = graph.input(spec.name, spec.type)
+    values[spec.name] = value
+    return value
+  }
+
+  func update(_ parameter: Parameter, _ value: Tensor) {
+    guard let name = names.name(of: parameter), let spec = specs[name] else {
+      graph.report(GraphError("updates a parameter that this trace has not read before."))
+      return
+    }
+    guard spec.role == .state else {
+      graph.report(GraphError("updates '\(name)', which the optimizer trains. Declare it with role: .state."))
+      return
+    }
+    guard value.type == spec.type else {
+      graph.report(GraphError("parameter '\(name)' is \(spec.type); updated with \(value.type)."))
+      return
+    }
+    updates[name] = value
+    transformed[name] = value
+  }
+}
+
+// MARK: - Layers
+
+extension Scope {
+  /// Calls a layer's formula with its name in the path of errors.
+  func call(_ layer: any Layer, name given: String?, _ body: () -> Tensor) -> Tensor {
+    let typeName = layer.typeName
+    let name = given ?? layer.name ?? automaticName(typeName)
+    let outer = graph.path
+    graph.path = outer + [frames.isEmpty && layer.name == nil ? typeName : "\(typeName) '\(name)'"]
+    let parametersBefore = parameters.count
+    frames.append(Frame())
+    let result = body()
+    frames.removeLast()
+    graph.path = outer
+    if frames.count == 1 {
+      layerCalls.append(
+        LayerCall(
+          name: name, typeName: typeName, output: result.type,
+          parameters: parameters[parametersBefore...].map(\.name)))
+    }
+    return result
+  }
+
+  /// `dense`, `dense_1`, … in the order of calls inside the layer around.
+  private func automaticName(_ typeName: String) -> String {
+    let base = snakeCase(typeName)
+    guard !frames.isEmpty else { return base }
+    let count = frames[frames.count - 1].typeCounts[base, default: 0]
+    frames[frames.count - 1].typeCounts[base] = count + 1
+    return count == 0 ? base : "\(base)_\(count)"
+  }
+}
+
+/// A type's name in Keras' spelling: `MaxPooling2D` is `max_pooling2d`, `Dense` is `dense`.
+func snakeCase(_ typeName: String) -> String {
+  let letters = Array(typeName)
+  var result = ""
+  for (index, letter) in letters.enumerated() {
+    let previous = index > 0 ? letters[index - 1] : "_"
+    let next = index + 1 < letters.count ? letters[index + 1] : "_"
+    // A word begins at a capital after a small letter, or at one that a small letter follows.
+    if letter.isUppercase, index > 0, previous.isLowercase || next.isLowercase, previous != "_" { result += "_" }
+    result += letter.lowercased()
+  }
+  return result
+}

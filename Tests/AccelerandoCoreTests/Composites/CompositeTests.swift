@@ -114,7 +114,7 @@ private func distance(_ a: [Double], _ b: [Double]) -> Double {
     let x = NDArray([1, 2, 3, 6] as [Double])
     #expect(try elements([x]) { $0[0].mean() } == [3])
     #expect(try elements([x]) { $0[0].variance() } == [3.5])
-    #expect(distance(try elements([x]) { $0[0].standardDeviation() }, [3.5.squareRoot()]) < 1e-15)
+    #expect(distance(try elements([x]) { $0[0].standardDeviation() }, [(3.5 as Double).squareRoot()]) < 1e-15)
   }
 }
 

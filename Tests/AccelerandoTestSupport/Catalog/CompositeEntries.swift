@@ -16,6 +16,43 @@ extension OperationCatalog {
     alongAxis("softmax", Softmax.self) { Softmax(axis: $0) },
     alongAxis("log_softmax", LogSoftmax.self) { LogSoftmax(axis: $0) },
     alongAxis("log_sum_exp", LogSumExp.self) { LogSumExp(axis: $0) },
+    CatalogEntry("arg_max", ArgMax.self) { maker in
+      let shape = maker.shape(1...3, atLeast: 1)
+      let operation = ArgMax(axis: maker.random.integer(0...shape.count - 1), smallest: maker.random.chance(0.5))
+      return Example(operation, [maker.tensor(shape)])
+    },
+    CatalogEntry("cumulative_sum", CumulativeSum.self, DType.numbers) { maker in
+      let shape = maker.shape(1...3)
+      guard shape.elementCount < 5000 else { return nil }
+      let operation = CumulativeSum(
+        axis: maker.random.integer(0...shape.count - 1), reverse: maker.random.chance(0.5),
+        exclusive: maker.random.chance(0.5))
+      return Example(operation, [maker.tensor(shape, .moderate)], ulps: 32, terms: 64)
+    },
+    CatalogEntry("batch_norm_training", BatchNormTraining.self, DType.floating) { maker in
+      let shape = maker.shape(2...4, atLeast: 2)
+      guard shape.elementCount < 5000 else { return nil }
+      let axis = maker.random.integer(0...shape.count - 1)
+      let vectors = (0..<2).map { _ in maker.tensor([shape[axis]], .moderate) }
+      return Example(
+        BatchNormTraining(axis: axis, epsilon: 0.1), [maker.tensor(shape, .moderate)] + vectors, ulps: 64, terms: 64)
+    },
+    CatalogEntry("batch_norm_inference", BatchNormInference.self, DType.floating) { maker in
+      let shape = maker.shape(1...4)
+      let axis = maker.random.integer(0...shape.count - 1)
+      let vectors = [Domain.moderate, .moderate, .moderate, .range(0.2...2)].map { maker.tensor([shape[axis]], $0) }
+      return Example(
+        BatchNormInference(axis: axis, epsilon: 0.1), [maker.tensor(shape, .moderate)] + vectors, ulps: 64, terms: 16)
+    },
+    CatalogEntry("layer_normalization", LayerNormalization.self, DType.floating) { maker in
+      let shape = maker.shape(1...3, atLeast: 1)
+      guard shape.elementCount < 5000 else { return nil }
+      let count = maker.random.integer(1...shape.count)
+      let vectors = (0..<2).map { _ in maker.tensor(Array(shape.suffix(count)), .moderate) }
+      return Example(
+        LayerNormalization(axisCount: count, epsilon: 0.1), [maker.tensor(shape, .moderate)] + vectors, ulps: 64,
+        terms: 64)
+    },
     CatalogEntry("rng_bit_generator", RngBitGenerator.self, [.uint32]) { maker in
       let position = maker.random.chance(0.5) ? [maker.tensor([])] : []
       return Example(RngBitGenerator(maker.shape()), [maker.tensor([2])] + position)

@@ -12,7 +12,7 @@ let package = Package(
     .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
   ],
   targets: [
-    .target(name: "AccelerandoCore"),
+    .target(name: "AccelerandoCore", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -22,14 +22,18 @@ let package = Package(
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
     .target(name: "AccelerandoDatasets", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
-    .target(name: "CKernels"),
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .target(
       name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
     .testTarget(name: "AccelerandoCPUTests", dependencies: ["AccelerandoCPU", "AccelerandoTestSupport"]),
-    .testTarget(name: "AccelerandoNNTests", dependencies: ["AccelerandoCore", "AccelerandoNN"]),
+    .testTarget(
+      name: "AccelerandoNNTests",
+      dependencies: [
+        "AccelerandoCore", "AccelerandoCPU", "AccelerandoFormats", "AccelerandoNN", "AccelerandoTestSupport",
+      ]),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
   ]

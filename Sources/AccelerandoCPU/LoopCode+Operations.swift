@@ -34,14 +34,14 @@ extension LoopCode {
     case let operation as Convert: return convert(x[0], from: types[0].dtype, to: operation.dtype)
     case let operation as Iota: return iota(operation.type, axis: operation.axis)
     case is Relu:
-      if Lane(result.dtype) == .float { return emit(accOpMaxImmF, x[0], x[0], x[0], bits: Float(0).bitPattern) }
-      return emit(accOpMaxI, x[0], constant(bits: 0), x[0])
+      if Lane(result.dtype) == .float { return emit(accOpMaxImmF, x[0], bits: Float(0).bitPattern) }
+      return emit(accOpMaxI, x[0], constant(bits: 0))
     case is Erf: return unaryF(accOpErfF, x[0])
     default: return x.first ?? 0
     }
   }
 
-  private mutating func unaryF(_ op: AccOp, _ x: Int) -> Int { emit(op, x, x, x) }
+  private mutating func unaryF(_ op: AccOp, _ x: Int) -> Int { emit(op, x) }
 
   /// Brings a result computed in 32 bits back into its type.
   private mutating func fitted(_ x: Int, _ dtype: DType) -> Int {
@@ -82,7 +82,7 @@ extension LoopCode {
     case .countLeadingZeros:
       guard dtype.byteCount == 1 else { return unaryF(accOpClz, x) }
       let zeros = unaryF(accOpClz, unaryF(accOpWrapU8, x))
-      return emit(accOpSubI, zeros, constant(bits: 24), zeros)
+      return emit(accOpSubI, zeros, constant(bits: 24))
     }
   }
 
@@ -110,16 +110,16 @@ extension LoopCode {
     case .or: op = accOpOr
     case .xor: op = accOpXor
     case .power:
-      if lane == .float { return emit(accOpPowF, a, b, a) }
+      if lane == .float { return emit(accOpPowF, a, b) }
       return integerPower(a, b, lane)
     case .shiftLeft: op = accOpShl
     case .shiftRightArithmetic:
       // Of an unsigned byte the sign is bit 7.
-      return emit(accOpShrArithmetic, dtype == .uint8 ? unaryF(accOpWrapI8, a) : a, b, a)
+      return emit(accOpShrArithmetic, dtype == .uint8 ? unaryF(accOpWrapI8, a) : a, b)
     case .shiftRightLogical:
-      return emit(accOpShrLogical, dtype == .int8 ? unaryF(accOpWrapU8, a) : a, b, a)
+      return emit(accOpShrLogical, dtype == .int8 ? unaryF(accOpWrapU8, a) : a, b)
     }
-    return emit(op, a, b, a)
+    return emit(op, a, b)
   }
 
   /// aᵇ by squaring, wrapping; a negative exponent gives 1 for 1, ±1 for −1 and 0 otherwise.
@@ -129,17 +129,17 @@ extension LoopCode {
     var result = one
     var base = a
     for bit in 0..<32 {
-      let selected = emit(accOpNeU, emit(accOpAnd, b, constant(bits: 1 << UInt32(bit)), b), zero, b)
-      result = emit(accOpSelect, selected, emit(accOpMulI, result, base, base), result)
-      if bit < 31 { base = emit(accOpMulI, base, base, base) }
+      let selected = emit(accOpNeU, emit(accOpAnd, b, constant(bits: 1 << UInt32(bit))), zero)
+      result = emit(accOpSelect, selected, emit(accOpMulI, result, base), result)
+      if bit < 31 { base = emit(accOpMulI, base, base) }
     }
     guard lane == .signed else { return result }
     let minusOne = constant(bits: .max)
-    let odd = emit(accOpNeU, emit(accOpAnd, b, one, b), zero, b)
+    let odd = emit(accOpNeU, emit(accOpAnd, b, one), zero)
     let sign = emit(accOpSelect, odd, minusOne, one)
-    let unit = emit(accOpSelect, emit(accOpEqI, a, minusOne, a), sign, zero)
-    let inverse = emit(accOpSelect, emit(accOpEqI, a, one, a), one, unit)
-    return emit(accOpSelect, emit(accOpLtI, b, zero, b), inverse, result)
+    let unit = emit(accOpSelect, emit(accOpEqI, a, minusOne), sign, zero)
+    let inverse = emit(accOpSelect, emit(accOpEqI, a, one), one, unit)
+    return emit(accOpSelect, emit(accOpLtI, b, zero), inverse, result)
   }
 
   private mutating func compare(_ direction: Compare.Direction, _ a: Int, _ b: Int, _ dtype: DType) -> Int {
@@ -150,7 +150,7 @@ extension LoopCode {
       default: [accOpEqU, accOpNeU, accOpLtU, accOpLeU, accOpGtU, accOpGeU]
       }
     let index = Compare.Direction.allCases.firstIndex(of: direction) ?? 0
-    return emit(ops[index], a, b, a)
+    return emit(ops[index], a, b)
   }
 
   /// Converts between element types.

@@ -46,8 +46,9 @@ struct LoopCode {
 
   // MARK: Writing
 
+  /// Adds an instruction; operands that it does not have are -1.
   mutating func emit(
-    _ op: AccOp, _ a: Int = 0, _ b: Int = 0, _ c: Int = 0, bits: UInt32 = 0
+    _ op: AccOp, _ a: Int = -1, _ b: Int = -1, _ c: Int = -1, bits: UInt32 = 0
   ) -> Int {
     var instruction = AccVMInst()
     instruction.op = UInt16(op.rawValue)
@@ -157,13 +158,13 @@ struct LoopCode {
     var code = instructions
     for (index, names) in virtual.enumerated() {
       let op = instructions[index].op
-      let operands = Self.registerOperands(op, names)
-      let isMemory = op == UInt16(accOpLoad.rawValue) || op == UInt16(accOpStore.rawValue)
-        || op == UInt16(accOpIota.rawValue)
-      code[index].a = UInt16(truncatingIfNeeded: isMemory ? names.a : physical[names.a])
-      code[index].b = UInt16(truncatingIfNeeded: physical[names.b])
-      code[index].c = UInt16(truncatingIfNeeded: physical[names.c])
-      for operand in Set(operands) where lastUse[operand] == index { free.append(physical[operand]) }
+      func register(_ name: Int) -> UInt16 { name < 0 ? 0 : UInt16(truncatingIfNeeded: physical[name]) }
+      code[index].a = Self.namesAccess(op) ? UInt16(truncatingIfNeeded: names.a) : register(names.a)
+      code[index].b = register(names.b)
+      code[index].c = register(names.c)
+      for operand in Set(Self.registerOperands(op, names)) where lastUse[operand] == index {
+        free.append(physical[operand])
+      }
       if op == UInt16(accOpStore.rawValue) { continue }
       if let reused = free.popLast() {
         physical[names.dst] = reused
@@ -171,18 +172,19 @@ struct LoopCode {
         physical[names.dst] = registers
         registers += 1
       }
-      code[index].dst = UInt16(truncatingIfNeeded: physical[names.dst])
+      code[index].dst = register(names.dst)
       if lastUse[names.dst] < 0 { free.append(physical[names.dst]) }
     }
     return FusedLoop(
       code: code, accesses: accesses, pointers: pointers, registers: max(registers, 1), count: count, isa: isa)
   }
 
+  /// Whether the first operand is the number of an access, not a register.
+  private static func namesAccess(_ op: UInt16) -> Bool {
+    [accOpLoad, accOpStore, accOpIota].contains { UInt16($0.rawValue) == op }
+  }
+
   private static func registerOperands(_ op: UInt16, _ names: (dst: Int, a: Int, b: Int, c: Int)) -> [Int] {
-    switch AccOp(UInt32(op)) {
-    case accOpLoad, accOpIota, accOpConst: return []
-    case accOpStore: return [names.b]
-    default: return [names.a, names.b, names.c]
-    }
+    ((namesAccess(op) ? [] : [names.a]) + [names.b, names.c]).filter { $0 >= 0 }
   }
 }

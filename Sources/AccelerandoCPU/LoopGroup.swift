@@ -15,6 +15,9 @@ final class LoopGroup {
 
   init(count: Int) { self.count = count }
 
+  /// How many axes a view may have that cannot be walked as one.
+  static let maximumAxes = Int(accVMMaxRank)
+
   /// Whether the loop is long enough; beyond this its code leaves the first-level cache.
   var isFull: Bool { members.count >= 400 }
 
@@ -23,15 +26,11 @@ final class LoopGroup {
     views.contains { loadedRoots.contains($0.root) || computed.contains($0.root) }
   }
 
-  /// Takes an instruction in, if the loop machine can run it.
-  func add(_ instruction: Program.Instruction, loads: [View], in lowering: Lowering) -> Bool {
-    let types = instruction.operands.map(lowering.type) + instruction.results.map(lowering.type)
-    guard LoopCode.supports(instruction.operation, types.map(\.dtype)) else { return false }
-    guard loads.allSatisfy({ $0.collapsed().count <= accVMMaxRank }) else { return false }
+  /// Takes an instruction in.
+  func add(_ instruction: Program.Instruction, loads: [View]) {
     members.append((instruction, loads))
     computed.formUnion(instruction.results)
     loadedRoots.formUnion(loads.map(\.root).filter { !computed.contains($0) })
-    return true
   }
 
   /// Makes the loop keep a value in memory.

@@ -33,6 +33,8 @@ final class Lowering {
   /// Instructions that an earlier kernel has taken over.
   private var absorbed: Set<Int> = []
   private var materialized: [View: Int] = [:]
+  /// Elementwise instructions that wait for the first one that needs them, to run in the same loop as that.
+  private var waiting: [Int: Program.Instruction] = [:]
 
   init(_ program: Program, isa: InstructionSet) {
     self.program = program
@@ -65,7 +67,7 @@ final class Lowering {
         throw GraphError(error.message, path: instruction.path + [instruction.operation.name])
       }
     }
-    for output in program.outputs { _ = try contiguous(output) }
+    for output in program.outputs { _ = contiguous(output) }
     for index in drafts.indices {
       guard let group = drafts[index].loop else { continue }
       let (kernel, reads, writes, inPlace) = group.finish(in: self)
@@ -126,22 +128,27 @@ final class Lowering {
     return constant
   }
 
-  /// Whether the value is computed by now.
+  /// Whether the value is computed by now, or can be.
   func isAvailable(_ value: Int) -> Bool {
     guard let view = views[value] else { return false }
-    return producedAt[view.root] != nil
+    return producedAt[view.root] != nil || waiting[view.root] != nil
   }
 
   /// A number under which the value's elements lie row-major from the start, copied there if need be.
-  func contiguous(_ value: Int) throws -> Int {
-    try contiguous(view(value))
+  func contiguous(_ value: Int) -> Int {
+    contiguous(view(value))
   }
 
   /// As above, for a view.
-  func contiguous(_ view: View) throws -> Int {
+  func contiguous(_ view: View) -> Int {
     finishLoop(computing: view.root)
-    if view.isContiguous { return view.root }
+    return view.isContiguous ? view.root : copied(view)
+  }
+
+  /// A row-major copy of a view's elements, made once.
+  private func copied(_ view: View) -> Int {
     if let known = materialized[view] { return known }
+    finishLoop(computing: view.root)
     let copy = temporary(view.type.byteCount)
     add(
       CopyKernel(view: view, to: copy), reads: [view.root], writes: [copy])
@@ -151,6 +158,7 @@ final class Lowering {
 
   /// Tells the loop that computes a value that others read it from memory.
   func finishLoop(computing value: Int) {
+    place(value)
     guard let step = producedAt[value], step >= 0, drafts[step].loop != nil else { return }
     drafts[step].loop?.store(value)
   }
@@ -166,14 +174,41 @@ final class Lowering {
 
   // MARK: Loops
 
-  /// Puts an elementwise instruction into a fused loop: the latest that its operands allow, or a new one.
-  func fuse(_ instruction: Program.Instruction) throws {
+  /// Takes an elementwise instruction; it joins a loop when its result is needed.
+  func fuse(_ instruction: Program.Instruction) {
+    let result = instruction.results.lowerBound
+    waiting[result] = instruction
+    views[result] = View(root: result, type: type(result))
+  }
+
+  /// Puts a waiting instruction into a loop, after those that it needs.
+  private func place(_ value: Int) {
+    var stack = [value]
+    while let next = stack.last {
+      guard let instruction = waiting[next] else {
+        stack.removeLast()
+        continue
+      }
+      let needed = instruction.operands.map { view($0).root }.filter { waiting[$0] != nil }
+      if needed.isEmpty {
+        stack.removeLast()
+        waiting[next] = nil
+        join(instruction)
+      } else {
+        stack += needed
+      }
+    }
+  }
+
+  /// Puts an instruction into a fused loop: the latest that its operands allow, or a new one.
+  private func join(_ instruction: Program.Instruction) {
     let result = instruction.results.lowerBound
     let count = type(result).elementCount
     var earliest = -1
     var loads: [View] = []
     for operand in instruction.operands {
-      let view = view(operand)
+      var view = view(operand)
+      if view.collapsed().count > LoopGroup.maximumAxes { view = View(root: copied(view), type: view.type) }
       loads.append(view)
       earliest = max(earliest, producedAt[view.root] ?? -1)
     }
@@ -188,16 +223,14 @@ final class Lowering {
         return view.isContiguous
       }
       guard inside, step == earliest || loop.sharesOperand(with: loads) else { continue }
-      guard loop.add(instruction, loads: loads, in: self) else { continue }
+      loop.add(instruction, loads: loads)
       wrote(result, at: step)
       markLoads(loads, besides: step)
       return
     }
     let loop = LoopGroup(count: count)
     markLoads(loads, besides: -1)
-    guard loop.add(instruction, loads: loads, in: self) else {
-      throw GraphError("'\(instruction.operation.name)' cannot run in a fused loop.")
-    }
+    loop.add(instruction, loads: loads)
     drafts.append(Draft(loop: loop))
     recentLoops.append(drafts.count - 1)
     wrote(result, at: drafts.count - 1)

@@ -26,7 +26,7 @@ extension Lowering {
       if let view = source.reshaped(operation.shape) {
         define(result, as: view)
       } else {
-        define(result, as: View(root: try contiguous(source), type: type(result)))
+        define(result, as: View(root: contiguous(source), type: type(result)))
       }
     case let operation as Transpose:
       define(result, as: view(instruction.operands[0]).transposed(operation.permutation))
@@ -36,21 +36,21 @@ extension Lowering {
       define(result, as: view(instruction.operands[0]).sliced(operation, shape: type(result).shape))
     case let operation as Reverse:
       define(result, as: view(instruction.operands[0]).reversed(operation.axes))
-    case let operation as Pad: try lowerPad(operation, instruction)
-    case let operation as Concatenate: try lowerConcatenate(operation, instruction)
-    case let operation as DotGeneral: try lowerDot(operation, instruction, at: index)
-    case let operation as Convolution: try lowerConvolution(operation, instruction, at: index)
-    case let operation as Reduce: try lowerReduce(operation, instruction)
-    case let operation as ReduceWindow: try lowerWindow(operation, instruction)
-    case let operation as SelectAndScatter: try lowerSelectAndScatter(operation, instruction)
-    case let operation as Softmax: try lowerSoftmax(instruction, axis: operation.axis, isLog: false)
-    case let operation as LogSoftmax: try lowerSoftmax(instruction, axis: operation.axis, isLog: true)
-    case is AdamUpdate, is MomentumUpdate: try lowerUpdate(instruction)
-    case let operation as DynamicSlice: try lowerDynamicSlice(operation, instruction)
-    case is DynamicUpdateSlice: try lowerDynamicUpdateSlice(instruction)
-    case let operation as Gather: try lowerGather(operation, instruction)
-    case let operation as Scatter: try lowerScatter(operation, instruction)
-    case let operation as Sort: try lowerSort(operation, instruction)
+    case let operation as Pad: lowerPad(operation, instruction)
+    case let operation as Concatenate: lowerConcatenate(operation, instruction)
+    case let operation as DotGeneral: lowerDot(operation, instruction, at: index)
+    case let operation as Convolution: lowerConvolution(operation, instruction, at: index)
+    case let operation as Reduce: lowerReduce(operation, instruction)
+    case let operation as ReduceWindow: lowerWindow(operation, instruction)
+    case let operation as SelectAndScatter: lowerSelectAndScatter(operation, instruction)
+    case let operation as Softmax: lowerSoftmax(instruction, axis: operation.axis, isLog: false)
+    case let operation as LogSoftmax: lowerSoftmax(instruction, axis: operation.axis, isLog: true)
+    case is AdamUpdate, is MomentumUpdate: lowerUpdate(instruction)
+    case let operation as DynamicSlice: lowerDynamicSlice(operation, instruction)
+    case is DynamicUpdateSlice: lowerDynamicUpdateSlice(instruction)
+    case let operation as Gather: lowerGather(operation, instruction)
+    case let operation as Scatter: lowerScatter(operation, instruction)
+    case let operation as Sort: lowerSort(operation, instruction)
     case let operation as While: try lowerWhile(operation, instruction)
     case let operation as Case: try lowerCase(operation, instruction)
     // A program for one worker meets nobody: what all workers have together is what this one has.
@@ -63,12 +63,12 @@ extension Lowering {
     let result = instruction.results.lowerBound
     let dtypes = (instruction.operands + [result]).map { type($0).dtype }
     if LoopCode.supports(instruction.operation, dtypes) {
-      try fuse(instruction)
+      fuse(instruction)
       return
     }
     switch instruction.operation {
     case is Unary, is Binary, is Compare, is Select, is Clamp, is Convert, is Iota, is Relu:
-      let operands = try instruction.operands.map { try contiguous($0) }
+      let operands = instruction.operands.map { contiguous($0) }
       add(
         WideElementwise(
           operation: instruction.operation, operands: operands, types: instruction.operands.map(type),
@@ -78,8 +78,8 @@ extension Lowering {
     }
   }
 
-  private func lowerSoftmax(_ instruction: Program.Instruction, axis: Int, isLog: Bool) throws {
-    let source = try contiguous(instruction.operands[0])
+  private func lowerSoftmax(_ instruction: Program.Instruction, axis: Int, isLog: Bool) {
+    let source = contiguous(instruction.operands[0])
     let result = instruction.results.lowerBound
     let columns = type(result).shape[axis]
     add(
@@ -88,8 +88,8 @@ extension Lowering {
         columns: columns, isa: isa), reads: [source], writes: [result], inPlace: [source])
   }
 
-  private func lowerUpdate(_ instruction: Program.Instruction) throws {
-    let operands = try instruction.operands.map { try contiguous($0) }
+  private func lowerUpdate(_ instruction: Program.Instruction) {
+    let operands = instruction.operands.map { contiguous($0) }
     let results = Array(instruction.results)
     let count = type(results[0]).elementCount
     let kernel: any Kernel
@@ -103,10 +103,10 @@ extension Lowering {
     add(kernel, reads: operands, writes: results, inPlace: Set(operands))
   }
 
-  private func lowerPad(_ pad: Pad, _ instruction: Program.Instruction) throws {
+  private func lowerPad(_ pad: Pad, _ instruction: Program.Instruction) {
     let result = instruction.results.lowerBound
     let target = type(result)
-    let fill = try contiguous(instruction.operands[1])
+    let fill = contiguous(instruction.operands[1])
     var source = view(instruction.operands[0])
     finishLoop(computing: source.root)
     add(FillKernel(scalar: fill, destination: result, type: target), reads: [fill], writes: [result])
@@ -133,7 +133,7 @@ extension Lowering {
       writes: [result])
   }
 
-  private func lowerConcatenate(_ operation: Concatenate, _ instruction: Program.Instruction) throws {
+  private func lowerConcatenate(_ operation: Concatenate, _ instruction: Program.Instruction) {
     let result = instruction.results.lowerBound
     let strides = type(result).shape.rowMajorStrides
     var start = 0

@@ -20,12 +20,12 @@ struct Placement {
   }
 
   /// The finished plan.
-  func plan() throws -> Plan {
+  func plan() -> Plan {
     var placement = self
-    return try placement.place()
+    return placement.place()
   }
 
-  private mutating func place() throws -> Plan {
+  private mutating func place() -> Plan {
     let program = lowering.program
     var plan = Plan(program: program)
     for input in program.inputs.indices { places[input] = .input(input) }
@@ -37,7 +37,7 @@ struct Placement {
       for value in draft.reads { lastRead[value] = max(lastRead[value], step) }
       for value in draft.writes { firstWrite[value] = min(firstWrite[value], step) }
     }
-    let copies = try placeOutputs()
+    let copies = placeOutputs()
     append(copies)
     plan.arenaBytes = placeInArena()
     plan.places = places
@@ -50,16 +50,16 @@ struct Placement {
   }
 
   /// Lets steps write outputs where they belong, as far as that is safe; returns the copies that are needed at the end.
-  private mutating func placeOutputs() throws -> [(source: View, place: Plan.Place)] {
+  private mutating func placeOutputs() -> [(source: View, place: Plan.Place)] {
     let program = lowering.program
     var copies: [(source: View, place: Plan.Place)] = []
     // An input that is an output as it stands is read until the end.
     for value in program.outputs {
-      let root = try lowering.contiguous(value)
+      let root = lowering.contiguous(value)
       if root < program.inputs.count { lastRead[root] = .max }
     }
     for (output, value) in program.outputs.enumerated() {
-      let root = try lowering.contiguous(value)
+      let root = lowering.contiguous(value)
       let view = View(root: root, type: program.types[value])
       guard let input = program.aliases[output] else {
         if places[root] == .none, firstWrite[root] != .max {

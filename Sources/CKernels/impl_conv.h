@@ -30,7 +30,6 @@ INLINE bool conv_needs_border(const AccConv *c) {
 // ---- weights as panels of NR columns, [panel][k][NR], zero filled
 
 INLINE long panel_floats(long K, long n) { return K * ceil_div(n, NR) * NR; }
-enum { convPackLimit = 1 << 18 }; // weights larger than this are read where they are
 
 // ---- one sample as [row][channel][phase][column]
 
@@ -65,8 +64,7 @@ static void spread_sample(const float *src, long H, long W, long C, long top, lo
         long q = first;
         for (; q + VL <= last; q += VL) {
           vf t[VL];
-          UNROLL for (int i = 0; i < VL; i++) t[i] = vload(in + (q + i - left) * C + c);
-          transpose_tile(t);
+          load_transposed(in + (q - left) * C + c, C, t);
           UNROLL for (int i = 0; i < VL; i++) vstore(row + (c + i) * cols + q, t[i]);
         }
         if (q < last) {
@@ -80,12 +78,36 @@ static void spread_sample(const float *src, long H, long W, long C, long top, lo
       }
       for (; c < C; c++) for (long q = first; q < last; q++) row[c * cols + q] = in[(q - left) * C + c];
     } else {
-      for (long c = 0; c < C; c++)
-        for (long f = 0; f < s.phases; f++)
-          for (long j = 0; j < s.width; j++) {
-            const long w = j * s.phases + f - left;
-            row[c * s.pitch + f * s.width + j] = w >= 0 && w < W ? in[w * C + c] : 0;
+      for (long f = 0; f < s.phases; f++) {
+        // Columns j of this phase are pixels j * phases + f - left; those in j0..<j1 exist.
+        const long step = s.phases * C, j0 = min_l(s.width, left > f ? ceil_div(left - f, s.phases) : 0),
+                   j1 = max_l(j0, min_l(s.width, ceil_div(max_l(0, W + left - f), s.phases)));
+        const float *from = in + (f - left) * C;
+        for (long c = 0; c < C; c++) {
+          float *to = row + c * s.pitch + f * s.width;
+          for (long j = 0; j < j0; j++) to[j] = 0;
+          for (long j = j1; j < s.width; j++) to[j] = 0;
+        }
+        long c = 0;
+        for (; c + VL <= C; c += VL) for (long j = j0; j < j1; j += VL) {
+          vf t[VL];
+          float *to = row + c * s.pitch + f * s.width + j;
+          if (j + VL <= j1) {
+            load_transposed(from + j * step + c, step, t);
+            UNROLL for (int i = 0; i < VL; i++) vstore(to + i * s.pitch, t[i]);
+          } else {
+            const long n = j1 - j;
+            for (long i = 0; i < VL; i++) t[i] = i < n ? vload(from + (j + i) * step + c) : (vf){0};
+            transpose_tile(t);
+            const vmask m = mask_of(n);
+            for (int i = 0; i < VL; i++) vstore_m(to + i * s.pitch, m, t[i]);
           }
+        }
+        for (; c < C; c++) {
+          float *to = row + c * s.pitch + f * s.width;
+          for (long j = j0; j < j1; j++) to[j] = from[j * step + c];
+        }
+      }
     }
   }
 }
@@ -180,7 +202,7 @@ static ForwardPlan forward_plan(const AccConv *c, Carver *s) {
   if (p.in_place) p.spread.width = p.spread.pitch = c->W;
   p.off = carve(s, 4 * p.K);
   p.sample = p.in_place ? NULL : carve(s, 4 * p.spread.rows * c->C * p.spread.pitch);
-  p.packed = (Og > NR || Og % VL) && p.K * c->O <= convPackLimit;
+  p.packed = Og > NR || Og % VL;
   p.panels = p.packed ? carve(s, 4 * c->groups * panel_floats(p.K, Og)) : NULL;
   return p;
 }
@@ -219,8 +241,9 @@ static void conv_forward(const AccConv *c, const float *x, const float *w, float
     p.off[k] = (int32_t)(kh * c->dil_h * row_pitch + ci * p.spread.pitch + q % c->stride_w * p.spread.width + q / c->stride_w);
   }
   if (p.packed)
-    for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR)
-      pack_b(p.K, min_l(NR, Og - o), w + g * Og + o, c->O, 1, p.panels + g * panel_floats(p.K, Og) + o * p.K);
+    for (long k = 0; k < p.K; k += 32) for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR) // w in order
+      pack_b(min_l(32, p.K - k), min_l(NR, Og - o), w + k * c->O + g * Og + o, c->O, 1,
+             p.panels + g * panel_floats(p.K, Og) + o * p.K + k * NR);
   const long mr = tile_rows(c->OW);
   Tile t = {.K = p.K, .off = p.off, .ldc = c->O, .relu = ep && ep->activation == accActivationRelu};
   for (long n = n0; n < n1; n++) {

@@ -55,10 +55,10 @@ INLINE void tile_body(const Tile *t, const int MR, const int NV, const int FORM,
       STEP(a[m]) a += as;
     }
   } else if (FORM == formRows) {
-    // Rows in threes, so that one register and scaled addressing reach them.
+    // Rows in threes, so that one register and scaled addressing reach them; unrolling over k would make them spill.
     const float *p[(MR_MAX + 2) / 3];
     UNROLL for (int q = 0; q < (MR + 2) / 3; q++) p[q] = a + 3 * q * as;
-    _Pragma("clang loop unroll_count(4)") for (long k = 0; k < K; k++) {
+    _Pragma("clang loop unroll(disable)") for (long k = 0; k < K; k++) {
       __builtin_prefetch(b + 8 * ldb);
       STEP(p[m / 3][(m % 3) * as + k])
     }
@@ -139,12 +139,16 @@ static void pack_a(long mr, long kc, const float *a, long ars, long acs, float *
       for (long g = 0; g < mr; g += VL) {
         vf r[VL];
         const long rows = min_l(VL, mr - g);
-        for (long i = 0; i < VL; i++) r[i] = i < rows ? vload(a + (g + i) * ars + k) : (vf){0};
-        transpose_tile(r);
+        const float *row[VL]; // the last row stands in for those that do not exist
+        UNROLL for (int i = 0; i < VL; i++) row[i] = a + (g + min_l(i, rows - 1)) * ars + k;
+        load_transposed_rows(row, r);
         if (mr <= VL) for (int i = 0; i < VL; i++) vstore(out + (k + i) * mr, r[i]);
         else for (int i = 0; i < VL; i++) vstore_n(out + (k + i) * mr + g, rows, r[i]);
       }
     for (; k < kc; k++) for (long m = 0; m < mr; m++) out[k * mr + m] = a[m * ars + k];
+  } else if (ars == 1 && mr <= VL) {
+    const vmask m = mask_of(mr);
+    for (long k = 0; k < kc; k++) vstore(out + k * mr, vload_m(a + k * acs, m));
   } else {
     for (long k = 0; k < kc; k++) for (long m = 0; m < mr; m++) out[k * mr + m] = a[m * ars + k * acs];
   }
@@ -171,9 +175,11 @@ static void pack_b(long kc, long nc, const float *b, long brs, long bcs, float *
       for (long k = 0; k < kc; k += VL) {
         vf r[VL];
         const long ks = min_l(VL, kc - k);
-        if (ks == VL && rows == VL) { UNROLL for (int i = 0; i < VL; i++) r[i] = vload(p + i * bcs + k); }
-        else for (int i = 0; i < VL; i++) r[i] = i < rows ? vload_n(p + i * bcs + k, ks) : (vf){0};
-        transpose_tile(r);
+        if (ks == VL && rows == VL) load_transposed(p + k, bcs, r);
+        else {
+          for (long i = 0; i < VL; i++) r[i] = i < rows ? vload_n(p + i * bcs + k, ks) : (vf){0};
+          transpose_tile(r);
+        }
         if (ks == VL) { UNROLL for (int i = 0; i < VL; i++) vstore(o + (k + i) * NR, r[i]); }
         else {
           float t[VL * VL];
@@ -239,6 +245,58 @@ static void gemv_rows(long N, long K, const float *a, long acs, const float *B, 
   }
 }
 
+// Few columns: the transposed product, vectorised over the rows of A, so that every lane works. Tiles go through a small
+// buffer that is turned on the way out; each element is the same chain as in sgemm.
+enum { narrowColumns = 12 };
+static void narrow_product(long M, long N, long K, const float *A, long a_rs, long a_cs, const float *B, long b_rs, long b_cs, float *C,
+                           long ldc, bool accumulate, const float *bias, bool relu, float *panel) {
+  float turned[narrowColumns * NR] __attribute__((aligned(64)));
+  const bool direct = a_rs == 1;
+  const long mr = tile_rows(N), KC = direct ? K : min_l(K, gemmKC);
+  Tile t = {.ldc = NR};
+  const int form = b_cs == 1 ? formColumns : formRows;
+  t.as = b_cs == 1 ? b_rs : b_cs;
+  for (long i = 0; i < M; i += NR) {
+    const long rows = min_l(NR, M - i);
+    float *c = C + i * ldc;
+    if (accumulate) for (long m = 0; m < rows; m++) for (long n = 0; n < N; n++) turned[n * NR + m] = c[m * ldc + n];
+    for (long k0 = 0; k0 < K; k0 += KC) {
+      t.K = min_l(KC, K - k0);
+      t.load_c = accumulate || k0 > 0;
+      const float *a = A + i * a_rs + k0 * a_cs;
+      if (!direct) pack_b(t.K, rows, a, a_cs, a_rs, panel);
+      t.b = direct ? a : panel;
+      t.ldb = direct ? a_cs : NR;
+      for (long n = 0; n < N; n += mr) {
+        t.a = B + k0 * b_rs + n * b_cs;
+        t.c = turned + n * NR;
+        run_tile(&t, form, min_l(mr, N - n), rows);
+      }
+    }
+    if (N <= VL) {
+      const vmask mask = mask_of(N);
+      const vf b = bias ? vload_m(bias, mask) : (vf){0};
+      for (long g = 0; g < rows; g += VL) {
+        vf r[VL];
+        for (long n = 0; n < VL; n++) r[n] = n < N ? vload(turned + n * NR + g) : (vf){0};
+        transpose_tile(r);
+        for (long m = 0; m < VL; m++) {
+          if (bias) r[m] += b;
+          if (relu) r[m] = (vf)((vi)r[m] & ~(r[m] < 0.0f));
+        }
+        for (long m = 0; m < min_l(VL, rows - g); m++) vstore_m(c + (g + m) * ldc, mask, r[m]);
+      }
+    } else {
+      for (long m = 0; m < rows; m++) for (long n = 0; n < N; n++) {
+        float v = turned[n * NR + m];
+        if (bias) v += bias[n];
+        if (relu && v < 0) v = 0;
+        c[m * ldc + n] = v;
+      }
+    }
+  }
+}
+
 static void sgemm(long M, long N, long K, const float *A, long a_rs, long a_cs, const float *B, long b_rs, long b_cs, float *C,
                   long ldc, bool accumulate, const AccEpilogue *ep, void *scratch) {
   if (M <= 0 || N <= 0) return;
@@ -250,6 +308,10 @@ static void sgemm(long M, long N, long K, const float *A, long a_rs, long a_cs, 
   }
   if (K <= 0) {
     for (long m = 0; m < M; m++) gemv_rows(N, 0, A, a_cs, B, b_rs, C + m * ldc, accumulate, ep);
+    return;
+  }
+  if (N <= narrowColumns && M >= VL && (b_cs == 1 || b_rs == 1) && (a_rs == 1 || (a_cs == 1 && M >= NR))) {
+    narrow_product(M, N, K, A, a_rs, a_cs, B, b_rs, b_cs, C, ldc, accumulate, bias, relu, scratch);
     return;
   }
   const long mr = tile_rows(M);

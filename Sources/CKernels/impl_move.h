@@ -10,8 +10,7 @@ static void transpose2d_32(const void *src, long src_ld, void *dst, long dst_ld,
       const long nr = min_l(VL, r1 - r), nc = min_l(VL, c1 - c);
       vf t[VL];
       if (nr == VL && nc == VL) {
-        UNROLL for (int i = 0; i < VL; i++) t[i] = vload(s + (r + i) * src_ld + c);
-        transpose_tile(t);
+        load_transposed(s + r * src_ld + c, src_ld, t);
         UNROLL for (int i = 0; i < VL; i++) vstore(d + (c + i) * dst_ld + r, t[i]);
       } else {
         const int32_t *si = src;

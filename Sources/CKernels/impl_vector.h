@@ -68,22 +68,27 @@ INLINE void vstore_n(float *p, long n, vf v) {
 INLINE vf vmax_nan(vf a, vf b) { return vsel((a > b) | (a != a), a, b); }
 INLINE vf vmin_nan(vf a, vf b) { return vsel((a < b) | (a != a), a, b); }
 
-// Folds of the lanes in a fixed tree order.
-#define FOLD(name, combine)                                                                                                        \
-  INLINE float name(vf v) {                                                                                                        \
-    float t[VL];                                                                                                                   \
-    vstore(t, v);                                                                                                                  \
-    UNROLL for (int w = VL / 2; w >= 1; w /= 2) UNROLL for (int i = 0; i < w; i++) {                                               \
-      float a = t[i], b = t[i + w];                                                                                                \
-      t[i] = combine;                                                                                                              \
-    }                                                                                                                              \
-    return t[0];                                                                                                                   \
-  }
-FOLD(fold_sum, a + b)
-FOLD(fold_product, a *b)
-FOLD(fold_max, (a > b || a != a) ? a : b)
-FOLD(fold_min, (a < b || a != a) ? a : b)
-#undef FOLD
+// Folds of the lanes in a fixed tree order: halves onto halves.
+#if VL == 16
+#define FOLD_STEPS(op) v = op(v, SH(8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)); \
+  v = op(v, SH(4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7)); \
+  v = op(v, SH(2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3)); v = op(v, SH(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1));
+#elif VL == 8
+#define FOLD_STEPS(op) v = op(v, SH(4, 5, 6, 7, 4, 5, 6, 7)); v = op(v, SH(2, 3, 2, 3, 2, 3, 2, 3)); v = op(v, SH(1, 1, 1, 1, 1, 1, 1, 1));
+#else
+#define FOLD_STEPS(op) v = op(v, SH(2, 3, 2, 3)); v = op(v, SH(1, 1, 1, 1));
+#endif
+#define SH(...) __builtin_shufflevector(v, v, __VA_ARGS__)
+#define ADD(a, b) ((a) + (b))
+#define MUL(a, b) ((a) * (b))
+INLINE float fold_sum(vf v) { FOLD_STEPS(ADD) return v[0]; }
+INLINE float fold_product(vf v) { FOLD_STEPS(MUL) return v[0]; }
+INLINE float fold_max(vf v) { FOLD_STEPS(vmax_nan) return v[0]; }
+INLINE float fold_min(vf v) { FOLD_STEPS(vmin_nan) return v[0]; }
+#undef SH
+#undef ADD
+#undef MUL
+#undef FOLD_STEPS
 
 // r[i][j] becomes r[j][i]: log2(VL) rounds of zipping the first half of the rows with the second.
 #if VL == 16
@@ -105,4 +110,44 @@ INLINE void transpose_tile(vf r[VL]) {
     }
     UNROLL for (int i = 0; i < VL; i++) r[i] = t[i];
   }
+}
+
+// r[j][i] = row[i][j], VL rows of VL: quarters of rows are gathered by the loads, so that only transposes of 4 x 4
+// within quarters are left to the shuffle unit.
+#if VL == 16
+#define JOIN(a, b, c, d)                                                                                                           \
+  (vf) _mm512_insertf32x4(_mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(_mm_loadu_ps(a)), _mm_loadu_ps(b), 1),      \
+                                             _mm_loadu_ps(c), 2), _mm_loadu_ps(d), 3)
+#define QUARTERS(i) JOIN(row[i] + c, row[i + 4] + c, row[i + 8] + c, row[i + 12] + c)
+#define LO32(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define HI32(a, b) __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define LO64(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define HI64(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#elif VL == 8
+#define QUARTERS(i) (vf) _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row[i] + c)), _mm_loadu_ps(row[i + 4] + c), 1)
+#define LO32(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define HI32(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define LO64(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define HI64(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#else
+#define QUARTERS(i) vload(row[i] + c)
+#define LO32(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define HI32(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define LO64(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
+#define HI64(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
+#endif
+INLINE void load_transposed_rows(const float *const row[VL], vf r[VL]) {
+  UNROLL for (int c = 0; c < VL; c += 4) {
+    const vf a = QUARTERS(0), b = QUARTERS(1), d = QUARTERS(2), e = QUARTERS(3);
+    const vf ab0 = LO32(a, b), ab1 = HI32(a, b), de0 = LO32(d, e), de1 = HI32(d, e);
+    r[c] = LO64(ab0, de0);
+    r[c + 1] = HI64(ab0, de0);
+    r[c + 2] = LO64(ab1, de1);
+    r[c + 3] = HI64(ab1, de1);
+  }
+}
+INLINE void load_transposed(const float *p, long stride, vf r[VL]) {
+  const float *row[VL];
+  UNROLL for (int i = 0; i < VL; i++) row[i] = p + i * stride;
+  load_transposed_rows(row, r);
 }

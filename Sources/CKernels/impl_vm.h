@@ -1,14 +1,17 @@
 // The elementwise machine: one block of accVMBlock lanes per register, one vector loop per instruction. A block of 2 KiB
 // stays in the first-level cache, so a chain of operations costs little more than its arithmetic.
 
+// A register's lanes: in the scratch, or right in a caller's buffer (hence the alignment of one lane).
 typedef union Block {
   float f[accVMBlock];
   int32_t i[accVMBlock];
   uint32_t u[accVMBlock];
-  vf vf_[accVMBlock / VL];
-} Block;
+  vf_any vf_[accVMBlock / VL];
+} __attribute__((may_alias)) Block;
 
-static long vm_scratch_bytes(const AccVM *program) { return program->register_count * (long)sizeof(Block) + 64; }
+static long vm_scratch_bytes(const AccVM *program) {
+  return program->register_count * (long)(sizeof(Block) + sizeof(Block *)) + 64;
+}
 
 // ---- loads
 
@@ -175,12 +178,57 @@ INLINE int32_t div_i(int32_t a, int32_t b) { return b == 0 ? -1 : b == -1 ? (int
 INLINE int32_t rem_i(int32_t a, int32_t b) { return b == 0 ? a : b == -1 ? 0 : a % b; }
 
 
-static void vm_block(const AccVM *program, void *const *pointers, long begin, long n, Block *regs) {
+// A whole block of contiguous 32-bit elements needs no copy: a load lends the buffer to the register, and an operation whose
+// result is stored next writes straight to the buffer.
+INLINE bool vm_is_plain(const AccVMAccess *a, long n) {
+  return n == accVMBlock && a->address == accAddressContiguous && (a->type == accTypeF32 || a->type == accTypeI32 || a->type == accTypeU32);
+}
+
+// Gives the registers that live in `bytes` of memory about to be overwritten a copy of their own.
+static void vm_own(const AccVM *program, Block *own, Block **regs, const void *memory, long bytes) {
+  const uintptr_t from = (uintptr_t)memory, to = from + (uintptr_t)bytes;
+  for (long r = 0; r < program->register_count; r++) {
+    const uintptr_t at = (uintptr_t)regs[r];
+    if (regs[r] == &own[r] || at >= to || at + sizeof(Block) <= from) continue;
+    memcpy(&own[r], regs[r], sizeof(Block));
+    regs[r] = &own[r];
+  }
+}
+
+static void vm_block(const AccVM *program, void *const *pointers, long begin, long n, Block *own, Block **regs) {
+  static const uint8_t type_bytes[] = {1, 1, 1, 4, 4, 2, 2, 4};
+  for (long r = 0; r < program->register_count; r++) regs[r] = &own[r];
   const long vectors = ceil_div(n, VL), lanes = vectors * VL; // lanes beyond n compute on whatever they hold
   for (long pc = 0; pc < program->code_count; pc++) {
     const AccVMInst *in = &program->code[pc];
-    Block *D = &regs[in->dst];
-    const Block *A = &regs[in->a], *B = &regs[in->b], *C = &regs[in->c];
+    if (in->op == accOpLoad) {
+      const AccVMAccess *a = &program->accesses[in->a];
+      if (vm_is_plain(a, n)) regs[in->dst] = (Block *)((uint32_t *)pointers[a->pointer] + a->offset + begin);
+      else {
+        regs[in->dst] = &own[in->dst];
+        vm_load(a, pointers[a->pointer], begin, n, own[in->dst].u);
+        for (long k = n; k < lanes; k++) own[in->dst].u[k] = 0;
+      }
+      continue;
+    }
+    if (in->op == accOpStore) {
+      const AccVMAccess *a = &program->accesses[in->a];
+      const long size = type_bytes[a->type];
+      char *to = (char *)pointers[a->pointer] + (a->offset + begin) * size;
+      if ((char *)regs[in->b] == to) continue; // written there already
+      vm_own(program, own, regs, to, n * size);
+      vm_store(a, pointers[a->pointer], begin, n, regs[in->b]);
+      continue;
+    }
+    Block *D = &own[in->dst];
+    if (pc + 1 < program->code_count && in[1].op == accOpStore && in[1].b == in->dst && vm_is_plain(&program->accesses[in[1].a], n)) {
+      const AccVMAccess *a = &program->accesses[in[1].a];
+      D = (Block *)((uint32_t *)pointers[a->pointer] + a->offset + begin);
+      vm_own(program, own, regs, D, sizeof(Block));
+    }
+    const bool reads = in->op != accOpConst && in->op != accOpIota;
+    const Block *A = reads ? regs[in->a] : NULL, *B = regs[in->b], *C = regs[in->c];
+    regs[in->dst] = D;
 #define LOOP(body) for (long k = 0; k < vectors; k++) { body; } break
 #define F1(op, expr) case op: LOOP(const vf x = A->vf_[k]; D->vf_[k] = (vf)(expr))
 #define F2(op, expr) case op: LOOP(const vf x = A->vf_[k]; const vf y = B->vf_[k]; D->vf_[k] = (vf)(expr))
@@ -193,17 +241,8 @@ static void vm_block(const AccVM *program, void *const *pointers, long begin, lo
 #define S1(op, fn) case op: for (long k = 0; k < n; k++) D->f[k] = fn(A->f[k]); break
 #define S2(op, fn) case op: for (long k = 0; k < n; k++) D->f[k] = fn(A->f[k], B->f[k]); break
     switch ((AccOp)in->op) {
-    case accOpLoad: {
-      const AccVMAccess *a = &program->accesses[in->a];
-      vm_load(a, pointers[a->pointer], begin, n, D->u);
-      for (long k = n; k < lanes; k++) D->u[k] = 0;
-      break;
-    }
-    case accOpStore: {
-      const AccVMAccess *a = &program->accesses[in->a];
-      vm_store(a, pointers[a->pointer], begin, n, B);
-      break;
-    }
+    case accOpLoad:
+    case accOpStore: break;
     case accOpConst: { const vi x = vseti(in->imm.i); LOOP(D->vf_[k] = (vf)x); }
     case accOpIota: {
       const AccVMAccess *a = &program->accesses[in->a];
@@ -340,6 +379,6 @@ static void vm_block(const AccVM *program, void *const *pointers, long begin, lo
 }
 
 static void vm_run(const AccVM *program, void *const *pointers, long begin, long end, void *scratch) {
-  Block *regs = (Block *)(((uintptr_t)scratch + 63) / 64 * 64);
-  for (long i = begin; i < end; i += accVMBlock) vm_block(program, pointers, i, min_l(accVMBlock, end - i), regs);
+  Block *own = (Block *)(((uintptr_t)scratch + 63) / 64 * 64), **regs = (Block **)(own + program->register_count);
+  for (long i = begin; i < end; i += accVMBlock) vm_block(program, pointers, i, min_l(accVMBlock, end - i), own, regs);
 }

@@ -131,14 +131,14 @@ struct GenericConvolutionKernel: Kernel {
 
 extension Lowering {
   /// Lowers a convolution, with the bias and the relu that follow a forward pass where there are such.
-  func lowerConvolution(_ operation: Convolution, _ instruction: Program.Instruction, at index: Int) throws {
+  func lowerConvolution(_ operation: Convolution, _ instruction: Program.Instruction, at index: Int) {
     let x = view(instruction.operands[0])
     let w = view(instruction.operands[1])
     let resultType = type(instruction.results.lowerBound)
     if resultType.dtype == .float32, [x.type, w.type, resultType].allSatisfy({ $0.elementCount > 0 }),
       let geometry = FastConvolution(operation, x.type.shape, w.type.shape, resultType.shape)
     {
-      return try lower(geometry, x, w, instruction, at: index)
+      return lower(geometry, x, w, instruction, at: index)
     }
     finishLoop(computing: x.root)
     finishLoop(computing: w.root)
@@ -150,27 +150,27 @@ extension Lowering {
 
   private func lower(
     _ convolution: FastConvolution, _ x: View, _ w: View, _ instruction: Program.Instruction, at index: Int
-  ) throws {
+  ) {
     var result = instruction.results.lowerBound
-    let first = try contiguous(x)
+    let first = contiguous(x)
     switch convolution.direction {
     case .forward:
-      let second = try contiguous(w)
-      let epilogue = try takeEpilogue(of: &result, at: index)
+      let second = contiguous(w)
+      let epilogue = takeEpilogue(of: &result, at: index)
       add(
         ConvolutionKernel(
           direction: .forward, geometry: convolution.geometry, first: first, second: second, result: result,
           epilogue: epilogue, leaves: 1, isa: isa),
         reads: [first, second] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
     case .backwardData:
-      let second = try contiguous(ungrouped(w, groups: convolution.geometry.groups))
+      let second = contiguous(ungrouped(w, groups: convolution.geometry.groups))
       add(
         ConvolutionKernel(
           direction: .backwardData, geometry: convolution.geometry, first: first, second: second, result: result,
           epilogue: Epilogue(), leaves: 1, isa: isa),
         reads: [first, second], writes: [result])
     case .backwardWeights:
-      let second = try contiguous(w)
+      let second = contiguous(w)
       let bytes = type(result).byteCount
       // More partial sums let more cores work; they must stay small next to what is read to compute them.
       let leaves = max(1, min(convolution.geometry.N, bytes <= 1 << 18 ? 8 : bytes <= 1 << 21 ? 4 : 2))
@@ -191,15 +191,15 @@ extension Lowering {
   }
 
   /// A kernel [kh, kw, groups·i, o] with the groups among the inputs, seen as [kh, kw, i, groups·o].
-  private func ungrouped(_ w: View, groups: Int) throws -> View {
+  private func ungrouped(_ w: View, groups: Int) -> View {
     guard groups > 1 else { return w }
     let shape = w.type.shape
-    let dense = View(root: try contiguous(w), type: w.type)
+    let dense = View(root: contiguous(w), type: w.type)
     let split = Array(shape[0..<2]) + [groups, shape[2] / groups, shape[3]]
     guard let view = dense.reshaped(split) else { return w }
     let ordered = view.transposed([0, 1, 3, 2, 4])
     let type = w.type.with(Array(shape[0..<2]) + [shape[2] / groups, groups * shape[3]])
-    return View(root: try contiguous(ordered), type: type)
+    return View(root: contiguous(ordered), type: type)
   }
 }
 

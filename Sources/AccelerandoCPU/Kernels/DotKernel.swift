@@ -138,13 +138,13 @@ struct GenericDotKernel: Kernel {
 
 extension Lowering {
   /// Lowers a product, with the bias and the relu that follow it where there are such.
-  func lowerDot(_ operation: DotGeneral, _ instruction: Program.Instruction, at index: Int) throws {
+  func lowerDot(_ operation: DotGeneral, _ instruction: Program.Instruction, at index: Int) {
     let leftView = view(instruction.operands[0])
     let rightView = view(instruction.operands[1])
     let leftFree = freeAxes(leftView.type.rank, operation.leftBatching, operation.leftContracting)
     let rightFree = freeAxes(rightView.type.rank, operation.rightBatching, operation.rightContracting)
-    let left = try matrix(leftView, operation.leftBatching, leftFree, operation.leftContracting)
-    let right = try matrix(rightView, operation.rightBatching, operation.rightContracting, rightFree)
+    let left = matrix(leftView, operation.leftBatching, leftFree, operation.leftContracting)
+    let right = matrix(rightView, operation.rightBatching, operation.rightContracting, rightFree)
     func size(_ view: View, _ axes: [Int]) -> Int { axes.map { view.type.shape[$0] }.elementCount }
     let shape = ProductShape(
       batch: size(leftView, operation.leftBatching), m: size(leftView, leftFree), n: size(rightView, rightFree),
@@ -157,7 +157,7 @@ extension Lowering {
         reads: [left.root, right.root], writes: [result])
       return
     }
-    let epilogue = rightFree.count == 1 ? try takeEpilogue(of: &result, at: index) : Epilogue()
+    let epilogue = rightFree.count == 1 ? takeEpilogue(of: &result, at: index) : Epilogue()
     add(
       DotKernel(shape: shape, left: left, right: right, result: result, epilogue: epilogue, isa: isa),
       reads: [left.root, right.root] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
@@ -168,7 +168,7 @@ extension Lowering {
   }
 
   /// An operand as batch × rows × columns; copied only where the axes of one part have no common stride.
-  private func matrix(_ view: View, _ batch: [Int], _ rows: [Int], _ columns: [Int]) throws -> MatrixView {
+  private func matrix(_ view: View, _ batch: [Int], _ rows: [Int], _ columns: [Int]) -> MatrixView {
     finishLoop(computing: view.root)
     let ordered = view.transposed(batch + rows + columns)
     func stride(_ view: View, _ range: Range<Int>) -> Int? {
@@ -188,20 +188,20 @@ extension Lowering {
     if let (b, r, c) = strides(ordered) {
       return MatrixView(root: view.root, offset: view.offset, batchStride: b, rowStride: r, columnStride: c)
     }
-    let copy = View(root: try contiguous(ordered), type: ordered.type)
+    let copy = View(root: contiguous(ordered), type: ordered.type)
     let (b, r, c) = strides(copy) ?? (0, 0, 0)
     return MatrixView(root: copy.root, offset: 0, batchStride: b, rowStride: r, columnStride: c)
   }
 
   /// Takes over a bias along the last axis and a relu, if these alone use what the kernel at `index` computes.
   /// `result` becomes the value that the kernel then writes.
-  func takeEpilogue(of result: inout Int, at index: Int) throws -> Epilogue {
+  func takeEpilogue(of result: inout Int, at index: Int) -> Epilogue {
     var epilogue = Epilogue()
     if let user = onlyUser(of: result) {
       let instruction = program.instructions[user]
       if let add = instruction.operation as? Binary, add.function == .add, instruction.operands.count == 2 {
         let other = instruction.operands[0] == result ? instruction.operands[1] : instruction.operands[0]
-        if other != result, let bias = try biasVector(other, along: type(result)) {
+        if other != result, let bias = biasVector(other, along: type(result)) {
           epilogue.bias = bias
           result = instruction.results.lowerBound
           absorb(user)
@@ -217,7 +217,7 @@ extension Lowering {
   }
 
   /// The contiguous vector that `value` repeats along all axes but the last, if it is computed by now.
-  private func biasVector(_ value: Int, along type: TensorType) throws -> Int? {
+  private func biasVector(_ value: Int, along type: TensorType) -> Int? {
     guard let columns = type.shape.last else { return nil }
     var source = value
     var shape: [Int]?

@@ -264,8 +264,8 @@ struct SortKernel: Kernel {
 }
 
 extension Lowering {
-  func lowerDynamicSlice(_ operation: DynamicSlice, _ instruction: Program.Instruction) throws {
-    let operands = try instruction.operands.map { try contiguous($0) }
+  func lowerDynamicSlice(_ operation: DynamicSlice, _ instruction: Program.Instruction) {
+    let operands = instruction.operands.map { contiguous($0) }
     let result = instruction.results.lowerBound
     add(
       DynamicSliceKernel(
@@ -274,8 +274,8 @@ extension Lowering {
       reads: operands, writes: [result])
   }
 
-  func lowerDynamicUpdateSlice(_ instruction: Program.Instruction) throws {
-    let operands = try instruction.operands.map { try contiguous($0) }
+  func lowerDynamicUpdateSlice(_ instruction: Program.Instruction) {
+    let operands = instruction.operands.map { contiguous($0) }
     let result = instruction.results.lowerBound
     let type = type(result)
     add(CopyKernel(view: View(root: operands[0], type: type), to: result), reads: [operands[0]], writes: [result])
@@ -291,8 +291,8 @@ extension Lowering {
     zip(roots, values).map { IndexReader(value: $0, dtype: type($1).dtype) }
   }
 
-  func lowerGather(_ operation: Gather, _ instruction: Program.Instruction) throws {
-    let operands = try instruction.operands.map { try contiguous($0) }
+  func lowerGather(_ operation: Gather, _ instruction: Program.Instruction) {
+    let operands = instruction.operands.map { contiguous($0) }
     let result = instruction.results.lowerBound
     let places = WindowPlaces(
       operation.dimensions, operand: type(instruction.operands[0]).shape, window: operation.sliceSizes,
@@ -302,8 +302,8 @@ extension Lowering {
       writes: [result])
   }
 
-  func lowerScatter(_ operation: Scatter, _ instruction: Program.Instruction) throws {
-    let operands = try instruction.operands.map { try contiguous($0) }
+  func lowerScatter(_ operation: Scatter, _ instruction: Program.Instruction) {
+    let operands = instruction.operands.map { contiguous($0) }
     let result = instruction.results.lowerBound
     let target = type(result)
     let updates = type(instruction.operands[2])
@@ -317,8 +317,8 @@ extension Lowering {
       reads: operands + [result], writes: [result])
   }
 
-  func lowerSort(_ operation: Sort, _ instruction: Program.Instruction) throws {
-    let operands = try instruction.operands.map { try contiguous($0) }
+  func lowerSort(_ operation: Sort, _ instruction: Program.Instruction) {
+    let operands = instruction.operands.map { contiguous($0) }
     let results = Array(instruction.results)
     add(
       SortKernel(operation: operation, operands: operands, results: results, types: results.map(type)),
@@ -327,7 +327,7 @@ extension Lowering {
 
   /// A loop's carried values live in the results' memory; its condition and body are plans of their own.
   func lowerWhile(_ operation: While, _ instruction: Program.Instruction) throws {
-    let operands = try instruction.operands.map { try contiguous($0) }
+    let operands = instruction.operands.map { contiguous($0) }
     let results = Array(instruction.results)
     let carried = zip(results, operands).map {
       Plan.Loop.Carried(value: $0, initial: $1, byteCount: type($0).byteCount)
@@ -339,7 +339,7 @@ extension Lowering {
   }
 
   func lowerCase(_ operation: Case, _ instruction: Program.Instruction) throws {
-    let operands = try instruction.operands.map { try contiguous($0) }
+    let operands = instruction.operands.map { contiguous($0) }
     let results = Array(instruction.results)
     let branch = Plan.Branch(
       index: operands[0], branches: try operation.branches.map { try Self.plan($0, isa: isa) },
@@ -349,9 +349,9 @@ extension Lowering {
 
   /// Plans a program: composites without a kernel are opened, instructions lowered, values placed.
   static func plan(_ program: Program, isa: InstructionSet) throws -> Plan {
-    let lowered = try program.expandingComposites { hasKernel($0, $1) }
+    let lowered = try program.expandingComposites { hasKernel($0, $1) }.simplified()
     let lowering = Lowering(lowered, isa: isa)
     try lowering.run()
-    return try Placement(lowering).plan()
+    return Placement(lowering).plan()
   }
 }

@@ -87,9 +87,9 @@ struct GenericReduceKernel: Kernel {
 
 extension Lowering {
   /// Lowers a reduction. Tall ones are cut into as many partial results as shapes alone decide, for the cores to share.
-  func lowerReduce(_ operation: Reduce, _ instruction: Program.Instruction) throws {
+  func lowerReduce(_ operation: Reduce, _ instruction: Program.Instruction) {
     let result = instruction.results.lowerBound
-    let (source, outer, reduce, inner) = try arrange(view(instruction.operands[0]), axes: operation.axes)
+    let (source, outer, reduce, inner) = arrange(view(instruction.operands[0]), axes: operation.axes)
     let dtype = type(result).dtype
     guard dtype == .float32, ReduceKernel.kind(operation.function) != nil else {
       add(
@@ -119,7 +119,7 @@ extension Lowering {
   }
 
   /// Brings the axes to reduce together: the operand as [outer, reduce, inner], copied only if they lie apart.
-  private func arrange(_ view: View, axes: [Int]) throws -> (source: Int, outer: Int, reduce: Int, inner: Int) {
+  private func arrange(_ view: View, axes: [Int]) -> (source: Int, outer: Int, reduce: Int, inner: Int) {
     let shape = view.type.shape
     let reduced = Set(axes)
     let wide = shape.indices.filter { reduced.contains($0) && shape[$0] != 1 }
@@ -128,11 +128,11 @@ extension Lowering {
     if let first = wide.first, let last = wide.last,
       (first...last).allSatisfy({ reduced.contains($0) || shape[$0] == 1 })
     {
-      let source = try contiguous(view)
+      let source = contiguous(view)
       return (source, size(kept.filter { $0 < first }), size(wide), size(kept.filter { $0 > last }))
     }
-    if wide.isEmpty { return (try contiguous(view), size(kept), axes.map { shape[$0] }.elementCount, 1) }
-    let source = try contiguous(view.transposed(kept + shape.indices.filter { reduced.contains($0) }))
+    if wide.isEmpty { return (contiguous(view), size(kept), axes.map { shape[$0] }.elementCount, 1) }
+    let source = contiguous(view.transposed(kept + shape.indices.filter { reduced.contains($0) }))
     return (source, size(kept), size(axes), 1)
   }
 }

@@ -169,8 +169,8 @@ struct GenericScatterWindowKernel: Kernel {
 }
 
 extension Lowering {
-  func lowerWindow(_ operation: ReduceWindow, _ instruction: Program.Instruction) throws {
-    let source = try contiguous(instruction.operands[0])
+  func lowerWindow(_ operation: ReduceWindow, _ instruction: Program.Instruction) {
+    let source = contiguous(instruction.operands[0])
     let shape = type(instruction.operands[0]).shape
     let result = instruction.results.lowerBound
     let window = operation.window
@@ -200,9 +200,9 @@ extension Lowering {
         type: resultType), reads: [source], writes: [result])
   }
 
-  func lowerSelectAndScatter(_ operation: SelectAndScatter, _ instruction: Program.Instruction) throws {
-    let source = try contiguous(instruction.operands[0])
-    let gradient = try contiguous(instruction.operands[1])
+  func lowerSelectAndScatter(_ operation: SelectAndScatter, _ instruction: Program.Instruction) {
+    let source = contiguous(instruction.operands[0])
+    let gradient = contiguous(instruction.operands[1])
     let result = instruction.results.lowerBound
     let gradientShape = type(instruction.operands[1]).shape
     if operation.selectsMax, type(result).dtype == .float32,

@@ -81,13 +81,14 @@ public struct DotGeneral: Operation {
     let leftOrder = leftBatching + leftFree + rightContracting.sorted().map { axis in
       leftContracting[rightContracting.firstIndex(of: axis) ?? 0]
     }
+    // dRight: [batch, what is left of left] × [right free], which for a plain matrix product is right's own order.
     let rawRight = g.graph.add(
       DotGeneral(
-        leftBatching: batchAxes, rightBatching: leftBatching, leftContracting: leftFreeInG,
-        rightContracting: leftFree), g, left)
-    let rightOrder = rightBatching + rightFree + leftContracting.sorted().map { axis in
+        leftBatching: leftBatching, rightBatching: batchAxes, leftContracting: leftFree,
+        rightContracting: leftFreeInG), left, g)
+    let rightOrder = rightBatching + leftContracting.sorted().map { axis in
       rightContracting[leftContracting.firstIndex(of: axis) ?? 0]
-    }
+    } + rightFree
     return [rawLeft.transposed(inverse(leftOrder)), rawRight.transposed(inverse(rightOrder))]
   }
 

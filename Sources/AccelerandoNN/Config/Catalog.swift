@@ -82,6 +82,10 @@ public struct Catalog<Item>: Sendable {
       if let entry = entries.first(where: { $0.key == "name" }), case .string(let name) = entry.value.value {
         return (name, Config(.object(entries.filter { $0.key != "name" }), at: config.location))
       }
+      // Keras' own form, as its `get_config` writes it.
+      if let entry = entries.first(where: { $0.key == "class_name" }), case .string(let name) = entry.value.value {
+        return (name, config["config"] ?? Config(.null, at: config.location))
+      }
       if entries.count == 1 { return (entries[0].key, entries[0].value) }
     default: break
     }

@@ -94,8 +94,12 @@ extension LayerCatalog {
   /// The layer types that come with the library; a new layer is added here.
   static var builtIn: [any ConfigurableLayer.Type] {
     [
-      ActivationLayer.self, Conv2D.self, Dense.self, Dropout.self, Flatten.self, Functional.self, MaxPooling2D.self,
-      Rescaling.self, Sequential.self,
+      ActivationLayer.self, Add.self, Average.self, AveragePooling2D.self, BatchNormalization.self, Concatenate.self,
+      Conv2D.self, Dense.self, DepthwiseConv2D.self, Dropout.self, ELU.self, Embedding.self, Flatten.self,
+      Functional.self, GlobalAveragePooling2D.self, GlobalMaxPooling2D.self, LayerNormalization.self, LeakyReLU.self,
+      MaxPooling2D.self, Maximum.self, Minimum.self, MultiHeadAttention.self, Multiply.self, PReLU.self, Permute.self,
+      ReLU.self, Rescaling.self, Reshape.self, Sequential.self, Softmax.self, Subtract.self, UpSampling2D.self,
+      ZeroPadding2D.self,
     ]
   }
 }

@@ -87,7 +87,7 @@ private func classScores(_ prediction: Tensor, user: String) -> Tensor? {
 
 /// The logits behind a prediction: itself if the user says so, or what its softmax was taken of.
 private func logits(of prediction: Tensor, _ isLogits: Bool) -> Tensor? {
-  if let definition = prediction.definition, let softmax = definition.operation as? Softmax,
+  if let definition = prediction.definition, let softmax = definition.operation as? AccelerandoCore.Softmax,
     softmax.axis == prediction.rank - 1, let logits = definition.operands.first
   {
     return logits.widened()

@@ -108,6 +108,7 @@ typedef struct AccVMAccess {
 } AccVMAccess;
 
 /// One instruction: registers dst = op(a, b, c), with an immediate where the operation says so. dst may equal a, b or c.
+/// Operands that the operation does not use must be 0.
 typedef struct AccVMInst {
   uint16_t op, dst, a, b, c, reserved;
   union { float f; int32_t i; uint32_t u; } imm;
@@ -215,6 +216,7 @@ struct AccKernels {
   // ---- convolution
 
   /// y for samples n0..<n1. x and y point at sample 0. The epilogue's bias is per output channel. Split-invariant over samples.
+  /// Each call of the first two repacks w, a cost worth about 16 output pixels: with few pixels a sample, pass many samples.
   void (*conv_forward)(const AccConv *c, const float *x, const float *w, float *y, long n0, long n1, const AccEpilogue *ep,
                        void *scratch);
   /// dx for samples n0..<n1 (overwritten). Split-invariant over samples.

@@ -1,0 +1,17 @@
+// The perceptron people start with, on real images. `swift run -c release SeedMLP`
+
+import Accelerando
+
+let isQuick = CommandLine.arguments.contains("--quick")
+let data = isQuick ? try FashionMNIST.sample() : try FashionMNIST.load()
+
+let model = Model(
+  Sequential {
+    Rescaling(scale: 1 / 255.0)
+    Flatten()
+    Dense(128, activation: .relu)
+    Dense(10, activation: .softmax)
+  },
+  inputShape: [28, 28, 1])
+try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+try model.fit(data.train, epochs: isQuick ? 1 : 5, validation: data.test)

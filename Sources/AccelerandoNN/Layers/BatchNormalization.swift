@@ -1,0 +1,104 @@
+// Normalization by the statistics of the batch while training, and by their running means afterwards.
+
+import AccelerandoCore
+
+/// `(x − mean) / √(variance + epsilon) · gamma + beta`, with a mean and a variance for each index of one axis.
+///
+/// While training they are the batch's own (the variance is the biased one), and the running means move towards them;
+/// otherwise they are the running means.
+public struct BatchNormalization: ConfigurableLayer {
+  /// The axis of the features; negative ones count from the last.
+  public let axis: Int
+  /// The part of the running means that a step keeps.
+  public let momentum: Double
+  /// What is added to the variance.
+  public let epsilon: Double
+  /// Whether `beta` is added.
+  public let centers: Bool
+  /// Whether the result is multiplied by `gamma`.
+  public let scales: Bool
+  public let name: String?
+  let gamma: Parameter
+  let beta: Parameter
+  let movingMean: Parameter
+  let movingVariance: Parameter
+
+  /// Makes the layer.
+  public init(
+    axis: Int = -1, momentum: Double = 0.99, epsilon: Double = 1e-3, centers: Bool = true, scales: Bool = true,
+    gammaInitializer: Initializer = .ones, betaInitializer: Initializer = .zeros,
+    movingMeanInitializer: Initializer = .zeros, movingVarianceInitializer: Initializer = .ones,
+    name: String? = nil
+  ) {
+    self.axis = axis
+    self.momentum = momentum
+    self.epsilon = epsilon
+    self.centers = centers
+    self.scales = scales
+    self.name = name
+    gamma = Parameter(gammaInitializer)
+    beta = Parameter(betaInitializer)
+    movingMean = Parameter(movingMeanInitializer, role: .state)
+    movingVariance = Parameter(movingVarianceInitializer, role: .state)
+  }
+
+  public func forward(_ x: Tensor) -> Tensor {
+    let feature = axis < 0 ? axis + x.rank : axis
+    guard x.rank >= 2, (1..<x.rank).contains(feature) else {
+      return x.rejected("needs an input with a feature axis \(axis) beside the batch axis; received \(x.shape).")
+    }
+    let features = x.shape[feature]
+    let others = x.shape.indices.filter { $0 != feature }
+    let place = x.shape.indices.map { $0 == feature ? features : 1 }
+    let (runningMean, runningVariance) = (movingMean[features], movingVariance[features])
+    let scale = scales ? gamma[features] : nil
+    let shift = centers ? beta[features].reshaped(place) : nil
+
+    // Statistics of 16-bit numbers are taken in 32 bits: sums over a batch need the digits.
+    let wide = x.widened()
+    let centered: Tensor
+    let variance: Tensor
+    if Scope.isTraining {
+      let mean = wide.mean(axes: others)
+      centered = wide - mean.reshaped(place)
+      variance = centered.squared().mean(axes: others)
+      update(movingMean, runningMean, mean)
+      update(movingVariance, runningVariance, variance)
+    } else {
+      centered = wide - runningMean.reshaped(place).converted(to: wide.dtype)
+      variance = runningVariance.converted(to: wide.dtype)
+    }
+    var factor = (variance + epsilon).rsqrt()
+    if let scale { factor = factor * scale.converted(to: wide.dtype) }
+    let normalized = centered * factor.reshaped(place)
+    let result = shift.map { normalized + $0.converted(to: wide.dtype) } ?? normalized
+    return result.converted(to: x.dtype)
+  }
+
+  private func update(_ parameter: Parameter, _ running: Tensor, _ batch: Tensor) {
+    parameter.update(running * momentum + batch.converted(to: running.dtype) * (1 - momentum))
+  }
+
+  public init(config: ConfigReader) throws {
+    self.init(
+      axis: try config.int("axis", default: -1), momentum: try config.double("momentum", default: 0.99),
+      epsilon: try config.double("epsilon", default: 1e-3), centers: try config.bool("center", default: true),
+      scales: try config.bool("scale", default: true),
+      gammaInitializer: try config.initializer("gamma_initializer", default: .ones),
+      betaInitializer: try config.initializer("beta_initializer", default: .zeros),
+      movingMeanInitializer: try config.initializer("moving_mean_initializer", default: .zeros),
+      movingVarianceInitializer: try config.initializer("moving_variance_initializer", default: .ones),
+      name: try config.optionalString("name"))
+  }
+
+  public func config() throws -> Config {
+    Config([
+      "name": name.map { Config(.string($0)) }, "axis": Config(.int(axis)), "momentum": Config(.double(momentum)),
+      "epsilon": Config(.double(epsilon)), "center": Config(.bool(centers)), "scale": Config(.bool(scales)),
+      "gamma_initializer": try Catalog.initializers.config(of: gamma.initializer),
+      "beta_initializer": try Catalog.initializers.config(of: beta.initializer),
+      "moving_mean_initializer": try Catalog.initializers.config(of: movingMean.initializer),
+      "moving_variance_initializer": try Catalog.initializers.config(of: movingVariance.initializer),
+    ])
+  }
+}

@@ -1,0 +1,39 @@
+// Branches that come together side by side.
+
+import AccelerandoCore
+
+/// Joins the inputs along an axis; their other axes have the same sizes.
+public struct Concatenate: MergeLayer, ConfigurableLayer {
+  /// The axis; negative ones count from the last.
+  public let axis: Int
+  public let name: String?
+
+  /// Makes the layer.
+  public init(axis: Int = -1, name: String? = nil) {
+    self.axis = axis
+    self.name = name
+  }
+
+  public func forward(_ inputs: [Tensor]) -> Tensor {
+    guard let first = inputs.first else { return Graph().input("no input", TensorType(.float32, [])) }
+    let along = axis < 0 ? axis + first.rank : axis
+    let fits = inputs.allSatisfy { input in
+      input.rank == first.rank && input.shape.indices.contains(along) && along != 0
+        && input.shape.indices.allSatisfy { $0 == along || input.shape[$0] == first.shape[$0] }
+    }
+    guard fits else {
+      return first.rejected(
+        "needs inputs whose shapes agree but for axis \(axis), which is not the batch; "
+          + "received \(inputs.map { "\($0.shape)" }.joined(separator: ", ")).")
+    }
+    return Tensor.concatenating(inputs, axis: along)
+  }
+
+  public init(config: ConfigReader) throws {
+    self.init(axis: try config.int("axis", default: -1), name: try config.optionalString("name"))
+  }
+
+  public func config() -> Config {
+    Config(["name": name.map { Config(.string($0)) }, "axis": Config(.int(axis))])
+  }
+}

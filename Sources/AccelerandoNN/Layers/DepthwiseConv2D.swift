@@ -1,0 +1,89 @@
+// Convolution over images, each channel by itself: the spatial half of a separable convolution.
+
+import AccelerandoCore
+
+/// `activation(x ⋆ weight + bias)` with windows of one channel each: `[N, H, W, C]` to `[N, H', W', C · multiplier]`.
+/// The outputs of one input channel lie side by side.
+public struct DepthwiseConv2D: ConfigurableLayer {
+  /// The window's height and width.
+  public let kernelSize: [Int]
+  /// The window's steps down and to the right.
+  public let strides: [Int]
+  /// How windows lie at the edges.
+  public let padding: Padding
+  /// The number of output channels for each input channel.
+  public let depthMultiplier: Int
+  /// Distance between neighbours of the window.
+  public let dilation: [Int]
+  /// Applied to the result.
+  public let activation: Activation
+  /// Whether a bias is added.
+  public let usesBias: Bool
+  public let name: String?
+  let weight: Parameter
+  let bias: Parameter
+
+  /// Makes the layer.
+  /// - Parameters:
+  ///   - weightInitializer: of the weight, `[kernel height, kernel width, C, multiplier]`.
+  ///   - biasInitializer: of the bias, `[C · multiplier]`.
+  public init(
+    kernelSize: (Int, Int), strides: (Int, Int) = (1, 1), padding: Padding = .valid, depthMultiplier: Int = 1,
+    dilation: (Int, Int) = (1, 1), activation: Activation = .linear, usesBias: Bool = true,
+    weightInitializer: Initializer = .glorotUniform, biasInitializer: Initializer = .zeros, name: String? = nil
+  ) {
+    self.kernelSize = [kernelSize.0, kernelSize.1]
+    self.strides = [strides.0, strides.1]
+    self.padding = padding
+    self.depthMultiplier = depthMultiplier
+    self.dilation = [dilation.0, dilation.1]
+    self.activation = activation
+    self.usesBias = usesBias
+    self.name = name
+    weight = Parameter(weightInitializer)
+    bias = Parameter(biasInitializer)
+  }
+
+  public func forward(_ x: Tensor) -> Tensor {
+    guard let x = x.asImages() else { return x }
+    let channels = x.shape[3]
+    guard depthMultiplier >= 1, (kernelSize + strides + dilation).allSatisfy({ $0 >= 1 }) else {
+      return x.rejected(
+        "needs a kernel size, strides, dilation and depth multiplier of at least 1; "
+          + "received \(kernelSize), \(strides), \(dilation) and \(depthMultiplier).")
+    }
+    for axis in 0..<2 where padding == .valid && (kernelSize[axis] - 1) * dilation[axis] + 1 > x.shape[axis + 1] {
+      return x.rejected(
+        "needs an image of at least its window \(kernelSize); received \(x.shape). "
+          + "Use padding: .same, or fewer or smaller layers before it.")
+    }
+    let outputs = channels * depthMultiplier
+    let kernel = weight[kernelSize[0], kernelSize[1], channels, depthMultiplier]
+      .reshaped([kernelSize[0], kernelSize[1], 1, outputs])
+    let product = x.convolved(with: kernel, strides: strides, padding: padding, dilation: dilation, groups: channels)
+    return activation(usesBias ? product + bias[outputs] : product)
+  }
+
+  public init(config: ConfigReader) throws {
+    self.init(
+      kernelSize: try config.pair("kernel_size"), strides: try config.pair("strides", default: (1, 1)),
+      padding: try config.choice("padding", default: .valid),
+      depthMultiplier: try config.int("depth_multiplier", default: 1),
+      dilation: try config.pair("dilation_rate", default: (1, 1)), activation: try config.activation("activation"),
+      usesBias: try config.bool("use_bias", default: true),
+      weightInitializer: try config.initializer("depthwise_initializer", default: .glorotUniform),
+      biasInitializer: try config.initializer("bias_initializer", default: .zeros),
+      name: try config.optionalString("name"))
+  }
+
+  public func config() throws -> Config {
+    Config([
+      "name": name.map { Config(.string($0)) }, "kernel_size": .ints(kernelSize), "strides": .ints(strides),
+      "padding": Config(.string(padding.rawValue)), "depth_multiplier": Config(.int(depthMultiplier)),
+      "dilation_rate": .ints(dilation), "activation": try Catalog.activations.config(of: activation),
+      "use_bias": Config(.bool(usesBias)),
+      "depthwise_initializer": try Catalog.initializers.config(of: weight.initializer),
+      "bias_initializer": try Catalog.initializers.config(of: bias.initializer),
+    ])
+  }
+}

@@ -1,0 +1,71 @@
+// Normalization of each sample by its own statistics.
+
+import AccelerandoCore
+
+/// `(x − mean) / √(variance + epsilon) · gamma + beta`, with the mean and the (biased) variance along the given axes.
+public struct LayerNormalization: ConfigurableLayer {
+  /// The axes; negative ones count from the last.
+  public let axes: [Int]
+  /// What is added to the variance.
+  public let epsilon: Double
+  /// Whether `beta` is added.
+  public let centers: Bool
+  /// Whether the result is multiplied by `gamma`.
+  public let scales: Bool
+  public let name: String?
+  let gamma: Parameter
+  let beta: Parameter
+
+  /// Makes the layer.
+  public init(
+    axes: [Int] = [-1], epsilon: Double = 1e-3, centers: Bool = true, scales: Bool = true,
+    gammaInitializer: Initializer = .ones, betaInitializer: Initializer = .zeros, name: String? = nil
+  ) {
+    self.axes = axes
+    self.epsilon = epsilon
+    self.centers = centers
+    self.scales = scales
+    self.name = name
+    gamma = Parameter(gammaInitializer)
+    beta = Parameter(betaInitializer)
+  }
+
+  public func forward(_ x: Tensor) -> Tensor {
+    let along = axes.map { $0 < 0 ? $0 + x.rank : $0 }
+    guard !along.isEmpty, Set(along).count == along.count, along.allSatisfy((1..<max(x.rank, 1)).contains) else {
+      return x.rejected("needs an input with the axes \(axes) beside the batch axis; received \(x.shape).")
+    }
+    let sorted = along.sorted()
+    let shape = sorted.map { x.shape[$0] }
+    let place = x.shape.indices.map { sorted.contains($0) ? x.shape[$0] : 1 }
+    let wide = x.widened()
+    let centered = wide - wide.mean(axes: sorted, keepDims: true)
+    let variance = centered.squared().mean(axes: sorted, keepDims: true)
+    var result = centered * (variance + epsilon).rsqrt()
+    if scales { result = result * gamma[shape: shape].reshaped(place).converted(to: wide.dtype) }
+    if centers { result = result + beta[shape: shape].reshaped(place).converted(to: wide.dtype) }
+    return result.converted(to: x.dtype)
+  }
+
+  public init(config: ConfigReader) throws {
+    var axes = [-1]
+    if let value = config.value("axis") {
+      if case .int(let axis) = value.value { axes = [axis] } else { axes = try config.ints("axis") }
+    }
+    self.init(
+      axes: axes, epsilon: try config.double("epsilon", default: 1e-3),
+      centers: try config.bool("center", default: true), scales: try config.bool("scale", default: true),
+      gammaInitializer: try config.initializer("gamma_initializer", default: .ones),
+      betaInitializer: try config.initializer("beta_initializer", default: .zeros),
+      name: try config.optionalString("name"))
+  }
+
+  public func config() throws -> Config {
+    Config([
+      "name": name.map { Config(.string($0)) }, "axis": .ints(axes), "epsilon": Config(.double(epsilon)),
+      "center": Config(.bool(centers)), "scale": Config(.bool(scales)),
+      "gamma_initializer": try Catalog.initializers.config(of: gamma.initializer),
+      "beta_initializer": try Catalog.initializers.config(of: beta.initializer),
+    ])
+  }
+}

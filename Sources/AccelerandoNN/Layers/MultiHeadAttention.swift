@@ -1,0 +1,160 @@
+// Attention: each place of a sequence gathers from the places that matter to it. The parameters have Keras' shapes.
+
+import AccelerandoCore
+
+/// Multi-head attention of Vaswani et al. (2017).
+///
+/// Inputs: query `[N, T, D]` and value `[N, S, E]`, and key `[N, S, F]` if it is not the value; a single input attends
+/// to itself. The result is `[N, T, D]`, or `[N, T, outputSize]`.
+public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
+  /// A product with a kernel of several axes, and a bias.
+  struct Projection: Sendable {
+    let kernel: Parameter
+    let bias: Parameter
+  }
+
+  /// The number of heads.
+  public let headCount: Int
+  /// The size of queries and keys in each head.
+  public let keySize: Int
+  /// The size of values in each head.
+  public let valueSize: Int
+  /// The size of the result; the query's for nil.
+  public let outputSize: Int?
+  /// The part of the attention that is left out while training.
+  public let dropout: Double
+  /// Whether biases are added.
+  public let usesBias: Bool
+  /// Whether each place sees only itself and those before it.
+  public let isCausal: Bool
+  public let name: String?
+  let query: Projection
+  let key: Projection
+  let value: Projection
+  let attentionOutput: Projection
+
+  /// Makes the layer.
+  /// - Parameters:
+  ///   - headCount: the number of heads.
+  ///   - keySize: the size of queries and keys in each head.
+  ///   - valueSize: the size of values in each head; `keySize` for nil.
+  ///   - weightInitializer: of the kernels: `[features, heads, size]`, and `[heads, size, features]` for the output.
+  public init(
+    headCount: Int, keySize: Int, valueSize: Int? = nil, outputSize: Int? = nil, dropout: Double = 0,
+    usesBias: Bool = true, isCausal: Bool = false, weightInitializer: Initializer = .glorotUniform,
+    biasInitializer: Initializer = .zeros, name: String? = nil
+  ) {
+    self.headCount = headCount
+    self.keySize = keySize
+    self.valueSize = valueSize ?? keySize
+    self.outputSize = outputSize
+    self.dropout = dropout
+    self.usesBias = usesBias
+    self.isCausal = isCausal
+    self.name = name
+    func projection() -> Projection {
+      Projection(kernel: Parameter(weightInitializer), bias: Parameter(biasInitializer))
+    }
+    query = projection()
+    key = projection()
+    value = projection()
+    attentionOutput = projection()
+  }
+
+  public func forward(_ inputs: [Tensor]) -> Tensor {
+    guard let first = inputs.first else { return Graph().input("no input", TensorType(.float32, [])) }
+    guard inputs.count <= 3 else {
+      return first.rejected("takes query, value and key; received \(inputs.count) inputs.")
+    }
+    let source = inputs.count > 1 ? inputs[1] : first
+    let keySource = inputs.count > 2 ? inputs[2] : source
+    guard [first, source, keySource].allSatisfy({ $0.rank == 3 && $0.shape[0] == first.shape[0] }),
+      source.shape[1] == keySource.shape[1]
+    else {
+      return first.rejected(
+        "needs sequences [N, length, features] of one batch, and a key for each value; "
+          + "received \(inputs.map { "\($0.shape)" }.joined(separator: ", ")).")
+    }
+    guard headCount >= 1, keySize >= 1, valueSize >= 1, outputSize ?? 1 >= 1, (0...1).contains(dropout) else {
+      return first.rejected("needs heads and sizes of at least 1, and a dropout from 0 to 1.")
+    }
+    let queries = split(first, query, keySize) * (1 / Double(keySize).squareRoot())
+    let keys = split(keySource, key, keySize)
+    let values = split(source, value, valueSize)
+    let context = merged(attention(queries, keys), values)
+    return output(context, size: outputSize ?? first.shape[2])
+  }
+
+  /// `[N, T, features]` to `[N, T, heads, size]`.
+  private func split(_ x: Tensor, _ projection: Projection, _ size: Int) -> Tensor {
+    let kernel = projection.kernel[x.shape[2], headCount, size].reshaped([x.shape[2], headCount * size])
+    let product = x.matmul(kernel).reshaped([x.shape[0], x.shape[1], headCount, size])
+    return usesBias ? product + projection.bias[headCount, size] : product
+  }
+
+  /// How much each query attends to each key: `[N, heads, T, S]`, the sums over S are 1.
+  private func attention(_ queries: Tensor, _ keys: Tensor) -> Tensor {
+    let product = DotGeneral(
+      leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3])
+    var scores = queries.graph.add(product, queries, keys)
+    if isCausal {
+      let length = TensorType(.int32, Array(scores.shape.suffix(2)))
+      let isSeen = scores.iota(length, axis: 0).greaterOrEqual(to: scores.iota(length, axis: 1))
+      scores = select(isSeen.broadcast(to: scores.shape), scores, scores.filled(-1e9))
+    }
+    let shares = scores.softmax()
+    guard dropout > 0, let scope = Scope.current, scope.isTraining else { return shares }
+    return shares.dropout(rate: dropout, key: scope.nextRandomKey())
+  }
+
+  /// The values that each query attends to: `[N, T, heads · size]`.
+  private func merged(_ shares: Tensor, _ values: Tensor) -> Tensor {
+    let product = DotGeneral(
+      leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1])
+    let context = shares.graph.add(product, shares, values).transposed([0, 2, 1, 3])
+    return context.reshaped([context.shape[0], context.shape[1], headCount * valueSize])
+  }
+
+  private func output(_ context: Tensor, size: Int) -> Tensor {
+    let kernel = attentionOutput.kernel[headCount, valueSize, size].reshaped([headCount * valueSize, size])
+    let product = context.matmul(kernel)
+    return usesBias ? product + attentionOutput.bias[size] : product
+  }
+
+  public init(config: ConfigReader) throws {
+    var outputSize: Int?
+    if let value = config.value("output_shape") {
+      // Keras takes a number or a list with one.
+      if case .int(let size) = value.value {
+        outputSize = size
+      } else {
+        let shape = try config.ints("output_shape")
+        guard shape.count == 1 else {
+          throw ConfigError(
+            "\(config.subject): 'output_shape' needs a whole number, or a list of one; received \(shape).",
+            at: value.location)
+        }
+        outputSize = shape[0]
+      }
+    }
+    self.init(
+      headCount: try config.int("num_heads"), keySize: try config.int("key_dim"),
+      valueSize: try config.optionalInt("value_dim"), outputSize: outputSize,
+      dropout: try config.double("dropout", default: 0), usesBias: try config.bool("use_bias", default: true),
+      isCausal: try config.bool("use_causal_mask", default: false),
+      weightInitializer: try config.initializer("kernel_initializer", default: .glorotUniform),
+      biasInitializer: try config.initializer("bias_initializer", default: .zeros),
+      name: try config.optionalString("name"))
+  }
+
+  public func config() throws -> Config {
+    Config([
+      "name": name.map { Config(.string($0)) }, "num_heads": Config(.int(headCount)),
+      "key_dim": Config(.int(keySize)), "value_dim": Config(.int(valueSize)),
+      "output_shape": outputSize.map { Config(.int($0)) }, "dropout": Config(.double(dropout)),
+      "use_bias": Config(.bool(usesBias)), "use_causal_mask": Config(.bool(isCausal)),
+      "kernel_initializer": try Catalog.initializers.config(of: query.kernel.initializer),
+      "bias_initializer": try Catalog.initializers.config(of: query.bias.initializer),
+    ])
+  }
+}

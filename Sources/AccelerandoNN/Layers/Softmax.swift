@@ -1,0 +1,31 @@
+// Softmax as a layer, along any axis.
+
+import AccelerandoCore
+
+/// eˣ / Σ eˣ along an axis.
+public struct Softmax: ConfigurableLayer {
+  /// The axis; negative ones count from the last.
+  public let axis: Int
+  public let name: String?
+
+  /// Makes the layer.
+  public init(axis: Int = -1, name: String? = nil) {
+    self.axis = axis
+    self.name = name
+  }
+
+  public func forward(_ x: Tensor) -> Tensor {
+    guard (-x.rank..<x.rank).contains(axis) else {
+      return x.rejected("needs an input with an axis \(axis); received \(x.shape).")
+    }
+    return x.softmax(axis: axis)
+  }
+
+  public init(config: ConfigReader) throws {
+    self.init(axis: try config.int("axis", default: -1), name: try config.optionalString("name"))
+  }
+
+  public func config() -> Config {
+    Config(["name": name.map { Config(.string($0)) }, "axis": Config(.int(axis))])
+  }
+}

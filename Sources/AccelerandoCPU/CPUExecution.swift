@@ -78,12 +78,8 @@ final class CPUExecution: Execution {
       kernel.run(0..<1, of: 1, memory, scratch: base)
       return
     }
-    let stride = scratchStride
-    withoutActuallyEscaping({ (task: Int, member: Int) in
-      kernel.run(task..<task + 1, of: tasks, memory, scratch: base + member * stride)
-    }) { body in
-      pool.run(ThreadPool.Job(tasks: tasks, run: body))
-    }
+    pool.run(
+      ThreadPool.Job(kernel: kernel, tasks: tasks, memory: memory, scratch: base, scratchStride: scratchStride))
   }
 
   private func run(_ loop: Plan.Loop, _ frame: Frame, _ memory: Memory, _ step: Int, onTeam: Bool) {

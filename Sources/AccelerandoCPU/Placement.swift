@@ -101,9 +101,8 @@ struct Placement {
         continue
       }
       if overwritten.contains(source.root) {
-        _ = lowering.temporary(source.type.byteCount)
-        append(copy: source, to: .none)
-        last.append((View(root: places.count - 1, type: source.type), place))
+        let copy = append(copy: source, to: .none)
+        last.append((View(root: copy, type: source.type), place))
       } else {
         last.append((source, place))
       }
@@ -111,8 +110,9 @@ struct Placement {
     for (source, place) in last { append(copy: source, to: place) }
   }
 
-  private mutating func append(copy source: View, to place: Plan.Place) {
-    let target = places.count
+  @discardableResult
+  private mutating func append(copy source: View, to place: Plan.Place) -> Int {
+    let target = lowering.temporary(source.type.byteCount)
     places.append(place)
     firstWrite.append(drafts.count)
     lastRead.append(drafts.count)
@@ -120,6 +120,7 @@ struct Placement {
     drafts.append(
       Lowering.Draft(
         step: .kernel(CopyKernel(view: source, to: target)), reads: [source.root], writes: [target]))
+    return target
   }
 
   /// First fit by decreasing size over the steps in which each value is alive; returns the arena's size.

@@ -7,11 +7,19 @@ import Synchronization
 
 /// A team of threads that run the tasks of one kernel at a time. The calling thread is one of the team.
 final class ThreadPool: Sendable {
-  /// One piece of work: `tasks` independent calls.
+  /// One kernel to run. A plain value and no closure: making one must not allocate.
   struct Job {
+    let kernel: any Kernel
     let tasks: Int
+    let memory: Memory
+    /// The first thread's scratch memory, and how far apart the threads' are.
+    let scratch: UnsafeMutableRawPointer
+    let scratchStride: Int
+
     /// Runs one task on the team member with the given number.
-    let run: (_ task: Int, _ member: Int) -> Void
+    func run(_ task: Int, on member: Int) {
+      kernel.run(task..<task + 1, of: tasks, memory, scratch: scratch + member * scratchStride)
+    }
   }
 
   /// The number of threads, the caller's included.
@@ -70,7 +78,7 @@ final class ThreadPool: Sendable {
         bell.unlock()
       }
       while let task = takeTask(fromFront: true) {
-        pointer.pointee.run(task, 0)
+        pointer.pointee.run(task, on: 0)
         done.add(1, ordering: .relaxed)
       }
       var spins = 0
@@ -103,7 +111,7 @@ final class ThreadPool: Sendable {
       while let task = takeTask(fromFront: false) {
         // A task that was taken keeps the job alive until it is counted as done.
         if let pointer = UnsafePointer<Job>(bitPattern: job.load(ordering: .relaxed)) {
-          pointer.pointee.run(task, member)
+          pointer.pointee.run(task, on: member)
         }
         done.add(1, ordering: .releasing)
       }

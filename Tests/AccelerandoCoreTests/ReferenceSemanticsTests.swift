@@ -85,3 +85,10 @@ import Testing
     #expect(try ReferenceBackend(exact: true).evaluate(program, [input])[0].elements(as: Double.self) == [0.5])
   }
 }
+
+@Suite struct ReferenceContractTests {
+  @Test(arguments: BackendPromise.all)
+  func theOracleKeepsWhatBackendsPromise(_ promise: BackendPromise) throws {
+    #expect(try promise.check(ReferenceBackend()) == nil)
+  }
+}

@@ -118,10 +118,11 @@ public struct ExampleMaker {
     (random.normal() * 3).rounded() / 2 + random.real(0.1...0.4)
   }
 
+  /// No subnormal numbers: a fast backend may take them for zeros.
   private mutating func anything() -> Double {
     if random.chance(0.9) { return random.normal() * 3 }
     return random.pick([
-      0, -0.0, 1, -1, 0.5, -2.5, .nan, .infinity, -.infinity, 1e-3, 1e3, -1e3, 1e-30, 1e30, 1e-42, 70000, 88, -104,
+      0, -0.0, 1, -1, 0.5, -2.5, .nan, .infinity, -.infinity, 1e-3, 1e3, -1e3, 1e-30, 1e30, 70000, 88, -104,
     ])
   }
 

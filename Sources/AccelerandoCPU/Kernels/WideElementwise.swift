@@ -25,7 +25,10 @@ struct WideElementwise: Kernel {
     if let iota = operation as? Iota {
       let inner = iota.type.shape[(iota.axis + 1)...].reduce(1, *)
       let size = iota.type.shape[iota.axis]
-      for i in part { Scalar64.integer(Int64(i / inner % size)).store(out, i, resultType.dtype) }
+      for i in part {
+        let position = Scalar64.integer(Int64(i / inner % size))
+        position.converted(to: resultType.dtype).store(out, i, resultType.dtype)
+      }
       return
     }
     for i in part {

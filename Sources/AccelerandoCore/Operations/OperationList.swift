@@ -9,6 +9,7 @@ public let allOperations: [any Operation.Type] = [
   DotGeneral.self, Convolution.self, Reduce.self, ReduceWindow.self, SelectAndScatter.self,
   While.self, Case.self, AllReduce.self,
   Relu.self, Gelu.self, Silu.self, Erf.self, ErfInverse.self, Softmax.self, LogSoftmax.self, LogSumExp.self,
+  RngBitGenerator.self, RngSplit.self, RngFoldIn.self, Dropout.self,
   ArgMax.self, CumulativeSum.self, BatchNormTraining.self, BatchNormInference.self, LayerNormalization.self,
-  RngBitGenerator.self, RngSplit.self, RngFoldIn.self, Dropout.self, AdamUpdate.self, MomentumUpdate.self,
+  AdamUpdate.self, MomentumUpdate.self,
 ]

@@ -46,10 +46,6 @@ let package = Package(
       dependencies: [
         "Accelerando", "AccelerandoRecipes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .executableTarget(name: "SeedMLP", dependencies: ["Accelerando"], path: "Examples/SeedMLP"),
-    .executableTarget(name: "SeedCNN", dependencies: ["Accelerando"], path: "Examples/SeedCNN"),
-    .executableTarget(name: "CustomLayer", dependencies: ["Accelerando"], path: "Examples/CustomLayer"),
-    .executableTarget(name: "CustomTrainingLoop", dependencies: ["Accelerando"], path: "Examples/CustomTrainingLoop"),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),

@@ -31,28 +31,3 @@ extension Model {
     try load(from: directory, backend: CPUBackend(), layers: layers)
   }
 }
-
-extension LabelledImages {
-  /// The images and labels as samples, shared and not copied.
-  public func dataset() throws -> Dataset { try Dataset(images, labels) }
-}
-
-extension Model {
-  /// Trains the model on images. `fit(_:epochs:…)` with a `Dataset` has more to set.
-  /// - Throws: `GraphError` or `TrainingError` when images and model do not fit, and what callbacks throw.
-  @discardableResult
-  public func fit(
-    _ data: LabelledImages, epochs: Int = 1, batchSize: Int = 32, validation: LabelledImages? = nil,
-    validationSplit: Double = 0, callbacks: [any Callback] = [], verbose: Verbosity = .automatic
-  ) throws -> History {
-    try fit(
-      data.dataset(), epochs: epochs, batchSize: batchSize, validation: try validation?.dataset(),
-      validationSplit: validationSplit, callbacks: callbacks, verbose: verbose)
-  }
-
-  /// Measures the model on images.
-  /// - Returns: `loss` and the metrics by name.
-  public func evaluate(_ data: LabelledImages, batchSize: Int = 32) throws -> Logs {
-    try evaluate(data.dataset(), batchSize: batchSize)
-  }
-}

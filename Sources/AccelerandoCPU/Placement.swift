@@ -90,10 +90,11 @@ struct Placement {
   /// The final copies as steps. Copies into inputs come last; one that reads what another overwrites goes through memory
   /// of its own first, so that states may even change places.
   private mutating func append(_ copies: [(source: View, place: Plan.Place)]) {
-    let overwritten = Set(copies.compactMap { copy -> Int? in
-      if case .input(let input) = copy.place { return input }
-      return nil
-    })
+    let overwritten = Set(
+      copies.compactMap { copy -> Int? in
+        if case .input(let input) = copy.place { return input }
+        return nil
+      })
     var last: [(View, Plan.Place)] = []
     for (source, place) in copies {
       guard case .input = place else {

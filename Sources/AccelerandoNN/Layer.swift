@@ -35,6 +35,9 @@ extension Layer {
   /// The layer applied to a tensor, with its name in the path of any error.
   public func callAsFunction(_ x: Tensor) -> Tensor { called([x], name: nil) }
 
+  /// A model applied to all of its inputs.
+  public func applied(to inputs: [Tensor]) -> Tensor { called(inputs, name: nil) }
+
   /// The layer applied to tensors under a name that the layer around it has chosen.
   func called(_ inputs: [Tensor], name: String?) -> Tensor {
     let body = { () -> Tensor in

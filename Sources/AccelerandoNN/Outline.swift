@@ -29,7 +29,7 @@ public struct Outline: Sendable {
       let key = graph.input("key", TensorType(.uint32, [2]))
       let scope = Scope(graph: graph, names: names, isTraining: isTraining, randomKey: key)
       let tensors = inputs.enumerated().map { graph.input("input \($0.offset)", $0.element) }
-      let result = scope.run { layer.called(tensors, name: nil) }
+      let result = scope.run { layer.applied(to: tensors) }
       if let error = graph.firstError { throw error }
       let known = Set(collected.map(\.name))
       collected += scope.parameters.filter { !known.contains($0.name) }

@@ -68,7 +68,7 @@ public struct Catalog<Item>: Sendable {
   public func config(of item: Item) throws -> Config {
     guard let item = item as? any Configurable else {
       throw ConfigError(
-        "a \(subject) of type '\(type(of: item))' cannot be written: it does not conform to Configurable.")
+        "\(article) \(subject) of type '\(type(of: item))' cannot be written: it does not conform to Configurable.")
     }
     let name = Config(.string(item.configName))
     guard case .object(let entries) = try item.config().value, !entries.isEmpty else { return name }
@@ -90,9 +90,11 @@ public struct Catalog<Item>: Sendable {
     default: break
     }
     throw ConfigError(
-      "needs the name of a \(subject), or an object with a 'name' and settings; received \(config.summary).",
+      "needs the name of \(article) \(subject), or an object with a 'name' and settings; received \(config.summary).",
       at: config.location)
   }
+
+  private var article: String { "aeiou".contains(subject.prefix(1)) ? "an" : "a" }
 
   private static func key(_ name: String) -> String {
     String(name.lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " })

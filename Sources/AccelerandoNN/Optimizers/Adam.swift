@@ -39,6 +39,7 @@ public struct Adam: Optimizer {
   public func update(
     weight: Tensor, gradient: Tensor, slots: [Tensor], step: Tensor, learningRate: Tensor
   ) -> (weight: Tensor, slots: [Tensor]) {
+    guard hasSlots(slots, for: weight) else { return (weight, slots) }
     let correction1 = 1 - step.scalar(beta1).power(step)
     let correction2 = (1 - step.scalar(beta2).power(step)).sqrt()
     let size = (learningRate * correction2 / correction1).converted(to: weight.dtype)

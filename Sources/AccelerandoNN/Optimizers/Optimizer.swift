@@ -56,7 +56,7 @@ extension Optimizer {
   public func clipped(_ gradients: [Tensor]) -> [Tensor] {
     switch clipping {
     case nil: return gradients
-    case .value(let limit): return gradients.map { $0.clamped(-limit.magnitude...limit.magnitude) }
+    case .value(let limit): return gradients.map { $0.clamped($0.scalar(-limit), $0.scalar(limit)) }
     case .norm(let limit): return gradients.map { scaled($0, from: squaredNorm($0).sqrt(), to: limit) }
     case .globalNorm(let limit):
       let norms = gradients.map(squaredNorm)
@@ -70,6 +70,16 @@ extension Optimizer {
 
   private func scaled(_ gradient: Tensor, from norm: Tensor, to limit: Double) -> Tensor {
     gradient * (limit / norm.maximum(limit)).converted(to: gradient.dtype)
+  }
+
+  /// Whether there is a tensor for each slot; otherwise reports what is missing.
+  func hasSlots(_ given: [Tensor], for weight: Tensor) -> Bool {
+    if given.count == slots.count { return true }
+    weight.graph.report(
+      GraphError(
+        "an optimizer's update needs \(slots.count) slots (\(slots.map(\.name).joined(separator: ", "))); "
+          + "received \(given.count)."))
+    return false
   }
 
   /// The weight after decoupled weight decay: it shrinks by learning rate times decay before the step.

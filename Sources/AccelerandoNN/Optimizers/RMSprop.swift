@@ -39,6 +39,7 @@ public struct RMSprop: Optimizer {
   public func update(
     weight: Tensor, gradient: Tensor, slots: [Tensor], step: Tensor, learningRate: Tensor
   ) -> (weight: Tensor, slots: [Tensor]) {
+    guard hasSlots(slots, for: weight) else { return (weight, slots) }
     let rate = learningRate.converted(to: weight.dtype)
     let velocity = slots[0] * rho + gradient * gradient * (1 - rho)
     var next = [velocity]

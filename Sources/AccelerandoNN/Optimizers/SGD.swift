@@ -30,6 +30,7 @@ public struct SGD: Optimizer {
   public func update(
     weight: Tensor, gradient: Tensor, slots: [Tensor], step: Tensor, learningRate: Tensor
   ) -> (weight: Tensor, slots: [Tensor]) {
+    guard hasSlots(slots, for: weight) else { return (weight, slots) }
     let rate = learningRate.converted(to: weight.dtype)
     guard let memory = slots.first else {
       return (decayed(weight, by: weightDecay, learningRate) - gradient * rate, [])

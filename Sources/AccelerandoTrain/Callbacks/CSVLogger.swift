@@ -1,0 +1,54 @@
+// The numbers of every epoch in a file that spreadsheets read.
+
+import Foundation
+
+/// Writes a line for every epoch: the epoch and the numbers in alphabetical order.
+public final class CSVLogger: Callback {
+  private let url: URL
+  private let separator: String
+  private let appends: Bool
+  private var file: FileHandle?
+  private var columns: [String]?
+
+  /// Makes the callback.
+  /// - Parameters:
+  ///   - url: the file.
+  ///   - separator: what stands between two numbers.
+  ///   - appends: whether an earlier file is continued.
+  public init(_ url: URL, separator: String = ",", appends: Bool = false) {
+    self.url = url
+    self.separator = separator
+    self.appends = appends
+  }
+
+  public func onTrainBegin(_ run: TrainingRun) throws {
+    columns = nil
+    let manager = FileManager.default
+    if appends, let text = try? String(contentsOf: url, encoding: .utf8), let header = text.split(separator: "\n").first
+    {
+      columns = header.split(separator: separator, omittingEmptySubsequences: false).dropFirst().map(String.init)
+    } else if !manager.createFile(atPath: url.path, contents: nil) {
+      throw TrainingError("CSVLogger cannot write \(url.path).")
+    }
+    file = try FileHandle(forWritingTo: url)
+    try file?.seekToEnd()
+  }
+
+  public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {
+    let names = columns ?? logs.keys.sorted()
+    if columns == nil {
+      columns = names
+      try write(["epoch"] + names)
+    }
+    try write([String(epoch)] + names.map { name in logs[name].map { "\($0)" } ?? "NA" })
+  }
+
+  public func onTrainEnd(_ run: TrainingRun) throws {
+    try file?.close()
+    file = nil
+  }
+
+  private func write(_ fields: [String]) throws {
+    try file?.write(contentsOf: Data((fields.joined(separator: separator) + "\n").utf8))
+  }
+}

@@ -1,0 +1,37 @@
+// Hooks as closures, for what is not worth a class.
+
+/// Calls closures at the moments of training.
+public final class LambdaCallback: Callback {
+  /// Called before the first epoch.
+  public var trainBegin: ((TrainingRun) throws -> Void)?
+  /// Called after the last epoch.
+  public var trainEnd: ((TrainingRun) throws -> Void)?
+  /// Called before an epoch.
+  public var epochBegin: ((Int, TrainingRun) throws -> Void)?
+  /// Called after an epoch and its validation.
+  public var epochEnd: ((Int, inout Logs, TrainingRun) throws -> Void)?
+  /// Called after a step.
+  public var batchEnd: ((Int, TrainingRun) throws -> Void)?
+
+  /// Makes the callback.
+  public init(
+    trainBegin: ((TrainingRun) throws -> Void)? = nil, trainEnd: ((TrainingRun) throws -> Void)? = nil,
+    epochBegin: ((Int, TrainingRun) throws -> Void)? = nil,
+    epochEnd: ((Int, inout Logs, TrainingRun) throws -> Void)? = nil,
+    batchEnd: ((Int, TrainingRun) throws -> Void)? = nil
+  ) {
+    self.trainBegin = trainBegin
+    self.trainEnd = trainEnd
+    self.epochBegin = epochBegin
+    self.epochEnd = epochEnd
+    self.batchEnd = batchEnd
+  }
+
+  public func onTrainBegin(_ run: TrainingRun) throws { try trainBegin?(run) }
+  public func onTrainEnd(_ run: TrainingRun) throws { try trainEnd?(run) }
+  public func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws { try epochBegin?(epoch, run) }
+  public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {
+    try epochEnd?(epoch, &logs, run)
+  }
+  public func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws { try batchEnd?(step, run) }
+}

@@ -1,0 +1,85 @@
+// Callbacks that change the learning rate between epochs. Within a program, schedules do it step by step.
+
+/// Reduces the learning rate when a number has not become better for some epochs.
+public final class ReduceLROnPlateau: Callback {
+  private var monitor: Monitor
+  private let factor: Double
+  private let patience: Int
+  private let cooldown: Int
+  private let minimumRate: Double
+  private var wait = 0
+  private var remainingCooldown = 0
+  private var best: Double?
+
+  /// Makes the callback.
+  /// - Parameters:
+  ///   - monitor: the number that is watched.
+  ///   - factor: what the learning rate is multiplied by; below 1.
+  ///   - patience: epochs without improvement before the rate is reduced.
+  ///   - mode: which direction is better.
+  ///   - minimumChange: what a change has to exceed to count.
+  ///   - cooldown: epochs after a reduction in which nothing is counted.
+  ///   - minimumRate: the lowest rate.
+  public init(
+    monitor: String = "val_loss", factor: Double = 0.1, patience: Int = 10, mode: MonitorMode = .automatic,
+    minimumChange: Double = 1e-4, cooldown: Int = 0, minimumRate: Double = 0
+  ) {
+    self.monitor = Monitor(monitor, mode, minimumChange: minimumChange)
+    self.factor = factor
+    self.patience = patience
+    self.cooldown = cooldown
+    self.minimumRate = minimumRate
+  }
+
+  public func onTrainBegin(_ run: TrainingRun) throws {
+    guard factor < 1, factor >= 0 else {
+      throw TrainingError("ReduceLROnPlateau needs a factor from 0 to less than 1; received \(factor).")
+    }
+    wait = 0
+    remainingCooldown = 0
+    best = nil
+  }
+
+  public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {
+    let rate = try run.model.learningRate()
+    logs["learning_rate"] = rate
+    guard let current = monitor.value(logs, run, for: "ReduceLROnPlateau") else { return }
+    if remainingCooldown > 0 {
+      remainingCooldown -= 1
+      wait = 0
+    }
+    if monitor.isBetter(current, than: best) {
+      best = current
+      wait = 0
+    } else if remainingCooldown == 0 {
+      wait += 1
+      guard wait >= patience, rate > minimumRate else { return }
+      let reduced = max(rate * factor, minimumRate)
+      try run.model.setLearningRate(reduced)
+      run.say("Epoch \(epoch + 1): the learning rate is reduced to \(reduced).")
+      remainingCooldown = cooldown
+      wait = 0
+    }
+  }
+}
+
+/// Sets the learning rate before each epoch.
+public final class LearningRateScheduler: Callback {
+  private let schedule: (Int, Double) -> Double
+
+  /// Makes the callback.
+  /// - Parameter schedule: gets the epoch, from 0, and the current rate; returns the rate of the epoch.
+  public init(_ schedule: @escaping (_ epoch: Int, _ rate: Double) -> Double) { self.schedule = schedule }
+
+  public func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {
+    let rate = schedule(epoch, try run.model.learningRate())
+    guard rate.isFinite, rate >= 0 else {
+      throw TrainingError("a learning rate is a number of at least 0; the schedule gave \(rate) for epoch \(epoch).")
+    }
+    try run.model.setLearningRate(rate)
+  }
+
+  public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {
+    logs["learning_rate"] = try run.model.learningRate()
+  }
+}

@@ -1,0 +1,28 @@
+// Weights in one safetensors file, by their names: strict on the way in, whole on the way out.
+
+import AccelerandoFormats
+import AccelerandoNN
+import Foundation
+
+extension Model {
+  /// Saves the values of all parameters as safetensors. An earlier file stays until the new one is complete.
+  /// - Throws: `FormatError` when the file cannot be written.
+  public func saveWeights(to url: URL) throws {
+    try write(try weights(), to: url)
+  }
+
+  /// Loads the values of all parameters.
+  /// - Throws: `FormatError` for a damaged file, `StoreMismatch` with every missing, unexpected and mis-shaped name for
+  ///   weights of another model. The model is unchanged then.
+  public func loadWeights(from url: URL) throws {
+    try setWeights(try readStore(url))
+  }
+}
+
+func write(_ store: Store, to url: URL) throws {
+  try Safetensors.write(store.entries.map { (name: $0.0, value: $0.1) }, metadata: [:], to: url)
+}
+
+func readStore(_ url: URL) throws -> Store {
+  Store(try Safetensors.read(url).tensors.map { ($0.name, $0.value) })
+}

@@ -1,0 +1,39 @@
+// What a model is trained with, and the numbers that are watched on the way.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// The optimizer, the loss and the metrics of a model.
+public struct Compilation: Sendable {
+  /// How weights follow their gradients.
+  public var optimizer: any Optimizer
+  /// What training makes small.
+  public var loss: any Loss
+  /// What is watched, each sample counting the same.
+  public var metrics: [any Metric]
+  /// What is watched, samples counting by their weights.
+  public var weightedMetrics: [any Metric]
+
+  /// Makes a compilation.
+  public init(
+    optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = []
+  ) {
+    self.optimizer = optimizer
+    self.loss = loss
+    self.metrics = metrics
+    self.weightedMetrics = weightedMetrics
+  }
+
+  /// All metrics with whether samples count by their weights.
+  var watched: [(metric: any Metric, isWeighted: Bool)] {
+    metrics.map { ($0, false) } + weightedMetrics.map { ($0, true) }
+  }
+
+  /// Checks that every number has a name of its own.
+  func checkNames() throws {
+    var known: Set<String> = ["loss"]
+    for (metric, _) in watched where !known.insert(metric.name).inserted {
+      throw TrainingError("two of the numbers that are watched are called '\(metric.name)'. Give one another name.")
+    }
+  }
+}

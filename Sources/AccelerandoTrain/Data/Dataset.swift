@@ -1,0 +1,218 @@
+// Where samples come from: arrays in memory, or any sequence of batches. A dataset is a description; nothing is read,
+// shuffled or converted before somebody trains with it, and each pass starts anew.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// Samples to train, evaluate or predict with.
+public struct Dataset: Sendable {
+  /// Makes the batches of one pass.
+  typealias MakeBatches = @Sendable () throws -> BatchIterator
+
+  enum Source: Sendable {
+    case arrays(Batch)
+    case stream(MakeBatches)
+  }
+
+  var source: Source
+  /// The rows of the arrays that belong to the dataset.
+  var rows: Range<Int>
+  var transforms: [@Sendable (Batch) throws -> Batch] = []
+  var prefetchDepth = 0
+  /// The batch size that the dataset insists on.
+  var batchSize: Int?
+  /// Whether the dataset insists on being shuffled, or not.
+  var isShuffled: Bool?
+
+  /// Makes a dataset of arrays, which are shared and not copied. They keep their element types: bytes stay bytes until
+  /// they are on the device.
+  /// - Parameters:
+  ///   - features: the model's inputs, `[N, …]` each.
+  ///   - labels: what the model should say, `[N, …]`.
+  ///   - sampleWeights: how much each sample counts, `[N]`.
+  /// - Throws: `TrainingError` when the arrays differ in the number of samples.
+  public init(features: [NDArray], labels: NDArray? = nil, sampleWeights: NDArray? = nil) throws {
+    let batch = Batch(
+      features: features, labels: labels, sampleWeights: sampleWeights.map { $0.converted(to: .float32) })
+    try batch.checkCounts()
+    source = .arrays(batch)
+    rows = 0..<batch.count
+  }
+
+  /// Makes a dataset of one array of features and one of labels.
+  public init(_ features: NDArray, _ labels: NDArray, sampleWeights: NDArray? = nil) throws {
+    try self.init(features: [features], labels: labels, sampleWeights: sampleWeights)
+  }
+
+  /// Makes a dataset of a sequence of batches, made anew for each pass. Batches may differ in size; each size that occurs
+  /// is compiled once.
+  public init(batches: @escaping @Sendable () throws -> any Sequence<Batch>) {
+    source = .stream { iterate(try batches()) }
+    rows = 0..<0
+  }
+
+  /// Makes a dataset of a function that begins a pass and returns a function that gives one batch after the other, nil
+  /// after the last. Both may throw, as when they read files.
+  public init(makeNext: @escaping @Sendable () throws -> () throws -> Batch?) {
+    source = .stream { BatchIterator(next: try makeNext()) }
+    rows = 0..<0
+  }
+
+  /// The number of samples, if it is known beforehand.
+  public var count: Int? {
+    if case .arrays = source { return rows.count }
+    return nil
+  }
+
+  /// The number of steps of a pass, if it is known beforehand.
+  public func steps(batchSize: Int) -> Int? {
+    let size = max(self.batchSize ?? batchSize, 1)
+    return count.map { ($0 + size - 1) / size }
+  }
+}
+
+// MARK: - Transformations
+
+extension Dataset {
+  /// The dataset in batches of a size, whatever `fit` is told.
+  public func batched(_ size: Int) -> Dataset {
+    var result = self
+    result.batchSize = max(size, 1)
+    return result
+  }
+
+  /// The dataset shuffled anew for each pass, whatever `fit` is told; or never shuffled. Streams are not shuffled.
+  public func shuffled(_ isShuffled: Bool = true) -> Dataset {
+    var result = self
+    result.isShuffled = isShuffled
+    return result
+  }
+
+  /// The dataset with every batch put through a function, for augmentation and the like.
+  public func mapped(_ transform: @escaping @Sendable (Batch) throws -> Batch) -> Dataset {
+    var result = self
+    result.transforms.append(transform)
+    return result
+  }
+
+  /// The dataset with up to `depth` batches prepared ahead on a thread of their own.
+  public func prefetched(_ depth: Int = 2) -> Dataset {
+    var result = self
+    result.prefetchDepth = max(depth, 0)
+    return result
+  }
+
+  /// The first samples of a dataset in memory, or the first batches of a stream.
+  public func prefix(_ count: Int) -> Dataset {
+    var result = self
+    switch source {
+    case .arrays: result.rows = rows.prefix(max(count, 0))
+    case .stream(let make):
+      result.source = .stream {
+        let batches = try make()
+        var remaining = count
+        return BatchIterator {
+          remaining -= 1
+          return remaining >= 0 ? try batches.next() : nil
+        }
+      }
+    }
+    return result
+  }
+
+  /// Two datasets: all but the last samples, and the last ones, as Keras' `validation_split` divides.
+  /// - Parameter fraction: the part that the second gets, between 0 and 1.
+  /// - Throws: `TrainingError` for a stream, a fraction outside 0 ..< 1, or when a part would be empty.
+  public func split(lastFraction fraction: Double) throws -> (first: Dataset, last: Dataset) {
+    guard case .arrays = source else {
+      throw TrainingError("only a dataset in memory can be split; give the validation samples separately.")
+    }
+    guard fraction > 0, fraction < 1 else {
+      throw TrainingError("a validation split needs a number between 0 and 1; received \(fraction).")
+    }
+    let at = rows.lowerBound + Int((Double(rows.count) * (1 - fraction)).rounded(.down))
+    guard at > rows.lowerBound, at < rows.upperBound else {
+      throw TrainingError("splitting \(rows.count) samples at \(fraction) leaves one part without any.")
+    }
+    var (first, last) = (self, self)
+    first.rows = rows.lowerBound..<at
+    last.rows = at..<rows.upperBound
+    return (first, last)
+  }
+}
+
+// MARK: - One pass
+
+/// The batches of one pass, one after the other. It belongs to one thread.
+struct BatchIterator {
+  /// The next batch; nil after the last.
+  let next: () throws -> Batch?
+}
+
+extension Dataset {
+  /// The batches of one pass.
+  /// - Parameter order: the rows in the order of the pass; nil for the order in the arrays.
+  func makeBatches(batchSize: Int, order: [Int]?) throws -> BatchIterator {
+    let make = batchMaker(batchSize: max(self.batchSize ?? batchSize, 1), order: order)
+    return prefetchDepth > 0 ? prefetching(make, depth: prefetchDepth) : try make()
+  }
+
+  private func batchMaker(batchSize: Int, order: [Int]?) -> MakeBatches {
+    let (source, rows, transforms) = (source, rows, transforms)
+    return {
+      let batches: BatchIterator
+      switch source {
+      case .stream(let make): batches = try make()
+      case .arrays(let arrays):
+        var position = 0
+        batches = BatchIterator {
+          guard position < rows.count else { return nil }
+          let range = position..<min(position + batchSize, rows.count)
+          position = range.upperBound
+          guard let order else {
+            return try arrays.rows(rows.lowerBound + range.lowerBound..<rows.lowerBound + range.upperBound)
+          }
+          return arrays.gathered(order[range])
+        }
+      }
+      if transforms.isEmpty { return batches }
+      return BatchIterator {
+        guard let batch = try batches.next() else { return nil }
+        return try transforms.reduce(batch) { try $1($0) }
+      }
+    }
+  }
+}
+
+private func iterate(_ batches: some Sequence<Batch>) -> BatchIterator {
+  var iterator = batches.makeIterator()
+  return BatchIterator { iterator.next() }
+}
+
+extension Batch {
+  /// The rows of the given numbers.
+  func gathered(_ indices: ArraySlice<Int>) -> Batch {
+    func gather(_ array: NDArray) -> NDArray {
+      var result = NDArray(zeros: array.type.with([indices.count] + array.shape.dropFirst()))
+      result.withUnsafeMutableBytes { gatherRows(of: array, indices, into: $0) }
+      return result
+    }
+    return Batch(
+      features: features.map(gather), labels: labels.map(gather), sampleWeights: sampleWeights.map(gather))
+  }
+}
+
+/// Copies rows of an array, one after the other.
+func gatherRows(of array: NDArray, _ indices: ArraySlice<Int>, into target: UnsafeMutableRawBufferPointer) {
+  let rows = max(array.shape.first ?? 1, 1)
+  let rowBytes = array.byteCount / rows
+  guard rowBytes > 0, let destination = target.baseAddress else { return }
+  array.withUnsafeBytes { bytes in
+    guard let source = bytes.baseAddress else { return }
+    var place = destination
+    for index in indices {
+      place.copyMemory(from: source + index &* rowBytes, byteCount: rowBytes)
+      place += rowBytes
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// Batches prepared on another thread while the device computes. The queue is bounded: a fast producer waits, and a
+// consumer that goes away early stops the producer.
+
+import AccelerandoCore
+import Foundation
+import Synchronization
+
+/// Runs the batches that `make` gives on a thread of their own, up to `depth` ahead.
+func prefetching(_ make: @escaping Dataset.MakeBatches, depth: Int) -> BatchIterator {
+  let consumer = PrefetchConsumer(BatchQueue(depth: depth))
+  let queue = consumer.queue
+  let thread = Thread {
+    do {
+      let batches = try make()
+      while let batch = try batches.next() {
+        guard queue.push(.success(batch)) else { return }
+      }
+      _ = queue.push(.success(nil))
+    } catch {
+      _ = queue.push(.failure(error))
+    }
+  }
+  thread.name = "accelerando prefetch"
+  thread.start()
+  return BatchIterator { try consumer.next() }
+}
+
+/// The consumer's end; when it goes, the producer stops.
+private final class PrefetchConsumer {
+  let queue: BatchQueue
+  private var isFinished = false
+
+  init(_ queue: BatchQueue) { self.queue = queue }
+
+  func next() throws -> Batch? {
+    if isFinished { return nil }
+    let batch = try queue.pop().get()
+    isFinished = batch == nil
+    return batch
+  }
+
+  deinit { queue.close() }
+}
+
+/// A bounded queue between two threads. The semaphores count free and filled places.
+private final class BatchQueue: Sendable {
+  private struct State {
+    var items: [Result<Batch?, any Error>] = []
+    var isClosed = false
+  }
+
+  private let state = Mutex(State())
+  private let free: DispatchSemaphore
+  private let filled = DispatchSemaphore(value: 0)
+
+  init(depth: Int) { free = DispatchSemaphore(value: depth) }
+
+  /// Waits for a free place; false when nobody reads any more.
+  func push(_ item: Result<Batch?, any Error>) -> Bool {
+    free.wait()
+    let isOpen = state.withLock { state in
+      if !state.isClosed { state.items.append(item) }
+      return !state.isClosed
+    }
+    filled.signal()
+    return isOpen
+  }
+
+  func pop() -> Result<Batch?, any Error> {
+    filled.wait()
+    let item = state.withLock { state in state.items.isEmpty ? .success(nil) : state.items.removeFirst() }
+    free.signal()
+    return item
+  }
+
+  func close() {
+    state.withLock { $0.isClosed = true }
+    free.signal()
+  }
+}

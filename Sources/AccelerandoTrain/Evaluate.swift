@@ -1,0 +1,92 @@
+// Measuring a model, and using it.
+
+import AccelerandoCore
+import AccelerandoNN
+
+extension Model {
+  /// Measures the model on samples.
+  /// - Parameters:
+  ///   - data: the samples, with labels.
+  ///   - batchSize: samples in a step.
+  ///   - steps: ends after so many steps.
+  /// - Returns: `loss` and the metrics by name.
+  public func evaluate(_ data: Dataset, batchSize: Int = 32, steps: Int? = nil) throws -> Logs {
+    _ = try compiled()
+    try prepareValues()
+    let feeder = try Feeder(
+      data, kind: .evaluate, batchSize: batchSize, key: nil, session: session, programs: try programs(),
+      expectation: try expectation())
+    return try evaluate(feeder, steps: steps)
+  }
+
+  /// Measures the model on arrays.
+  public func evaluate(
+    _ features: NDArray, _ labels: NDArray, sampleWeights: NDArray? = nil, batchSize: Int = 32
+  ) throws -> Logs {
+    try evaluate(Dataset(features, labels, sampleWeights: sampleWeights), batchSize: batchSize)
+  }
+
+  func evaluate(_ feeder: Feeder, steps: Int?) throws -> Logs {
+    try session.resetTotals(.evaluate)
+    try feeder.begin(pass: 0)
+    var done = 0
+    while steps.map({ done < $0 }) ?? true, let step = try feeder.next() {
+      try step.execution.run()
+      done += 1
+    }
+    guard done > 0 else { throw TrainingError("the dataset is empty: there is nothing to evaluate on.") }
+    return try logs(.evaluate)
+  }
+
+  /// The running means of the totals.
+  func logs(_ kind: StepKind) throws -> Logs {
+    guard let compilation else { return [:] }
+    func total(_ name: String) throws -> Double { Double(try session.scalar(StateName.total(kind, name))) }
+    let count = max(try total(StateName.sampleCount), 1)
+    var logs: Logs = ["loss": try total("loss") / count]
+    for (metric, isWeighted) in compilation.watched {
+      let weight = isWeighted ? try total(StateName.weightSum) : count
+      logs[metric.name] = weight == 0 ? 0 : try total(metric.name) / weight
+    }
+    return logs
+  }
+
+  /// The model's output for samples, in their order: `[N, …]`.
+  /// - Parameters:
+  ///   - data: the samples; labels are not looked at.
+  ///   - batchSize: samples in a step.
+  public func predict(_ data: Dataset, batchSize: Int = 32) throws -> NDArray {
+    try prepareValues()
+    let feeder = try Feeder(
+      data.shuffled(false), kind: .predict, batchSize: batchSize, key: nil, session: session, programs: try programs(),
+      expectation: try expectation())
+    try feeder.begin(pass: 0)
+    var parts: [NDArray] = []
+    while let step = try feeder.next() {
+      try step.execution.run()
+      if let output = step.execution.outputs.first { parts.append(try output.read()) }
+    }
+    return try concatenated(parts)
+  }
+
+  /// The model's output for samples of one input.
+  public func predict(_ features: NDArray, batchSize: Int = 32) throws -> NDArray {
+    try predict(Dataset(features: [features]), batchSize: batchSize)
+  }
+
+  private func concatenated(_ parts: [NDArray]) throws -> NDArray {
+    guard let first = parts.first else { throw TrainingError("there is nothing to predict.") }
+    let count = parts.reduce(0) { $0 + ($1.shape.first ?? 0) }
+    var result = NDArray(zeros: first.type.with([count] + first.shape.dropFirst()))
+    result.withUnsafeMutableBytes { target in
+      var place = 0
+      for part in parts {
+        part.withUnsafeBytes { bytes in
+          UnsafeMutableRawBufferPointer(rebasing: target[place..<place + bytes.count]).copyMemory(from: bytes)
+          place += bytes.count
+        }
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,190 @@
+// The training loop: epochs, steps, validation, callbacks. A step loads a batch and runs one program; nothing else
+// happens in it unless a callback asks.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// What is shown while a model trains.
+public enum Verbosity: Hashable, Sendable {
+  /// A moving bar on a terminal, one line an epoch elsewhere.
+  case automatic
+  /// Nothing.
+  case silent
+  /// A moving bar.
+  case bar
+  /// One line an epoch.
+  case lines
+}
+
+extension Model {
+  /// Trains the model.
+  /// - Parameters:
+  ///   - data: the samples to train on.
+  ///   - epochs: the epoch to end before; the number of passes when `initialEpoch` is 0.
+  ///   - batchSize: samples in a step; the last step of an epoch has what is left.
+  ///   - validation: samples to evaluate the model on after epochs.
+  ///   - validationSplit: the part of the samples, the last ones before any shuffling, to use for validation instead.
+  ///   - validationBatchSize: samples in a step of validation; `batchSize` for nil.
+  ///   - validationFrequency: epochs from one validation to the next.
+  ///   - shuffle: whether every epoch sees the samples in another order.
+  ///   - classWeights: how much samples of a class count; 1 for classes that are not listed.
+  ///   - initialEpoch: the epoch to begin with, to go on with an earlier run.
+  ///   - stepsPerEpoch: ends epochs after so many steps; the next epoch goes on where this one ended.
+  ///   - validationSteps: ends validations after so many steps.
+  ///   - callbacks: what is told how training goes, in order.
+  ///   - verbose: what is shown.
+  /// - Returns: the numbers of every epoch.
+  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw.
+  @discardableResult
+  public func fit(
+    _ data: Dataset, epochs: Int = 1, batchSize: Int = 32, validation: Dataset? = nil, validationSplit: Double = 0,
+    validationBatchSize: Int? = nil, validationFrequency: Int = 1, shuffle: Bool = true,
+    classWeights: [Int: Double]? = nil, initialEpoch: Int = 0, stepsPerEpoch: Int? = nil,
+    validationSteps: Int? = nil, callbacks: [any Callback] = [], verbose: Verbosity = .automatic
+  ) throws -> History {
+    _ = try compiled()
+    guard epochs >= 0, initialEpoch >= 0, validationFrequency >= 1, stepsPerEpoch.map({ $0 >= 1 }) ?? true else {
+      throw TrainingError(
+        "epochs and initialEpoch are at least 0, validationFrequency and stepsPerEpoch at least 1; received "
+          + "\(epochs), \(initialEpoch), \(validationFrequency), \(stepsPerEpoch.map(String.init) ?? "nil").")
+    }
+    var (training, validation) = (data, validation)
+    if validationSplit != 0, validation == nil {
+      let parts = try data.split(lastFraction: validationSplit)
+      (training, validation) = (parts.first, parts.last)
+    }
+    try prepareValues()
+    let key = shuffle ? RandomKey(seed: seed).folded("shuffle") : nil
+    let feeder = try Feeder(
+      training, kind: .train, batchSize: batchSize, key: key, session: session, programs: try programs(),
+      expectation: try expectation(), classWeights: classWeights)
+    let validationFeeder = try validation.map {
+      try Feeder(
+        $0, kind: .evaluate, batchSize: validationBatchSize ?? batchSize, key: nil, session: session,
+        programs: try programs(), expectation: try expectation())
+    }
+    let run = TrainingRun(model: self, epochs: epochs, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount)
+    let progress = ProgressBar.make(verbose)
+    let loop = FitLoop(
+      run: run, feeder: feeder, validation: validationFeeder, callbacks: callbacks + progress,
+      stepsPerEpoch: stepsPerEpoch, validationSteps: validationSteps, validationFrequency: validationFrequency)
+    try loop.train(from: initialEpoch)
+    return run.history
+  }
+
+  /// Trains the model on arrays.
+  @discardableResult
+  public func fit(
+    _ features: NDArray, _ labels: NDArray, sampleWeights: NDArray? = nil, epochs: Int = 1, batchSize: Int = 32,
+    validation: Dataset? = nil, validationSplit: Double = 0, validationFrequency: Int = 1, shuffle: Bool = true,
+    classWeights: [Int: Double]? = nil, initialEpoch: Int = 0, stepsPerEpoch: Int? = nil,
+    callbacks: [any Callback] = [], verbose: Verbosity = .automatic
+  ) throws -> History {
+    try fit(
+      Dataset(features, labels, sampleWeights: sampleWeights), epochs: epochs, batchSize: batchSize,
+      validation: validation, validationSplit: validationSplit, validationFrequency: validationFrequency,
+      shuffle: shuffle, classWeights: classWeights, initialEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch,
+      callbacks: callbacks, verbose: verbose)
+  }
+}
+
+/// One call of `fit`.
+private final class FitLoop {
+  let run: TrainingRun
+  let feeder: Feeder
+  let validation: Feeder?
+  let callbacks: [any Callback]
+  let stepsPerEpoch: Int?
+  let validationSteps: Int?
+  let validationFrequency: Int
+  private var nextPass = 0
+
+  init(
+    run: TrainingRun, feeder: Feeder, validation: Feeder?, callbacks: [any Callback], stepsPerEpoch: Int?,
+    validationSteps: Int?, validationFrequency: Int
+  ) {
+    self.run = run
+    self.feeder = feeder
+    self.validation = validation
+    self.callbacks = callbacks
+    self.stepsPerEpoch = stepsPerEpoch
+    self.validationSteps = validationSteps
+    self.validationFrequency = validationFrequency
+  }
+
+  func train(from initialEpoch: Int) throws {
+    for callback in callbacks { try callback.onTrainBegin(run) }
+    nextPass = initialEpoch
+    var epoch = initialEpoch
+    while epoch < run.epochs, !run.stopsTraining {
+      run.epoch = epoch
+      run.stepsDone = 0
+      for callback in callbacks { try callback.onEpochBegin(epoch, run) }
+      let start = ContinuousClock.now
+      try runSteps(startsPass: stepsPerEpoch == nil || epoch == initialEpoch)
+      let seconds = start.seconds
+      if run.stepsPerEpoch == nil { run.stepsPerEpoch = run.stepsDone }
+      try finishEpoch(epoch, seconds: seconds)
+      epoch += 1
+    }
+    for callback in callbacks { try callback.onTrainEnd(run) }
+  }
+
+  private func runSteps(startsPass: Bool) throws {
+    try run.model.session.resetTotals(.train)
+    if startsPass { try beginPass() }
+    while !run.stopsTraining, stepsPerEpoch.map({ run.stepsDone < $0 }) ?? true, let step = try nextStep() {
+      try runStep(step)
+    }
+    guard run.stepsDone > 0 || run.stopsTraining else {
+      throw TrainingError("the dataset is empty: its sequence of batches gave none.")
+    }
+  }
+
+  private func beginPass() throws {
+    try feeder.begin(pass: nextPass)
+    nextPass += 1
+  }
+
+  /// The next step; with steps per epoch, an epoch that outlasts the data goes on with a new pass.
+  private func nextStep() throws -> Step? {
+    if let step = try feeder.next() { return step }
+    guard stepsPerEpoch != nil else { return nil }
+    try beginPass()
+    return try feeder.next()
+  }
+
+  private func runStep(_ step: Step) throws {
+    let number = run.stepsDone
+    for callback in callbacks { try callback.onTrainBatchBegin(number, run) }
+    try step.execution.run()
+    run.stepsDone = number + 1
+    for callback in callbacks { try callback.onTrainBatchEnd(number, run) }
+  }
+
+  private func finishEpoch(_ epoch: Int, seconds: Double) throws {
+    var logs = try run.logs()
+    var validationSeconds: Double?
+    if let validation, (epoch + 1) % validationFrequency == 0 {
+      let start = ContinuousClock.now
+      for callback in callbacks { try callback.onValidationBegin(run) }
+      let results = try run.model.evaluate(validation, steps: validationSteps)
+      validationSeconds = start.seconds
+      for callback in callbacks { try callback.onValidationEnd(results, run) }
+      for (name, value) in results { logs["val_\(name)"] = value }
+    }
+    for callback in callbacks { try callback.onEpochEnd(epoch, logs: &logs, run) }
+    run.history.epochs.append(
+      EpochRecord(
+        epoch: epoch, steps: run.stepsDone, seconds: seconds, validationSeconds: validationSeconds, logs: logs))
+  }
+}
+
+extension ContinuousClock.Instant {
+  /// Seconds since the instant.
+  var seconds: Double { (ContinuousClock.now - self).inSeconds }
+}
+
+extension Duration {
+  var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

@@ -1,0 +1,197 @@
+// A model that can be trained: an architecture, its values on a device, and what it is trained with.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// One input of a model, without the batch axis.
+public struct ModelInput: Hashable, Sendable {
+  /// The shape of one sample.
+  public let shape: [Int]
+  /// The element type that the architecture is checked with. Data of other types are taken too.
+  public let dtype: DType
+
+  /// Describes an input.
+  public init(_ shape: [Int], dtype: DType = .float32) {
+    self.shape = shape
+    self.dtype = dtype
+  }
+}
+
+/// A model with its values: compile it, fit it, evaluate it, predict with it.
+///
+/// A model is not Sendable: it belongs to one thread at a time, like the memory on the device that it stands for. To
+/// hand a trained model to other threads, hand them its `weights()`, which are a Sendable value, and the architecture.
+public final class Model {
+  /// The architecture.
+  public let layer: any Layer
+  /// The inputs.
+  public let inputs: [ModelInput]
+  /// The device.
+  public let backend: any Backend
+  /// What the first weights, the order of the samples and all randomness in layers are drawn from.
+  public let seed: UInt64
+  /// What the model is trained with, once it is compiled.
+  public private(set) var compilation: Compilation?
+  /// Applied to every read of a parameter, in order: masks, casts, quantization.
+  public let parameterTransforms: [Scope.Transform]
+
+  let session: Session
+  private let described: Result<Outline, any Error>
+  private var holdsValues = false
+
+  /// Makes a model. An architecture that makes no sense is reported by the first call that uses it.
+  /// - Parameters:
+  ///   - layer: the architecture.
+  ///   - inputs: its inputs.
+  ///   - backend: the device to live on.
+  ///   - seed: what all randomness is drawn from.
+  ///   - parameterTransforms: applied to every read of a parameter.
+  public init(
+    _ layer: any Layer, inputs: [ModelInput], backend: any Backend, seed: UInt64 = 0,
+    parameterTransforms: [Scope.Transform] = []
+  ) {
+    self.layer = layer
+    self.inputs = inputs
+    self.backend = backend
+    self.seed = seed
+    self.parameterTransforms = parameterTransforms
+    session = Session(backend: backend)
+    described = Result {
+      for input in inputs where !input.shape.allSatisfy({ $0 >= 0 }) {
+        throw TrainingError("the shape of an input has sizes of at least 0; received \(input.shape).")
+      }
+      return try Outline(of: layer, inputs: inputs.map { TensorType($0.dtype, [1] + $0.shape) })
+    }
+  }
+
+  /// Makes a model of one input.
+  /// - Parameter inputShape: the shape of one sample, without the batch axis: `[28, 28, 1]`.
+  public convenience init(_ layer: any Layer, inputShape: [Int], backend: any Backend, seed: UInt64 = 0) {
+    self.init(layer, inputs: [ModelInput(inputShape)], backend: backend, seed: seed)
+  }
+
+  /// Makes a model of a graph of layers.
+  public convenience init(inputs: [Input], output: LayerOutput, backend: any Backend, seed: UInt64 = 0) {
+    self.init(
+      Functional(inputs: inputs, output: output), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
+      backend: backend, seed: seed)
+  }
+
+  /// The parameters and shapes of the architecture.
+  /// - Throws: `GraphError` when the architecture makes no sense.
+  public func outline() throws -> Outline { try described.get() }
+
+  /// Says what the model is trained with. Weights stay as they are; the optimizer starts anew.
+  /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` when two metrics have one name.
+  public func compile(
+    optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = []
+  ) throws {
+    try compile(
+      Compilation(optimizer: optimizer, loss: loss, metrics: metrics, weightedMetrics: weightedMetrics))
+  }
+
+  /// Says what the model is trained with.
+  public func compile(_ compilation: Compilation) throws {
+    try compilation.checkNames()
+    try prepareValues()
+    session.forget(prefixes: ["slot/", "train/", "evaluate/", StateName.iteration, StateName.learningRate])
+    self.compilation = compilation
+    for spec in try outline().parameters where spec.role == .trainable {
+      for slot in compilation.optimizer.slots {
+        let value = NDArray(repeating: slot.initialValue, type: spec.type)
+        try session.set(StateName.slot(slot.name, of: spec.name), value)
+      }
+    }
+    try session.set(StateName.iteration, NDArray(scalar: Int32(0)))
+    try session.set(StateName.randomKey, RandomKey(seed: seed).folded("layers").array)
+    if case .constant(let rate) = compilation.optimizer.learningRate {
+      try session.set(StateName.learningRate, NDArray(scalar: Float(rate)))
+    }
+  }
+
+  /// Gives the parameters their first values, once.
+  func prepareValues() throws {
+    guard !holdsValues else { return }
+    for (name, value) in try outline().initialValues(seed: seed).entries {
+      try session.set(StateName.parameter(name), value)
+    }
+    holdsValues = true
+  }
+
+  func compiled() throws -> Compilation {
+    guard let compilation else {
+      throw TrainingError("the model is not compiled: call compile(optimizer:loss:metrics:) first.")
+    }
+    return compilation
+  }
+
+  func programs() throws -> StepPrograms {
+    StepPrograms(
+      layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms)
+  }
+
+  func expectation() throws -> DataExpectation {
+    DataExpectation(inputs: inputs.map(\.shape), output: try outline().output.shape, loss: compilation?.loss)
+  }
+}
+
+// MARK: - Values
+
+extension Model {
+  /// The values of all parameters, in the order of first use: a snapshot.
+  public func weights() throws -> Store {
+    try prepareValues()
+    return Store(
+      try outline().parameters.map { spec in
+        (spec.name, try session.buffer(StateName.parameter(spec.name), spec.type).read())
+      })
+  }
+
+  /// Sets the values of all parameters.
+  /// - Throws: `StoreMismatch` listing every missing, unexpected and mis-shaped name; nothing is changed then.
+  public func setWeights(_ store: Store) throws {
+    let parameters = try outline().parameters
+    if let mismatch = store.mismatch(with: parameters.map { ($0.name, $0.type) }) { throw mismatch }
+    try prepareValues()
+    for (name, value) in store.entries { try session.set(StateName.parameter(name), value) }
+  }
+
+  /// The number of steps that the optimizer has done.
+  public func iteration() throws -> Int {
+    try session.value(StateName.iteration)?.elements(as: Int32.self).first.map(Int.init) ?? 0
+  }
+
+  /// The learning rate of the next step.
+  public func learningRate() throws -> Double {
+    switch try compiled().optimizer.learningRate {
+    case .constant: Double(try session.scalar(StateName.learningRate))
+    case .schedule: try compiled().optimizer.learningRate.value(iteration: try iteration())
+    }
+  }
+
+  /// Sets the learning rate of the next steps.
+  /// - Throws: `TrainingError` when the optimizer follows a schedule.
+  public func setLearningRate(_ rate: Double) throws {
+    guard case .constant = try compiled().optimizer.learningRate else {
+      throw TrainingError("the optimizer follows a learning-rate schedule; its rate cannot be set as well.")
+    }
+    try session.set(StateName.learningRate, NDArray(scalar: Float(rate)))
+  }
+
+  /// What the optimizer remembers: the step counter, the learning rate and its slots, by name.
+  public func optimizerState() throws -> Store {
+    _ = try compiled()
+    let names = session.buffers.keys.filter {
+      $0.hasPrefix("slot/") || $0 == StateName.iteration || $0 == StateName.learningRate
+    }
+    return Store(try names.sorted().compactMap { name in try session.value(name).map { (name, $0) } })
+  }
+
+  /// Sets what the optimizer remembers.
+  /// - Throws: `StoreMismatch` when it is of another optimizer or another model; nothing is changed then.
+  public func setOptimizerState(_ store: Store) throws {
+    let current = try optimizerState()
+    if let mismatch = store.mismatch(with: current.entries.map { ($0.0, $0.1.type) }) { throw mismatch }
+    for (name, value) in store.entries { try session.set(name, value) }
+  }
+}

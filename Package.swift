@@ -5,12 +5,19 @@ let package = Package(
   name: "Accelerando",
   platforms: [.macOS(.v15)],
   products: [
+    .executable(name: "accelerando", targets: ["AccelerandoCLI"]),
+    .library(name: "Accelerando", targets: ["Accelerando"]),
+    .library(name: "AccelerandoRecipes", targets: ["AccelerandoRecipes"]),
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
     .library(name: "AccelerandoTrain", targets: ["AccelerandoTrain"]),
     .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
     .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .target(name: "AccelerandoCore"),
@@ -23,6 +30,22 @@ let package = Package(
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
     .target(name: "AccelerandoDatasets", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
+    .target(
+      name: "AccelerandoRecipes",
+      dependencies: [
+        "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain", "Yams",
+      ]),
+    .target(
+      name: "Accelerando",
+      dependencies: [
+        "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain",
+        "AccelerandoCPU",
+      ]),
+    .executableTarget(
+      name: "AccelerandoCLI",
+      dependencies: [
+        "Accelerando", "AccelerandoRecipes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
@@ -40,8 +63,12 @@ let package = Package(
       ]),
     .testTarget(
       name: "AccelerandoTrainTests",
-      dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU"]),
+      dependencies: [
+        "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU", "CAllocationCounter",
+      ]),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
+    .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes"]),
   ]
 )

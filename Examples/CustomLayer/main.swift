@@ -22,7 +22,7 @@ let data = isQuick ? try FashionMNIST.sample() : try FashionMNIST.load()
 
 let model = Model(
   Sequential {
-    Rescaling(scale: 1 / 255.0)
+    Rescaling(1 / 255.0)
     Flatten()
     Dense(64, activation: .relu)
     for _ in 0..<3 { Residual(units: 64, hidden: 128) }

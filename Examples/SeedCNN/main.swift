@@ -7,7 +7,7 @@ let data = isQuick ? try FashionMNIST.sample() : try FashionMNIST.load()
 
 let model = Model(
   Sequential {
-    Rescaling(scale: 1 / 255.0)
+    Rescaling(1 / 255.0)
     Conv2D(32, kernelSize: (3, 3), activation: .relu)
     MaxPooling2D(poolSize: (2, 2))
     Flatten()

@@ -7,7 +7,7 @@ let data = isQuick ? try FashionMNIST.sample() : try FashionMNIST.load()
 
 let model = Model(
   Sequential {
-    Rescaling(scale: 1 / 255.0)
+    Rescaling(1 / 255.0)
     Flatten()
     Dense(128, activation: .relu)
     Dense(10, activation: .softmax)

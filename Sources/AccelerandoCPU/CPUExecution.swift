@@ -142,7 +142,9 @@ final class Frame {
     self.plan = plan
     self.inputs = inputs
     self.outputs = outputs
-    let constantOffsets = plan.constants.reduce(into: [0]) { $0.append($0[$0.count - 1] + ($1.byteCount + 63) / 64 * 64) }
+    let constantOffsets = plan.constants.reduce(into: [0]) {
+      $0.append($0[$0.count - 1] + ($1.byteCount + 63) / 64 * 64)
+    }
     let constantBytes = constantOffsets[constantOffsets.count - 1]
     arena = .allocate(byteCount: max(plan.arenaBytes + constantBytes, 64), alignment: 64)
     kept = keeping

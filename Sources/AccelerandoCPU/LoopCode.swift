@@ -120,7 +120,8 @@ struct LoopCode {
         for (index, axis) in axes.enumerated() { strides.bindMemory(to: Int.self)[index] = axis.stride }
       }
     }
-    let isContiguous = address == accAddressContiguous && view.offset == 0 || view.type.elementCount <= 1 && view.offset == 0
+    let isContiguous =
+      address == accAddressContiguous && view.offset == 0 || view.type.elementCount <= 1 && view.offset == 0
     if let register = loaded[view] { return (register, isContiguous) }
     accesses.append(access)
     let register = emit(accOpLoad, accesses.count - 1)

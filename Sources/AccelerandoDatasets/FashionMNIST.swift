@@ -14,8 +14,11 @@ public enum FashionMNIST {
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
   ]
 
-  /// The name of its directory in each place.
-  static let folder = "fashion-mnist"
+  /// What it is called on the command line and in recipes; its directory has this name in each place.
+  public static let name = "fashion-mnist"
+
+  /// The type of one image.
+  public static let imageType = TensorType(.uint8, [28, 28, 1])
 
   package static let files = [
     DatasetFile(
@@ -52,7 +55,7 @@ public enum FashionMNIST {
       return try dataset(of: found)
     }
     if let preferred = places.preferred, let found = locate(in: preferred) { return try dataset(of: found) }
-    let cache = places.cache.appendingPathComponent(folder, isDirectory: true)
+    let cache = places.cache.appendingPathComponent(name, isDirectory: true)
     if let found = locate(in: cache) {
       do {
         return try dataset(of: found)
@@ -63,7 +66,7 @@ public enum FashionMNIST {
     if let found = locate(in: places.system) { return try keep(found, files: files, in: cache, observer: observer) }
     guard places.mayFetch else {
       throw FormatError(
-        file: folder, reason: "the dataset is not on this machine", remedy: "Run 'accelerando data fetch \(folder)'")
+        file: name, reason: "the dataset is not on this machine", remedy: "Run 'accelerando data fetch \(name)'")
     }
     return try fetch(files, from: sources, into: cache, observer: observer)
   }
@@ -87,7 +90,7 @@ public enum FashionMNIST {
       }
     }
     throw FormatError(
-      file: folder,
+      file: name,
       reason: "the dataset is not on this machine and cannot be fetched: \(failures.joined(separator: "; "))",
       remedy: "Put \(files.map { "\($0.name).gz" }.joined(separator: ", ")) into a directory and name it with --data, "
         + "or train on the bundled sample with --data sample")
@@ -124,7 +127,7 @@ public enum FashionMNIST {
 
   /// The four files in a directory or its folder `fashion-mnist`, in the order of `files`; nil when one is missing.
   package static func locate(in directory: URL) -> [URL]? {
-    for candidate in [directory, directory.appendingPathComponent(folder, isDirectory: true)] {
+    for candidate in [directory, directory.appendingPathComponent(name, isDirectory: true)] {
       let found = files.compactMap { file in spellings(of: file, in: candidate).first { access($0.path, F_OK) == 0 } }
       if found.count == files.count { return found }
     }

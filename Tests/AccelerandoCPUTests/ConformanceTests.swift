@@ -8,7 +8,10 @@ import Testing
 @Suite struct ConformanceTests {
   @Test(arguments: OperationCatalog.entries)
   func everyOperationAgreesWithTheOracle(_ entry: CatalogEntry) {
-    #expect(conformance(of: CPUBackend(threads: 3), to: entry) == [])
+    for instructionSet in InstructionSet.available {
+      let backend = CPUBackend(threads: 3, instructionSet: instructionSet)
+      #expect(conformance(of: backend, to: entry) == [], "\(instructionSet)")
+    }
   }
 }
 

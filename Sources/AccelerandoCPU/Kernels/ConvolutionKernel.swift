@@ -70,7 +70,8 @@ struct GenericConvolutionKernel: Kernel {
   var label: String { "\(type.dtype.rawValue) convolution \(input.type.shape) · \(kernel.type.shape)" }
 
   func taskCount(threads: Int) -> Int {
-    AccelerandoCPU.taskCount(work: type.elementCount * kernel.type.elementCount, threads: threads, minimumPerTask: 50_000)
+    AccelerandoCPU.taskCount(
+      work: type.elementCount * kernel.type.elementCount, threads: threads, minimumPerTask: 50_000)
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {

@@ -73,7 +73,9 @@ struct WindowPlaces: Sendable {
   let batchStrides: [Int]
   let windowStrides: [Int]
 
-  init(_ dimensions: Gather.Dimensions, operand: [Int], window: [Int], indices: Int, _ indexType: TensorType, other: [Int]) {
+  init(
+    _ dimensions: Gather.Dimensions, operand: [Int], window: [Int], indices: Int, _ indexType: TensorType, other: [Int]
+  ) {
     self.dimensions = dimensions
     operandShape = operand
     operandStrides = operand.rowMajorStrides
@@ -228,7 +230,9 @@ struct SortKernel: Kernel {
 
   var label: String { "sort \(types.map(\.description).joined(separator: ", ")) along \(operation.axis)" }
 
-  private var lines: Int { types[0].shape.enumerated().filter { $0.offset != operation.axis }.map(\.element).elementCount }
+  private var lines: Int {
+    types[0].shape.enumerated().filter { $0.offset != operation.axis }.map(\.element).elementCount
+  }
 
   func taskCount(threads: Int) -> Int {
     min(max(lines, 1), AccelerandoCPU.taskCount(work: types[0].elementCount, threads: threads, minimumPerTask: 2_000))
@@ -240,7 +244,8 @@ struct SortKernel: Kernel {
     for line in portion(range, of: tasks, extent: lines) {
       let start = line / stride * stride * length + line % stride
       let order = types[0].dtype.visit(
-        Order(source: memory[operands[0]], start: start, stride: stride, length: length, descending: operation.descending))
+        Order(
+          source: memory[operands[0]], start: start, stride: stride, length: length, descending: operation.descending))
       for (index, type) in types.enumerated() {
         let width = type.dtype.byteCount
         for (position, from) in order.enumerated() {

@@ -13,6 +13,8 @@ protocol ComputeNumber: Comparable, Sendable {
   func smaller(_ other: Self) -> Self
   func and(_ other: Self) -> Self
   func or(_ other: Self) -> Self
+  /// The number that a widened element of a type computed in `Self` holds.
+  init(_ scalar: Scalar64)
 }
 
 extension Int64: ComputeNumber {
@@ -23,6 +25,9 @@ extension Int64: ComputeNumber {
   func smaller(_ other: Int64) -> Int64 { Swift.min(self, other) }
   func and(_ other: Int64) -> Int64 { self & other }
   func or(_ other: Int64) -> Int64 { self | other }
+  init(_ scalar: Scalar64) {
+    if case .integer(let value) = scalar { self = value } else { self = 0 }
+  }
 }
 
 extension ComputeNumber where Self: BinaryFloatingPoint {
@@ -33,6 +38,9 @@ extension ComputeNumber where Self: BinaryFloatingPoint {
   func smaller(_ other: Self) -> Self { self != self || self < other ? self : other }
   func and(_ other: Self) -> Self { self }
   func or(_ other: Self) -> Self { self }
+  init(_ scalar: Scalar64) {
+    if case .float(let value) = scalar { self = Self(value) } else { self = 0 }
+  }
 }
 
 extension Float: ComputeNumber {}
@@ -106,6 +114,11 @@ extension DType {
 }
 
 extension Reduce.Function {
+  /// The value that changes nothing, widened; made while planning, so that a kernel need not.
+  func scalarIdentity(_ dtype: DType) -> Scalar64 {
+    identity(dtype).withUnsafeBytes { bytes in bytes.baseAddress.map { Scalar64.load($0, 0, dtype) } ?? .integer(0) }
+  }
+
   /// Combines two numbers.
   @inline(__always)
   func combine<Number: ComputeNumber>(_ a: Number, _ b: Number) -> Number {

@@ -53,6 +53,7 @@ struct GenericReduceKernel: Kernel {
   let reduce: Int
   let inner: Int
   let dtype: DType
+  let identity: Scalar64
 
   var label: String { "\(dtype.rawValue) reduce \(function.rawValue) [\(outer), \(reduce), \(inner)]" }
 
@@ -72,7 +73,7 @@ struct GenericReduceKernel: Kernel {
     func visit<E: Element>(_: E.Type) {
       let x = memory.elements(kernel.source, E.self)
       let out = memory.elements(kernel.result, E.self)
-      let identity = kernel.function.identity(kernel.dtype).elements(as: E.self).first?.compute ?? .zero
+      let identity = E.Compute(kernel.identity)
       for element in elements {
         var total = identity
         let start = element / kernel.inner * kernel.reduce * kernel.inner + element % kernel.inner
@@ -95,7 +96,7 @@ extension Lowering {
       add(
         GenericReduceKernel(
           function: operation.function, source: source, result: result, outer: outer, reduce: reduce, inner: inner,
-          dtype: dtype), reads: [source], writes: [result])
+          dtype: dtype, identity: operation.function.scalarIdentity(dtype)), reads: [source], writes: [result])
       return
     }
     let leaves = partialResults(outer: outer, reduce: reduce, inner: inner)

@@ -20,43 +20,43 @@ struct WideElementwise: Kernel {
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let part = portion(range, of: tasks, extent: resultType.elementCount, grain: 64)
-    let pointers = operands.map { UnsafeRawPointer(memory[$0]) }
     let out = memory[result]
     if let iota = operation as? Iota {
       let inner = iota.type.shape[(iota.axis + 1)...].reduce(1, *)
       let size = iota.type.shape[iota.axis]
       for i in part {
-        let position = Scalar64.integer(Int64(i / inner % size))
-        position.converted(to: resultType.dtype).store(out, i, resultType.dtype)
+        Scalar64.integer(Int64(i / inner % size)).converted(to: iota.type.dtype).store(out, i, resultType.dtype)
       }
       return
     }
-    for i in part {
-      let x = operands.indices.map { Scalar64.load(pointers[$0], i, types[$0].dtype) }
-      apply(x).store(out, i, resultType.dtype)
+    // No operation has more than three operands; one that has fewer repeats its last.
+    func operand(_ position: Int, _ i: Int) -> Scalar64 {
+      let place = min(position, operands.count - 1)
+      return Scalar64.load(memory[operands[place]], i, types[place].dtype)
     }
+    for i in part { apply((operand(0, i), operand(1, i), operand(2, i))).store(out, i, resultType.dtype) }
   }
 
-  private func apply(_ x: [Scalar64]) -> Scalar64 {
+  private func apply(_ x: (Scalar64, Scalar64, Scalar64)) -> Scalar64 {
     switch operation {
     case let operation as Unary:
-      switch x[0] {
+      switch x.0 {
       case .float(let a): return Self.unary(operation.function, a)
       case .integer(let a): return .integer(Self.unary(operation.function, a, types[0].dtype))
       }
     case let operation as Binary:
-      switch (x[0], x[1]) {
+      switch (x.0, x.1) {
       case (.float(let a), .float(let b)): return .float(Self.binary(operation.function, a, b))
       case (.integer(let a), .integer(let b)):
         return .integer(Self.binary(operation.function, a, b, bits: Int64(types[0].dtype.byteCount * 8)))
-      default: return x[0]
+      default: return x.0
       }
-    case let operation as Compare: return .integer(Self.compare(operation.direction, x[0], x[1]) ? 1 : 0)
-    case is Select: return x[0].isTrue ? x[1] : x[2]
-    case is Clamp: return x[1].larger(x[0]).smaller(x[2])
-    case let operation as Convert: return x[0].converted(to: operation.dtype)
-    case is Relu: return x[0].larger(.zero(like: x[0]))
-    default: return x[0]
+    case let operation as Compare: return .integer(Self.compare(operation.direction, x.0, x.1) ? 1 : 0)
+    case is Select: return x.0.isTrue ? x.1 : x.2
+    case is Clamp: return x.1.larger(x.0).smaller(x.2)
+    case let operation as Convert: return x.0.converted(to: operation.dtype)
+    case is Relu: return x.0.larger(.zero(like: x.0))
+    default: return x.0
     }
   }
 
@@ -166,7 +166,7 @@ struct WideElementwise: Kernel {
 }
 
 /// One element, widened.
-enum Scalar64 {
+enum Scalar64: Sendable {
   case float(Double)
   case integer(Int64)
 

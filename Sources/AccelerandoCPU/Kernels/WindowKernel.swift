@@ -65,6 +65,7 @@ struct GenericWindowKernel: Kernel {
   let sourceShape: [Int]
   let result: Int
   let type: TensorType
+  let identity: Scalar64
 
   var label: String { "\(type.dtype.rawValue) window \(function.rawValue) \(window.size) of \(sourceShape)" }
 
@@ -87,7 +88,7 @@ struct GenericWindowKernel: Kernel {
       let window = kernel.window
       let x = memory.elements(kernel.source, E.self)
       let out = memory.elements(kernel.result, E.self)
-      let identity = kernel.function.identity(kernel.type.dtype).elements(as: E.self).first?.compute ?? .zero
+      let identity = E.Compute(kernel.identity)
       let shape = kernel.type.shape
       let (strides, inStrides) = (shape.rowMajorStrides, kernel.sourceShape.rowMajorStrides)
       let tapStrides = window.size.rowMajorStrides
@@ -197,7 +198,8 @@ extension Lowering {
     add(
       GenericWindowKernel(
         function: operation.function, window: window, source: source, sourceShape: shape, result: result,
-        type: resultType), reads: [source], writes: [result])
+        type: resultType, identity: operation.function.scalarIdentity(resultType.dtype)), reads: [source],
+      writes: [result])
   }
 
   func lowerSelectAndScatter(_ operation: SelectAndScatter, _ instruction: Program.Instruction) {

@@ -78,17 +78,21 @@ public struct DotGeneral: Operation {
       DotGeneral(
         leftBatching: batchAxes, rightBatching: rightBatching, leftContracting: rightFreeInG,
         rightContracting: rightFree), g, right)
-    let leftOrder = leftBatching + leftFree + rightContracting.sorted().map { axis in
-      leftContracting[rightContracting.firstIndex(of: axis) ?? 0]
-    }
+    let leftOrder =
+      leftBatching + leftFree
+      + rightContracting.sorted().map { axis in
+        leftContracting[rightContracting.firstIndex(of: axis) ?? 0]
+      }
     // dRight: [batch, what is left of left] × [right free], which for a plain matrix product is right's own order.
     let rawRight = g.graph.add(
       DotGeneral(
         leftBatching: leftBatching, rightBatching: batchAxes, leftContracting: leftFree,
         rightContracting: leftFreeInG), left, g)
-    let rightOrder = rightBatching + leftContracting.sorted().map { axis in
-      rightContracting[leftContracting.firstIndex(of: axis) ?? 0]
-    } + rightFree
+    let rightOrder =
+      rightBatching
+      + leftContracting.sorted().map { axis in
+        rightContracting[leftContracting.firstIndex(of: axis) ?? 0]
+      } + rightFree
     return [rawLeft.transposed(inverse(leftOrder)), rawRight.transposed(inverse(rightOrder))]
   }
 

@@ -1,0 +1,33 @@
+// The one import of a user: everything but the accelerators, and models that run on this machine's processor unless told
+// otherwise.
+
+@_exported import AccelerandoCPU
+@_exported import AccelerandoCore
+@_exported import AccelerandoDatasets
+@_exported import AccelerandoFormats
+@_exported import AccelerandoNN
+@_exported import AccelerandoTrain
+import Foundation
+
+extension Model {
+  /// Makes a model of one input on this machine's processor, with all its cores.
+  /// - Parameters:
+  ///   - layer: the architecture.
+  ///   - inputShape: the shape of one sample, without the batch axis: `[28, 28, 1]`.
+  ///   - seed: what all randomness is drawn from.
+  public convenience init(_ layer: any Layer, inputShape: [Int], seed: UInt64 = 0) {
+    self.init(layer, inputShape: inputShape, backend: CPUBackend(), seed: seed)
+  }
+
+  /// Makes a model of a graph of layers on this machine's processor, with all its cores.
+  public convenience init(inputs: [Input], output: LayerOutput, seed: UInt64 = 0) {
+    self.init(inputs: inputs, output: output, backend: CPUBackend(), seed: seed)
+  }
+
+  /// Loads a model that `save(to:)` wrote, to live on this machine's processor.
+  /// - Throws: `ConfigError` or `FormatError` naming the file and the place for files that are missing or damaged,
+  ///   `StoreMismatch` for weights of another model.
+  public static func load(from directory: URL, layers: LayerCatalog = LayerCatalog()) throws -> Model {
+    try load(from: directory, backend: CPUBackend(), layers: layers)
+  }
+}

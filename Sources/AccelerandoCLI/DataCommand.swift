@@ -1,0 +1,28 @@
+// Gets datasets beforehand, for machines that will not reach the network later.
+
+import Accelerando
+import ArgumentParser
+import Foundation
+
+struct DataCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "data", abstract: "Gets datasets.", subcommands: [Fetch.self])
+
+  struct Fetch: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Puts a dataset into the cache, unless it is there.",
+      discussion: "Known: fashion-mnist.")
+
+    @Argument(help: "The dataset's name.")
+    var name: String
+
+    func run() throws {
+      guard name == FashionMNIST.name else {
+        throw ValidationError("there is no dataset '\(name)'. Known: \(FashionMNIST.name).")
+      }
+      let places = DatasetPlaces.current()
+      let dataset = try FashionMNIST.load(from: places)
+      print("\(name): \(dataset.train.count) training and \(dataset.test.count) test images.")
+    }
+  }
+}

@@ -1,0 +1,48 @@
+// The program's way in and out: every error leaves through here, with a message on standard error and the exit code that
+// scripts go by.
+
+import Accelerando
+import ArgumentParser
+import Foundation
+
+@main
+enum Entry {
+  static func main() {
+    do {
+      var command = try AccelerandoCommand.parseAsRoot()
+      try command.run()
+    } catch {
+      leave(because: error)
+    }
+  }
+
+  /// Ends the program: 64 for wrong usage, 65 for bad data, 70 for what should not happen, 130 when interrupted.
+  private static func leave(because error: any Error) -> Never {
+    let parserCode = AccelerandoCommand.exitCode(for: error)
+    // Help and version are errors to the parser too, of code 0.
+    if parserCode == .success || parserCode == .validationFailure || error is ExitCode {
+      AccelerandoCommand.exit(withError: error)
+    }
+    FileHandle.standardError.write(Data("accelerando: \(error)\n".utf8))
+    exit(code(of: error))
+  }
+
+  private static func code(of error: any Error) -> Int32 {
+    switch error {
+    case is Interrupted: 130
+    case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch: 65
+    default: 70
+    }
+  }
+}
+
+struct AccelerandoCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "accelerando",
+    abstract: "Trains models on every core of this machine.",
+    discussion: """
+      A recipe is a YAML file with data, layers, compile, fit and callbacks; 'accelerando recipes' lists the built-in \
+      ones, and 'accelerando recipes mlp > mine.yaml' is a beginning of one's own.
+      """,
+    subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Recipes.self, DataCommand.self])
+}

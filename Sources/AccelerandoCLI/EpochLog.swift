@@ -1,0 +1,87 @@
+// One JSON object a line for every epoch, for scripts: the numbers, how long they took, and with the last of them the
+// digest of the weights, by which two trainings can be told to have ended with the same bits.
+
+import Accelerando
+import Foundation
+
+/// Writes the epochs to a file as they end.
+final class EpochLog: Callback {
+  private let file: FileHandle
+  private let path: String
+  private var pending: [(key: String, value: String)]?
+  private var epochStart = ContinuousClock.now
+  private var validationStart: ContinuousClock.Instant?
+  private var validationSeconds: Double?
+
+  /// Makes the file; `-` is standard output.
+  /// - Throws: `FormatError` when it cannot be written.
+  init(_ path: String) throws {
+    self.path = path
+    if path == "-" {
+      file = .standardOutput
+      return
+    }
+    guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path)
+    else {
+      throw FormatError(
+        file: path, reason: "cannot write the file", remedy: "Check that its directory exists and may be written to")
+    }
+    self.file = file
+  }
+
+  func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {
+    try flush()
+    validationStart = nil
+    validationSeconds = nil
+    epochStart = .now
+  }
+
+  func onValidationBegin(_ run: TrainingRun) { validationStart = .now }
+
+  func onValidationEnd(_ logs: Logs, _ run: TrainingRun) {
+    validationSeconds = validationStart.map { (ContinuousClock.now - $0).inSeconds }
+  }
+
+  func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) {
+    let seconds = ((validationStart ?? .now) - epochStart).inSeconds
+    var fields = [("epoch", "\(epoch + 1)"), ("seconds", number(seconds))]
+    if let validationSeconds { fields.append(("val_seconds", number(validationSeconds))) }
+    fields.append(("steps", "\(run.stepsDone)"))
+    let first = ["loss", "accuracy", "val_loss", "val_accuracy"]
+    let names = first.filter { logs[$0] != nil } + logs.keys.filter { !first.contains($0) }.sorted()
+    fields += names.map { ($0, number(logs[$0] ?? .nan)) }
+    pending = fields
+  }
+
+  /// Writes the last epoch's line, with the digest of the weights that the training ended with.
+  func finish(weights: Store) throws {
+    guard pending != nil else { return }
+    pending?.append(("weights_sha256", "\"\(try weights.sha256())\""))
+    try flush()
+  }
+
+  /// Writes the line of the epoch that ended last. It waits for the next epoch to begin, since only then is it known not
+  /// to have been the last.
+  func flush() throws {
+    guard let fields = pending else { return }
+    pending = nil
+    let line = "{\(fields.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", "))}\n"
+    do {
+      try file.write(contentsOf: Data(line.utf8))
+    } catch {
+      throw FormatError(file: path, reason: "cannot write the file: \(error.localizedDescription)")
+    }
+  }
+
+  /// JSON has no infinities and no NaN.
+  private func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+}
+
+extension Duration {
+  fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}
+
+extension Store {
+  /// The SHA-256 over names, types and bytes of the values, in order.
+  func sha256() throws -> String { try SHA256Digest.hex(of: entries.map { ($0.0, $0.1) }) }
+}

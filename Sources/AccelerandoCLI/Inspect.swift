@@ -1,0 +1,54 @@
+// Commands that only tell: what a model is made of, and which recipes there are.
+
+import Accelerando
+import AccelerandoRecipes
+import ArgumentParser
+import Foundation
+
+struct Summary: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Shows the layers of a recipe's or a trained model.")
+
+  @Argument(help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train --output' wrote.")
+  var model: String
+
+  @OptionGroup var dataOptions: DataOptions
+
+  func run() throws {
+    let backend = CPUBackend(threads: 1)
+    if RunDirectory.isDirectory(model) {
+      print(try RunDirectory(opening: model).loadModel(backend: backend).summary())
+      return
+    }
+    let recipe = try Recipe(model)
+    // The shape of the datasets that we know needs no data to be fetched.
+    if let input = recipe.data.knownInput {
+      print(try recipe.makeModel(for: input, backend: backend).summary())
+    } else {
+      print(try recipe.makeModel(for: dataOptions.load(recipe).input, backend: backend).summary())
+    }
+  }
+}
+
+struct Recipes: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lists the built-in recipes, or prints one.",
+    discussion: "'accelerando recipes mlp > mine.yaml' copies a recipe to be changed.")
+
+  @Argument(help: "The recipe to print.")
+  var name: String?
+
+  func run() throws {
+    guard let name else {
+      let width = BuiltInRecipe.all.map(\.name.count).max() ?? 0
+      for recipe in BuiltInRecipe.all {
+        print("\(recipe.name)\(String(repeating: " ", count: width - recipe.name.count + 2))\(recipe.summary)")
+      }
+      return
+    }
+    guard let recipe = BuiltInRecipe.named(name) else {
+      let names = BuiltInRecipe.all.map(\.name).joined(separator: ", ")
+      throw ValidationError("there is no built-in recipe '\(name)'. Known: \(names).")
+    }
+    print(recipe.yaml, terminator: "")
+  }
+}

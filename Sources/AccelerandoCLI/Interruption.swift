@@ -1,0 +1,42 @@
+// Ctrl-C asks a training to end, not to lose what it has learnt: the current step is finished, the model is saved, and
+// the program says so. Pressed again, it ends at once.
+
+import Accelerando
+import Foundation
+
+/// Ctrl-C was pressed.
+struct Interrupted: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Set by the signal handler, which may do little more than that. Written there, read by the training loop; both are word-
+/// sized accesses, and it only ever goes from 0 to 1.
+nonisolated(unsafe) private var interruptionCount: sig_atomic_t = 0
+
+/// Watches for Ctrl-C while a model trains.
+final class InterruptionWatch: Callback {
+  private let action: (@Sendable @convention(c) (Int32) -> Void) = { _ in
+    interruptionCount = 1
+    // The next one is not caught.
+    signal(SIGINT, SIG_DFL)
+    signal(SIGTERM, SIG_DFL)
+  }
+
+  /// Begins to watch.
+  init() {
+    signal(SIGINT, action)
+    signal(SIGTERM, action)
+  }
+
+  /// Stops watching.
+  func end() {
+    signal(SIGINT, SIG_DFL)
+    signal(SIGTERM, SIG_DFL)
+  }
+
+  func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
+    if interruptionCount != 0 {
+      throw Interrupted(description: "interrupted in epoch \(run.epoch + 1), after step \(step + 1)")
+    }
+  }
+}

@@ -1,0 +1,38 @@
+// Options that several commands share.
+
+import Accelerando
+import AccelerandoRecipes
+import ArgumentParser
+import Foundation
+
+struct DataOptions: ParsableArguments {
+  @Option(help: "The directory with the data, or 'sample' for the bundled part of Fashion-MNIST.")
+  var data: String?
+
+  @Option(help: "Take only the first so many samples of each part.")
+  var limit: Int?
+
+  func validate() throws {
+    if let limit, limit < 1 { throw ValidationError("--limit needs at least 1; received \(limit).") }
+  }
+
+  func load(_ recipe: Recipe) throws -> LoadedData {
+    try recipe.data.load(in: recipe.directory, override: data.map(DataOverride.init), limit: limit)
+  }
+}
+
+struct DeviceOptions: ParsableArguments {
+  @Option(help: "How many threads compute; as many as there are cores by default. Results do not depend on it.")
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, threads < 1 { throw ValidationError("--threads needs at least 1; received \(threads).") }
+  }
+
+  func makeBackend() -> any Backend { CPUBackend(threads: threads) }
+}
+
+/// Writes a line to standard error: what a person may want to know and no script reads.
+func tell(_ text: String) {
+  FileHandle.standardError.write(Data("\(text)\n".utf8))
+}

@@ -1,0 +1,63 @@
+// Uses a trained model.
+
+import Accelerando
+import AccelerandoRecipes
+import ArgumentParser
+import Foundation
+
+struct Predict: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Applies a trained model to samples.",
+    discussion: "Prints one line for each sample: its number and, for a classifier, the likeliest class and its score.")
+
+  @Argument(help: "A directory that 'train --output' wrote.")
+  var directory: String
+
+  @Argument(help: "The samples: an NPY file, or an IDX file, plain or gzipped.")
+  var input: String
+
+  @Option(help: ArgumentHelp("Write the model's whole output as an NPY file.", valueName: "file"))
+  var output: String?
+
+  @Option(help: "Take only the first so many samples.")
+  var limit: Int?
+
+  @Option(help: "Samples in one step.")
+  var batchSize: Int = 256
+
+  @OptionGroup var deviceOptions: DeviceOptions
+
+  func validate() throws {
+    guard batchSize >= 1 else { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    if let limit, limit < 1 { throw ValidationError("--limit needs at least 1; received \(limit).") }
+  }
+
+  func run() throws {
+    let run = try RunDirectory(opening: directory)
+    let recipe = try run.loadRecipe()
+    let model = try run.loadModel(backend: deviceOptions.makeBackend())
+    var samples = try ArrayFile.read(URL(fileURLWithPath: input))
+    // One sample is as good as a batch of one.
+    if let shape = model.inputs.first?.shape, samples.shape == shape { samples = try samples.reshaped([1] + shape) }
+    if let limit, let count = samples.shape.first, limit < count { samples = try samples.rows(0..<limit) }
+    let scores = try model.predict(samples, batchSize: batchSize)
+    if let output {
+      try NPY.write(scores, to: URL(fileURLWithPath: output))
+      tell("\(scores.type) is written to \(output).")
+      return
+    }
+    let width = Array(scores.shape.dropFirst()).elementCount
+    let values = scores.elements(as: Float.self)
+    let names = recipe.data.classNames
+    for sample in 0..<(scores.shape.first ?? 0) {
+      let row = values[sample * width..<(sample + 1) * width]
+      guard scores.shape.count == 2, width > 1, let best = row.indices.max(by: { row[$0] < row[$1] }) else {
+        print("\(sample)\t\(row.map { "\($0)" }.joined(separator: "\t"))")
+        continue
+      }
+      let index = best - row.startIndex
+      let label = names.flatMap { index < $0.count ? $0[index] : nil } ?? String(index)
+      print("\(sample)\t\(label)\t\(String(format: "%.4f", row[best]))")
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// The main job: a recipe becomes a trained model.
+
+import Accelerando
+import AccelerandoRecipes
+import ArgumentParser
+import Foundation
+
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Trains a recipe's model.")
+
+  @Argument(help: "A built-in recipe's name or the path of a YAML file.")
+  var recipe: String
+
+  @Option(help: "How many times to go through the data.")
+  var epochs: Int?
+
+  @Option(help: "Samples in one step.")
+  var batchSize: Int?
+
+  @Option(help: "The learning rate, in place of the recipe's rate or schedule.")
+  var learningRate: Double?
+
+  @Option(help: "What all randomness is drawn from: the same seed gives the same weights, on any number of threads.")
+  var seed: UInt64?
+
+  @Option(help: "Hold back this last part of the training data for validation, from 0 to 1.")
+  var validationSplit: Double?
+
+  @Option(help: ArgumentHelp("Save the trained model in this directory.", valueName: "dir"))
+  var output: String?
+
+  @Option(
+    help: ArgumentHelp("Write one JSON object a line for each epoch; '-' for standard output.", valueName: "file"))
+  var json: String?
+
+  @OptionGroup var dataOptions: DataOptions
+  @OptionGroup var deviceOptions: DeviceOptions
+
+  func validate() throws {
+    if let epochs, epochs < 1 { throw ValidationError("--epochs needs at least 1; received \(epochs).") }
+    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
+      throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
+    }
+    if let split = validationSplit, !(split >= 0 && split < 1) {
+      throw ValidationError("--validation-split needs a number from 0 to below 1; received \(split).")
+    }
+  }
+
+  func run() throws {
+    var recipe = try Recipe(recipe)
+    recipe.fit.epochs = epochs ?? recipe.fit.epochs
+    recipe.fit.batchSize = batchSize ?? recipe.fit.batchSize
+    recipe.fit.validationSplit = validationSplit ?? recipe.fit.validationSplit
+    recipe.fit.seed = seed ?? recipe.fit.seed
+    if let learningRate { recipe.setLearningRate(learningRate) }
+    // What would fail after an hour of training should fail before it.
+    let directory = try output.map { try RunDirectory(creating: $0) }
+    let log = try json.map { try EpochLog($0) }
+
+    let data = try dataOptions.load(recipe)
+    let model = try recipe.makeModel(for: data.input, backend: deviceOptions.makeBackend())
+    let interruption = InterruptionWatch()
+    var callbacks: [any Callback] = try recipe.makeCallbacks(writingTo: directory?.url)
+    if let log { callbacks.append(log) }
+    callbacks.append(interruption)
+    do {
+      let verbosity = json == "-" ? Verbosity.silent : .automatic
+      let history = try recipe.train(model, on: data, callbacks: callbacks, verbose: verbosity)
+      interruption.end()
+      try log?.finish(weights: model.weights())
+      try directory?.save(model, recipe: recipe, history: history)
+    } catch let error as Interrupted {
+      interruption.end()
+      try log?.finish(weights: model.weights())
+      try directory?.save(model, recipe: recipe, history: nil)
+      let fate = directory.map { "; the model is saved in \($0.url.path)" } ?? "; nothing is saved without --output"
+      throw Interrupted(description: error.description + fate)
+    } catch {
+      try? log?.flush()
+      throw error
+    }
+    if let directory { tell("The model is saved in \(directory.url.path).") }
+  }
+}

@@ -1,0 +1,232 @@
+// Where a recipe's data come from, and the arrays that come of it.
+
+import AccelerandoCore
+import AccelerandoDatasets
+import AccelerandoFormats
+import AccelerandoNN
+import Foundation
+
+/// The data that a recipe names.
+public enum RecipeData: Sendable {
+  /// A dataset that comes by itself.
+  case dataset(String)
+  /// Arrays in files: NPY, or IDX, plain or gzipped.
+  case files(inputs: String, targets: String, validation: (inputs: String, targets: String)?)
+  /// Arrays named `x_train`, `y_train` and, for validation, `x_test` and `y_test` in one NPZ file.
+  case archive(String)
+
+  /// The datasets that come by themselves.
+  static let datasets = [FashionMNIST.name, sampleName]
+  private static let sampleName = "\(FashionMNIST.name)-sample"
+
+  /// The type of one input, where it is known without the data.
+  public var knownInput: TensorType? {
+    if case .dataset = self { FashionMNIST.imageType } else { nil }
+  }
+
+  /// What the classes are called, if that is known.
+  public var classNames: [String]? {
+    if case .dataset = self { FashionMNIST.classNames } else { nil }
+  }
+
+  init(_ reader: ConfigReader) throws {
+    let kinds = ["dataset", "inputs", "npz"].filter(reader.has)
+    guard kinds.count == 1, let kind = kinds.first else {
+      throw ConfigError(
+        "\(reader.subject) needs one of 'dataset', 'npz', or 'inputs' with 'targets'; "
+          + "received \(kinds.isEmpty ? "none" : kinds.joined(separator: " and ")).", at: reader.config.location)
+    }
+    switch kind {
+    case "dataset":
+      let name = try reader.string("dataset")
+      guard Self.datasets.contains(name) else {
+        let nearest = nearestWord(to: name, among: Self.datasets).map { " Did you mean '\($0)'?" } ?? ""
+        throw ConfigError(
+          "there is no dataset '\(name)'.\(nearest) Known: \(Self.datasets.joined(separator: ", ")).",
+          at: reader.value("dataset")?.location)
+      }
+      self = .dataset(name)
+    case "npz": self = .archive(try reader.string("npz"))
+    default:
+      let validation = (
+        try reader.optionalString("validation_inputs"), try reader.optionalString("validation_targets")
+      )
+      switch validation {
+      case (nil, nil):
+        self = .files(inputs: try reader.string("inputs"), targets: try reader.string("targets"), validation: nil)
+      case (let inputs?, let targets?):
+        self = .files(
+          inputs: try reader.string("inputs"), targets: try reader.string("targets"), validation: (inputs, targets))
+      default:
+        throw ConfigError(
+          "\(reader.subject) needs 'validation_inputs' and 'validation_targets' together.",
+          at: reader.config.location)
+      }
+    }
+    try reader.finish()
+  }
+}
+
+/// Samples and what should come of them.
+public struct LabelledArrays: Sendable {
+  /// One sample a row.
+  public var inputs: NDArray
+  /// One target a row.
+  public var targets: NDArray
+
+  /// The number of samples.
+  public var count: Int { inputs.shape.first ?? 0 }
+
+  /// Takes arrays of as many rows.
+  /// - Throws: `FormatError` when one is a scalar or the rows differ in number.
+  init(inputs: NDArray, targets: NDArray, names: (inputs: String, targets: String)) throws {
+    guard let inputRows = inputs.shape.first else {
+      throw FormatError(file: names.inputs, reason: "holds a single number where there should be a row for each sample")
+    }
+    guard let targetRows = targets.shape.first, inputRows == targetRows else {
+      throw FormatError(
+        file: names.targets,
+        reason: "has the shape \(targets.shape), but \(names.inputs) has \(inputRows) samples",
+        remedy: "Both need the same first dimension")
+    }
+    self.inputs = inputs
+    self.targets = targets
+  }
+
+  init(_ images: LabelledImages) {
+    inputs = images.images
+    targets = images.labels
+  }
+
+  /// The first `limit` samples, or all of them where there are fewer.
+  func prefix(_ limit: Int) throws -> LabelledArrays {
+    guard limit < count else { return self }
+    var result = self
+    result.inputs = try inputs.rows(0..<limit)
+    result.targets = try targets.rows(0..<limit)
+    return result
+  }
+}
+
+/// The arrays that a recipe's data are.
+public struct LoadedData: Sendable {
+  /// What the model learns from.
+  public var train: LabelledArrays
+  /// What it is measured on, if the data have a part for it.
+  public var validation: LabelledArrays?
+  /// What the classes are called, if that is known.
+  public var classNames: [String]?
+
+  /// The type of one input.
+  public var input: TensorType { train.inputs.type.with(Array(train.inputs.shape.dropFirst())) }
+}
+
+/// Where the command line wants data to be taken from instead.
+public enum DataOverride: Sendable {
+  /// The dataset's bundled sample.
+  case sample
+  /// A directory: of the dataset's files, or that a recipe's paths begin at.
+  case directory(URL)
+
+  /// What `--data` means: `sample`, or a directory.
+  public init(_ argument: String) {
+    self = argument == "sample" ? .sample : .directory(URL(fileURLWithPath: argument, isDirectory: true))
+  }
+}
+
+extension RecipeData {
+  /// Loads the arrays.
+  /// - Parameters:
+  ///   - directory: where relative paths begin.
+  ///   - override: where the user wants the data to come from instead.
+  ///   - limit: how many samples of each part to take; nil for all.
+  /// - Throws: `FormatError` when the data are missing, damaged or do not fit together.
+  public func load(in directory: URL, override: DataOverride? = nil, limit: Int? = nil) throws -> LoadedData {
+    var data = try loadWhole(in: directory, override: override)
+    if let limit {
+      data.train = try data.train.prefix(limit)
+      data.validation = try data.validation?.prefix(limit)
+    }
+    guard data.train.count > 0 else {
+      throw FormatError(file: description, reason: "there are no samples to train on")
+    }
+    return data
+  }
+
+  private func loadWhole(in directory: URL, override: DataOverride?) throws -> LoadedData {
+    switch (self, override) {
+    case (.dataset, .sample), (.dataset(Self.sampleName), _): return LoadedData(try FashionMNIST.sample())
+    case (.dataset, .directory(let named)): return LoadedData(try FashionMNIST.load(from: .current(named: named)))
+    case (.dataset, nil): return LoadedData(try FashionMNIST.load())
+    case (.files, .sample), (.archive, .sample):
+      throw FormatError(
+        file: description, reason: "has no sample", remedy: "'--data sample' is for recipes on Fashion-MNIST")
+    case (.files(let inputs, let targets, let validation), let override):
+      let base = override.directoryURL ?? directory
+      func pair(_ inputs: String, _ targets: String) throws -> LabelledArrays {
+        try LabelledArrays(
+          inputs: ArrayFile.read(base.appending(pathOf: inputs)),
+          targets: ArrayFile.read(base.appending(pathOf: targets)), names: (inputs, targets))
+      }
+      return LoadedData(
+        train: try pair(inputs, targets), validation: try validation.map { try pair($0.inputs, $0.targets) })
+    case (.archive(let path), let override):
+      return try Self.loadArchive((override.directoryURL ?? directory).appending(pathOf: path))
+    }
+  }
+
+  private static func loadArchive(_ url: URL) throws -> LoadedData {
+    let arrays = try NPZ.read(url)
+    func array(_ name: String) -> NDArray? { arrays.first { $0.name == name }?.value }
+    guard let inputs = array("x_train"), let targets = array("y_train") else {
+      throw FormatError(
+        file: url.path,
+        reason: "should hold x_train and y_train; it holds \(arrays.map(\.name).joined(separator: ", "))")
+    }
+    let train = try LabelledArrays(inputs: inputs, targets: targets, names: ("x_train", "y_train of \(url.path)"))
+    guard let testInputs = array("x_test"), let testTargets = array("y_test") else { return LoadedData(train: train) }
+    return LoadedData(
+      train: train,
+      validation: try LabelledArrays(
+        inputs: testInputs, targets: testTargets, names: ("x_test", "y_test of \(url.path)")))
+  }
+
+  private var description: String {
+    switch self {
+    case .dataset(let name): name
+    case .files(let inputs, _, _): inputs
+    case .archive(let path): path
+    }
+  }
+}
+
+extension LoadedData {
+  init(_ dataset: ImageDataset) {
+    self.init(
+      train: LabelledArrays(dataset.train), validation: LabelledArrays(dataset.test), classNames: dataset.classNames)
+  }
+}
+
+extension DataOverride? {
+  fileprivate var directoryURL: URL? {
+    if case .directory(let url)? = self { url } else { nil }
+  }
+}
+
+extension URL {
+  /// The place of a path that may be relative to this directory.
+  fileprivate func appending(pathOf path: String) -> URL {
+    path.hasPrefix("/") ? URL(fileURLWithPath: path) : appendingPathComponent(path)
+  }
+}
+
+/// One array in a file, whatever its format.
+public enum ArrayFile {
+  /// Reads NPY, or IDX plain or gzipped: told apart by the first bytes.
+  /// - Throws: `FormatError` when it is neither, or damaged.
+  public static func read(_ url: URL) throws -> NDArray {
+    let contents = try FileContents(url)
+    let isNPY = contents.withUnsafeBytes { $0.count > 0 && $0[0] == 0x93 }
+    return try isNPY ? NPY.read(contents) : IDX.read(contents)
+  }
+}

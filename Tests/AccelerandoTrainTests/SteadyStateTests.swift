@@ -1,0 +1,69 @@
+// What a training step must not do: take memory. Tests run in parallel and share one allocator, so the count is taken
+// several times and the quietest one speaks.
+
+import AccelerandoCPU
+import AccelerandoCore
+import AccelerandoNN
+import AccelerandoTrain
+import CAllocationCounter
+import Foundation
+import Testing
+
+@Suite(.serialized) struct SteadyStateTests {
+  private func seedModel(convolutional: Bool) throws -> Model {
+    let body: [any Layer] =
+      convolutional
+      ? [Conv2D(8, kernelSize: (3, 3), activation: .relu), MaxPooling2D(poolSize: (2, 2)), Flatten()]
+      : [Flatten(), Dense(32, activation: .relu)]
+    let layers = Sequential {
+      Rescaling(1 / 255.0)
+      body
+      Dense(10, activation: .softmax)
+    }
+    let model = Model(layers, inputShape: [28, 28, 1], backend: testBackend, seed: 1)
+    try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+    return model
+  }
+
+  private func images(_ count: Int) throws -> Dataset {
+    let pixels = (0..<count * 784).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
+    let labels = (0..<count).map { UInt8($0 % 10) }
+    return try Dataset(NDArray(pixels, shape: [count, 28, 28, 1]), NDArray(labels))
+  }
+
+  /// Takes the number of allocations after every step.
+  private final class AllocationLog: Callback {
+    var counts: [Int] = []
+    init(steps: Int) { counts.reserveCapacity(steps + 1) }
+    func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) { counts.append(allocation_count()) }
+  }
+
+  @Test(.enabled(if: allocation_count() >= 0), arguments: [false, true])
+  func aTrainingStepAllocatesNothing(convolutional: Bool) throws {
+    let model = try seedModel(convolutional: convolutional)
+    let log = AllocationLog(steps: 300)
+    try model.fit(try images(64), epochs: 1, batchSize: 16, stepsPerEpoch: 300, callbacks: [log], verbose: .silent)
+    let perStep = zip(log.counts.dropFirst(), log.counts).map { $0 - $1 }
+    // Steps that begin a new pass shuffle; the others take nothing, though another test may at the same time.
+    let quiet = perStep.filter { $0 == 0 }.count
+    #expect(quiet >= 150, "\(quiet) of \(perStep.count) steps took no memory")
+  }
+
+  @Test func memoryIsFlatOverFiveThousandSteps() throws {
+    let model = try seedModel(convolutional: false)
+    let data = try images(64)
+    try model.fit(data, epochs: 1, batchSize: 16, stepsPerEpoch: 100, verbose: .silent)
+    let before = try residentPages()
+    try model.fit(data, epochs: 1, batchSize: 16, stepsPerEpoch: 5000, verbose: .silent)
+    let after = try residentPages()
+    // Other tests may grow the process; a leak of one kilobyte a step would be 1,250 pages.
+    #expect(after - before < 1000 * 8, "\(before) pages before, \(after) after")
+  }
+
+  /// Pages of the process in memory; 0 where the system does not say.
+  private func residentPages() throws -> Int {
+    guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
+    let fields = text.split(separator: " ")
+    return fields.count > 1 ? Int(fields[1]) ?? 0 : 0
+  }
+}

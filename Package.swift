@@ -51,6 +51,10 @@ let package = Package(
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .target(
       name: "AccelerandoTrain", dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoFormats"]),
+    .executableTarget(name: "SeedMLP", dependencies: ["Accelerando"], path: "Examples/SeedMLP"),
+    .executableTarget(name: "SeedCNN", dependencies: ["Accelerando"], path: "Examples/SeedCNN"),
+    .executableTarget(name: "CustomLayer", dependencies: ["Accelerando"], path: "Examples/CustomLayer"),
+    .executableTarget(name: "CustomTrainingLoop", dependencies: ["Accelerando"], path: "Examples/CustomTrainingLoop"),
     .target(
       name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),

@@ -25,10 +25,11 @@ let model = Model(
     Rescaling(1 / 255.0)
     Flatten()
     Dense(64, activation: .relu)
+    Dropout(0.1)
     for _ in 0..<3 { Residual(units: 64, hidden: 128) }
     Dense(10, activation: .softmax)
   },
   inputShape: [28, 28, 1])
 print(try model.summary())
 try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
-try model.fit(data.train, epochs: isQuick ? 1 : 3, validation: data.test)
+try model.fit(Dataset(data.train), epochs: isQuick ? 1 : 3, validation: Dataset(data.test))

@@ -16,4 +16,4 @@ let model = Model(
   inputShape: [28, 28, 1])
 print(try model.summary())
 try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
-try model.fit(data.train, epochs: isQuick ? 1 : 5, validation: data.test)
+try model.fit(Dataset(data.train), epochs: isQuick ? 1 : 5, validation: Dataset(data.test))

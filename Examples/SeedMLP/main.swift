@@ -14,4 +14,4 @@ let model = Model(
   },
   inputShape: [28, 28, 1])
 try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
-try model.fit(data.train, epochs: isQuick ? 1 : 5, validation: data.test)
+try model.fit(Dataset(data.train), epochs: isQuick ? 1 : 5, validation: Dataset(data.test))

@@ -9,6 +9,26 @@
 @_exported import AccelerandoTrain
 import Foundation
 
+// Some layers share their name with an operation in Core. To a user the name means the layer.
+
+/// The layer; the operation is `AccelerandoCore.Concatenate`.
+public typealias Concatenate = AccelerandoNN.Concatenate
+/// The layer; the operation is `AccelerandoCore.Dropout`.
+public typealias Dropout = AccelerandoNN.Dropout
+/// The layer; the operation is `AccelerandoCore.LayerNormalization`.
+public typealias LayerNormalization = AccelerandoNN.LayerNormalization
+/// The layer; the operation is `AccelerandoCore.Reshape`.
+public typealias Reshape = AccelerandoNN.Reshape
+/// The layer; the operation is `AccelerandoCore.Softmax`.
+public typealias Softmax = AccelerandoNN.Softmax
+
+extension Dataset {
+  /// Images to train on or to measure by: `uint8[count, height, width, channels]`, 0 to 255, and their classes.
+  public init(_ images: LabelledImages) throws {
+    try self.init(images.images, images.labels)
+  }
+}
+
 extension Model {
   /// Makes a model of one input on this machine's processor, with all its cores.
   /// - Parameters:

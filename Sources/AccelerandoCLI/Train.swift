@@ -72,6 +72,8 @@ struct Train: ParsableCommand {
       try directory?.save(model, recipe: recipe, history: history)
     } catch let error as Interrupted {
       interruption.end()
+      // The progress bar was left in the middle of its line.
+      if isatty(STDOUT_FILENO) != 0 { print() }
       try log?.finish(weights: model.weights())
       try directory?.save(model, recipe: recipe, history: nil)
       let fate = directory.map { "; the model is saved in \($0.url.path)" } ?? "; nothing is saved without --output"

@@ -21,7 +21,7 @@ public struct BuiltInRecipe: Sendable {
     yaml: """
       # Two dense layers on the 784 pixels of an image.
       data:
-        dataset: fashion-mnist
+        name: fashion-mnist
 
       layers:
         - Rescaling: {scale: 0.00392156862745098} # 0…255 to 0…1
@@ -45,7 +45,7 @@ public struct BuiltInRecipe: Sendable {
     yaml: """
       # One convolution, pooled, and a dense layer.
       data:
-        dataset: fashion-mnist
+        name: fashion-mnist
 
       layers:
         - Rescaling: {scale: 0.00392156862745098} # 0…255 to 0…1

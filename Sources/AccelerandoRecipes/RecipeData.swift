@@ -30,20 +30,20 @@ public enum RecipeData: Sendable {
   }
 
   init(_ reader: ConfigReader) throws {
-    let kinds = ["dataset", "inputs", "npz"].filter(reader.has)
+    let kinds = ["name", "inputs", "npz"].filter(reader.has)
     guard kinds.count == 1, let kind = kinds.first else {
       throw ConfigError(
-        "\(reader.subject) needs one of 'dataset', 'npz', or 'inputs' with 'targets'; "
+        "\(reader.subject) needs one of 'name', 'npz', or 'inputs' with 'targets'; "
           + "received \(kinds.isEmpty ? "none" : kinds.joined(separator: " and ")).", at: reader.config.location)
     }
     switch kind {
-    case "dataset":
-      let name = try reader.string("dataset")
+    case "name":
+      let name = try reader.string("name").replacingOccurrences(of: "_", with: "-")
       guard Self.datasets.contains(name) else {
         let nearest = nearestWord(to: name, among: Self.datasets).map { " Did you mean '\($0)'?" } ?? ""
         throw ConfigError(
           "there is no dataset '\(name)'.\(nearest) Known: \(Self.datasets.joined(separator: ", ")).",
-          at: reader.value("dataset")?.location)
+          at: reader.value("name")?.location)
       }
       self = .dataset(name)
     case "npz": self = .archive(try reader.string("npz"))

@@ -12,7 +12,7 @@ import Testing
 
   static let small = """
     data:
-      dataset: fashion-mnist-sample
+      name: fashion-mnist-sample
     layers:
       - Flatten
       - Dense: {units: 10, activation: softmax}
@@ -122,7 +122,7 @@ import Testing
     try NPZ.write(
       [("x_train", x), ("y_train", y), ("x_test", x), ("y_test", y)], to: directory.appendingPathComponent("d.npz"))
     func load(_ data: String) throws -> LoadedData {
-      let text = Self.small.replacing("dataset: fashion-mnist-sample", with: data)
+      let text = Self.small.replacing("name: fashion-mnist-sample", with: data)
       let recipe = try Recipe(yaml: text, name: "r", file: "r.yaml", directory: directory)
       return try recipe.data.load(in: recipe.directory)
     }
@@ -132,7 +132,7 @@ import Testing
     #expect(archive.train.targets == y && archive.validation?.inputs == x)
     #expect(throws: FormatError.self) { try load("{inputs: x.npy, targets: short.npy}") }
     #expect(throws: FormatError.self) { try load("{inputs: none.npy, targets: y.npy}") }
-    let recipe = try recipe(Self.small.replacing("dataset: fashion-mnist-sample", with: "{npz: d.npz}"))
+    let recipe = try recipe(Self.small.replacing("name: fashion-mnist-sample", with: "{npz: d.npz}"))
     #expect(try recipe.data.load(in: recipe.directory, override: .directory(directory)).train.count == 4)
     #expect(throws: FormatError.self) { try recipe.data.load(in: recipe.directory, override: .sample) }
   }

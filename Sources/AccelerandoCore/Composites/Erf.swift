@@ -110,7 +110,7 @@ public struct ErfInverse: Composite {
     }
     // Two steps of Newton's method bring the seven digits of the estimate to all that erf has.
     var x = estimate(y)
-    let isInner = x.isFinite().and(x.abs().less(than: x.filled(5.8)))
+    let isInner = x.abs().less(than: x.filled(.infinity))
     for _ in 0..<2 {
       let error = x.graph.add(Erf(), x) - y
       let step = error * (x * x).exp() * (Double.pi.squareRoot() / 2)
@@ -134,15 +134,25 @@ public struct ErfInverse: Composite {
         0.00021860218791952207, -4.3966995109876996e-06, -3.5288104247186648e-06, 3.4373399845382217e-07,
         2.8528133384192925e-08,
       ])
-    // Capped where the fit ends (1 − |y| about 4e-8), so that the powers stay finite for 1 itself.
-    let root = w.maximum(5).minimum(17).sqrt()
-    let tail = polynomial(
-      root - 3,
+    // Capped where the fits end (1 − |y| about 4e-8 and 1e-16), so that the powers stay finite for 1 itself.
+    let root = w.maximum(5).minimum(37).sqrt()
+    var tail = polynomial(
+      root.minimum(17.0.squareRoot()) - 3,
       [
         2.8329770341460243, 1.0016743361137135, 0.0094340159300194022, -0.0076280469964437802,
         0.0057718455438545788, -0.0036497723474527119, 0.0012789508465531395, 7.5837431627273053e-05,
         -0.00015028104148797237,
       ])
+    if y.dtype == .float64 {
+      // float32 has no numbers so close to 1.
+      let far = polynomial(
+        root - 5,
+        [
+          4.8499064063186452, 1.0103003721037993, -0.00013884992355983839, -0.0002142617445068228,
+          7.6409562674500356e-05, -2.1327654192334131e-05, 4.3784635264328674e-06,
+        ])
+      tail = select(w.less(than: w.filled(17)), tail, far)
+    }
     let inside = y * select(w.less(than: w.filled(5)), middle, tail)
     let isEdge = y.abs().equal(to: y.onesLike())
     return select(isEdge, y * Double.infinity, inside)

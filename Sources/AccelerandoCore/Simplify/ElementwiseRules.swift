@@ -9,6 +9,8 @@ func simplerUnary(_ operation: Unary, _ x: Tensor) -> Tensor? {
     default: break
     }
   }
+  // Reshapes sink until they meet others or a broadcast.
+  if let (reshape, inner) = x.made(by: Reshape.self) { return x.graph.add(reshape, x.graph.add(operation, inner[0])) }
   // Fewer elements before a broadcast than after it.
   guard let (broadcast, inner) = x.made(by: BroadcastInDim.self), isSmaller(inner[0], than: x) else { return nil }
   return x.graph.add(broadcast, x.graph.add(operation, inner[0]))

@@ -23,6 +23,8 @@ public final class ProgressBar: Callback {
     self.moves = moves
     self.write =
       write ?? { text in
+        // What the program printed before is still in the C library's buffer and belongs before the bar.
+        fflush(nil)
         FileHandle.standardOutput.write(Data(text.utf8))
       }
   }

@@ -58,7 +58,8 @@ let package = Package(
     .target(
       name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
-    .testTarget(name: "AccelerandoCPUTests", dependencies: ["AccelerandoCPU", "AccelerandoTestSupport"]),
+    .testTarget(
+      name: "AccelerandoCPUTests", dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoNNTests",
       dependencies: [

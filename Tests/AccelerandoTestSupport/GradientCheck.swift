@@ -34,6 +34,9 @@ public func checkGradient(
     }
     for (place, index) in moving.enumerated() {
       let point = inputs[index].elements(as: Double.self)
+      guard results[place + 1].type == inputs[index].type else {
+        return "operand \(index) is \(inputs[index].type); its gradient is \(results[place + 1].type)"
+      }
       let gradient = results[place + 1].elements(as: Double.self)
       for element in sample(point.count, seed) {
         let step = 1e-5 * max(1, point[element].magnitude)

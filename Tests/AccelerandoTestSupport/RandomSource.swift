@@ -97,7 +97,7 @@ public struct ExampleMaker {
   public mutating func indices(_ shape: [Int], limit: Int, dtype: DType) -> NDArray {
     let lowest = dtype.isUnsigned ? 0 : -2
     let values = (0..<shape.elementCount).map { _ in
-      random.chance(0.85) ? random.integer(0...max(limit - 1, 0)) : random.integer(lowest...limit + 2)
+      random.chance(0.75) ? random.integer(0...max(limit - 1, 0)) : random.integer(lowest...limit + 2)
     }
     return NDArray(integers: values.map(Int64.init), TensorType(dtype, shape))
   }

@@ -182,18 +182,15 @@ struct ScatterKernel: Kernel {
       withUnsafeTemporaryAllocation(of: Int.self, capacity: places.operandShape.count) { starts in
         for batch in 0..<places.batchCount {
           let from = places.start(batch, memory, starts)
-          element: for element in 0..<window {
+          guard isInside(starts) else { continue }
+          for element in 0..<window {
             var at = 0
             var source = from
             for axis in starts.indices { at += starts[axis] * places.operandStrides[axis] }
             for (position, axis) in places.kept.enumerated() {
               let i = element / strides[position] % places.keptSizes[position]
-              guard starts[axis] >= 0, starts[axis] + i < places.operandShape[axis] else { continue element }
               at += i * places.operandStrides[axis]
               source += i * places.windowStrides[position]
-            }
-            for axis in starts.indices where !places.kept.contains(axis) {
-              guard starts[axis] >= 0, starts[axis] < places.operandShape[axis] else { continue element }
             }
             let new = updates[source].compute
             let old = out[at].compute
@@ -209,6 +206,17 @@ struct ScatterKernel: Kernel {
           }
         }
       }
+    }
+
+    /// Whether a window with these starts lies wholly inside.
+    private func isInside(_ starts: UnsafeMutableBufferPointer<Int>) -> Bool {
+      let places = kernel.places
+      for axis in starts.indices {
+        let size = places.kept.firstIndex(of: axis).map { places.keptSizes[$0] } ?? 1
+        // Without addition, which might overflow for a start from an index of 64 bits.
+        if starts[axis] < 0 || starts[axis] > places.operandShape[axis] - size { return false }
+      }
+      return true
     }
   }
 }

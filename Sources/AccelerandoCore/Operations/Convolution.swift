@@ -146,6 +146,9 @@ public struct Convolution: Operation {
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let (input, kernel) = (context.operands[0], context.operands[1])
     guard input.dtype.isFloating else { return [nil, nil] }
+    // Sums over nothing; the sizes below would be those of windows that do not exist.
+    let isEmpty = [input.type, kernel.type, context.gradient.type].contains { $0.elementCount == 0 }
+    if isEmpty { return [input.zerosLike(), kernel.zerosLike()] }
     guard batchGroups == 1 else { return regroupedGradients(context.gradient, input, kernel) }
     return [
       inputGradient(context.gradient, input.shape, kernel), kernelGradient(context.gradient, input, kernel.shape),

@@ -92,22 +92,39 @@ public struct Reduce: Operation {
       // Elements that share the extreme share the gradient.
       let hit = x.equal(to: spread(y)).converted(to: x.dtype)
       return [hit * spread(g / hit.sum(axes: axes))]
-    case .product: return [productGradient(x, g, spread)]
+    case .product: return [productGradient(x, g, kept, spread)]
     case .and, .or: return [nil]
     }
   }
 
-  /// The product of the others, without dividing: a zero among the elements must not spoil the gradient.
-  private func productGradient(_ x: Tensor, _ g: Tensor, _ spread: (Tensor) -> Tensor) -> Tensor {
-    let isZero = x.equal(to: x.zerosLike())
-    let zeros = isZero.converted(to: x.dtype).sum(axes: axes)
-    let safe = select(isZero, x.onesLike(), x)
-    let product = x.graph.add(Reduce(.product, axes: axes), safe)
-    let others = spread(product) / safe
-    let noZeros = spread(zeros.equal(to: zeros.zerosLike()))
-    let oneZero = spread(zeros.equal(to: zeros.onesLike()))
-    let zero = x.zerosLike()
-    return spread(g) * select(noZeros, others, select(oneZero.and(isZero), others, zero))
+  /// The product of the others, without dividing: that of all before times that of all behind. So zeros among the
+  /// elements spoil neither the gradient nor the gradient's own.
+  private func productGradient(_ x: Tensor, _ g: Tensor, _ kept: [Int], _ spread: (Tensor) -> Tensor) -> Tensor {
+    let order = kept + axes
+    let sizes = order.map { x.shape[$0] }
+    let lines = x.transposed(order).reshaped(kept.map { x.shape[$0] } + [axes.map { x.shape[$0] }.elementCount])
+    let others = productBefore(lines, step: 1) * productBefore(lines, step: -1)
+    var inverse = order
+    for (position, axis) in order.enumerated() { inverse[axis] = position }
+    return spread(g) * others.reshaped(sizes).transposed(inverse)
+  }
+
+  /// For each element of a line, the product of those before it (behind it for step −1), in doubling steps.
+  private func productBefore(_ lines: Tensor, step: Int) -> Tensor {
+    func moved(_ t: Tensor, by distance: Int) -> Tensor {
+      var low = t.shape.map { _ in 0 }
+      low[t.rank - 1] = step * distance
+      return t.padded(low: low, high: low.map { -$0 }, with: 1)
+    }
+    let count = lines.shape[lines.rank - 1]
+    guard count > 0 else { return lines }
+    var product = moved(lines, by: 1)
+    var distance = 1
+    while distance < count {
+      product = product * moved(product, by: distance)
+      distance *= 2
+    }
+    return product
   }
 }
 

@@ -49,7 +49,9 @@ public struct CatalogEntry: Sendable, CustomStringConvertible {
   /// An example for an element type: the first that fits its own type rule.
   public func example(_ dtype: DType, seed: UInt64, isForGradient: Bool = false) -> Example? {
     for attempt in 0..<100 as Range<UInt64> {
-      var maker = ExampleMaker(seed: seed &* 1000 &+ attempt, dtype: dtype, isForGradient: isForGradient)
+      // Each type sees shapes and attributes of its own.
+      let number = (seed &* 16 &+ UInt64(DType.allCases.firstIndex(of: dtype) ?? 0)) &* 1000 &+ attempt
+      var maker = ExampleMaker(seed: number, dtype: dtype, isForGradient: isForGradient)
       guard let example = make(&maker),
         let results = try? example.operation.infer(example.operands.map(\.type)),
         results.allSatisfy({ $0.elementCount <= 200_000 })

@@ -10,7 +10,7 @@ FLOATS = np.float32([0.0, -0.0, 0.5, -0.5, 0.99999994, 1.5, -1.5, 2.5, -2.7, 127
                      3.3895314e38, 3.4e38, 1e-7, np.inf, -np.inf, np.nan])
 INTEGERS = np.int32([0, 1, -1, 127, 128, -128, -129, 255, 256, 65535, 16777217, 16777219, -16777217, 2147483647, -2147483648])
 
-TYPES = {"i32": jnp.int32, "u32": jnp.uint32, "i8": jnp.int8, "u8": jnp.uint8, "i16": jnp.int16, "i1": jnp.bool_, "f16": jnp.float16,
+TYPES = {"i32": jnp.int32, "u32": jnp.uint32, "i8": jnp.int8, "u8": jnp.uint8, "i1": jnp.bool_, "f16": jnp.float16,
          "bf16": jnp.bfloat16, "f32": jnp.float32}
 
 

@@ -26,6 +26,12 @@ final class InterruptionWatch: Callback {
   init() {
     signal(SIGINT, action)
     signal(SIGTERM, action)
+    // A parent may have started the program with its signals blocked, as worker threads do.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Stops watching.

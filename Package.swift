@@ -76,5 +76,7 @@ let package = Package(
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
     .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes"]),
+    .testTarget(
+      name: "AccelerandoCLITests", dependencies: ["AccelerandoCLI", "AccelerandoCore", "AccelerandoFormats"]),
   ]
 )

@@ -2,6 +2,7 @@
 // scripts go by.
 
 import Accelerando
+import AccelerandoRecipes
 import ArgumentParser
 import Foundation
 
@@ -30,6 +31,7 @@ enum Entry {
   private static func code(of error: any Error) -> Int32 {
     switch error {
     case is Interrupted: 130
+    case is RecipeNotFound: 64
     case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch: 65
     default: 70
     }

@@ -16,13 +16,7 @@ struct RunDirectory {
   /// - Throws: `FormatError` when it cannot be written to.
   init(creating path: String) throws {
     url = URL(fileURLWithPath: path, isDirectory: true)
-    do {
-      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    } catch {
-      throw FormatError(
-        file: path, reason: "cannot make the directory: \(error.localizedDescription)",
-        remedy: "Choose another one with --output")
-    }
+    try makeDirectory(at: url)
     guard access(path, W_OK | X_OK) == 0 else {
       throw FormatError(
         file: path, reason: "cannot write into the directory: \(String(cString: strerror(errno)))",

@@ -50,8 +50,7 @@ package struct DebianPackage: DatasetSource {
       // be read into a directory of our own.
       let state = scratch.appendingPathComponent("apt", isDirectory: true)
       for part in ["lists/partial", "archives/partial"] {
-        try FileManager.default.createDirectory(
-          at: state.appendingPathComponent(part), withIntermediateDirectories: true)
+        try makeDirectory(at: state.appendingPathComponent(part))
       }
       let options = [
         "-o", "Dir::State::Lists=\(state.path)/lists", "-o", "Dir::Cache=\(state.path)",
@@ -90,7 +89,7 @@ package struct WebFolder: DatasetSource {
 
   package func fetch(_ files: [DatasetFile], scratch: URL, observer: FetchObserver) throws -> URL {
     let folder = scratch.appendingPathComponent("web-\(UUID().uuidString)", isDirectory: true)
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try makeDirectory(at: folder)
     for file in files {
       let target = folder.appendingPathComponent("\(file.name).gz")
       let arguments = [

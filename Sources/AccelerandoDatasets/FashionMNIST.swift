@@ -77,7 +77,7 @@ public enum FashionMNIST {
   ) throws -> ImageDataset {
     let scratch = FileManager.default.temporaryDirectory
       .appendingPathComponent("accelerando-\(UUID().uuidString)", isDirectory: true)
-    try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+    try makeDirectory(at: scratch)
     defer { try? FileManager.default.removeItem(at: scratch) }
     var failures: [String] = []
     for source in sources {
@@ -113,7 +113,7 @@ public enum FashionMNIST {
       arrays.append(array)
     }
     do {
-      try FileManager.default.createDirectory(at: cache, withIntermediateDirectories: true)
+      try makeDirectory(at: cache)
       for (file, array) in zip(files, arrays) {
         try IDX.write(array, to: cache.appendingPathComponent(file.name))
       }

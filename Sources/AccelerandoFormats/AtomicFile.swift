@@ -89,3 +89,18 @@ public final class AtomicFile {
     unlink(temporary)
   }
 }
+
+/// Makes a directory and those around it, as far as they are missing.
+/// - Throws: `FormatError` with the system's reason when it cannot be made or a file is in its place.
+public func makeDirectory(at url: URL) throws {
+  let path = url.standardizedFileURL.path
+  if mkdir(path, 0o777) == 0 { return }
+  let code = errno
+  if code == ENOENT, path != "/" {
+    try makeDirectory(at: url.standardizedFileURL.deletingLastPathComponent())
+    if mkdir(path, 0o777) == 0 { return }
+  }
+  var status = stat()
+  let isThere = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  if !isThere { throw FormatError.system("make the directory", file: path, code: code) }
+}

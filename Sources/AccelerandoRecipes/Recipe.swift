@@ -29,7 +29,7 @@ public struct Recipe: Sendable {
 
   /// Reads the recipe of a name or of a path.
   /// - Parameter nameOrPath: the name of a built-in recipe, or the path of a YAML file.
-  /// - Throws: `ConfigError` with file and line when the recipe is wrong, or when there is none.
+  /// - Throws: `RecipeNotFound` when there is none, `ConfigError` with file and line when it is wrong.
   public init(_ nameOrPath: String) throws {
     let url = URL(fileURLWithPath: nameOrPath)
     if let builtIn = BuiltInRecipe.named(nameOrPath) {
@@ -44,8 +44,8 @@ public struct Recipe: Sendable {
       let names = BuiltInRecipe.all.map(\.name)
       let nearest = nearestWord(to: nameOrPath, among: names).map { " Did you mean '\($0)'?" } ?? ""
       guard FileManager.default.fileExists(atPath: url.path) else {
-        throw ConfigError(
-          "there is no recipe '\(nameOrPath)'.\(nearest) Give the path of a YAML file, or one of "
+        throw RecipeNotFound(
+          description: "there is no recipe '\(nameOrPath)'.\(nearest) Give the path of a YAML file, or one of "
             + "\(names.joined(separator: ", ")).")
       }
       throw ConfigError("the recipe '\(nameOrPath)' cannot be read as UTF-8 text.")
@@ -116,6 +116,11 @@ public struct Recipe: Sendable {
   static var workingDirectory: URL {
     URL(fileURLWithPath: FileManager.default.currentDirectoryPath, isDirectory: true)
   }
+}
+
+/// There is no recipe of a name or at a path.
+public struct RecipeNotFound: Error, Hashable, Sendable, CustomStringConvertible {
+  public let description: String
 }
 
 /// How training runs.

@@ -44,7 +44,7 @@ import Testing
     let cases: [(replace: String, with: String, expected: [String])] = [
       ("Flatten", "Flaten", ["r.yaml:4", "there is no layer 'Flaten'", "Flatten"]),
       ("units", "unit", ["r.yaml:5", "Dense", "units"]),
-      ("loss:", "los:", ["r.yaml:7", "'loss'"]),
+      ("loss:", "los:", ["r.yaml:8", "needs the setting 'loss'", "'los'"]),
       ("metrics", "metric", ["r.yaml:9", "'metric'", "did you mean 'metrics'"]),
       ("adam", "adan", ["r.yaml:7", "there is no optimizer 'adan'", "adam"]),
       ("units: 10", "units: ten", ["r.yaml:5", "'units' needs a whole number"]),
@@ -138,7 +138,7 @@ import Testing
   }
 
   @Test func anUnknownRecipeIsAnErrorThatListsTheKnownOnes() {
-    let error = #expect(throws: ConfigError.self) { try Recipe("mpl") }
+    let error = #expect(throws: RecipeNotFound.self) { try Recipe("mpl") }
     #expect(error?.description.contains("Did you mean 'mlp'?") == true)
     #expect(error?.description.contains("mlp, cnn") == true)
   }

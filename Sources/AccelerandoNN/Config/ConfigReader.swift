@@ -41,7 +41,19 @@ public final class ConfigReader {
   /// - Throws: `ConfigError` when it is not.
   public func required(_ key: String) throws -> Config {
     if let value = value(key) { return value }
-    throw ConfigError("\(subject) needs the setting '\(key)'.", at: config.location)
+    throw missing(key)
+  }
+
+  /// What to throw for a setting that has to be there and is not: it may just be misspelt.
+  private func missing(_ key: String) -> ConfigError {
+    let others = entries.filter { !known.contains($0.key) }
+    guard let near = nearestWord(to: key, among: others.map(\.key)), let entry = others.first(where: { $0.key == near })
+    else {
+      return ConfigError("\(subject) needs the setting '\(key)'.", at: config.location)
+    }
+    return ConfigError(
+      "\(subject) needs the setting '\(key)'; did you mean it by '\(near)'?",
+      at: entry.location ?? entry.value.location)
   }
 
   /// Refuses settings that were never asked for.
@@ -135,7 +147,7 @@ public final class ConfigReader {
   public func sizes(_ key: String, count: Int, default fallback: [Int]? = nil) throws -> [Int] {
     guard let value = value(key) else {
       if let fallback { return fallback }
-      throw ConfigError("\(subject) needs the setting '\(key)'.", at: config.location)
+      throw missing(key)
     }
     if case .int(let size) = value.value { return [Int](repeating: size, count: count) }
     guard case .array(let values) = value.value, values.count == count else {
@@ -150,7 +162,7 @@ public final class ConfigReader {
   ) throws -> Choice where Choice.RawValue == String {
     guard let value = value(key) else {
       if let fallback { return fallback }
-      throw ConfigError("\(subject) needs the setting '\(key)'.", at: config.location)
+      throw missing(key)
     }
     let words = Choice.allCases.map(\.rawValue)
     guard case .string(let word) = value.value else {

@@ -1,0 +1,57 @@
+// Runs the command as a shell would: what counts is what a person or a script gets from it.
+
+import Foundation
+
+/// The built command.
+struct Command {
+  /// What a run left behind.
+  struct Outcome {
+    let status: Int32
+    let output: String
+    let errors: String
+  }
+
+  /// The program beside the tests.
+  static let executable: URL = {
+    let bundles = [Bundle.main.executableURL] + Bundle.allBundles.map { Optional($0.bundleURL) }
+    let candidates = bundles.compactMap { $0?.deletingLastPathComponent().appendingPathComponent("accelerando") }
+    return candidates.first { FileManager.default.isExecutableFile(atPath: $0.path) }
+      ?? URL(fileURLWithPath: "/nowhere/accelerando")
+  }()
+
+  /// Starts the command in a directory, with a home of its own, so that no test touches the user's cache.
+  static func start(_ arguments: [String], in directory: URL, output: URL, errors: URL) throws -> Process {
+    for url in [output, errors] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = arguments
+    process.currentDirectoryURL = directory
+    process.environment = ["HOME": directory.path, "PATH": "/nowhere"]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    return process
+  }
+
+  /// Runs the command to its end.
+  static func run(_ arguments: String..., in directory: URL) throws -> Outcome {
+    let name = UUID().uuidString
+    let (output, errors) = (
+      directory.appendingPathComponent("\(name).out"), directory.appendingPathComponent("\(name).err")
+    )
+    let process = try start(arguments, in: directory, output: output, errors: errors)
+    process.waitUntilExit()
+    return Outcome(
+      status: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),
+      errors: try String(contentsOf: errors, encoding: .utf8))
+  }
+}
+
+/// Calls `body` with a new, empty directory, and removes it afterwards.
+func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
+  let directory = FileManager.default.temporaryDirectory.appendingPathComponent("command-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: directory) }
+  try body(directory)
+}

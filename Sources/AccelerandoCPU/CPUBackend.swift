@@ -2,6 +2,7 @@
 
 import AccelerandoCore
 import CKernels
+import Foundation
 
 /// Runs programs on the CPU, on all cores. Results do not depend on the number of threads.
 public struct CPUBackend: Backend {
@@ -32,7 +33,16 @@ public struct CPUBackend: Backend {
   /// The steps that a program is run by, for people to read.
   public func explain(_ program: Program) throws -> String { try plan(program).description }
 
-  func plan(_ program: Program) throws -> Plan { try Lowering.plan(program, isa: instructionSet) }
+  func plan(_ program: Program) throws -> Plan {
+    let plan = try Lowering.plan(program, isa: instructionSet)
+    let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    guard plan.arenaBytes < memory else {
+      throw GraphError(
+        "the program needs \(plan.arenaBytes >> 20) MiB for intermediate values; this machine has \(memory >> 20) MiB. "
+          + "A smaller batch needs less.")
+    }
+    return plan
+  }
 }
 
 /// A tensor in the machine's memory. Unchecked because a pointer is not Sendable by itself: as for every buffer, the
@@ -46,7 +56,13 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
       throw GraphError("\(type) needs \(type.byteCount) bytes, more than any machine has.")
     }
     self.type = type
-    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: max(type.byteCount, 64), alignment: 64)
+    var taken: UnsafeMutableRawPointer?
+    let size = max(type.byteCount, 64)
+    guard posix_memalign(&taken, 64, size) == 0, let taken else {
+      throw GraphError(
+        "there is no memory for a buffer \(type), \(type.byteCount >> 20) MiB. A smaller batch needs less.")
+    }
+    let bytes = UnsafeMutableRawBufferPointer(start: taken, count: size)
     bytes.initializeMemory(as: UInt8.self, repeating: 0)
     memory = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<type.byteCount])
     start = bytes
@@ -54,7 +70,7 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
 
   private let start: UnsafeMutableRawBufferPointer
 
-  deinit { start.deallocate() }
+  deinit { free(start.baseAddress) }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws {
     guard bytes.count == memory.count else {

@@ -242,3 +242,17 @@ final class Lowering {
     for view in loads where producedAt[view.root] != step { finishLoop(computing: view.root) }
   }
 }
+
+extension Lowering {
+  /// Plans a program: composites without a kernel are opened, instructions lowered, values placed.
+  static func plan(_ program: Program, isa: InstructionSet) throws -> Plan {
+    // Sizes below this leave room for all the arithmetic on them.
+    if let type = program.types.first(where: { $0.byteCount >= 1 << 46 }) {
+      throw GraphError("a value \(type) has more bytes than any machine.")
+    }
+    let lowered = try program.expandingComposites { hasKernel($0, $1) }.simplified()
+    let lowering = Lowering(lowered, isa: isa)
+    try lowering.run()
+    return Placement(lowering).plan()
+  }
+}

@@ -2,6 +2,7 @@
 
 import AccelerandoCore
 import AccelerandoNN
+import Foundation
 
 /// One input of a model, without the batch axis.
 public struct ModelInput: Hashable, Sendable {
@@ -118,10 +119,25 @@ public final class Model {
   /// Gives the parameters their first values, once.
   func prepareValues() throws {
     guard !holdsValues else { return }
+    try checkSize()
     for (name, value) in try outline().initialValues(seed: seed).entries {
       try session.set(StateName.parameter(name), value)
     }
     holdsValues = true
+  }
+
+  /// Refuses parameters that cannot fit, before any memory is taken for them.
+  private func checkSize() throws {
+    let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    var total = 0
+    for spec in try outline().parameters {
+      total = total.addingReportingOverflow(spec.type.byteCount).overflow ? .max : total + spec.type.byteCount
+      guard total < memory else {
+        throw TrainingError(
+          "the model's parameters do not fit into this machine's \(Self.size(memory)): with '\(spec.name)', "
+            + "\(spec.type), they take \(Self.size(total)). Make that layer smaller.")
+      }
+    }
   }
 
   func compiled() throws -> Compilation {

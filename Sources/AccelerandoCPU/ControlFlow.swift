@@ -1,0 +1,27 @@
+// Loops and branches inside a program: plans inside a plan.
+
+import AccelerandoCore
+
+extension Lowering {
+  /// A loop's carried values live in the results' memory; its condition and body are plans of their own.
+  func lowerWhile(_ operation: While, _ instruction: Program.Instruction) throws {
+    let operands = instruction.operands.map { contiguous($0) }
+    let results = Array(instruction.results)
+    let carried = zip(results, operands).map {
+      Plan.Loop.Carried(value: $0, initial: $1, byteCount: type($0).byteCount)
+    }
+    let loop = Plan.Loop(
+      condition: try Self.plan(operation.condition, isa: isa), body: try Self.plan(operation.body, isa: isa),
+      carried: carried)
+    append(Draft(step: .loop(loop), reads: operands, writes: results))
+  }
+
+  func lowerCase(_ operation: Case, _ instruction: Program.Instruction) throws {
+    let operands = instruction.operands.map { contiguous($0) }
+    let results = Array(instruction.results)
+    let branch = Plan.Branch(
+      index: operands[0], branches: try operation.branches.map { try Self.plan($0, isa: isa) },
+      operands: Array(operands.dropFirst()), results: results.map { ($0, type($0).byteCount) })
+    append(Draft(step: .branch(branch), reads: operands, writes: results))
+  }
+}

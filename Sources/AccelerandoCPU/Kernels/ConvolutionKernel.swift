@@ -256,6 +256,11 @@ struct FastConvolution {
     } else {
       return nil
     }
+    // A step or a distance that is never taken may be of any size; kernels should not prepare for it.
+    if c.OH == 1 { c.stride_h = 1 }
+    if c.OW == 1 { c.stride_w = 1 }
+    if c.KH == 1 { c.dil_h = 1 }
+    if c.KW == 1 { c.dil_w = 1 }
     geometry = c
   }
 }

@@ -118,6 +118,7 @@ public struct Convolution: Operation {
     else {
       throw GraphError("needs strides, dilations and groups of at least 1, one for each of \(spatial) spatial axes.")
     }
+    try requireSanePadding(paddingLow, paddingHigh)
     let inputFeatures = input.shape[d.inputFeature]
     let outputFeatures = kernel.shape[d.kernelOutput]
     guard inputFeatures == kernel.shape[d.kernelInput] * featureGroups, outputFeatures % featureGroups == 0 else {

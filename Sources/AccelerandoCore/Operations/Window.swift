@@ -36,6 +36,7 @@ public struct WindowGeometry: Hashable, Sendable {
     else {
       throw GraphError("needs a window size, stride and dilation of at least 1 for each axis of \(type).")
     }
+    try requireSanePadding(paddingLow, paddingHigh)
     var shape: [Int] = []
     for axis in 0..<rank {
       let n = type.shape[axis]
@@ -56,6 +57,15 @@ public struct WindowGeometry: Hashable, Sendable {
       StableHLOAttribute("window_dimensions", size),
       StableHLOAttribute("window_strides", strides),
     ]
+  }
+}
+
+/// Refuses amounts of padding that are surely a mistake, before any arithmetic on them can overflow.
+func requireSanePadding(_ low: [Int], _ high: [Int]) throws(GraphError) {
+  let limit = 1 << 24
+  guard (low + high).allSatisfy({ (-limit...limit).contains($0) }) else {
+    throw GraphError(
+      "needs paddings of at most \(limit) elements; received \(low) and \(high). Make the window smaller.")
   }
 }
 

@@ -82,14 +82,17 @@ public final class ConfigReader {
   /// A whole number, if it is set.
   public func optionalInt(_ key: String) throws -> Int? { try value(key).map { try int(key, $0) } }
 
+  /// Whole numbers stay below 2³¹ in size: no tensor is larger, and products of two cannot overflow.
   private func int(_ key: String, _ value: Config) throws -> Int {
+    let number: Int?
     switch value.value {
-    case .int(let number): return number
-    case .double(let number):
-      if let exact = Int(exactly: number) { return exact }
-    default: break
+    case .int(let integer): number = integer
+    case .double(let real): number = Int(exactly: real)
+    default: number = nil
     }
-    throw complaint(key, "a whole number", value)
+    guard let number else { throw complaint(key, "a whole number", value) }
+    guard number.magnitude <= Int32.max else { throw complaint(key, "a whole number of at most 2147483647", value) }
+    return number
   }
 
   /// A number.
@@ -149,7 +152,7 @@ public final class ConfigReader {
       if let fallback { return fallback }
       throw missing(key)
     }
-    if case .int(let size) = value.value { return [Int](repeating: size, count: count) }
+    if case .int = value.value { return [Int](repeating: try int(key, value), count: count) }
     guard case .array(let values) = value.value, values.count == count else {
       throw complaint(key, "a whole number or a list of \(count)", value)
     }

@@ -82,8 +82,8 @@ public final class ConfigReader {
   /// A whole number, if it is set.
   public func optionalInt(_ key: String) throws -> Int? { try value(key).map { try int(key, $0) } }
 
-  /// Whole numbers stay below 2³¹ in size: no tensor is larger, and products of two cannot overflow.
-  private func int(_ key: String, _ value: Config) throws -> Int {
+  /// A whole number of at most 32 bits: no axis is longer.
+  private func int(_ key: String, _ value: Config, limit: Int = Int(UInt32.max)) throws -> Int {
     let number: Int?
     switch value.value {
     case .int(let integer): number = integer
@@ -91,7 +91,7 @@ public final class ConfigReader {
     default: number = nil
     }
     guard let number else { throw complaint(key, "a whole number", value) }
-    guard number.magnitude <= Int32.max else { throw complaint(key, "a whole number of at most 2147483647", value) }
+    guard number.magnitude <= limit else { throw complaint(key, "a whole number of at most \(limit)", value) }
     return number
   }
 
@@ -146,17 +146,19 @@ public final class ConfigReader {
     try array(key).map { try double(key, $0) }
   }
 
-  /// A size for each of `count` axes: a list of so many, or one number for all.
+  /// A size for each of `count` axes: a list of so many, or one number for all. Sizes have 31 bits, so that the product
+  /// of two cannot overflow.
   public func sizes(_ key: String, count: Int, default fallback: [Int]? = nil) throws -> [Int] {
     guard let value = value(key) else {
       if let fallback { return fallback }
       throw missing(key)
     }
-    if case .int = value.value { return [Int](repeating: try int(key, value), count: count) }
+    let limit = Int(Int32.max)
+    if case .int = value.value { return [Int](repeating: try int(key, value, limit: limit), count: count) }
     guard case .array(let values) = value.value, values.count == count else {
       throw complaint(key, "a whole number or a list of \(count)", value)
     }
-    return try values.map { try int(key, $0) }
+    return try values.map { try int(key, $0, limit: limit) }
   }
 
   /// One of the words that the cases of an enumeration are written as.

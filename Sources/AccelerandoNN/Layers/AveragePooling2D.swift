@@ -34,7 +34,7 @@ public struct AveragePooling2D: ConfigurableLayer {
     let counts = (1...2).map { axis in
       (0..<sums.shape[axis]).map { place -> Int in
         let start = place * window.strides[axis] - window.paddingLow[axis]
-        return min(start + window.size[axis], x.shape[axis]) - max(start, 0)
+        return max(min(start + window.size[axis], x.shape[axis]) - max(start, 0), 0)
       }
     }
     var shares = NDArray(zeros: TensorType(.float32, [1, counts[0].count, counts[1].count, 1]))

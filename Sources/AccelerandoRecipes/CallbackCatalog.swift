@@ -37,6 +37,9 @@ extension Catalog where Item == any Callback {
           URL(fileURLWithPath: try reader.path("filename", in: directory)),
           separator: try reader.string("separator", default: ","), appends: try reader.bool("append", default: false))
       }
+      .adding("TensorBoard") { reader in
+        TensorBoard(URL(fileURLWithPath: try reader.path("log_dir", in: directory)))
+      }
       .adding("TerminateOnNaN") { _ in TerminateOnNaN() }
   }
 }

@@ -79,6 +79,32 @@ private func scripted(_ name: String, _ values: [Double]) -> LambdaCallback {
     }
   }
 
+  @Test func tensorBoardFilesAreRecordsWithATagForEachNumber() throws {
+    try withTemporaryDirectory { directory in
+      _ = try run(2, [scripted("val_loss", [3, 4]), TensorBoard(directory)])
+      for (part, tags) in [("train", ["epoch_loss", "epoch_accuracy"]), ("validation", ["epoch_loss"])] {
+        let folder = directory.appendingPathComponent(part)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(names.count == 1 && names[0].hasPrefix("events.out.tfevents."))
+        let bytes = [UInt8](try Data(contentsOf: folder.appendingPathComponent(names[0])))
+        // A record: 8 bytes of length, 4 of checksum, the content, 4 of checksum.
+        var contents: [String] = []
+        var place = 0
+        while place + 16 <= bytes.count {
+          let length = bytes[place..<place + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
+          try #require(place + 16 + length <= bytes.count)
+          contents.append(String(decoding: bytes[place + 12..<place + 12 + length], as: UTF8.self))
+          place += 16 + length
+        }
+        #expect(place == bytes.count)
+        #expect(contents.count == 3 && contents[0].contains("brain.Event:2"))
+        for tag in tags { #expect(contents[1].contains(tag) && contents[2].contains(tag)) }
+        // The checksum of the length 24, as TensorFlow writes it for this first record.
+        #expect(bytes[8..<12].elementsEqual([0xa3, 0x7f, 0x4b, 0x22]))
+      }
+    }
+  }
+
   @Test func checkpointsKeepTheBestEpochs() throws {
     try withTemporaryDirectory { directory in
       let path = directory.path + "/e{epoch:02d}-{val_loss:.1f}.safetensors"

@@ -1,5 +1,5 @@
-// What a training step must not do: take memory. Tests run in parallel and share one allocator, so the count is taken
-// several times and the quietest one speaks.
+// What a training step must not do: take memory. The count is that of the thread that trains, which takes its share of
+// every kernel; other tests run at the same time.
 
 import AccelerandoCPU
 import AccelerandoCore
@@ -44,20 +44,23 @@ import Testing
     let log = AllocationLog(steps: 300)
     try model.fit(try images(64), epochs: 1, batchSize: 16, stepsPerEpoch: 300, callbacks: [log], verbose: .silent)
     let perStep = zip(log.counts.dropFirst(), log.counts).map { $0 - $1 }
-    // Steps that begin a new pass shuffle; the others take nothing, though another test may at the same time.
+    // One step in four begins a new pass and shuffles; the others take nothing.
     let quiet = perStep.filter { $0 == 0 }.count
-    #expect(quiet >= 150, "\(quiet) of \(perStep.count) steps took no memory")
+    #expect(quiet >= 220, "\(quiet) of \(perStep.count) steps took no memory")
   }
 
   @Test func memoryIsFlatOverFiveThousandSteps() throws {
     let model = try seedModel(convolutional: false)
     let data = try images(64)
     try model.fit(data, epochs: 1, batchSize: 16, stepsPerEpoch: 100, verbose: .silent)
-    let before = try residentPages()
-    try model.fit(data, epochs: 1, batchSize: 16, stepsPerEpoch: 5000, verbose: .silent)
-    let after = try residentPages()
-    // Other tests may grow the process; a leak of one kilobyte a step would be 1,250 pages.
-    #expect(after - before < 1000 * 8, "\(before) pages before, \(after) after")
+    // Other tests may grow the process meanwhile, so the quietest of three runs speaks. A leak of one kilobyte a step would
+    // be 1,250 pages.
+    let growths = try (0..<3).map { _ in
+      let before = try residentPages()
+      try model.fit(data, epochs: 1, batchSize: 16, stepsPerEpoch: 5000, verbose: .silent)
+      return try residentPages() - before
+    }
+    #expect((growths.min() ?? .max) < 1000, "grew by \(growths) pages")
   }
 
   /// Pages of the process in memory; 0 where the system does not say.

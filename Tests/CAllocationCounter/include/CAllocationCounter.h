@@ -2,7 +2,7 @@
 #ifndef CALLOCATIONCOUNTER_H
 #define CALLOCATIONCOUNTER_H
 
-/// How often the process has called malloc, calloc, realloc or an aligned form; -1 where they cannot be counted.
+/// How often the calling thread has called malloc, calloc, realloc or an aligned form; -1 where they cannot be counted.
 long allocation_count(void);
 
 #endif

@@ -121,13 +121,6 @@ final class Lowering {
     views[value] = View(root: value, type: program.types[value])
   }
 
-  /// The value that a constant scalar holds, if the value is one (through any broadcasts).
-  func constantScalar(_ value: Int) -> NDArray? {
-    let view = view(value)
-    guard let constant = constants[view.root], constant.elementCount == 1 else { return nil }
-    return constant
-  }
-
   /// Whether the value is computed by now, or can be.
   func isAvailable(_ value: Int) -> Bool {
     guard let view = views[value] else { return false }

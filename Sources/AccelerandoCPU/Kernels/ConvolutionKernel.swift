@@ -15,8 +15,6 @@ struct ConvolutionKernel: Kernel {
   let second: Int
   let result: Int
   let epilogue: Epilogue
-  /// For the gradient of the kernel: into how many partial sums the batch is cut. Fixed by shapes alone.
-  let leaves: Int
   let isa: InstructionSet
 
   var label: String {
@@ -28,9 +26,35 @@ struct ConvolutionKernel: Kernel {
   var scratchBytes: Int { withUnsafePointer(to: geometry) { isa.kernels.conv_scratch_bytes?($0) ?? 0 } }
 
   func taskCount(threads: Int) -> Int {
-    let units = direction == .backwardWeights ? leaves : geometry.N
-    let macs = geometry.N * geometry.OH * geometry.OW * geometry.O * geometry.KH * geometry.KW * geometry.C
-    return min(max(units, 1), AccelerandoCPU.taskCount(work: macs, threads: threads, minimumPerTask: 30_000))
+    // The samples' contributions to a kernel's gradient are added up: what shares that work is a region.
+    let units = direction == .backwardWeights ? 1 : geometry.N
+    return min(max(units, 1), AccelerandoCPU.taskCount(work: multiplications, threads: threads, minimumPerTask: 30_000))
+  }
+
+  private var multiplications: Int {
+    let c = geometry
+    return c.N * c.OH * c.OW * c.O * c.KH * c.KW * (c.C / max(c.groups, 1))
+  }
+
+  var cost: Cost {
+    let c = geometry
+    let elements = c.N * (c.H * c.W * c.C + c.OH * c.OW * c.O) + weightCount
+    return Cost(flops: 2 * Double(multiplications), bytes: 4 * Double(elements))
+  }
+
+  private var weightCount: Int { geometry.KH * geometry.KW * geometry.C / max(geometry.groups, 1) * geometry.O }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    guard units.divide(geometry.N) else { return [] }
+    let bias = epilogue.bias.map { [(value: $0, isAligned: false)] } ?? []
+    if direction == .backwardWeights {
+      return [
+        Slicing(
+          SlicedConvolutionGradient(base: self, units: units.count), operands: [(first, true), (second, true)],
+          partial: Slicing.Partial(function: .sum, value: result, elementCount: weightCount))
+      ]
+    }
+    return sliced(units, operands: [(first, true), (second, false)] + bias)
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -47,15 +71,35 @@ struct ConvolutionKernel: Kernel {
       case .backwardData:
         let samples = portion(range, of: tasks, extent: self.geometry.N)
         isa.kernels.conv_backward_data?(geometry, a, b, out, samples.lowerBound, samples.upperBound, scratch)
-      case .backwardWeights:
-        let size = self.geometry.KH * self.geometry.KW * self.geometry.C / self.geometry.groups * self.geometry.O
-        for leaf in portion(range, of: tasks, extent: leaves) {
-          let samples = portion(leaf..<leaf + 1, of: leaves, extent: self.geometry.N)
-          isa.kernels.conv_backward_weights?(
-            geometry, a, b, out + leaf * size, samples.lowerBound, samples.upperBound, false, scratch)
-        }
+      case .backwardWeights: addGradient(0..<self.geometry.N, continuing: false, memory, scratch)
       }
     }
+  }
+
+  /// Adds up the samples' contributions to the kernel's gradient.
+  func addGradient(
+    _ samples: Range<Int>, continuing: Bool, _ memory: Memory, _ scratch: UnsafeMutableRawPointer
+  ) {
+    withUnsafePointer(to: geometry) { geometry in
+      isa.kernels.conv_backward_weights?(
+        geometry, memory.elements(first, Float.self), memory.elements(second, Float.self),
+        memory.elements(result, Float.self), samples.lowerBound, samples.upperBound, continuing, scratch)
+    }
+  }
+}
+
+/// The gradient of a convolution's kernel, a few samples at a time.
+struct SlicedConvolutionGradient: SlicedKernel {
+  let base: ConvolutionKernel
+  let units: Int
+
+  var label: String { base.label }
+  var cost: Cost { base.cost }
+  var scratchBytes: Int { base.scratchBytes }
+
+  func run(_ part: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    base.addGradient(
+      portion(part, of: units, extent: base.geometry.N), continuing: continuing, memory, scratch)
   }
 }
 
@@ -68,6 +112,8 @@ struct GenericConvolutionKernel: Kernel {
   let type: TensorType
 
   var label: String { "\(type.dtype.rawValue) convolution \(input.type.shape) · \(kernel.type.shape)" }
+
+  var cost: Cost { Cost(flops: 60 * Double(type.elementCount) * Double(kernel.type.elementCount)) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(
@@ -161,33 +207,22 @@ extension Lowering {
       add(
         ConvolutionKernel(
           direction: .forward, geometry: convolution.geometry, first: first, second: second, result: result,
-          epilogue: epilogue, leaves: 1, isa: isa),
+          epilogue: epilogue, isa: isa),
         reads: [first, second] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
     case .backwardData:
       let second = contiguous(ungrouped(w, groups: convolution.geometry.groups))
       add(
         ConvolutionKernel(
           direction: .backwardData, geometry: convolution.geometry, first: first, second: second, result: result,
-          epilogue: Epilogue(), leaves: 1, isa: isa),
+          epilogue: Epilogue(), isa: isa),
         reads: [first, second], writes: [result])
     case .backwardWeights:
       let second = contiguous(w)
-      let bytes = type(result).byteCount
-      // More partial sums let more cores work; they must stay small next to what is read to compute them.
-      let leaves = max(1, min(convolution.geometry.N, bytes <= 1 << 18 ? 8 : bytes <= 1 << 21 ? 4 : 2))
-      let partial = leaves == 1 ? result : temporary(bytes * leaves)
       add(
         ConvolutionKernel(
           direction: .backwardWeights, geometry: convolution.geometry, first: first, second: second,
-          result: partial, epilogue: Epilogue(), leaves: leaves, isa: isa),
-        reads: [first, second], writes: [partial])
-      if leaves > 1 {
-        let elements = type(result).elementCount
-        add(
-          ReduceKernel(
-            function: .sum, source: partial, result: result, outer: 1, reduce: leaves, inner: elements, isa: isa),
-          reads: [partial], writes: [result])
-      }
+          result: result, epilogue: Epilogue(), isa: isa),
+        reads: [first, second], writes: [result])
     }
   }
 

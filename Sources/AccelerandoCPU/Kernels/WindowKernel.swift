@@ -21,9 +21,21 @@ struct PoolKernel: Kernel {
     return "pool \(kind.rawValue) \(p.window_h)×\(p.window_w) of [\(p.N), \(p.H), \(p.W), \(p.C)]"
   }
 
+  private var work: Int {
+    geometry.N * geometry.OH * geometry.OW * geometry.C * geometry.window_h * geometry.window_w
+  }
+
+  var cost: Cost {
+    let p = geometry
+    return Cost(flops: Double(work), bytes: 4 * Double(p.N * p.C * (p.H * p.W + 2 * p.OH * p.OW)))
+  }
+
   func taskCount(threads: Int) -> Int {
-    let work = geometry.N * geometry.OH * geometry.OW * geometry.C * geometry.window_h * geometry.window_w
-    return min(max(geometry.N, 1), AccelerandoCPU.taskCount(work: work, threads: threads, minimumPerTask: 16_000))
+    min(max(geometry.N, 1), AccelerandoCPU.taskCount(work: work, threads: threads, minimumPerTask: 16_000))
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: geometry.N, operands: [source, gradient])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -68,6 +80,8 @@ struct GenericWindowKernel: Kernel {
   let identity: Scalar64
 
   var label: String { "\(type.dtype.rawValue) window \(function.rawValue) \(window.size) of \(sourceShape)" }
+
+  var cost: Cost { Cost(flops: 60 * Double(type.elementCount * window.size.elementCount)) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(
@@ -123,6 +137,10 @@ struct GenericScatterWindowKernel: Kernel {
   let gradientShape: [Int]
 
   var label: String { "\(type.dtype.rawValue) select and scatter \(operation.window.size) of \(type.shape)" }
+
+  var cost: Cost {
+    Cost(flops: 60 * Double(gradientShape.elementCount * operation.window.size.elementCount))
+  }
 
   func taskCount(threads: Int) -> Int { 1 }
 

@@ -61,7 +61,7 @@ struct FusedLoop: Kernel {
   }
 
   func slicings(_ units: Units) -> [Slicing] {
-    guard units.divide(count) else { return [] }
+    guard count > 0, units.divide(count) else { return [] }
     var operands: [(value: Int, isAligned: Bool)] = []
     for instruction in code where instruction.op == UInt16(accOpLoad.rawValue) {
       let access = accesses[Int(instruction.a)]

@@ -210,6 +210,8 @@ final class RegionRunner {
       start = end
       while hasLeaves, leaf + 1 < leafStarts.count - 1, leafStarts[leaf + 1] <= start { leaf += 1 }
     }
+    // From now on the values are what the leaves will be folded to.
+    for partial in partials { context.table[partial.value] = table[partial.value] }
   }
 
   /// Runs a segment's kernels in turn, a few units at a time. Sums begin anew at unit `beginning`.

@@ -47,8 +47,10 @@ struct RegionLayout {
     let tileBytes = zip(sorted, isTileWide).reduce(0) { $0 + ($1.1 ? byteCounts[$1.0] / units : 0) }
     region.tile = tile(members, bytesPerUnit: tileBytes, leaves: region.leaves)
     region.segments = ranges.map { range in
-      Region.Segment(
-        tile: max(1, min(range.tile, region.tile)),
+      // Pieces of one size, rather than a small one at the end.
+      let pieces = max(region.tile / max(range.tile, 1), 1)
+      return Region.Segment(
+        tile: (region.tile + pieces - 1) / pieces,
         kernels: members[range.members].map {
           Region.Entry(kernel: $0.slicing.kernel, isPartial: $0.accumulator != nil, path: $0.path)
         })
@@ -83,8 +85,10 @@ struct RegionLayout {
     return max(values.reduce(0) { $0 + byteCounts[$1] } / units, 1)
   }
 
-  private func wholeBytes(_ member: Member) -> Int {
-    member.slicing.whole.reduce(0) { $0 + byteCounts[$1] } + (member.accumulator.map { byteCounts[$0] / max(Region.leafCount(units: units), 1) } ?? 0)
+  /// Bytes that every call of a kernel goes through, however few its units.
+  private func sharedBytes(_ member: Member) -> Int {
+    let sums = member.slicing.partial.map { byteCounts[$0.value] } ?? 0
+    return member.slicing.reread.reduce(sums) { $0 + byteCounts[$1] }
   }
 
   /// Runs of kernels that can share a number of units at a time.
@@ -100,7 +104,7 @@ struct RegionLayout {
     for (index, member) in members.enumerated() {
       let own = unitBytes(member)
       // A matrix is worth reading again once as much else has been read; a convolution works longer on its own.
-      let shared = wholeBytes(member) / (member.slicing.kernel is SlicedDot ? 1 : 8)
+      let shared = sharedBytes(member) / (member.slicing.kernel is SlicedDot ? 1 : 8)
       let least = max(shared / own, Self.callBytes / own, 1)
       let most = max(Self.segmentBytes / own, 1)
       let range = least <= most ? (least, most) : (least, Int.max)
@@ -117,7 +121,7 @@ struct RegionLayout {
   /// How many units go through the whole region at a time: the number that moves the fewest bytes between caches.
   private func tile(_ members: [Member], bytesPerUnit: Int, leaves: Int) -> Int {
     let whole = members.reduce(0) { sum, member in
-      let bytes = wholeBytes(member)
+      let bytes = sharedBytes(member)
       return sum + (bytes > 1 << 15 ? bytes : 0)
     }
     let leaf = max(units / leaves, 1)

@@ -230,7 +230,7 @@ struct Scheduler {
       return 2 * Region.leafCount(units: units) * partial.elementCount * 4 <= bytes(slicing.aligned) + 1 << 15
     }
     // Each core reads what is read as a whole, and packs it: a large matrix is better split between them.
-    if isProduct, bytes(slicing.whole) > 1 << 19, kernel.cost.flops > 2e7 { return false }
+    if isProduct, bytes(slicing.reread) > 1 << 19, kernel.cost.flops > 2e7 { return false }
     // Units too few to share.
     return units >= 8 || kernel.cost.seconds < 10e-6 || kernel.taskCount(threads: 8) <= units
   }

@@ -18,7 +18,7 @@ struct Units {
   ///   - offset: where the walk starts, in elements.
   ///   - width: bytes of an element.
   func divide(_ value: Int, axes: [(size: Int, stride: Int)], offset: Int = 0, width: Int) -> Bool {
-    guard let bytes = bytes(of: value), bytes % width == 0 else { return false }
+    guard let bytes = bytes(of: value), bytes % width == 0, axes.allSatisfy({ $0.size > 0 }) else { return false }
     let unitElements = bytes / width
     var left = count
     var leading: [(size: Int, stride: Int)] = []
@@ -50,7 +50,7 @@ struct Units {
   }
 
   /// Whether each unit of a row-major value of so many elements has as many as the others.
-  func divide(_ elementCount: Int) -> Bool { count > 0 && elementCount % count == 0 }
+  func divide(_ elementCount: Int) -> Bool { count > 0 && elementCount > 0 && elementCount % count == 0 }
 }
 
 /// One way to cut a kernel into units.
@@ -60,6 +60,8 @@ struct Slicing: Sendable {
   let aligned: Set<Int>
   /// Values that every unit reads as a whole.
   let whole: Set<Int>
+  /// Values that every call reads from beginning to end, however few its units: the matrix of a product.
+  var reread: Set<Int>
   /// The result is the sum (or the largest, …) of what the units compute; nil if each unit writes its own part.
   var partial: Partial?
 
@@ -77,6 +79,7 @@ struct Slicing: Sendable {
     self.kernel = kernel
     let others = Set(operands.filter { !$0.isAligned }.map(\.value))
     whole = others
+    reread = others
     aligned = Set(operands.filter { $0.isAligned }.map(\.value)).subtracting(others)
     self.partial = partial
   }

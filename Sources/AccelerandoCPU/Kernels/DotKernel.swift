@@ -119,10 +119,12 @@ extension DotKernel {
     func slicing(
       _ cut: SlicedDot.Cut, _ leftAxes: [Axis], _ rightAxes: [Axis], partial: Slicing.Partial? = nil
     ) -> Slicing {
-      Slicing(
+      var slicing = Slicing(
         SlicedDot(base: self, cut: cut, units: units.count),
         operands: [(left.root, isAligned(left, leftAxes)), (right.root, isAligned(right, rightAxes))] + bias,
         partial: partial)
+      slicing.reread = []
+      return slicing
     }
     if shape.batch > 1 {
       guard shape.batch % units.count == 0 else { return [] }
@@ -135,10 +137,11 @@ extension DotKernel {
     var found: [Slicing] = []
     if shape.m % units.count == 0 {
       // The second operand belongs to all rows, so that no part of it is a unit's own.
-      found.append(
-        Slicing(
-          SlicedDot(base: self, cut: .rows, units: units.count),
-          operands: [(left.root, isAligned(left, [rows, leftDepth])), (right.root, units.count == 1)] + bias))
+      var slicing = Slicing(
+        SlicedDot(base: self, cut: .rows, units: units.count),
+        operands: [(left.root, isAligned(left, [rows, leftDepth])), (right.root, units.count == 1)] + bias)
+      slicing.reread = [right.root]
+      found.append(slicing)
     }
     if shape.k % units.count == 0, units.count > 1, epilogue == Epilogue() {
       let partial = Slicing.Partial(function: .sum, value: result, elementCount: shape.m * shape.n)

@@ -67,7 +67,8 @@ struct Explain: ParsableCommand {
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
       print(String(decoding: try encoder.encode(report), as: UTF8.self))
     } else {
-      print("\(kind.rawValue) step of \(step.sampleCount) samples, \(backend.threads) threads, \(backend.instructionSet)")
+      print(
+        "\(kind.rawValue) step of \(step.sampleCount) samples, \(backend.threads) threads, \(backend.instructionSet)")
       print(report)
     }
   }

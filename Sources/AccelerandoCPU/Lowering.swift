@@ -42,6 +42,8 @@ final class Lowering {
   /// Instructions that an earlier kernel has taken over.
   private var absorbed: Set<Int> = []
   private var materialized: [View: Int] = [:]
+  /// Where the positions of poolings' winners lie.
+  var poolIndices: [PoolSource: Int] = [:]
   /// The layers of the instruction that is lowered.
   private var path: [String] = []
   /// Elementwise instructions that wait for the first one that needs them, to run in the same loop as that.

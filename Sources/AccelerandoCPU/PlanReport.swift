@@ -126,7 +126,8 @@ extension PlanReport: CustomStringConvertible {
       }.joined(separator: "  ")
     }
     let total = kernels.reduce((0.0, 0.0)) { ($0.0 + $1.flops, $0.1 + $1.predictedSeconds) }
-    var summary = "\(phases.count) phases, \(Self.number(total.0 / 1e6)) Mflop; between phases \(arenaBytes >> 10) KiB, "
+    var summary =
+      "\(phases.count) phases, \(Self.number(total.0 / 1e6)) Mflop; between phases \(arenaBytes >> 10) KiB, "
     summary += "each thread \(threadBytes >> 10) KiB; predicted \(Self.number(total.1 * 1e6)) µs on one core"
     if let secondsPerRun { summary += "; measured \(Self.number(secondsPerRun * 1e6)) µs a run" }
     lines.append(summary)

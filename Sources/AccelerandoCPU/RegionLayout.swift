@@ -40,7 +40,9 @@ struct RegionLayout {
     // A value that is used in one segment only lives for that segment's few units.
     var uses: [Int: [Int]] = [:]
     for (index, member) in members.enumerated() {
-      for value in Set(member.reads + member.writes) where locals.contains(value) { uses[value, default: []].append(index) }
+      for value in Set(member.reads + member.writes) where locals.contains(value) {
+        uses[value, default: []].append(index)
+      }
     }
     let sorted = locals.sorted()
     let isTileWide = sorted.map { value in Set((uses[value] ?? []).map { segmentOf[$0] }).count > 1 }

@@ -17,6 +17,9 @@ struct Scheduler {
   private var phaseOf: [Int: Int] = [:]
   private var partOf: [Int: Int] = [:]
   private let batch: Int?
+  /// Whether weights are packed in the first phase, which then leaves the samples to the next one: taken up there, they
+  /// would only be put down again.
+  private let preparesFirst: Bool
 
   /// A phase under construction.
   struct Phase {
@@ -43,6 +46,10 @@ struct Scheduler {
     self.lowering = lowering
     drafts = lowering.drafts
     batch = Self.batch(of: lowering)
+    preparesFirst = drafts.contains { draft in
+      guard case .kernel(let kernel) = draft.step else { return false }
+      return kernel is PackKernel
+    }
     orderDrafts()
   }
 
@@ -93,6 +100,7 @@ struct Scheduler {
       guard let phase = phaseOf[before] else { return false }
       if phase == current, let part = partOf[before] { parts.insert(part) }
     }
+    if preparesFirst, current == 0, isBatched(draft) { return false }
     guard case .kernel(let kernel) = drafts[draft].step else {
       guard phases[current].parts.isEmpty else { return false }
       phases[current].control = draft
@@ -190,19 +198,7 @@ struct Scheduler {
   /// The units that a draft may be cut into, best first.
   private func candidates(_ draft: Int) -> [Int] {
     var found: [Int] = []
-    let shapes = (drafts[draft].writes + drafts[draft].reads).compactMap { value in
-      value < lowering.program.types.count ? lowering.program.types[value].shape : nil
-    }
-    if let batch {
-      let isBatched = shapes.contains { shape in
-        var product = 1
-        return shape.contains { size in
-          product *= size
-          return product == batch
-        }
-      }
-      if isBatched { found.append(batch) }
-    }
+    if let batch, isBatched(draft) { found.append(batch) }
     let written = drafts[draft].writes[0]
     if written < lowering.program.types.count {
       var product = 1
@@ -210,6 +206,18 @@ struct Scheduler {
       if product > 0, product != batch { found.append(product) }
     }
     return found
+  }
+
+  /// Whether the outermost axes of something that a draft reads or writes are as many as the batch.
+  private func isBatched(_ draft: Int) -> Bool {
+    (drafts[draft].writes + drafts[draft].reads).contains { value in
+      guard value < lowering.program.types.count else { return false }
+      var product = 1
+      return lowering.program.types[value].shape.contains { size in
+        product *= size
+        return product == batch
+      }
+    }
   }
 
   /// The way to cut a kernel into units that pays, if one does.

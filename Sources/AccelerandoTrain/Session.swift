@@ -79,7 +79,8 @@ final class Session {
     }
     let execution = try backend.compile(program).bind(inputs)
     let step = Step(
-      program: program, execution: execution, count: signature.count, features: features, labels: labels, weights: weights)
+      program: program, execution: execution, count: signature.count, features: features, labels: labels,
+      weights: weights)
     steps[signature] = step
     return step
   }
@@ -105,7 +106,8 @@ final class Step {
   private var staging: [Int: NDArray] = [:]
 
   init(
-    program: Program, execution: any Execution, count: Int, features: [any Buffer], labels: (any Buffer)?, weights: (any Buffer)?
+    program: Program, execution: any Execution, count: Int, features: [any Buffer], labels: (any Buffer)?,
+    weights: (any Buffer)?
   ) {
     self.program = program
     self.execution = execution

@@ -10,7 +10,7 @@ struct ConvolutionKernel: Kernel {
 
   let direction: Direction
   let geometry: AccConv
-  /// The operands: (x, w), (dy, w) or (x, dy).
+  /// The operands: x and packed weights, dy and packed weights, or x and dy.
   let first: Int
   let second: Int
   let result: Int
@@ -59,18 +59,18 @@ struct ConvolutionKernel: Kernel {
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let a = memory.elements(first, Float.self)
-    let b = memory.elements(second, Float.self)
+    let b = memory[second]
     let out = memory.elements(result, Float.self)
     withUnsafePointer(to: geometry) { geometry in
       switch direction {
       case .forward:
         let samples = portion(range, of: tasks, extent: self.geometry.N)
         epilogue.withPointer(memory) {
-          isa.kernels.conv_forward?(geometry, a, b, out, samples.lowerBound, samples.upperBound, $0, scratch)
+          isa.kernels.conv_forward_packed?(geometry, a, b, out, samples.lowerBound, samples.upperBound, $0, scratch)
         }
       case .backwardData:
         let samples = portion(range, of: tasks, extent: self.geometry.N)
-        isa.kernels.conv_backward_data?(geometry, a, b, out, samples.lowerBound, samples.upperBound, scratch)
+        isa.kernels.conv_backward_data_packed?(geometry, a, b, out, samples.lowerBound, samples.upperBound, scratch)
       case .backwardWeights: addGradient(0..<self.geometry.N, continuing: false, memory, scratch)
       }
     }
@@ -84,6 +84,58 @@ struct ConvolutionKernel: Kernel {
       isa.kernels.conv_backward_weights?(
         geometry, memory.elements(first, Float.self), memory.elements(second, Float.self),
         memory.elements(result, Float.self), samples.lowerBound, samples.upperBound, continuing, scratch)
+    }
+  }
+}
+
+/// Puts a convolution's weights into the order in which its microkernel reads them.
+struct PackKernel: Kernel {
+  let direction: ConvolutionKernel.Direction
+  let geometry: AccConv
+  let source: Int
+  let result: Int
+  let isa: InstructionSet
+
+  init(
+    direction: ConvolutionKernel.Direction, geometry: AccConv, source: Int, result: Int = -1, isa: InstructionSet
+  ) {
+    self.direction = direction
+    self.geometry = geometry
+    self.source = source
+    self.result = result
+    self.isa = isa
+  }
+
+  init(_ kernel: PackKernel, to result: Int) {
+    self.init(
+      direction: kernel.direction, geometry: kernel.geometry, source: kernel.source, result: result, isa: kernel.isa)
+  }
+
+  private var packedFor: Int32 {
+    Int32((direction == .forward ? accConvForward : accConvBackwardData).rawValue)
+  }
+
+  var packedBytes: Int {
+    withUnsafePointer(to: geometry) { isa.kernels.conv_packed_bytes?($0, packedFor) ?? 0 }
+  }
+
+  var label: String {
+    let c = geometry
+    return "pack [\(c.KH), \(c.KW), \(c.C / max(c.groups, 1)), \(c.O)] for \(direction.rawValue)"
+  }
+
+  var cost: Cost { Cost(bytes: 2 * Double(packedBytes)) }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(work: packedBytes, threads: threads, minimumPerTask: 32_768)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    withUnsafePointer(to: geometry) { geometry in
+      for part in range {
+        isa.kernels.conv_pack?(
+          geometry, packedFor, memory.elements(source, Float.self), memory[result], part, tasks)
+      }
     }
   }
 }
@@ -202,15 +254,24 @@ extension Lowering {
     let first = contiguous(x)
     switch convolution.direction {
     case .forward:
-      let second = contiguous(w)
+      let second = pack(w, for: convolution)
       let epilogue = takeEpilogue(of: &result, at: index)
+      let bias = epilogue.bias.map { [$0] } ?? []
+      if let pool = takePool(of: result) {
+        add(
+          ConvolutionPoolKernel(
+            geometry: convolution.geometry, pool: pool.geometry, source: first, weights: second, result: pool.result,
+            index: pool.index, epilogue: epilogue, isa: isa),
+          reads: [first, second] + bias, writes: [pool.result] + (pool.index.map { [$0] } ?? []))
+        return
+      }
       add(
         ConvolutionKernel(
           direction: .forward, geometry: convolution.geometry, first: first, second: second, result: result,
           epilogue: epilogue, isa: isa),
-        reads: [first, second] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+        reads: [first, second] + bias, writes: [result])
     case .backwardData:
-      let second = contiguous(ungrouped(w, groups: convolution.geometry.groups))
+      let second = pack(ungrouped(w, groups: convolution.geometry.groups), for: convolution)
       add(
         ConvolutionKernel(
           direction: .backwardData, geometry: convolution.geometry, first: first, second: second, result: result,
@@ -224,6 +285,16 @@ extension Lowering {
           result: result, epilogue: Epilogue(), isa: isa),
         reads: [first, second], writes: [result])
     }
+  }
+
+  /// Weights in the order in which the microkernel reads them, packed once for all samples.
+  private func pack(_ w: View, for convolution: FastConvolution) -> Int {
+    let source = contiguous(w)
+    let kernel = PackKernel(
+      direction: convolution.direction, geometry: convolution.geometry, source: source, isa: isa)
+    let packed = temporary(kernel.packedBytes)
+    add(PackKernel(kernel, to: packed), reads: [source], writes: [packed])
+    return packed
   }
 
   /// A kernel [kh, kw, groups·i, o] with the groups among the inputs, seen as [kh, kw, i, groups·o].

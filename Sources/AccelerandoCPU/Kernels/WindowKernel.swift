@@ -14,6 +14,8 @@ struct PoolKernel: Kernel {
   /// The gradient, for the gradient of max pooling.
   let gradient: Int
   let result: Int
+  /// The positions of the winners: written by max pooling, read by its gradient, which then reads no input.
+  var index: Int?
   let isa: InstructionSet
 
   var label: String {
@@ -35,7 +37,8 @@ struct PoolKernel: Kernel {
   }
 
   func slicings(_ units: Units) -> [Slicing] {
-    elementwiseSlicing(units, elementCount: geometry.N, operands: [source, gradient])
+    let winners = kind == .maxGradient ? index.map { [$0] } : nil
+    return elementwiseSlicing(units, elementCount: geometry.N, operands: (winners ?? [source]) + [gradient])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -44,10 +47,17 @@ struct PoolKernel: Kernel {
     let out = memory.elements(result, Float.self)
     withUnsafePointer(to: geometry) { geometry in
       switch kind {
-      case .max: isa.kernels.maxpool_forward?(geometry, x, out, samples.lowerBound, samples.upperBound)
+      case .max:
+        isa.kernels.maxpool_forward_index?(
+          geometry, x, out, index.map { memory.elements($0, UInt8.self) }, samples.lowerBound, samples.upperBound)
       case .sum: isa.kernels.sumpool_forward?(geometry, x, out, samples.lowerBound, samples.upperBound)
       case .maxGradient:
         let g = memory.elements(gradient, Float.self)
+        if let index {
+          isa.kernels.maxpool_backward_index?(
+            geometry, memory.elements(index, UInt8.self), g, out, samples.lowerBound, samples.upperBound)
+          return
+        }
         isa.kernels.maxpool_backward?(geometry, x, g, out, samples.lowerBound, samples.upperBound)
       case .sumGradient: isa.kernels.sumpool_backward?(geometry, x, out, samples.lowerBound, samples.upperBound)
       }
@@ -207,9 +217,11 @@ extension Lowering {
           padding: zip(window.size, window.paddingLow).map { $0 - 1 - $1 })
       }
       if let geometry {
+        let index = kind == .max ? poolIndex(of: instruction.operands[0], operation, geometry) : nil
         add(
-          PoolKernel(kind: kind, geometry: geometry, source: source, gradient: source, result: result, isa: isa),
-          reads: [source], writes: [result])
+          PoolKernel(
+            kind: kind, geometry: geometry, source: source, gradient: source, result: result, index: index, isa: isa),
+          reads: [source], writes: [result] + (index.map { [$0] } ?? []))
         return
       }
     }
@@ -221,7 +233,6 @@ extension Lowering {
   }
 
   func lowerSelectAndScatter(_ operation: SelectAndScatter, _ instruction: Program.Instruction) {
-    let source = contiguous(instruction.operands[0])
     let gradient = contiguous(instruction.operands[1])
     let result = instruction.results.lowerBound
     let gradientShape = type(instruction.operands[1]).shape
@@ -230,12 +241,22 @@ extension Lowering {
         operation.window, large: type(result).shape, small: gradientShape, strides: operation.window.strides,
         padding: operation.window.paddingLow)
     {
+      if let index = poolIndices[PoolSource(value: instruction.operands[0], window: operation.window)] {
+        add(
+          PoolKernel(
+            kind: .maxGradient, geometry: geometry, source: index, gradient: gradient, result: result, index: index,
+            isa: isa),
+          reads: [index, gradient], writes: [result])
+        return
+      }
+      let source = contiguous(instruction.operands[0])
       add(
         PoolKernel(
           kind: .maxGradient, geometry: geometry, source: source, gradient: gradient, result: result, isa: isa),
         reads: [source, gradient], writes: [result])
       return
     }
+    let source = contiguous(instruction.operands[0])
     add(
       GenericScatterWindowKernel(
         operation: operation, source: source, gradient: gradient, result: result, type: type(result),

@@ -115,7 +115,7 @@ func simplerReduce(_ operation: Reduce, _ x: Tensor) -> Tensor? {
     default: break
     }
   }
-  return nil
+  return simplerScatteredSum(operation, x)
 }
 
 func simplerDynamicSlice(_ operation: DynamicSlice, _ operands: [Tensor]) -> Tensor? {

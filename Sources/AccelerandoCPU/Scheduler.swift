@@ -187,7 +187,7 @@ struct Scheduler {
       let units = Units(count: size, byteCounts: lowering.byteCounts)
       var score = 0.0
       for draft in lowering.drafts {
-        guard case .kernel(let kernel) = draft.step else { continue }
+        guard case .kernel(let kernel) = draft.step, leads(draft, size, in: lowering) else { continue }
         if kernel.slicings(units).contains(where: { !$0.aligned.isEmpty }) { score += kernel.cost.seconds }
       }
       return (size, score)
@@ -208,14 +208,19 @@ struct Scheduler {
     return found
   }
 
-  /// Whether the outermost axes of something that a draft reads or writes are as many as the batch.
+  /// Whether a draft works on samples.
   private func isBatched(_ draft: Int) -> Bool {
-    (drafts[draft].writes + drafts[draft].reads).contains { value in
+    batch.map { Self.leads(drafts[draft], $0, in: lowering) } ?? false
+  }
+
+  /// Whether the outermost axes of something that a draft reads or writes have so many elements.
+  private static func leads(_ draft: Lowering.Draft, _ count: Int, in lowering: Lowering) -> Bool {
+    (draft.writes + draft.reads).contains { value in
       guard value < lowering.program.types.count else { return false }
       var product = 1
       return lowering.program.types[value].shape.contains { size in
         product *= size
-        return product == batch
+        return product == count
       }
     }
   }

@@ -5,12 +5,13 @@
 #include "impl_tile.h"
 #include "impl_pack.h"
 #include "impl_gemm.h"
-#include "impl_conv.h"
 #include "impl_math.h"
 #include "impl_vm.h"
 #include "impl_reduce.h"
 #include "impl_softmax.h"
 #include "impl_pool.h"
+#include "impl_maxpool.h"
+#include "impl_conv.h"
 #include "impl_optim.h"
 #include "impl_move.h"
 
@@ -27,6 +28,12 @@ const AccKernels TABLE = {
     .sgemv = sgemv,
     .conv_forward = conv_forward,
     .conv_backward_data = conv_backward_data,
+    .conv_packed_bytes = conv_packed_bytes,
+    .conv_pack = conv_pack,
+    .conv_forward_packed = conv_forward_packed,
+    .conv_backward_data_packed = conv_backward_data_packed,
+    .conv_forward_pool = conv_forward_pool,
+    .conv_pool_scratch_bytes = conv_pool_scratch_bytes,
     .conv_backward_weights = conv_backward_weights,
     .conv_scratch_bytes = conv_scratch_bytes,
     .vm_run = vm_run,
@@ -39,6 +46,8 @@ const AccKernels TABLE = {
     .log_softmax_backward_f32 = log_softmax_backward_f32,
     .maxpool_forward = maxpool_forward,
     .maxpool_backward = maxpool_backward,
+    .maxpool_forward_index = maxpool_forward_index,
+    .maxpool_backward_index = maxpool_backward_index,
     .sumpool_forward = sumpool_forward,
     .sumpool_backward = sumpool_backward,
     .avgpool_forward = avgpool_forward,

@@ -73,7 +73,7 @@ static void softmax_f32(const float *x, float *y, long rows, long cols) {
     float top[VL], share[VL];
     vf t[VL] = {0};
     group_max(x, n, cols, top);
-    if (cols <= VL) { // one vector each, kept: reading a masked store again would stall
+    if (cols > 0 && cols <= VL) { // one vector each, kept: reading a masked store again would stall
       vf e[VL] = {0};
       for (long r = 0; r < n; r++) t[r] = e[r] = vfill(vexp(vload_n(x + r * cols, cols) - top[r]), cols, 0);
       vstore(share, 1.0f / fold_rows(redSum, t));

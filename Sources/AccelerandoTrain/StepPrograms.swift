@@ -5,8 +5,13 @@ import AccelerandoCore
 import AccelerandoNN
 
 /// What a step does.
-enum StepKind: Hashable {
-  case train, evaluate, predict
+public enum StepKind: String, Hashable, Sendable, CaseIterable {
+  /// Forward, loss, gradients, the optimizer's update, metrics.
+  case train
+  /// Forward, loss, metrics.
+  case evaluate
+  /// Forward.
+  case predict
 
   /// The prefix of the running totals, so that validation in the middle of an epoch disturbs nothing.
   var totals: String { self == .train ? "train" : "evaluate" }

@@ -45,30 +45,22 @@ static void layer_norm_f32(const float *x, const float *scale, const float *offs
   }
 }
 
-static void layer_norm_backward_f32(const float *x, const float *scale, const float *g, float *dx, float *dscale, float *doffset,
-                                    long rows, long cols, float eps) {
-  memset(dscale, 0, sizeof(float) * (size_t)cols);
-  memset(doffset, 0, sizeof(float) * (size_t)cols);
-  for (long left = rows, n; left > 0; left -= n, x += n * cols, g += n * cols, dx += n * cols) {
+static void layer_norm_backward_f32(const float *x, const float *scale, const float *g, float *dx, float *moments, long rows, long cols,
+                                    float eps) {
+  for (long left = rows, n; left > 0; left -= n, x += n * cols, g += n * cols, dx += n * cols, moments += 2 * n) {
     n = group_rows(left, cols);
     float mean[VL], inverse[VL], common[VL], slope[VL];
     group_moments(x, n, cols, eps, mean, inverse);
     vf sums[VL] = {0}, slopes[VL] = {0};
-    // Columns outside, so that the sums over rows stay in registers; lanes beyond the end have a gradient of 0.
-    for (long i = 0; i < cols; i += VL) {
-      const long m = cols - i;
-      const vf factor = vload_n(scale + i, m);
-      vf by_scale = vload_n(dscale + i, m), by_offset = vload_n(doffset + i, m);
-      for (long r = 0; r < n; r++) {
-        const vf gv = vload_n(g + r * cols + i, m), normalized = (vload_n(x + r * cols + i, m) - mean[r]) * inverse[r];
-        const vf scaled = gv * factor;
+    for (long r = 0; r < n; r++) {
+      moments[2 * r] = mean[r];
+      moments[2 * r + 1] = inverse[r];
+      for (long i = 0; i < cols; i += VL) {
+        const long at = r * cols + i, m = cols - i; // lanes beyond the end have a gradient of 0
+        const vf normalized = (vload_n(x + at, m) - mean[r]) * inverse[r], scaled = vload_n(g + at, m) * vload_n(scale + i, m);
         sums[r] += scaled;
         slopes[r] = vfma(scaled, normalized, slopes[r]);
-        by_scale = vfma(gv, normalized, by_scale);
-        by_offset += gv;
       }
-      vstore_n(dscale + i, m, by_scale);
-      vstore_n(doffset + i, m, by_offset);
     }
     vstore(common, fold_rows(redSum, sums) / (float)cols);
     vstore(slope, fold_rows(redSum, slopes) / (float)cols);
@@ -78,5 +70,26 @@ static void layer_norm_backward_f32(const float *x, const float *scale, const fl
         const vf normalized = (vload_n(x + at, m) - mean[r]) * inverse[r], scaled = vload_n(g + at, m) * vload_n(scale + i, m);
         vstore_n(dx + at, m, inverse[r] * (scaled - common[r] - normalized * slope[r]));
       }
+  }
+}
+
+static void layer_norm_scale_backward_f32(const float *x, const float *g, const float *moments, float *dscale, long rows, long cols,
+                                          long c0, long c1, bool accumulate) {
+  for (long c = c0; c < c1; c += VL) {
+    const long m = c1 - c;
+    vf total = accumulate ? vload_n(dscale + c, m) : (vf){0};
+    for (long b = 0; b < rows; b += 64) {
+      vf even = {0}, odd = {0};
+      const long end = min_l(rows, b + 64);
+      long r = b;
+      for (; r + 2 <= end; r += 2) {
+        const long at = r * cols + c;
+        even = vfma(vload_n(g + at, m), (vload_n(x + at, m) - moments[2 * r]) * moments[2 * r + 1], even);
+        odd = vfma(vload_n(g + at + cols, m), (vload_n(x + at + cols, m) - moments[2 * r + 2]) * moments[2 * r + 3], odd);
+      }
+      if (r < end) even = vfma(vload_n(g + r * cols + c, m), (vload_n(x + r * cols + c, m) - moments[2 * r]) * moments[2 * r + 1], even);
+      total += even + odd;
+    }
+    vstore_n(dscale + c, m, total);
   }
 }

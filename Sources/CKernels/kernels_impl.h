@@ -42,6 +42,7 @@ const AccKernels TABLE = {
     .sparse_cross_entropy_backward_f32 = sparse_cross_entropy_backward_f32,
     .layer_norm_f32 = layer_norm_f32,
     .layer_norm_backward_f32 = layer_norm_backward_f32,
+    .layer_norm_scale_backward_f32 = layer_norm_scale_backward_f32,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
     .attention_scratch_bytes = attention_scratch_bytes,

@@ -23,6 +23,15 @@ struct AttentionShape: Sendable {
     "\(batch)×\(heads) heads [\(queries), \(keySize)] to [\(keys), \(valueSize)]\(isCausal ? ", causal" : "")"
   }
 
+  /// Bytes of queries and results, and of keys and values.
+  var bytes: Int { 4 * batch * heads * (keySize + valueSize) * (queries + keys) }
+
+  /// Whole samples only: the heads of one sample lie between each other.
+  func slicings(_ units: Units, of kernel: some Kernel, _ operands: [Int]) -> [Slicing] {
+    guard units.divide(batch) else { return [] }
+    return kernel.sliced(units, operands: operands.map { ($0, true) })
+  }
+
   func withDescription<Result>(_ body: (UnsafePointer<AccAttention>) -> Result) -> Result {
     var description = AccAttention(
       T: queries, S: keys, H: heads, D: keySize, E: valueSize, scale: Float(scale), causal: isCausal)
@@ -45,9 +54,13 @@ struct AttentionKernel: Kernel {
   var label: String { "attention of \(shape.label)" }
   var scratchBytes: Int { shape.scratchBytes(isa) }
 
+  var cost: Cost { Cost(flops: 1 * Double(shape.flops), bytes: 1 * Double(shape.bytes)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: shape.flops, threads: threads, minimumPerTask: 60_000)
   }
+
+  func slicings(_ units: Units) -> [Slicing] { shape.slicings(units, of: self, operands) }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let part = portion(range, of: tasks, extent: shape.units)
@@ -71,9 +84,13 @@ struct AttentionGradientKernel: Kernel {
   var label: String { "attention gradient of \(shape.label)" }
   var scratchBytes: Int { shape.scratchBytes(isa) }
 
+  var cost: Cost { Cost(flops: 2.5 * Double(shape.flops), bytes: 2.5 * Double(shape.bytes)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: shape.flops, threads: threads, minimumPerTask: 30_000)
   }
+
+  func slicings(_ units: Units) -> [Slicing] { shape.slicings(units, of: self, operands) }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let part = portion(range, of: tasks, extent: shape.units)

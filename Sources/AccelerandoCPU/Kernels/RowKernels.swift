@@ -15,8 +15,15 @@ struct AdamKernel: Kernel {
 
   var label: String { "adam \(count)" }
 
+  var cost: Cost { Cost(flops: 14 * Double(count), bytes: 28 * Double(count)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: count, threads: threads, minimumPerTask: 4_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(
+      units, elementCount: count, operands: Array(operands[0..<4]), whole: Array(operands.dropFirst(4)))
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -43,8 +50,14 @@ struct MomentumKernel: Kernel {
 
   var label: String { "momentum \(count)" }
 
+  var cost: Cost { Cost(flops: 5 * Double(count), bytes: 20 * Double(count)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: count, threads: threads, minimumPerTask: 6_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: count, operands: Array(operands[0..<3]), whole: [operands[3]])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {

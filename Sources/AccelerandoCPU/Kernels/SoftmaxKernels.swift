@@ -19,8 +19,14 @@ struct RowKernel: Kernel {
 
   var label: String { "\(function.rawValue) [\(rows), \(columns)]" }
 
+  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 8 * Double(rows * columns)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: rows * columns, threads: threads, minimumPerTask: 4_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: rows, operands: sources)
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -50,8 +56,14 @@ struct CrossEntropyKernel: Kernel {
 
   var label: String { "cross-entropy [\(rows), \(columns)]" }
 
+  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 4 * Double(rows * columns)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: rows * columns, threads: threads, minimumPerTask: 4_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: rows, operands: [logits, labels])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -76,8 +88,14 @@ struct CrossEntropyGradientKernel: Kernel {
 
   var label: String { "cross-entropy gradient [\(rows), \(columns)]" }
 
+  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 8 * Double(rows * columns)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: rows * columns, threads: threads, minimumPerTask: 4_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: rows, operands: [logits, labels, logSum, gradient])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {

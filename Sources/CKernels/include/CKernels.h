@@ -304,9 +304,12 @@ struct AccKernels {
 
   /// y may be x.
   void (*layer_norm_f32)(const float *x, const float *scale, const float *offset, float *y, long rows, long cols, float eps);
-  /// From the gradient g of y. dx may be x or g. dscale and doffset (overwritten) are sums over these rows, one chain in order.
-  void (*layer_norm_backward_f32)(const float *x, const float *scale, const float *g, float *dx, float *dscale, float *doffset,
-                                  long rows, long cols, float eps);
+  /// From the gradient g of y; dx may be x or g. moments[2*r] is the mean of row r, moments[2*r+1] its 1 / sqrt(variance + eps).
+  void (*layer_norm_backward_f32)(const float *x, const float *scale, const float *g, float *dx, float *moments, long rows, long cols,
+                                  float eps);
+  /// dscale[c] (+)= sum over the rows of g * (x - mean) / sqrt(variance + eps), for columns c0..<c1. Split-invariant over columns.
+  void (*layer_norm_scale_backward_f32)(const float *x, const float *g, const float *moments, float *dscale, long rows, long cols,
+                                        long c0, long c1, bool accumulate);
 
   // ---- pooling, samples n0..<n1; x, y, dx, dy point at sample 0
 

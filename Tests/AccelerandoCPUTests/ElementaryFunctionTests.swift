@@ -38,8 +38,8 @@ import Testing
     let (low, high) = (function.bend.lowerBound, function.bend.upperBound)
     let count = 100_000
     let sweep = (0...count).map { low + (high - low) * (Float($0) / Float(count)) }
-    // Engines may take denormal numbers for zero.
-    let points = (patterns + sweep).filter { !$0.isSubnormal } + [0, -0, .infinity, -.infinity, .nan]
+    // Engines may take denormal numbers for zero, on the way to a result as well.
+    let points = (patterns + sweep).filter { $0.magnitude > 0x1p-120 || $0.isNaN } + [0, -0, .infinity, -.infinity]
     let expected = points.map { function.exact(Double($0)) }
     let program = try Program.trace([TensorType(.float32, [points.count])]) { [function.apply($0[0])] }
     for instructionSet in InstructionSet.available {

@@ -39,6 +39,14 @@ struct StepSignature: Hashable {
     isWeighted = kind != .predict && batch.sampleWeights != nil
   }
 
+  /// A step that predicts for features of these types.
+  init(inferenceOn features: [TensorType]) {
+    kind = .predict
+    self.features = features
+    labels = nil
+    isWeighted = false
+  }
+
   var count: Int { features.first?.shape.first ?? 0 }
 }
 

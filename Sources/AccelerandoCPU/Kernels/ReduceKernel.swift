@@ -77,7 +77,12 @@ struct SlicedReduce: SlicedKernel {
     let sums = continuing ? scratch.assumingMemoryBound(to: Float.self) : out
     base.isa.kernels.reduce_f32?(kind, x, sums, 1, rows.count, inner, 0, 1)
     if !continuing { return }
-    for i in 0..<inner { out[i] = base.function.combine(out[i], sums[i]) }
+    // The order is that of the leaves' samples; each case is a loop of its own, so that it runs on vectors.
+    switch base.function {
+    case .sum: for i in 0..<inner { out[i] += sums[i] }
+    case .product: for i in 0..<inner { out[i] *= sums[i] }
+    default: for i in 0..<inner { out[i] = base.function.combine(out[i], sums[i]) }
+    }
   }
 }
 

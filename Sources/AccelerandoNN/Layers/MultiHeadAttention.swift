@@ -92,11 +92,14 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return output(joined, size: outputSize ?? first.shape[2])
   }
 
-  /// `[N, T, features]` to `[N, T, heads, size]`.
+  /// `[N, T, features]` to `[N, T, heads, size]`. The bias is added while the heads are one axis: as in a dense layer, a
+  /// backend can then do it together with the product.
   private func split(_ x: Tensor, _ projection: Projection, _ size: Int) -> Tensor {
     let kernel = projection.kernel[x.shape[2], headCount, size].reshaped([x.shape[2], headCount * size])
-    let product = x.matmul(kernel).reshaped([x.shape[0], x.shape[1], headCount, size])
-    return usesBias ? product + projection.bias[headCount, size] : product
+    let heads = [x.shape[0], x.shape[1], headCount, size]
+    guard usesBias else { return x.matmul(kernel).reshaped(heads) }
+    let bias = projection.bias[headCount, size].reshaped([headCount * size])
+    return (x.matmul(kernel) + bias).reshaped(heads)
   }
 
   /// How much each query attends to each key: `[N, heads, T, S]`, the sums over S are 1.

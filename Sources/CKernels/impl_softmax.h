@@ -149,8 +149,8 @@ static void sparse_cross_entropy_f32(const float *x, const int32_t *labels, floa
   }
 }
 
-static void sparse_cross_entropy_backward_f32(const float *x, const float *log_sum, const int32_t *labels, const float *g, float *dx,
-                                              long rows, long cols) {
+static void sparse_cross_entropy_backward_f32(const float *x, const float *log_sum, const int32_t *labels, const float *g,
+                                              long g_stride, float *dx, long rows, long cols) {
   for (long r = 0; r < rows; r++, x += cols, dx += cols) {
     const int32_t label = labels[r];
     if (label < 0 || label >= cols) {
@@ -160,7 +160,7 @@ static void sparse_cross_entropy_backward_f32(const float *x, const float *log_s
     for (long i = 0; i < cols; i += VL) {
       const vi is_label = lane_numbers() == vseti((int32_t)(label - i));
       const vf share = vexp(vload_n(x + i, cols - i) - log_sum[r]);
-      vstore_n(dx + i, cols - i, (share - vsel(is_label, vset(1), vset(0))) * g[r]);
+      vstore_n(dx + i, cols - i, (share - vsel(is_label, vset(1), vset(0))) * g[r * g_stride]);
     }
   }
 }

@@ -80,11 +80,14 @@ struct CrossEntropyGradientKernel: Kernel {
   let logits: Int
   let labels: Int
   let logSum: Int
-  let gradient: Int
+  /// One number for each row, or one for all.
+  let gradient: View
   let result: Int
   let rows: Int
   let columns: Int
   let isa: InstructionSet
+
+  private var isShared: Bool { !gradient.isContiguous }
 
   var label: String { "cross-entropy gradient [\(rows), \(columns)]" }
 
@@ -95,7 +98,9 @@ struct CrossEntropyGradientKernel: Kernel {
   }
 
   func slicings(_ units: Units) -> [Slicing] {
-    elementwiseSlicing(units, elementCount: rows, operands: [logits, labels, logSum, gradient])
+    elementwiseSlicing(
+      units, elementCount: rows, operands: [logits, labels, logSum] + (isShared ? [] : [gradient.root]),
+      whole: isShared ? [gradient.root] : [])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -103,7 +108,8 @@ struct CrossEntropyGradientKernel: Kernel {
     let row = part.lowerBound
     isa.kernels.sparse_cross_entropy_backward_f32?(
       memory.elements(logits, Float.self) + row * columns, memory.elements(logSum, Float.self) + row,
-      memory.elements(labels, Int32.self) + row, memory.elements(gradient, Float.self) + row,
+      memory.elements(labels, Int32.self) + row,
+      memory.elements(gradient.root, Float.self) + (isShared ? gradient.offset : row), isShared ? 0 : 1,
       memory.elements(result, Float.self) + row * columns, part.count, columns)
   }
 }
@@ -130,13 +136,21 @@ extension Lowering {
   }
 
   func lowerCrossEntropyGradient(_ instruction: Program.Instruction) {
-    let operands = instruction.operands.map { contiguous($0) }
+    let operands = instruction.operands.dropLast().map { contiguous($0) }
     let result = instruction.results.lowerBound
     let (rows, columns) = rowsAndColumns(type(result))
+    // The mean of a loss has the same gradient for each row: it need not be spread out in memory.
+    var gradient = view(instruction.operands[3])
+    if gradient.collapsed().allSatisfy({ $0.stride == 0 }) {
+      finishLoop(computing: gradient.root)
+    } else {
+      gradient = View(root: contiguous(gradient), type: gradient.type)
+    }
     add(
       CrossEntropyGradientKernel(
-        logits: operands[0], labels: operands[1], logSum: operands[2], gradient: operands[3], result: result,
-        rows: rows, columns: columns, isa: isa), reads: operands, writes: [result], inPlace: [operands[0]])
+        logits: operands[0], labels: operands[1], logSum: operands[2], gradient: gradient, result: result,
+        rows: rows, columns: columns, isa: isa), reads: operands + [gradient.root], writes: [result],
+      inPlace: [operands[0]])
   }
 
   private func rowsAndColumns(_ type: TensorType) -> (rows: Int, columns: Int) {

@@ -320,9 +320,9 @@ struct AccKernels {
 
   /// loss[r] = log sum(e^x) - x[label] and log_sum[r] = log sum(e^x) of row r; a label outside 0..<cols gives NaN.
   void (*sparse_cross_entropy_f32)(const float *x, const int32_t *labels, float *loss, float *log_sum, long rows, long cols);
-  /// dx = (e^(x - log_sum) - (1 at the label)) * g[r]; zeros for a label outside 0..<cols. dx may be x.
-  void (*sparse_cross_entropy_backward_f32)(const float *x, const float *log_sum, const int32_t *labels, const float *g, float *dx,
-                                            long rows, long cols);
+  /// dx = (e^(x - log_sum) - (1 at the label)) * g[r * g_stride]; zeros for a label outside 0..<cols. dx may be x.
+  void (*sparse_cross_entropy_backward_f32)(const float *x, const float *log_sum, const int32_t *labels, const float *g,
+                                            long g_stride, float *dx, long rows, long cols);
 
   // ---- layer normalization, row by row: y = (x - mean) / sqrt(variance + eps) * scale + offset
 

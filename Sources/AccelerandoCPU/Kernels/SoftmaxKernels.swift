@@ -80,14 +80,13 @@ struct CrossEntropyGradientKernel: Kernel {
   let logits: Int
   let labels: Int
   let logSum: Int
-  /// One number for each row, or one for all.
-  let gradient: View
+  /// One number for each row, or one for all of them.
+  let gradient: Int
+  let isShared: Bool
   let result: Int
   let rows: Int
   let columns: Int
   let isa: InstructionSet
-
-  private var isShared: Bool { !gradient.isContiguous }
 
   var label: String { "cross-entropy gradient [\(rows), \(columns)]" }
 
@@ -99,8 +98,8 @@ struct CrossEntropyGradientKernel: Kernel {
 
   func slicings(_ units: Units) -> [Slicing] {
     elementwiseSlicing(
-      units, elementCount: rows, operands: [logits, labels, logSum] + (isShared ? [] : [gradient.root]),
-      whole: isShared ? [gradient.root] : [])
+      units, elementCount: rows, operands: [logits, labels, logSum] + (isShared ? [] : [gradient]),
+      whole: isShared ? [gradient] : [])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -109,7 +108,7 @@ struct CrossEntropyGradientKernel: Kernel {
     isa.kernels.sparse_cross_entropy_backward_f32?(
       memory.elements(logits, Float.self) + row * columns, memory.elements(logSum, Float.self) + row,
       memory.elements(labels, Int32.self) + row,
-      memory.elements(gradient.root, Float.self) + (isShared ? gradient.offset : row), isShared ? 0 : 1,
+      memory.elements(gradient, Float.self) + (isShared ? 0 : row), isShared ? 0 : 1,
       memory.elements(result, Float.self) + row * columns, part.count, columns)
   }
 }
@@ -140,16 +139,15 @@ extension Lowering {
     let result = instruction.results.lowerBound
     let (rows, columns) = rowsAndColumns(type(result))
     // The mean of a loss has the same gradient for each row: it need not be spread out in memory.
-    var gradient = view(instruction.operands[3])
-    if gradient.collapsed().allSatisfy({ $0.stride == 0 }) {
-      finishLoop(computing: gradient.root)
-    } else {
-      gradient = View(root: contiguous(gradient), type: gradient.type)
-    }
+    let spread = view(instruction.operands[3])
+    let isShared = spread.offset == 0 && spread.collapsed().allSatisfy { $0.stride == 0 }
+    if isShared { finishLoop(computing: spread.root) }
+    let gradient = isShared ? spread.root : contiguous(spread)
     add(
       CrossEntropyGradientKernel(
-        logits: operands[0], labels: operands[1], logSum: operands[2], gradient: gradient, result: result,
-        rows: rows, columns: columns, isa: isa), reads: operands + [gradient.root], writes: [result],
+        logits: operands[0], labels: operands[1], logSum: operands[2], gradient: gradient, isShared: isShared,
+        result: result,
+        rows: rows, columns: columns, isa: isa), reads: operands + [gradient], writes: [result],
       inPlace: [operands[0]])
   }
 

@@ -5,6 +5,8 @@
 // stored by their remainder. The weights come packed, together with the table of offsets.
 
 typedef struct ForwardPlan {
+  bool winograd;
+  Winograd wino;
   Spread spread;
   bool in_place;
   long K, rows, cols;
@@ -16,6 +18,12 @@ typedef struct ForwardPlan {
 static ForwardPlan forward_plan(const AccConv *c, Carver *packed, Carver *scratch) {
   ForwardPlan p = {0};
   const long Cg = c->C / c->groups, Og = c->O / c->groups, taps = c->KH * c->KW;
+  p.winograd = winograd_pays(c, false);
+  if (p.winograd) {
+    p.K = 9 * c->C;
+    p.wino = winograd_plan(c, false, packed, scratch);
+    return p;
+  }
   p.rows = conv_rows(c);
   p.cols = conv_cols(c);
   if (conv_is_depthwise(c)) {
@@ -42,6 +50,10 @@ static ForwardPlan forward_plan(const AccConv *c, Carver *packed, Carver *scratc
 
 // Rows k of the weights that belong to this part, and their offsets.
 static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w, long part, long parts) {
+  if (p->winograd) {
+    winograd_pack(c, &p->wino, false, w, part, parts);
+    return;
+  }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, first = p->K * part / parts, last = p->K * (part + 1) / parts;
   if (conv_is_depthwise(c)) {
     const long cols = p->in_place ? c->W : p->cols, C = c->C;
@@ -57,22 +69,28 @@ static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w,
     const long tap = k / Cg, ci = k % Cg, q = tap % c->KW * c->dil_w;
     p->off[k] = (int32_t)(tap / c->KW * c->dil_h * row_pitch + ci * p->spread.pitch + q % c->stride_w * p->spread.width + q / c->stride_w);
   }
-  for (long k = first; k < last; k += 32) for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR) // w in order
-    pack_b(min_l(32, last - k), min_l(NR, Og - o), w + k * c->O + g * Og + o, c->O, 1,
-           p->panels + g * panel_floats(p->K, Og) + o * p->K + k * NR);
+  for (long k = first; k < last; k += 32) for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += convNR) // w in order
+    pack_panel(min_l(32, last - k), min_l(convNR, Og - o), w + k * c->O + g * Og + o, c->O, 1,
+           p->panels + g * panel_floats(p->K, Og) + o * p->K + k * convNR);
 }
 
 // The sample as the product reads it: in place, or laid out in scratch.
 static const float *forward_sample(const AccConv *c, const ForwardPlan *p, const float *x, long n) {
   const float *src = x + n * c->H * c->W * c->C;
-  if (p->in_place || p->K == 0) return src;
+  if (p->in_place || p->winograd || p->K == 0) return src;
   if (conv_is_depthwise(c)) border_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->rows, p->cols, p->sample);
   else spread_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->spread, p->sample);
   return p->sample;
 }
 
-// Output rows r0..<r1; `out` is where row r0 goes, rows lie OW * O apart.
+// Output rows r0..<r1; `out` is where row r0 goes, rows lie OW * O apart. r0 must be a multiple of forward_row_step, and so
+// must r1 unless it is OH.
+INLINE long forward_row_step(const ForwardPlan *p) { return p->winograd ? 2 : 1; }
 static void forward_rows(const AccConv *c, const ForwardPlan *p, const float *src, long r0, long r1, float *out, const AccEpilogue *ep) {
+  if (p->winograd) {
+    winograd_rows(&p->wino, src, 1, r0 / 2, ceil_div(r1, 2), out, 0, ep);
+    return;
+  }
   if (conv_is_depthwise(c)) {
     const long cols = p->in_place ? c->W : p->cols, C = c->C;
     const Taps taps = {p->K, p->off, p->w_off};
@@ -83,19 +101,24 @@ static void forward_rows(const AccConv *c, const ForwardPlan *p, const float *sr
   const long Cg = c->C / c->groups, Og = c->O / c->groups, row_step = c->stride_h * c->C * p->spread.pitch;
   const long mr = conv_tile_rows(c->OW);
   ConvTile t = {.K = p->K, .off = p->off, .ldc = c->O, .relu = ep && ep->activation == accActivationRelu};
-  for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR) {
+  for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += convNR) {
     t.b = p->panels + g * panel_floats(p->K, Og) + o * p->K;
     t.bias = ep && ep->bias ? ep->bias + g * Og + o : NULL;
     const float *a = src + g * Cg * p->spread.pitch;
     for (long r = r0; r < r1; r++) for (long ow = 0; ow < c->OW; ow += mr) {
       t.a = a + r * row_step + ow;
       t.c = out + ((r - r0) * c->OW + ow) * c->O + g * Og + o;
-      run_conv_tile(&t, min_l(mr, c->OW - ow), min_l(NR, Og - o));
+      run_conv_tile(&t, convTable, min_l(mr, c->OW - ow), min_l(convNR, Og - o));
     }
   }
 }
 
 static void forward_samples(const AccConv *c, const ForwardPlan *p, const float *x, float *y, long n0, long n1, const AccEpilogue *ep) {
+  if (p->winograd) {
+    const long size = c->OH * c->OW * c->O;
+    winograd_rows(&p->wino, x + n0 * c->H * c->W * c->C, n1 - n0, 0, p->wino.tiles_h, y + n0 * size, size, ep);
+    return;
+  }
   for (long n = n0; n < n1; n++)
     forward_rows(c, p, forward_sample(c, p, x, n), 0, c->OH, y + n * c->OH * c->OW * c->O, ep);
 }

@@ -54,21 +54,16 @@ typedef void (*WeightTileFn)(const WeightTile *);
   static void wtile_##g##_##nv##_##r##_masked(const WeightTile *t) { weight_tile_body(t, g, r, nv, 1); }
 #define WTILE_REF(g, r, nv) [g - 1][nv - 1][r - 1] = {wtile_##g##_##nv##_##r, wtile_##g##_##nv##_##r##_masked},
 #endif
-#define EACH_R2(X, g, nv) X(g, 1, nv) X(g, 2, nv)
-#define EACH_R3(X, g, nv) EACH_R2(X, g, nv) X(g, 3, nv)
-#define EACH_R4(X, g, nv) EACH_R3(X, g, nv) X(g, 4, nv)
-#define EACH_R6(X, g, nv) EACH_R4(X, g, nv) X(g, 5, nv) X(g, 6, nv)
-#define EACH_R7(X, g, nv) EACH_R6(X, g, nv) X(g, 7, nv)
 #if MR_MAX == 14
-#define EACH_GR(X, nv) EACH_MR(X, 1, nv) EACH_R7(X, 2, nv) EACH_R4(X, 3, nv) EACH_R3(X, 4, nv)
+#define EACH_GR(X, nv) CONV_ROWS(X, 1, nv) CONV_R7(X, 2, nv) CONV_R4(X, 3, nv) CONV_R3(X, 4, nv)
 #elif MR_MAX == 12
-#define EACH_GR(X, nv) EACH_MR(X, 1, nv) EACH_R6(X, 2, nv) EACH_R4(X, 3, nv) EACH_R3(X, 4, nv)
+#define EACH_GR(X, nv) CONV_ROWS(X, 1, nv) CONV_R6(X, 2, nv) CONV_R4(X, 3, nv) CONV_R3(X, 4, nv)
 #else
-#define EACH_GR(X, nv) EACH_MR(X, 1, nv) EACH_R3(X, 2, nv) EACH_R2(X, 3, nv) X(4, 1, nv)
+#define EACH_GR(X, nv) CONV_ROWS(X, 1, nv) CONV_R3(X, 2, nv) CONV_R2(X, 3, nv) X(4, 1, nv)
 #endif
 EACH_GR(WTILE_FN, 1)
 EACH_GR(WTILE_FN, 2)
-static const WeightTileFn weight_tile_table[maxStack][2][MR_MAX][maskVariants] = {EACH_GR(WTILE_REF, 1) EACH_GR(WTILE_REF, 2)};
+static const WeightTileFn weight_tile_table[maxStack][2][MR_MAX][convMaskVariants] = {EACH_GR(WTILE_REF, 1) EACH_GR(WTILE_REF, 2)};
 
 typedef struct WeightPlan {
   bool in_place;
@@ -129,10 +124,10 @@ static void conv_backward_weights(const AccConv *c, const float *x, const float 
   // Runs: contiguous rows of dw whose inputs are contiguous too.
   const bool by_row = c->groups == 1 && c->dil_w == 1;
   const long run = by_row ? c->KW * C : Cg, runs = by_row ? c->KH : taps;
-  const long R = tile_rows(run);
+  const long R = conv_tile_rows(run);
   const long stack = R < run ? 1 : min_l(min_l(runs, maxStack), MR_MAX / R);
   // So many rows of pixels at a time that both operands stay in the second-level cache.
-  const long chunk = max_l(1, 65536 / max_l(1, c->stride_h * p.cols * C + c->OW * min_l(O, NR)));
+  const long chunk = max_l(1, 65536 / max_l(1, c->stride_h * p.cols * C + c->OW * min_l(O, convNR)));
   WeightTile t = {.a_col = c->stride_w * C, .a_row = c->stride_h * p.cols * C, .b_col = O, .b_row = c->OW * O, .cols = c->OW, .ldc = O};
   for (long n = n0; n < n1; n++) {
     const float *src = x + n * c->H * c->W * C, *d = dy + n * c->OH * c->OW * O;
@@ -148,11 +143,11 @@ static void conv_backward_weights(const AccConv *c, const float *x, const float 
     for (long h = 0; h < c->OH; h += chunk) {
       t.rows = min_l(chunk, c->OH - h);
       t.load_c = load || h > 0;
-      for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR) {
-        const long cols = min_l(NR, Og - o);
+      for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += convNR) {
+        const long cols = min_l(convNR, Og - o);
         const int nv = cols > VL ? 2 : 1;
         t.lanes = cols - (nv - 1) * VL;
-        const int masked = maskVariants == 2 && t.lanes < VL;
+        const int masked = convMaskVariants == 2 && t.lanes < VL;
         t.b = d + h * t.b_row + g * Og + o;
         for (long q = 0; q < runs; q += stack) {
           const long G = min_l(stack, runs - q);

@@ -2,7 +2,7 @@
 // a stride, the input pixels of each remainder form a dense convolution of their own over the taps that reach them.
 
 typedef struct DataPlan {
-  bool winograd;
+  bool winograd, narrow;
   Winograd wino;
   Spread spread;
   long top, left;        // rows and columns of border before dy
@@ -28,10 +28,11 @@ static DataPlan data_plan(const AccConv *c, Carver *packed, Carver *scratch) {
   p.spread.pitch = p.spread.width;
   p.K = taps * Og;
   const bool depthwise = conv_is_depthwise(c);
+  p.narrow = !depthwise && conv_is_narrow(Cg, ceil_div(c->W, c->stride_w));
   p.off = carve(packed, 4 * p.K);
   p.w_off = depthwise ? carve(packed, 4 * taps) : NULL;
-  p.panels = carve(packed, 4 * (depthwise ? taps * c->C : c->groups * panel_floats(p.K, Cg)));
-  p.sample = carve(scratch, 4 * p.spread.rows * c->O * p.spread.pitch);
+  p.panels = carve(packed, 4 * (depthwise ? taps * c->C : p.narrow ? p.K * c->C : c->groups * panel_floats(p.K, Cg)));
+  p.sample = carve(scratch, 4 * (p.spread.rows * c->O * p.spread.pitch + VL)); // vectors may read past the last row
   return p;
 }
 
@@ -68,7 +69,10 @@ static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long 
           continue;
         }
         const long k = place * Og;
-        for (long g = 0; g < c->groups; g++) for (long ci = 0; ci < Cg; ci += convNR)
+        if (p->narrow) {
+          for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o++) for (long ci = 0; ci < Cg; ci++)
+            p->panels[(g * p->K + k + o) * Cg + ci] = w[(tap * Cg + ci) * c->O + g * Og + o];
+        } else for (long g = 0; g < c->groups; g++) for (long ci = 0; ci < Cg; ci += convNR)
           pack_panel(Og, min_l(convNR, Cg - ci), w + (tap * Cg + ci) * c->O + g * Og, 1, c->O,
                  p->panels + g * panel_floats(p->K, Cg) + ci * p->K + k * convNR);
         for (long o = 0; o < Og; o++) p->off[k + o] = (int32_t)(base + o * channel_step);
@@ -103,6 +107,10 @@ static void data_samples(const AccConv *c, const DataPlan *p, const float *dy, f
         for (long i = 0; i < nh; i++)
           depthwise_row(nw, c->C, p->sample + i * row_pitch, c->O, p->panels, taps, out + ((ih0 + i * sh) * c->W + iw0) * c->C,
                         sw * c->C, NULL);
+      } else if (p->narrow && nw > 0) {
+        for (long g = 0; g < c->groups; g++)
+          narrow_pixels(p->sample + g * Og * p->spread.pitch, row_pitch, nh, nw, p->off + k0, K, p->panels + (g * p->K + k0) * Cg, Cg, Cg,
+                        out + (ih0 * c->W + iw0) * c->C + g * Cg, sh * c->W * c->C, sw * c->C, NULL, false);
       } else if (nw > 0) {
         const long mr = conv_tile_rows(nw);
         ConvTile t = {.K = K, .off = p->off + k0, .ldc = sw * c->C};

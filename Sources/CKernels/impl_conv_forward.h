@@ -5,7 +5,7 @@
 // stored by their remainder. The weights come packed, together with the table of offsets.
 
 typedef struct ForwardPlan {
-  bool winograd;
+  bool winograd, narrow;
   Winograd wino;
   Spread spread;
   bool in_place;
@@ -36,15 +36,17 @@ static ForwardPlan forward_plan(const AccConv *c, Carver *packed, Carver *scratc
     return p;
   }
   p.K = taps * Cg;
-  p.in_place = c->C == 1 && c->stride_w == 1 && !conv_needs_border(c);
+  p.narrow = conv_is_narrow(Og, c->OW);
+  // Vectors of pixels read past the last row, which only scratch allows.
+  p.in_place = c->C == 1 && c->stride_w == 1 && !conv_needs_border(c) && !p.narrow;
   p.spread.rows = p.rows;
   p.spread.phases = c->stride_w;
   p.spread.width = ceil_div(p.cols, c->stride_w);
   p.spread.pitch = p.spread.phases * p.spread.width;
   if (p.in_place) p.spread.width = p.spread.pitch = c->W;
   p.off = carve(packed, 4 * p.K);
-  p.panels = carve(packed, 4 * c->groups * panel_floats(p.K, Og));
-  p.sample = p.in_place ? NULL : carve(scratch, 4 * p.spread.rows * c->C * p.spread.pitch);
+  p.panels = carve(packed, 4 * (p.narrow ? p.K * c->O : c->groups * panel_floats(p.K, Og)));
+  p.sample = p.in_place ? NULL : carve(scratch, 4 * (p.spread.rows * c->C * p.spread.pitch + VL));
   return p;
 }
 
@@ -68,6 +70,11 @@ static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w,
   for (long k = first; k < last; k++) {
     const long tap = k / Cg, ci = k % Cg, q = tap % c->KW * c->dil_w;
     p->off[k] = (int32_t)(tap / c->KW * c->dil_h * row_pitch + ci * p->spread.pitch + q % c->stride_w * p->spread.width + q / c->stride_w);
+  }
+  if (p->narrow) {
+    for (long g = 0; g < c->groups; g++) for (long k = first; k < last; k++)
+      memcpy(p->panels + (g * p->K + k) * Og, w + k * c->O + g * Og, sizeof(float) * (size_t)Og);
+    return;
   }
   for (long k = first; k < last; k += 32) for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += convNR) // w in order
     pack_panel(min_l(32, last - k), min_l(convNR, Og - o), w + k * c->O + g * Og + o, c->O, 1,
@@ -99,8 +106,15 @@ static void forward_rows(const AccConv *c, const ForwardPlan *p, const float *sr
     return;
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, row_step = c->stride_h * c->C * p->spread.pitch;
+  const bool relu = ep && ep->activation == accActivationRelu;
+  if (p->narrow) {
+    for (long g = 0; g < c->groups; g++)
+      narrow_pixels(src + g * Cg * p->spread.pitch + r0 * row_step, row_step, r1 - r0, c->OW, p->off, p->K, p->panels + g * p->K * Og, Og,
+                    Og, out + g * Og, c->OW * c->O, c->O, ep && ep->bias ? ep->bias + g * Og : NULL, relu);
+    return;
+  }
   const long mr = conv_tile_rows(c->OW);
-  ConvTile t = {.K = p->K, .off = p->off, .ldc = c->O, .relu = ep && ep->activation == accActivationRelu};
+  ConvTile t = {.K = p->K, .off = p->off, .ldc = c->O, .relu = relu};
   for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += convNR) {
     t.b = p->panels + g * panel_floats(p->K, Og) + o * p->K;
     t.bias = ep && ep->bias ? ep->bias + g * Og + o : NULL;

@@ -65,6 +65,67 @@ EACH_GR(WTILE_FN, 1)
 EACH_GR(WTILE_FN, 2)
 static const WeightTileFn weight_tile_table[maxStack][2][MR_MAX][convMaskVariants] = {EACH_GR(WTILE_REF, 1) EACH_GR(WTILE_REF, 2)};
 
+// With one vector of outputs every input would be loaded for a single product. A kernel three wide reads each input for three
+// output pixels, so the tile here is R channels by the three taps of a row, and three pixels of dy travel through registers.
+enum { slideRows = MR_MAX >= 12 ? 8 : 3 };
+INLINE void weight_slide_body(const WeightTile *t, const int R, const int MASKED) {
+  vf acc[slideRows][3];
+  const vmask mask = mask_of(t->lanes);
+  UNROLL for (int r = 0; r < R; r++) UNROLL for (int w = 0; w < 3; w++) {
+    const float *p = t->c[w] + r * t->ldc;
+    acc[r][w] = !t->load_c ? (vf){0} : MASKED ? vload_m(p, mask) : vload(p);
+  }
+  const long a_col = t->a_col, b_col = t->b_col;
+#define LOAD_DY(p) (MASKED ? vload_m(p, mask) : vload(p))
+#define SLIDE(U0, U1, U2)                                                                                                          \
+  {                                                                                                                                \
+    UNROLL for (int r = 0; r < R; r++) {                                                                                           \
+      const vf av = vset(a[r]);                                                                                                    \
+      if (U0) acc[r][0] = vfma(av, d0, acc[r][0]);                                                                                 \
+      if (U1) acc[r][1] = vfma(av, d1, acc[r][1]);                                                                                 \
+      if (U2) acc[r][2] = vfma(av, d2, acc[r][2]);                                                                                 \
+    }                                                                                                                              \
+    a += a_col;                                                                                                                    \
+  }
+  for (long h = 0; h < t->rows; h++) {
+    const float *a = t->a[0] + h * t->a_row, *b = t->b + h * t->b_row;
+    vf d0 = LOAD_DY(b), d1 = d0, d2 = d0;
+    SLIDE(true, false, false)
+    d1 = d0, b += b_col, d0 = LOAD_DY(b);
+    SLIDE(true, true, false)
+    for (long w = 2; w < t->cols; w++) {
+      d2 = d1, d1 = d0, b += b_col, d0 = LOAD_DY(b);
+      SLIDE(true, true, true)
+    }
+    d2 = d1, d1 = d0;
+    SLIDE(false, true, true)
+    d2 = d1;
+    SLIDE(false, false, true)
+  }
+#undef SLIDE
+#undef LOAD_DY
+  UNROLL for (int r = 0; r < R; r++) UNROLL for (int w = 0; w < 3; w++) {
+    float *p = t->c[w] + r * t->ldc;
+    if (MASKED) vstore_m(p, mask, acc[r][w]); else vstore(p, acc[r][w]);
+  }
+}
+#if ACC_AVX512
+#define SLIDE_FN(f, r, nv) static void weight_slide_##r(const WeightTile *t) { weight_slide_body(t, r, 1); }
+#define SLIDE_REF(f, r, nv) {weight_slide_##r},
+#else
+#define SLIDE_FN(f, r, nv)                                                                                                         \
+  static void weight_slide_##r(const WeightTile *t) { weight_slide_body(t, r, 0); }                                                \
+  static void weight_slide_##r##_masked(const WeightTile *t) { weight_slide_body(t, r, 1); }
+#define SLIDE_REF(f, r, nv) {weight_slide_##r, weight_slide_##r##_masked},
+#endif
+#if MR_MAX >= 12
+#define EACH_SLIDE(X) CONV_R7(X, 0, 1) X(0, 8, 1)
+#else
+#define EACH_SLIDE(X) CONV_R3(X, 0, 1)
+#endif
+EACH_SLIDE(SLIDE_FN)
+static const WeightTileFn weight_slide_table[slideRows][convMaskVariants] = {EACH_SLIDE(SLIDE_REF)};
+
 typedef struct WeightPlan {
   bool in_place;
   long rows, cols;
@@ -127,7 +188,7 @@ static void conv_backward_weights(const AccConv *c, const float *x, const float 
   const long R = conv_tile_rows(run);
   const long stack = R < run ? 1 : min_l(min_l(runs, maxStack), MR_MAX / R);
   // So many rows of pixels at a time that both operands stay in the second-level cache.
-  const long chunk = max_l(1, 65536 / max_l(1, c->stride_h * p.cols * C + c->OW * min_l(O, convNR)));
+  const long chunk = max_l(1, 32768 / max_l(1, c->stride_h * p.cols * C + c->OW * min_l(O, convNR)));
   WeightTile t = {.a_col = c->stride_w * C, .a_row = c->stride_h * p.cols * C, .b_col = O, .b_row = c->OW * O, .cols = c->OW, .ldc = O};
   for (long n = n0; n < n1; n++) {
     const float *src = x + n * c->H * c->W * C, *d = dy + n * c->OH * c->OW * O;
@@ -149,6 +210,15 @@ static void conv_backward_weights(const AccConv *c, const float *x, const float 
         t.lanes = cols - (nv - 1) * VL;
         const int masked = convMaskVariants == 2 && t.lanes < VL;
         t.b = d + h * t.b_row + g * Og + o;
+        if (nv == 1 && c->KW == 3 && c->stride_w == 1 && c->dil_w == 1 && c->OW >= 2 && Cg >= 3) {
+          const long S = ceil_div(Cg, ceil_div(Cg, slideRows));
+          for (long kh = 0; kh < c->KH; kh++) for (long r = 0; r < Cg; r += S) {
+            t.a[0] = src + h * t.a_row + kh * c->dil_h * p.cols * C + g * Cg + r;
+            for (long kw = 0; kw < 3; kw++) t.c[kw] = dw + ((kh * 3 + kw) * Cg + r) * O + g * Og + o;
+            weight_slide_table[min_l(S, Cg - r) - 1][masked](&t);
+          }
+          continue;
+        }
         for (long q = 0; q < runs; q += stack) {
           const long G = min_l(stack, runs - q);
           for (long r = 0; r < run; r += R) {

@@ -123,6 +123,9 @@ typedef struct AccVM {
   const AccVMAccess *accesses;
   long access_count;
   long register_count;
+  /// The first so many instructions give the same in every block, and their registers are not overwritten later: they run
+  /// once. Scalar loads may be among them, and periodic ones whose period divides accVMBlock.
+  long invariant_count;
 } AccVM;
 
 /// Operations. F: float32 lanes, I: int32, U: uint32, M: mask (bool), X: any 32-bit lane.

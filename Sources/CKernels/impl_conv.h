@@ -3,6 +3,7 @@
 #include "impl_conv_tile.h"
 #include "impl_conv_depthwise.h"
 #include "impl_conv_narrow.h"
+#include "impl_conv_pointwise.h"
 #include "impl_conv_winograd.h"
 #include "impl_conv_forward.h"
 #include "impl_conv_data.h"

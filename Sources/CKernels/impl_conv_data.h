@@ -2,7 +2,7 @@
 // a stride, the input pixels of each remainder form a dense convolution of their own over the taps that reach them.
 
 typedef struct DataPlan {
-  bool winograd, narrow;
+  bool winograd, narrow, pointwise;
   Winograd wino;
   Spread spread;
   long top, left;        // rows and columns of border before dy
@@ -29,6 +29,12 @@ static DataPlan data_plan(const AccConv *c, Carver *packed, Carver *scratch) {
   p.K = taps * Og;
   const bool depthwise = conv_is_depthwise(c);
   p.narrow = !depthwise && conv_is_narrow(Cg, ceil_div(c->W, c->stride_w));
+  p.pointwise = !p.narrow && !depthwise && c->stride_h == 1 && c->stride_w == 1 && conv_is_pointwise(c) && c->OH == c->H && c->OW == c->W;
+  if (p.pointwise) {
+    p.panels = carve(packed, 4 * panel_floats(p.K, Cg));
+    p.sample = carve(scratch, 4 * pointwise_block_floats(p.K));
+    return p;
+  }
   p.off = carve(packed, 4 * p.K);
   p.w_off = depthwise ? carve(packed, 4 * taps) : NULL;
   p.panels = carve(packed, 4 * (depthwise ? taps * c->C : p.narrow ? p.K * c->C : c->groups * panel_floats(p.K, Cg)));
@@ -47,6 +53,12 @@ static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long 
     return;
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, sh = c->stride_h, sw = c->stride_w, taps = c->KH * c->KW;
+  if (p->pointwise) {
+    const long first = Og * part / parts, last = Og * (part + 1) / parts;
+    for (long ci = 0; ci < Cg; ci += convNR)
+      pack_panel(last - first, min_l(convNR, Cg - ci), w + ci * c->O + first, 1, c->O, p->panels + ci * p->K + first * convNR);
+    return;
+  }
   const bool depthwise = conv_is_depthwise(c);
   const long first = taps * part / parts, last = taps * (part + 1) / parts;
   // A pixel step and a channel step in the sample: depthwise keeps NHWC, the product wants columns contiguous.
@@ -85,6 +97,12 @@ static void data_samples(const AccConv *c, const DataPlan *p, const float *dy, f
   if (p->winograd) {
     const long size = c->H * c->W * c->C;
     winograd_rows(&p->wino, dy + n0 * c->OH * c->OW * c->O, n1 - n0, 0, p->wino.tiles_h, dx + n0 * size, size, NULL);
+    return;
+  }
+  if (p->pointwise) {
+    for (long n = n0; n < n1; n++)
+      pointwise_pixels(dy + n * c->OH * c->OW * c->O, c->OH, c->OW, c->OW * c->O, c->O, c->O, c->C, p->panels,
+                       dx + n * c->H * c->W * c->C, NULL, p->sample);
     return;
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, sh = c->stride_h, sw = c->stride_w;

@@ -5,7 +5,7 @@
 // stored by their remainder. The weights come packed, together with the table of offsets.
 
 typedef struct ForwardPlan {
-  bool winograd, narrow;
+  bool winograd, narrow, pointwise;
   Winograd wino;
   Spread spread;
   bool in_place;
@@ -37,6 +37,12 @@ static ForwardPlan forward_plan(const AccConv *c, Carver *packed, Carver *scratc
   }
   p.K = taps * Cg;
   p.narrow = conv_is_narrow(Og, c->OW);
+  p.pointwise = !p.narrow && conv_is_pointwise(c);
+  if (p.pointwise) {
+    p.panels = carve(packed, 4 * panel_floats(p.K, Og));
+    p.sample = carve(scratch, 4 * pointwise_block_floats(p.K));
+    return p;
+  }
   // Vectors of pixels read past the last row, which only scratch allows.
   p.in_place = c->C == 1 && c->stride_w == 1 && !conv_needs_border(c) && !p.narrow;
   p.spread.rows = p.rows;
@@ -67,7 +73,7 @@ static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w,
     return;
   }
   const long row_pitch = c->C * p->spread.pitch;
-  for (long k = first; k < last; k++) {
+  for (long k = first; k < last && !p->pointwise; k++) {
     const long tap = k / Cg, ci = k % Cg, q = tap % c->KW * c->dil_w;
     p->off[k] = (int32_t)(tap / c->KW * c->dil_h * row_pitch + ci * p->spread.pitch + q % c->stride_w * p->spread.width + q / c->stride_w);
   }
@@ -84,7 +90,7 @@ static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w,
 // The sample as the product reads it: in place, or laid out in scratch.
 static const float *forward_sample(const AccConv *c, const ForwardPlan *p, const float *x, long n) {
   const float *src = x + n * c->H * c->W * c->C;
-  if (p->in_place || p->winograd || p->K == 0) return src;
+  if (p->in_place || p->winograd || p->pointwise || p->K == 0) return src;
   if (conv_is_depthwise(c)) border_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->rows, p->cols, p->sample);
   else spread_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->spread, p->sample);
   return p->sample;
@@ -92,10 +98,16 @@ static const float *forward_sample(const AccConv *c, const ForwardPlan *p, const
 
 // Output rows r0..<r1; `out` is where row r0 goes, rows lie OW * O apart. r0 must be a multiple of forward_row_step, and so
 // must r1 unless it is OH.
-INLINE long forward_row_step(const ForwardPlan *p) { return p->winograd ? 2 : 1; }
+// Winograd wants a full tile of 2 x 2 outputs at a time.
+INLINE long forward_row_step(const ForwardPlan *p) { return p->winograd ? 2 * ceil_div(MR_MAX, p->wino.tiles_w) : 1; }
 static void forward_rows(const AccConv *c, const ForwardPlan *p, const float *src, long r0, long r1, float *out, const AccEpilogue *ep) {
   if (p->winograd) {
     winograd_rows(&p->wino, src, 1, r0 / 2, ceil_div(r1, 2), out, 0, ep);
+    return;
+  }
+  if (p->pointwise) {
+    const long row_step = c->stride_h * c->W * c->C;
+    pointwise_pixels(src + r0 * row_step, r1 - r0, c->OW, row_step, c->stride_w * c->C, c->C, c->O, p->panels, out, ep, p->sample);
     return;
   }
   if (conv_is_depthwise(c)) {

@@ -7,6 +7,8 @@
 #include "impl_conv_winograd.h"
 #include "impl_conv_forward.h"
 #include "impl_conv_data.h"
+#include "impl_conv_weights_tile.h"
+#include "impl_conv_winograd_weights.h"
 #include "impl_conv_weights.h"
 #include "impl_conv_pool.h"
 

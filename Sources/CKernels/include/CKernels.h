@@ -270,8 +270,8 @@ struct AccKernels {
   void (*conv_forward)(const AccConv *c, const float *x, const float *w, float *y, long n0, long n1, const AccEpilogue *ep,
                        void *scratch);
   void (*conv_backward_data)(const AccConv *c, const float *dy, const float *w, float *dx, long n0, long n1, void *scratch);
-  /// dw (+)= sum over samples n0..<n1, one chain over (n, oh, ow); with `accumulate` it goes on from what dw holds, so
-  /// consecutive ranges added one after another give the bits of one call, at its speed.
+  /// dw (+)= sum over samples n0..<n1, one chain over n; with `accumulate` it goes on from what dw holds, so consecutive
+  /// ranges added one after another give the bits of one call, at its speed.
   void (*conv_backward_weights)(const AccConv *c, const float *x, const float *dy, float *dw, long n0, long n1, bool accumulate,
                                 void *scratch);
   /// Enough for each of the five above.

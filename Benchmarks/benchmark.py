@@ -46,7 +46,8 @@ def contestants(work, options):
             yield "accelerando", "avx2"
     for name in options.peers:
         if work.kind in PEERS[name].KINDS and (name != "onnx" or work.model in ("mlp", "cnn")):
-            for variant in PEERS[name].variants(work):
+            known = options.known_ways.get(work.name, {}).get(name)
+            for variant in [known] if known else PEERS[name].variants(work):
                 yield name, variant
 
 
@@ -107,9 +108,10 @@ class Sitting:
                         result = measure(work, name, variant, self.options)
                         self.spent[work.name, name, variant] = time.perf_counter() - start
                         self.results[work.name].setdefault(name, {}).setdefault(variant, []).append(result)
-                if self.options.json:
-                    report.save(self.results, self.circumstances(), self.options.json)
-        print("\r" + " " * 100 + "\r", end="", file=sys.stderr)
+                        if self.options.json:
+                            report.save(self.results, self.circumstances(), self.options.json)
+        if sys.stderr.isatty():
+            print("\r" + " " * 99 + "\r", end="", file=sys.stderr)
 
     def goes_on(self, work, name, variant):
         """Whether a way is quick enough, against the best of the same contestant, to be tried again."""
@@ -128,7 +130,10 @@ class Sitting:
             rest = [w.name for w in self.works[position:]]
             left = self.left(sum(s for key, s in self.spent.items() if key[0] in rest), repeat)
         line = f"repeat {repeat + 1}/{self.options.repeats}  {work.name}  {name} {variant}  {left}"
-        print("\r" + line[:99].ljust(99), end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print("\r" + line[:99].ljust(99), end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
     def left(self, seconds, repeat):
         """Later repeats leave out the slow ways: about half of the first one's time."""
@@ -181,14 +186,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--setup", metavar="DIR", help="make a virtual environment with the peers there, and end")
     parser.add_argument("--list", action="store_true", help="print the works and their targets, and end")
-    parser.add_argument("--show", metavar="FILE", help="print the table of an earlier sitting, and end")
+    parser.add_argument("--show", nargs="+", metavar="FILE", help="print the table of earlier measurements, and end")
+    parser.add_argument("--ways-of", nargs="+", metavar="FILE",
+                        help="try each peer only in the way that was its best in earlier measurements")
     parser.add_argument("--works", nargs="+", default=list(works.ALL), metavar="WORK",
                         help="names or beginnings of names: train/cnn/32, product; all by default")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1, help="how long a process measures, at least")
     parser.add_argument("--samples", type=int, default=60000, help="images in an epoch of the seed models")
-    parser.add_argument("--limit", type=float, default=600, help="how long a process may take, in seconds")
+    parser.add_argument("--limit", type=float, default=150, help="how long a process may take, in seconds")
     parser.add_argument("--quick", action="store_true", help="one repeat, short epochs: to see that it works")
     parser.add_argument("--data", help="the directory with the files of Fashion-MNIST")
     parser.add_argument("--peers-python", default=sys.executable, help="the interpreter that has the peers")
@@ -202,12 +209,13 @@ def main():
     if options.list:
         return print(report.listing())
     if options.show:
-        return print(report.load_and_render(options.show, options.markdown))
+        return print(report.render(*report.load(options.show), options.markdown))
     if not options.data:
         parser.error("--data needs the directory with Fashion-MNIST")
     if options.quick:
         options.repeats, options.samples, options.seconds = 1, min(options.samples, 6400), 0.2
     options.has_avx512 = has_avx512()
+    options.known_ways = report.best_ways(report.load(options.ways_of)[0]) if options.ways_of else {}
     sitting = Sitting(works.select(options.works), options)
     sitting.run()
     print(report.render(sitting.results, sitting.circumstances(), options.markdown))

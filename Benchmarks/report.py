@@ -78,6 +78,7 @@ def render(results, circumstances, markdown=False):
         cells.append([row.work.name, row.shown(row.ours)] + peers + [ratio, target, mark])
     parts.append(table(cells, markdown))
     parts.append(means(rows))
+    parts.append(memory(rows, markdown))
     parts.append(against_itself(rows, markdown))
     parts.append(all_ways(rows, markdown))
     parts.append(failures(results))
@@ -103,6 +104,21 @@ def means(rows):
                 f"{kind}: geometric mean {mean:.3f} of {len(ratios)} ratios, target {target}; least {min(ratios):.2f}; "
                 f"{sum(ratio >= 0.95 for ratio in ratios)} of them at least 0.95")
     return "\n".join(lines)
+
+
+def memory(rows, markdown):
+    """The peak of the memory, and how much of it came after the start or, with the peers, after the import."""
+    cells = [["memory", "contestant", "peak", "before the work", "growth"]]
+    for row in rows:
+        for name, ways in row.ways.items() if row.work.kind == "memory" else []:
+            for way, runs in ways.items():
+                found = [run for run in runs if "import_bytes" in run]
+                if found:
+                    peak = statistics.median(run["peak_bytes"] for run in found)
+                    before = statistics.median(run["import_bytes"] for run in found)
+                    cells.append([row.work.name, f"{name} {way}"] + [
+                        row.shown(value) for value in (peak, before, peak - before)])
+    return "" if len(cells) == 1 else table(cells, markdown)
 
 
 def against_itself(rows, markdown):
@@ -172,7 +188,24 @@ def save(results, circumstances, path):
         json.dump({"circumstances": circumstances, "results": results}, file, indent=1)
 
 
-def load_and_render(path, markdown):
-    with open(path) as file:
-        content = json.load(file)
-    return render(content["results"], content["circumstances"], markdown)
+def load(paths):
+    """The measurements of one sitting or several, together, and the circumstances of the last."""
+    results, circumstances = {}, {}
+    for path in paths:
+        with open(path) as file:
+            content = json.load(file)
+        versions = circumstances.get("versions", {}) | content["circumstances"]["versions"]
+        circumstances = content["circumstances"] | {"versions": versions}
+        for work, found in content["results"].items():
+            for name, ways in found.items():
+                for way, runs in ways.items():
+                    results.setdefault(work, {}).setdefault(name, {}).setdefault(way, []).extend(runs)
+    return results, circumstances
+
+
+def best_ways(results):
+    """The best way of each peer for each work."""
+    return {
+        work: {name: best(works.parse(work), ways)[0] for name, ways in found.items() if name != "accelerando"}
+        for work, found in results.items()
+    }

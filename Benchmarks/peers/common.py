@@ -46,8 +46,7 @@ def run(versions, kinds):
     options = parser.parse_args()
     work = works.parse(options.work)
     result = kinds[work.kind](Job(work, options))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result["peak_bytes"] = peak * (1 if sys.platform == "darwin" else 1024)
+    result["peak_bytes"] = resident_bytes("VmHWM:")
     print(json.dumps(result | {"versions": versions() | {"python": sys.version.split()[0]}}), flush=True)
 
 
@@ -83,10 +82,15 @@ def steps(count, batch):
     return (count + batch - 1) // batch
 
 
-def resident_bytes():
-    """What of the process is in memory now."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+def resident_bytes(field="VmRSS:"):
+    """What of the process is in memory now, or was at most. Where the system does not tell it of a program alone, the peak
+    serves for both: `ru_maxrss` counts what the process was before it became this program."""
+    try:
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(field))
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak * (1 if sys.platform == "darwin" else 1024)
 
 
 def fashion_mnist(job, part="train", limited=True):

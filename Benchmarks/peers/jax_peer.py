@@ -143,7 +143,7 @@ def prepare(job):
 
 
 def trainer(job):
-    """Functions that make the state for an example, train it for an epoch, and apply the model."""
+    """Functions that make the state for an example, prepare epochs of training, and apply the model."""
     jax, make, apply = prepare(job)
     np, batch = jax.numpy, job.work.batch
 
@@ -173,41 +173,51 @@ def trainer(job):
     scan = jax.jit(scan, donate_argnums=0)
     key = jax.random.key(2)
 
-    def epoch(state, x, y):
+    def begin():
         nonlocal key
         key, now = jax.random.split(key)
-        order = shuffled(now, x)
-        whole = len(x) // batch * batch
-        if job.variant == "scan" and whole:
-            state, losses = scan(state, order[:whole].reshape(-1, batch), x, y)
-            loss, begin = losses[-1], whole
-        else:
-            begin = 0
-        for position in range(begin, len(x), batch):
-            state, loss = step(state, order[position : position + batch], x, y)
+        return now
+
+    def by_steps(state, x, y, limit=None):
+        """An epoch, or its first steps and its last, ragged one."""
+        order, loss = shuffled(begin(), x), None
+        for position in range(0, len(x), batch):
+            if limit is None or position < limit * batch or position + batch > len(x):
+                state, loss = step(state, order[position : position + batch], x, y)
         jax.block_until_ready(state)
         return state, loss
+
+    def by_scan(compiled, state, x, y):
+        order, whole = shuffled(begin(), x), len(x) // batch * batch
+        state, losses = compiled(state, order[:whole].reshape(-1, batch), x, y)
+        loss = losses[-1]
+        if whole < len(x):
+            state, loss = step(state, order[whole:], x, y)
+        jax.block_until_ready(state)
+        return state, loss
+
+    def prepared(state, x, y):
+        """A function that trains for an epoch, all of it compiled, and the state after what that took."""
+        state, _ = by_steps(state, x, y, limit=10)
+        if job.variant == "step":
+            return by_steps, state
+        order = shuffled(begin(), x)[: len(x) // batch * batch].reshape(-1, batch)
+        compiled = scan.lower(state, order, x, y).compile()
+        return lambda *arguments: by_scan(compiled, *arguments), state
 
     def initial(example):
         parameters = make(example)
         zeros = lambda: jax.tree.map(np.zeros_like, parameters)  # noqa: E731
         return parameters, zeros(), zeros(), np.zeros((), "float32")
 
-    return jax, initial, epoch, apply
+    return jax, initial, prepared, apply
 
 
 def train(job):
-    jax, initial, epoch, apply = trainer(job)
+    jax, initial, prepared, apply = trainer(job)
     x, y = (jax.device_put(array) for array in common.training_data(job))
-    state = initial(x[: job.work.batch])
-    # A scan is compiled for the length of the epoch: its warm-up is an epoch.
-    few = len(x) if job.variant == "scan" else common.warm_up_count(job, len(x))
-    state, loss = epoch(state, x[:few], y[:few])
-    if job.variant == "step":
-        # The shapes of the data belong to what is compiled.
-        compiled = common.warm_up_count(job, len(x)) == len(x)
-        if not compiled:
-            state, loss = epoch(state, x, y)
+    epoch, state = prepared(initial(x[: job.work.batch]), x, y)
+    loss = None
 
     def once():
         nonlocal state, loss

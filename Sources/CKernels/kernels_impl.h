@@ -3,12 +3,13 @@
 #pragma STDC FP_CONTRACT OFF // a fused multiply-add happens where vfma is written, nowhere else
 #include "impl_vector.h"
 #include "impl_gemm.h"
-#include "impl_conv.h"
 #include "impl_math.h"
 #include "impl_vm.h"
 #include "impl_reduce.h"
 #include "impl_softmax.h"
 #include "impl_pool.h"
+#include "impl_maxpool.h"
+#include "impl_conv.h"
 #include "impl_optim.h"
 #include "impl_move.h"
 
@@ -19,6 +20,12 @@ const AccKernels TABLE = {
     .sgemm_scratch_bytes = sgemm_scratch_bytes,
     .conv_forward = conv_forward,
     .conv_backward_data = conv_backward_data,
+    .conv_packed_bytes = conv_packed_bytes,
+    .conv_pack = conv_pack,
+    .conv_forward_packed = conv_forward_packed,
+    .conv_backward_data_packed = conv_backward_data_packed,
+    .conv_forward_pool = conv_forward_pool,
+    .conv_pool_scratch_bytes = conv_pool_scratch_bytes,
     .conv_backward_weights = conv_backward_weights,
     .conv_scratch_bytes = conv_scratch_bytes,
     .vm_run = vm_run,
@@ -31,6 +38,8 @@ const AccKernels TABLE = {
     .log_softmax_backward_f32 = log_softmax_backward_f32,
     .maxpool_forward = maxpool_forward,
     .maxpool_backward = maxpool_backward,
+    .maxpool_forward_index = maxpool_forward_index,
+    .maxpool_backward_index = maxpool_backward_index,
     .sumpool_forward = sumpool_forward,
     .sumpool_backward = sumpool_backward,
     .avgpool_forward = avgpool_forward,

@@ -71,6 +71,9 @@ typedef struct AccPool {
   long N, H, W, C, window_h, window_w, stride_h, stride_w, pad_top, pad_left, OH, OW;
 } AccPool;
 
+/// What a convolution's weights are packed for.
+typedef enum AccConvDirection { accConvForward = 0, accConvBackwardData = 1, accConvBackwardWeights = 2 } AccConvDirection;
+
 typedef enum AccReduce { accReduceSum = 0, accReduceProduct = 1, accReduceMax = 2, accReduceMin = 3 } AccReduce;
 
 // ------------------------------------------------------------------------------------- elementwise programs (AccVM)
@@ -215,18 +218,38 @@ struct AccKernels {
 
   // ---- convolution
 
-  /// y for samples n0..<n1. x and y point at sample 0. The epilogue's bias is per output channel. Split-invariant over samples.
-  /// Each call of the first two repacks w, a cost worth about 16 output pixels: with few pixels a sample, pass many samples.
+  // Weights are used packed: laid out for the tiles, with the tables of offsets. Pack once and call the `_packed` functions
+  // wherever the same weights serve more than one call; the plain ones pack into scratch in every call, which costs about as
+  // much as 16 output pixels and gives the same bits.
+
+  /// Bytes of the packed weights for a direction (AccConvDirection), a multiple of 64; 0 for backward weights, which packs
+  /// nothing. They depend on the geometry of one sample and the weights, not on N.
+  long (*conv_packed_bytes)(const AccConv *c, int direction);
+  /// Packs part `part` of `parts` of w into `packed` (64-byte aligned). The parts are independent of each other; all must be
+  /// packed before use, in any order, by any threads, and any number of parts gives the same result.
+  void (*conv_pack)(const AccConv *c, int direction, const float *w, void *packed, long part, long parts);
+  /// y for samples n0..<n1. x and y point at sample 0. The epilogue's bias is per output channel. Split-invariant over
+  /// samples; a call for one sample costs no more than its share of a call for many.
+  void (*conv_forward_packed)(const AccConv *c, const float *x, const void *packed, float *y, long n0, long n1,
+                              const AccEpilogue *ep, void *scratch);
+  /// dx for samples n0..<n1 (overwritten). Split-invariant over samples.
+  void (*conv_backward_data_packed)(const AccConv *c, const float *dy, const void *packed, float *dx, long n0, long n1, void *scratch);
+  /// The same with weights [KH][KW][C/groups][O].
   void (*conv_forward)(const AccConv *c, const float *x, const float *w, float *y, long n0, long n1, const AccEpilogue *ep,
                        void *scratch);
-  /// dx for samples n0..<n1 (overwritten). Split-invariant over samples.
   void (*conv_backward_data)(const AccConv *c, const float *dy, const float *w, float *dx, long n0, long n1, void *scratch);
   /// dw (+)= sum over samples n0..<n1, one chain over (n, oh, ow); with `accumulate` it goes on from what dw holds, so
-  /// consecutive ranges added one after another give the bits of one call.
+  /// consecutive ranges added one after another give the bits of one call, at its speed.
   void (*conv_backward_weights)(const AccConv *c, const float *x, const float *dy, float *dw, long n0, long n1, bool accumulate,
                                 void *scratch);
-  /// Enough for each of the three above.
+  /// Enough for each of the five above.
   long (*conv_scratch_bytes)(const AccConv *c);
+
+  /// Convolution, epilogue and max pooling in one: exactly conv_forward_packed followed by maxpool_forward_index, without the
+  /// unpooled values ever leaving the cache. p->H, W and C are c->OH, OW and O. `index` may be NULL.
+  void (*conv_forward_pool)(const AccConv *c, const AccPool *p, const float *x, const void *packed, float *y, uint8_t *index, long n0,
+                            long n1, const AccEpilogue *ep, void *scratch);
+  long (*conv_pool_scratch_bytes)(const AccConv *c, const AccPool *p);
 
   // ---- elementwise programs
 
@@ -257,6 +280,11 @@ struct AccKernels {
   void (*maxpool_forward)(const AccPool *p, const float *x, float *y, long n0, long n1);
   /// dx (overwritten): each dy goes to the first maximal position of its window in row-major order; overlaps add.
   void (*maxpool_backward)(const AccPool *p, const float *x, const float *dy, float *dx, long n0, long n1);
+  /// maxpool_forward, and for each output the position kh*window_w + kw of the element that maxpool_backward would choose
+  /// (0 where the window holds nothing but padding). The window has at most 255 positions; beyond that `index` must be NULL.
+  void (*maxpool_forward_index)(const AccPool *p, const float *x, float *y, uint8_t *index, long n0, long n1);
+  /// maxpool_backward from the positions, without the input: the same bits, dx overwritten.
+  void (*maxpool_backward_index)(const AccPool *p, const uint8_t *index, const float *dy, float *dx, long n0, long n1);
   void (*sumpool_forward)(const AccPool *p, const float *x, float *y, long n0, long n1);
   /// dx (overwritten): each dy goes to every position of its window inside the image.
   void (*sumpool_backward)(const AccPool *p, const float *dy, float *dx, long n0, long n1);

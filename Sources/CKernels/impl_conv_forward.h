@@ -1,0 +1,118 @@
+// The forward convolution as an implicit matrix product: no im2col.
+//
+// One sample is laid out as [row][channel][column phase][column] with its zero border (a copy some hundred times cheaper
+// than the product). Consecutive output columns are then consecutive in memory. A stride becomes phases: columns are
+// stored by their remainder. The weights come packed, together with the table of offsets.
+
+typedef struct ForwardPlan {
+  Spread spread;
+  bool in_place;
+  long K, rows, cols;
+  int32_t *off, *w_off;  // packed with the weights
+  float *panels;         // packed weights; depthwise: the weights as they are
+  float *sample;         // in scratch
+} ForwardPlan;
+
+static ForwardPlan forward_plan(const AccConv *c, Carver *packed, Carver *scratch) {
+  ForwardPlan p = {0};
+  const long Cg = c->C / c->groups, Og = c->O / c->groups, taps = c->KH * c->KW;
+  p.rows = conv_rows(c);
+  p.cols = conv_cols(c);
+  if (conv_is_depthwise(c)) {
+    p.K = taps;
+    p.off = carve(packed, 4 * taps);
+    p.w_off = carve(packed, 4 * taps);
+    p.panels = carve(packed, 4 * taps * c->C);
+    p.in_place = !conv_needs_border(c);
+    p.sample = p.in_place ? NULL : carve(scratch, 4 * p.rows * p.cols * c->C);
+    return p;
+  }
+  p.K = taps * Cg;
+  p.in_place = c->C == 1 && c->stride_w == 1 && !conv_needs_border(c);
+  p.spread.rows = p.rows;
+  p.spread.phases = c->stride_w;
+  p.spread.width = ceil_div(p.cols, c->stride_w);
+  p.spread.pitch = p.spread.phases * p.spread.width;
+  if (p.in_place) p.spread.width = p.spread.pitch = c->W;
+  p.off = carve(packed, 4 * p.K);
+  p.panels = carve(packed, 4 * c->groups * panel_floats(p.K, Og));
+  p.sample = p.in_place ? NULL : carve(scratch, 4 * p.spread.rows * c->C * p.spread.pitch);
+  return p;
+}
+
+// Rows k of the weights that belong to this part, and their offsets.
+static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w, long part, long parts) {
+  const long Cg = c->C / c->groups, Og = c->O / c->groups, first = p->K * part / parts, last = p->K * (part + 1) / parts;
+  if (conv_is_depthwise(c)) {
+    const long cols = p->in_place ? c->W : p->cols, C = c->C;
+    for (long t = first; t < last; t++) {
+      p->off[t] = (int32_t)((t / c->KW * c->dil_h * cols + t % c->KW * c->dil_w) * C);
+      p->w_off[t] = (int32_t)(t * C);
+    }
+    memcpy(p->panels + first * C, w + first * C, sizeof(float) * (size_t)((last - first) * C));
+    return;
+  }
+  const long row_pitch = c->C * p->spread.pitch;
+  for (long k = first; k < last; k++) {
+    const long tap = k / Cg, ci = k % Cg, q = tap % c->KW * c->dil_w;
+    p->off[k] = (int32_t)(tap / c->KW * c->dil_h * row_pitch + ci * p->spread.pitch + q % c->stride_w * p->spread.width + q / c->stride_w);
+  }
+  for (long k = first; k < last; k += 32) for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR) // w in order
+    pack_b(min_l(32, last - k), min_l(NR, Og - o), w + k * c->O + g * Og + o, c->O, 1,
+           p->panels + g * panel_floats(p->K, Og) + o * p->K + k * NR);
+}
+
+// The sample as the product reads it: in place, or laid out in scratch.
+static const float *forward_sample(const AccConv *c, const ForwardPlan *p, const float *x, long n) {
+  const float *src = x + n * c->H * c->W * c->C;
+  if (p->in_place || p->K == 0) return src;
+  if (conv_is_depthwise(c)) border_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->rows, p->cols, p->sample);
+  else spread_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->spread, p->sample);
+  return p->sample;
+}
+
+// Output rows r0..<r1; `out` is where row r0 goes, rows lie OW * O apart.
+static void forward_rows(const AccConv *c, const ForwardPlan *p, const float *src, long r0, long r1, float *out, const AccEpilogue *ep) {
+  if (conv_is_depthwise(c)) {
+    const long cols = p->in_place ? c->W : p->cols, C = c->C;
+    const Taps taps = {p->K, p->off, p->w_off};
+    for (long r = r0; r < r1; r++)
+      depthwise_row(c->OW, C, src + r * c->stride_h * cols * C, c->stride_w * C, p->panels, taps, out + (r - r0) * c->OW * C, C, ep);
+    return;
+  }
+  const long Cg = c->C / c->groups, Og = c->O / c->groups, row_step = c->stride_h * c->C * p->spread.pitch;
+  const long mr = conv_tile_rows(c->OW);
+  ConvTile t = {.K = p->K, .off = p->off, .ldc = c->O, .relu = ep && ep->activation == accActivationRelu};
+  for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += NR) {
+    t.b = p->panels + g * panel_floats(p->K, Og) + o * p->K;
+    t.bias = ep && ep->bias ? ep->bias + g * Og + o : NULL;
+    const float *a = src + g * Cg * p->spread.pitch;
+    for (long r = r0; r < r1; r++) for (long ow = 0; ow < c->OW; ow += mr) {
+      t.a = a + r * row_step + ow;
+      t.c = out + ((r - r0) * c->OW + ow) * c->O + g * Og + o;
+      run_conv_tile(&t, min_l(mr, c->OW - ow), min_l(NR, Og - o));
+    }
+  }
+}
+
+static void forward_samples(const AccConv *c, const ForwardPlan *p, const float *x, float *y, long n0, long n1, const AccEpilogue *ep) {
+  for (long n = n0; n < n1; n++)
+    forward_rows(c, p, forward_sample(c, p, x, n), 0, c->OH, y + n * c->OH * c->OW * c->O, ep);
+}
+
+static void conv_forward_packed(const AccConv *c, const float *x, const void *packed, float *y, long n0, long n1, const AccEpilogue *ep,
+                                void *scratch) {
+  if (conv_is_empty(c) || n1 <= n0) return;
+  Carver w = {(char *)packed, 0}, s = {scratch, 0};
+  const ForwardPlan p = forward_plan(c, &w, &s);
+  forward_samples(c, &p, x, y, n0, n1, ep);
+}
+
+static void conv_forward(const AccConv *c, const float *x, const float *w, float *y, long n0, long n1, const AccEpilogue *ep,
+                         void *scratch) {
+  if (conv_is_empty(c) || n1 <= n0) return;
+  Carver s = {scratch, 0};
+  const ForwardPlan p = forward_plan(c, &s, &s);
+  forward_pack(c, &p, w, 0, 1);
+  forward_samples(c, &p, x, y, n0, n1, ep);
+}

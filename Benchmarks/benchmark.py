@@ -6,7 +6,8 @@
 
 Every measurement is a process of its own: for each repeat, each work, each contestant, so that what disturbs the machine
 disturbs all. A peer is tried in several ways (eager, compiled, …); after the first repeat only those go on that were within a
-third of its best. Medians over the repeats count, and the ratio is against the best peer in its best way.
+third of its best. Medians over the repeats count, and the ratio is against the best peer in its best way. Runs during which
+other processes used more than a tenth of the machine count only where there are no others.
 
 DIRECTORY holds the four gzipped files of Fashion-MNIST. Nothing but Python's own library is needed here.
 """
@@ -16,6 +17,7 @@ import datetime
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -64,12 +66,9 @@ def command(work, name, variant, options):
 
 def measure(work, name, variant, options):
     """What a process measured, as a dictionary; with `error` when it failed, which is kept and shown as well."""
-    environment = dict(os.environ)
-    environment.update(getattr(PEERS.get(name), "environment", lambda variant: {})(variant))
-    start = time.perf_counter()
     arguments = command(work, name, variant, options)
-    with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    before, start = processor_seconds(), time.perf_counter()
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             output, errors = process.communicate(timeout=options.limit)
         except subprocess.TimeoutExpired:
@@ -77,6 +76,7 @@ def measure(work, name, variant, options):
             process.communicate()
             return {"error": f"not done after {options.limit} s"}
     wall = time.perf_counter() - start
+    busy, own = (now - then for now, then in zip(processor_seconds(), before))
     lines = [line for line in output.splitlines() if line.startswith("{")]
     if process.returncode != 0 or not lines:
         return {"error": (errors.strip().splitlines() or ["no output"])[-1][:300]}
@@ -85,7 +85,21 @@ def measure(work, name, variant, options):
         # The process ends with the epoch and what checks it; the clock started before the process.
         accuracy = result.get("accuracy") if name != "accelerando" else result.get("val_accuracy")
         result = {"seconds": wall, "accuracy": accuracy, "versions": result.get("versions", {})}
+    # What others used of the machine meanwhile, as a part of all its cores.
+    result["others"] = max(0, (busy - own) / (wall * os.cpu_count()))
     return result
+
+
+def processor_seconds():
+    """What all processes have used of the machine's cores so far, and what those that were started here have."""
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = own.ru_utime + own.ru_stime
+    try:
+        with open("/proc/stat") as file:
+            user, nice, system, _, _, interrupts, soft, *_ = map(int, file.readline().split()[1:])
+        return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK"), own
+    except OSError:
+        return own, own
 
 
 class Sitting:

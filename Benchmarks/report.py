@@ -12,8 +12,15 @@ PEERS = ["torch", "keras", "jax", "onnx"]
 def figure(work, runs):
     """The median of what a work is judged by; None when no run came to its end."""
     key = "peak_bytes" if work.kind == "memory" else "seconds"
-    found = [run[key] for run in runs if key in run]
+    found = [run for run in runs if key in run]
+    # Measurements that nobody disturbed, if there are any.
+    found = [run[key] for run in [run for run in found if not disturbed(run)] or found]
     return statistics.median(found) if found else None
+
+
+def disturbed(run):
+    """Whether other processes used more than a tenth of the machine meanwhile. Memory does not mind."""
+    return run.get("others", 0) > 0.1
 
 
 def best(work, ways):
@@ -66,7 +73,7 @@ class Row:
 
 def render(results, circumstances, markdown=False):
     rows = [Row(name, found) for name, found in results.items()]
-    parts = [heading(circumstances)]
+    parts = [heading(circumstances), quiet(results)]
     cells = [["work", "ours"] + PEERS + ["ratio", "target", ""]]
     for row in rows:
         target = "" if row.target is None else f"{row.target.ratio:g}"
@@ -92,6 +99,16 @@ def heading(circumstances):
         f"{versions}\n{circumstances['command']}\n\n"
         "Seed models: seconds an epoch of 60,000; other training: time a step. Each peer in its best way, named beside its\n"
         "figure. The ratio is the best peer's figure over ours, or that of the peer beside the target.")
+
+
+def quiet(results):
+    """How many of the measurements can be believed."""
+    runs = [
+        run for found in results.values() for ways in found.values() for runs in ways.values() for run in runs
+        if "error" not in run
+    ]
+    loud = sum(map(disturbed, runs))
+    return f"{len(runs)} measurements; during {loud} of them other processes used more than a tenth of the machine."
 
 
 def means(rows):

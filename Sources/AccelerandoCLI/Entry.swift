@@ -47,6 +47,7 @@ struct AccelerandoCommand: ParsableCommand {
       ones, and 'accelerando recipes mlp > mine.yaml' is a beginning of one's own.
       """,
     subcommands: [
-      Train.self, Evaluate.self, Predict.self, Summary.self, Recipes.self, DataCommand.self, Benchmark.self,
+      Train.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self, Recipes.self,
+      DataCommand.self,
     ])
 }

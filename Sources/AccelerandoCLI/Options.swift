@@ -29,7 +29,8 @@ struct DeviceOptions: ParsableArguments {
     if let threads, threads < 1 { throw ValidationError("--threads needs at least 1; received \(threads).") }
   }
 
-  func makeBackend() -> any Backend { CPUBackend(threads: threads) }
+  func makeBackend() -> any Backend { makeCPUBackend() }
+  func makeCPUBackend() -> CPUBackend { CPUBackend(threads: threads) }
 }
 
 /// Writes a line to standard error: what a person may want to know and no script reads.

@@ -30,9 +30,6 @@ public struct CPUBackend: Backend {
     CPUExecutable(program: program, plan: try plan(program), pool: pool)
   }
 
-  /// The steps that a program is run by, for people to read.
-  public func explain(_ program: Program) throws -> String { try plan(program).description }
-
   func plan(_ program: Program) throws -> Plan {
     let plan = try Lowering.plan(program, isa: instructionSet)
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)

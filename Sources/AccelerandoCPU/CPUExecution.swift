@@ -33,23 +33,18 @@ struct CPUExecutable: Executable {
 /// A planned program with the memory that it works on.
 final class CPUExecution: Execution {
   let outputs: [any Buffer]
-  private let frame: Frame
+  let frame: Frame
   private let pool: ThreadPool
-  private let scratch: UnsafeMutableRawBufferPointer
-  private let scratchStride: Int
+  private let threadMemory: ThreadMemory
 
   init(_ executable: CPUExecutable, inputs: [CPUBuffer], outputs: [CPUBuffer]) {
     pool = executable.pool
     self.outputs = outputs
+    threadMemory = ThreadMemory(executable.plan, threads: pool.threads)
     frame = Frame(
       executable.plan, inputs: inputs.map { UnsafeMutableRawPointer($0.address) },
-      outputs: outputs.map { $0.address }, keeping: inputs + outputs)
-    scratchStride = (frame.deepScratchBytes + 4095) / 4096 * 4096 + 128
-    scratch = .allocate(byteCount: scratchStride * pool.threads, alignment: 64)
-    scratch.initializeMemory(as: UInt8.self, repeating: 0)
+      outputs: outputs.map { $0.address }, threadMemory: threadMemory, keeping: inputs + outputs)
   }
-
-  deinit { scratch.deallocate() }
 
   func run() throws {
     let flushed = acc_set_flush_denormals(true)
@@ -57,33 +52,23 @@ final class CPUExecution: Execution {
     // When another thread has the team, this one does the whole work: the bits are the same.
     let hasTeam = pool.tryAcquire()
     defer { if hasTeam { pool.release() } }
-    run(frame, onTeam: hasTeam)
+    run(frame, hasTeam ? pool : nil)
   }
 
-  private func run(_ frame: Frame, onTeam: Bool) {
+  private func run(_ frame: Frame, _ team: ThreadPool?) {
     let memory = Memory(table: frame.table)
-    for index in frame.plan.steps.indices {
-      switch frame.plan.steps[index] {
-      case .kernel(let kernel): run(kernel, memory, onTeam: onTeam)
-      case .loop(let loop): run(loop, frame, memory, index, onTeam: onTeam)
-      case .branch(let branch): run(branch, frame, memory, index, onTeam: onTeam)
+    for index in frame.steps.indices {
+      switch frame.steps[index] {
+      case .phase(let phase): phase.run(on: team)
+      case .loop(let loop, let condition, let body): run(loop, condition, body, memory, team)
+      case .branch(let branch, let frames): run(branch, frames, memory, team)
       }
     }
   }
 
-  private func run(_ kernel: any Kernel, _ memory: Memory, onTeam: Bool) {
-    let base = scratch.baseAddress ?? memory.table.pointee
-    let tasks = onTeam ? kernel.taskCount(threads: pool.threads) : 1
-    if tasks <= 1 {
-      kernel.run(0..<1, of: 1, memory, scratch: base)
-      return
-    }
-    pool.run(
-      ThreadPool.Job(kernel: kernel, tasks: tasks, memory: memory, scratch: base, scratchStride: scratchStride))
-  }
-
-  private func run(_ loop: Plan.Loop, _ frame: Frame, _ memory: Memory, _ step: Int, onTeam: Bool) {
-    guard let (condition, body) = frame.loops[step] else { return }
+  private func run(
+    _ loop: Plan.Loop, _ condition: Frame, _ body: Frame, _ memory: Memory, _ team: ThreadPool?
+  ) {
     for carried in loop.carried where carried.value != carried.initial {
       memory[carried.value].copyMemory(from: memory[carried.initial], byteCount: carried.byteCount)
     }
@@ -91,27 +76,26 @@ final class CPUExecution: Execution {
       for (index, carried) in loop.carried.enumerated() {
         condition.inputs[index].copyMemory(from: memory[carried.value], byteCount: carried.byteCount)
       }
-      run(condition, onTeam: onTeam)
+      run(condition, team)
       guard condition.outputs[0].load(as: Bool.self) else { return }
       for (index, carried) in loop.carried.enumerated() {
         body.inputs[index].copyMemory(from: memory[carried.value], byteCount: carried.byteCount)
       }
-      run(body, onTeam: onTeam)
+      run(body, team)
       for (index, carried) in loop.carried.enumerated() {
         memory[carried.value].copyMemory(from: body.outputs[index], byteCount: carried.byteCount)
       }
     }
   }
 
-  private func run(_ branch: Plan.Branch, _ frame: Frame, _ memory: Memory, _ step: Int, onTeam: Bool) {
-    guard let frames = frame.branches[step] else { return }
+  private func run(_ branch: Plan.Branch, _ frames: [Frame], _ memory: Memory, _ team: ThreadPool?) {
     let index = Int(memory[branch.index].load(as: Int32.self))
     let chosen = frames[frames.indices.contains(index) ? index : frames.count - 1]
     for (position, operand) in branch.operands.enumerated() {
       chosen.inputs[position].copyMemory(
         from: memory[operand], byteCount: chosen.plan.program.inputs[position].type.byteCount)
     }
-    run(chosen, onTeam: onTeam)
+    run(chosen, team)
     for (position, result) in branch.results.enumerated() {
       memory[result.value].copyMemory(from: chosen.outputs[position], byteCount: result.byteCount)
     }
@@ -125,29 +109,81 @@ extension CPUBuffer {
   }
 }
 
-/// The memory of one plan: its arena and its table of pointers; and the frames of the plans inside it.
+/// What each thread of the team has for itself: room for its kernels and for values that live for a few units only.
+final class ThreadMemory {
+  let threads: Int
+  private let memory: UnsafeMutableRawBufferPointer
+  private let localOffset: Int
+  private let stride: Int
+
+  init(_ plan: Plan, threads: Int) {
+    self.threads = threads
+    let needs = plan.deepNeeds
+    localOffset = (needs.scratch + 127) / 64 * 64
+    // Two threads' memories lie a page and a bit apart, so that equal offsets do not meet in one cache set.
+    stride = (localOffset + needs.local + 4095) / 4096 * 4096 + 128
+    memory = .allocate(byteCount: stride * threads, alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0)
+  }
+
+  deinit { memory.deallocate() }
+
+  /// A thread's own table, and its memory.
+  func context(_ member: Int, table: UnsafeMutablePointer<UnsafeMutableRawPointer>) -> ThreadContext {
+    let base = (memory.baseAddress ?? table.pointee) + member * stride
+    return ThreadContext(table: table, scratch: base, local: base + localOffset)
+  }
+}
+
+extension Plan {
+  /// What a thread needs for this plan and those inside it.
+  var deepNeeds: (scratch: Int, local: Int) {
+    var inner: [Plan] = []
+    for phase in phases {
+      switch phase {
+      case .parts: break
+      case .loop(let loop): inner += [loop.condition, loop.body]
+      case .branch(let branch): inner += branch.branches
+      }
+    }
+    return inner.reduce((scratchBytes, localBytes)) { most, plan in
+      let needs = plan.deepNeeds
+      return (max(most.0, needs.scratch), max(most.1, needs.local))
+    }
+  }
+}
+
+/// The memory of one plan: its arena and its tables of pointers; and the frames of the plans inside it.
 final class Frame {
+  /// A phase, ready to run.
+  enum Step {
+    case phase(PhaseRunner)
+    case loop(Plan.Loop, condition: Frame, body: Frame)
+    case branch(Plan.Branch, [Frame])
+  }
+
   let plan: Plan
   let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
   let inputs: [UnsafeMutableRawPointer]
   let outputs: [UnsafeMutableRawPointer]
-  private(set) var loops: [Int: (condition: Frame, body: Frame)] = [:]
-  private(set) var branches: [Int: [Frame]] = [:]
+  private(set) var steps: [Step] = []
+  private let contexts: UnsafeMutablePointer<ThreadContext>
   private let arena: UnsafeMutableRawBufferPointer
   private let kept: [AnyObject]
 
   init(
-    _ plan: Plan, inputs: [UnsafeMutableRawPointer], outputs: [UnsafeMutableRawPointer], keeping: [AnyObject]
+    _ plan: Plan, inputs: [UnsafeMutableRawPointer], outputs: [UnsafeMutableRawPointer], threadMemory: ThreadMemory,
+    keeping: [AnyObject]
   ) {
     self.plan = plan
     self.inputs = inputs
     self.outputs = outputs
+    kept = keeping + [threadMemory]
     let constantOffsets = plan.constants.reduce(into: [0]) {
       $0.append($0[$0.count - 1] + ($1.byteCount + 63) / 64 * 64)
     }
     let constantBytes = constantOffsets[constantOffsets.count - 1]
     arena = .allocate(byteCount: max(plan.arenaBytes + constantBytes, 64), alignment: 64)
-    kept = keeping
     let base = UnsafeMutableRawPointer(arena.baseAddress ?? inputs[0])
     for (index, constant) in plan.constants.enumerated() {
       constant.withUnsafeBytes { bytes in
@@ -156,7 +192,11 @@ final class Frame {
         }
       }
     }
-    table = .allocate(capacity: max(plan.places.count, 1))
+    // One table for the plan and one for each thread, which points at the thread's own values in its own.
+    let threads = threadMemory.threads
+    let count = max(plan.places.count, 1)
+    table = .allocate(capacity: count * (threads + 1))
+    table.initialize(repeating: base, count: count * (threads + 1))
     for (value, place) in plan.places.enumerated() {
       let pointer: UnsafeMutableRawPointer =
         switch place {
@@ -166,35 +206,44 @@ final class Frame {
         case .constant(let index): base + plan.arenaBytes + constantOffsets[index]
         case .none: base
         }
-      (table + value).initialize(to: pointer)
+      for copy in 0...threads { table[copy * count + value] = pointer }
     }
-    for (index, step) in plan.steps.enumerated() {
-      switch step {
-      case .kernel: break
-      case .loop(let loop): loops[index] = (Frame(inner: loop.condition), Frame(inner: loop.body))
-      case .branch(let branch): branches[index] = branch.branches.map { Frame(inner: $0) }
+    contexts = .allocate(capacity: threads)
+    for member in 0..<threads {
+      (contexts + member).initialize(
+        to: threadMemory.context(member, table: table + (member + 1) * count))
+    }
+    for (index, phase) in plan.phases.enumerated() {
+      switch phase {
+      case .parts(let parts):
+        steps.append(
+          .phase(
+            PhaseRunner(
+              parts, number: index, threads: threads, table: UnsafePointer(table), contexts: contexts)))
+      case .loop(let loop):
+        steps.append(
+          .loop(
+            loop, condition: Frame(inner: loop.condition, threadMemory), body: Frame(inner: loop.body, threadMemory)))
+      case .branch(let branch):
+        steps.append(.branch(branch, branch.branches.map { Frame(inner: $0, threadMemory) }))
       }
     }
   }
 
   /// A frame with buffers of its own for inputs and outputs, for a plan inside another.
-  convenience init(inner plan: Plan) {
+  convenience init(inner plan: Plan, _ threadMemory: ThreadMemory) {
     func own(_ types: [TensorType]) -> [OwnedBytes] { types.map { OwnedBytes($0.byteCount) } }
     let inputs = own(plan.program.inputs.map(\.type))
     let outputs = own(plan.program.outputTypes)
     self.init(
-      plan, inputs: inputs.map(\.start), outputs: outputs.map(\.start), keeping: inputs + outputs)
+      plan, inputs: inputs.map(\.start), outputs: outputs.map(\.start), threadMemory: threadMemory,
+      keeping: inputs + outputs)
   }
 
   deinit {
     arena.deallocate()
     table.deallocate()
-  }
-
-  /// Scratch that this plan's kernels and those of the plans inside it need.
-  var deepScratchBytes: Int {
-    let inner = loops.values.flatMap { [$0.condition, $0.body] } + branches.values.flatMap { $0 }
-    return inner.reduce(plan.scratchBytes) { max($0, $1.deepScratchBytes) }
+    contexts.deallocate()
   }
 }
 

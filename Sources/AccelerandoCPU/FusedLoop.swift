@@ -20,6 +20,59 @@ struct FusedLoop: Kernel {
     AccelerandoCPU.taskCount(work: count * max(code.count, 4), threads: threads, minimumPerTask: 40_000)
   }
 
+  var cost: Cost {
+    Cost(flops: Double(count * code.count), bytes: accesses.reduce(0) { $0 + Self.bytes($1, count) })
+  }
+
+  private static func width(_ access: AccVMAccess) -> Int {
+    switch AccType(rawValue: UInt32(access.type)) {
+    case accTypeBool, accTypeI8, accTypeU8: 1
+    case accTypeF16, accTypeBF16: 2
+    default: 4
+    }
+  }
+
+  private static func bytes(_ access: AccVMAccess, _ count: Int) -> Double {
+    switch AccAddress(rawValue: UInt32(access.address)) {
+    case accAddressScalar, accAddressPeriodic, accAddressRepeatPeriodic: 0
+    case accAddressRepeat: Double(width(access) * count / max(access.count, 1))
+    default: Double(width(access) * count)
+    }
+  }
+
+  /// The axes over which an access walks, outermost first.
+  private func axes(_ access: AccVMAccess) -> [(size: Int, stride: Int)] {
+    switch AccAddress(rawValue: UInt32(access.address)) {
+    case accAddressContiguous: return [(count, 1)]
+    case accAddressScalar: return [(count, 0)]
+    case accAddressPeriodic: return [(count / access.period, 0), (access.period, 1)]
+    case accAddressRepeat: return [(count / access.count, 1), (access.count, 0)]
+    case accAddressRepeatPeriodic:
+      return [(count / (access.count * access.period), 0), (access.period, 1), (access.count, 0)]
+    default:
+      var access = access
+      let rank = Int(access.rank)
+      return withUnsafeBytes(of: &access.size) { sizes in
+        withUnsafeBytes(of: &access.stride) { strides in
+          (0..<rank).map { (sizes.bindMemory(to: Int.self)[$0], strides.bindMemory(to: Int.self)[$0]) }
+        }
+      }
+    }
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    guard count > 0, units.divide(count) else { return [] }
+    var operands: [(value: Int, isAligned: Bool)] = []
+    for instruction in code where instruction.op == UInt16(accOpLoad.rawValue) {
+      let access = accesses[Int(instruction.a)]
+      let value = pointers[Int(access.pointer)]
+      let isAligned = units.divide(
+        value, axes: axes(access), offset: access.offset, width: Self.width(access))
+      operands.append((value, isAligned))
+    }
+    return sliced(units, operands: operands)
+  }
+
   private var pointerBytes: Int { (pointers.count * MemoryLayout<UnsafeMutableRawPointer>.stride + 63) / 64 * 64 }
 
   var scratchBytes: Int {

@@ -6,14 +6,23 @@ import CKernels
 
 /// Builds the steps of a plan from a program, one instruction at a time.
 final class Lowering {
+  /// One step.
+  enum Step {
+    case kernel(any Kernel)
+    case loop(Plan.Loop)
+    case branch(Plan.Branch)
+  }
+
   /// A step together with the values that it touches.
   struct Draft {
-    var step: Plan.Step?
+    var step: Step?
     var loop: LoopGroup?
     var reads: [Int] = []
     var writes: [Int] = []
     /// Values that are written only at the index that was just read: an output may take their memory over.
     var inPlace: Set<Int> = []
+    /// The layers that it computes for.
+    var path: [String] = []
   }
 
   let program: Program
@@ -33,6 +42,10 @@ final class Lowering {
   /// Instructions that an earlier kernel has taken over.
   private var absorbed: Set<Int> = []
   private var materialized: [View: Int] = [:]
+  /// Where the positions of poolings' winners lie.
+  var poolIndices: [PoolSource: Int] = [:]
+  /// The layers of the instruction that is lowered.
+  private var path: [String] = []
   /// Elementwise instructions that wait for the first one that needs them, to run in the same loop as that.
   private var waiting: [Int: Program.Instruction] = [:]
 
@@ -61,6 +74,7 @@ final class Lowering {
   func run() throws {
     for index in program.instructions.indices where !absorbed.contains(index) {
       let instruction = program.instructions[index]
+      path = instruction.path
       do {
         try lower(instruction, at: index)
       } catch let error as GraphError {
@@ -98,7 +112,7 @@ final class Lowering {
 
   /// Adds a kernel that writes `values` of the program and perhaps temporaries.
   func add(_ kernel: any Kernel, reads: [Int], writes: [Int], inPlace: Set<Int> = []) {
-    append(Draft(step: .kernel(kernel), reads: reads, writes: writes, inPlace: inPlace))
+    append(Draft(step: .kernel(kernel), reads: reads, writes: writes, inPlace: inPlace, path: path))
   }
 
   func append(_ draft: Draft) {
@@ -224,7 +238,7 @@ final class Lowering {
     let loop = LoopGroup(count: count)
     markLoads(loads, besides: -1)
     loop.add(instruction, loads: loads)
-    drafts.append(Draft(loop: loop))
+    drafts.append(Draft(loop: loop, path: instruction.path))
     recentLoops.append(drafts.count - 1)
     wrote(result, at: drafts.count - 1)
   }
@@ -246,6 +260,6 @@ extension Lowering {
     let lowered = try program.expandingComposites { hasKernel($0, $1) }.simplified()
     let lowering = Lowering(lowered, isa: isa)
     try lowering.run()
-    return Placement(lowering).plan()
+    return try Scheduler(lowering).plan()
   }
 }

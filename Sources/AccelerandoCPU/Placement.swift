@@ -1,5 +1,6 @@
-// Where values lie. State that the program updates is written in place where nobody needs the old value any more; results
-// go straight to the output buffers; everything in between shares one arena, reused as soon as its reader is past.
+// Where values lie. What lives for a few units only stays in a thread's own memory; state that the program updates is
+// written in place where nobody needs the old value any more; results go straight to the output buffers; everything in
+// between shares one arena, reused as soon as its reader is past.
 
 import AccelerandoCore
 
@@ -7,13 +8,33 @@ import AccelerandoCore
 struct Placement {
   private let lowering: Lowering
   private var drafts: [Lowering.Draft]
+  private var phases: [Scheduler.Phase]
   private var places: [Plan.Place]
   private var firstWrite: [Int]
   private var lastRead: [Int]
+  /// Where each value is read and written.
+  private var reads: [Int: [Event]] = [:]
+  private var writes: [Int: [Event]] = [:]
 
-  init(_ lowering: Lowering) {
+  /// A member of a part, by its place in the plan.
+  private struct Event: Hashable {
+    let phase: Int
+    let part: Int
+    let position: Int
+    let draft: Int
+    var isAligned = false
+
+    func aligned(_ isAligned: Bool) -> Event {
+      var event = self
+      event.isAligned = isAligned
+      return event
+    }
+  }
+
+  init(_ lowering: Lowering, drafts: [Lowering.Draft], phases: [Scheduler.Phase]) {
     self.lowering = lowering
-    drafts = lowering.drafts
+    self.drafts = drafts
+    self.phases = phases
     places = [Plan.Place](repeating: .none, count: lowering.byteCounts.count)
     firstWrite = [Int](repeating: .max, count: places.count)
     lastRead = [Int](repeating: -1, count: places.count)
@@ -33,23 +54,38 @@ struct Placement {
       places[value] = .constant(plan.constants.count)
       plan.constants.append(constant)
     }
-    for (step, draft) in drafts.enumerated() {
-      for value in draft.reads { lastRead[value] = max(lastRead[value], step) }
-      for value in draft.writes { firstWrite[value] = min(firstWrite[value], step) }
+    for (index, phase) in phases.enumerated() {
+      if let control = phase.control { note(control, Event(phase: index, part: 0, position: 0, draft: control), nil) }
+      for (part, members) in phase.parts.map(\.members).enumerated() {
+        for (position, member) in members.enumerated() {
+          note(member.draft, Event(phase: index, part: part, position: position, draft: member.draft), member.slicing)
+        }
+      }
     }
     let copies = placeOutputs()
     append(copies)
+    for (index, phase) in phases.enumerated() {
+      plan.phases.append(finished(phase, index, &plan))
+    }
     plan.arenaBytes = placeInArena()
     plan.places = places
-    plan.steps = drafts.compactMap(\.step)
-    plan.scratchBytes = plan.steps.reduce(0) { size, step in
-      guard case .kernel(let kernel) = step else { return size }
-      return max(size, kernel.scratchBytes)
-    }
     return plan
   }
 
-  /// Lets steps write outputs where they belong, as far as that is safe; returns the copies that are needed at the end.
+  private mutating func note(_ draft: Int, _ event: Event, _ slicing: Slicing?) {
+    for value in drafts[draft].reads {
+      lastRead[value] = max(lastRead[value], event.phase)
+      reads[value, default: []].append(event.aligned(slicing?.aligned.contains(value) ?? false))
+    }
+    for value in drafts[draft].writes {
+      firstWrite[value] = min(firstWrite[value], event.phase)
+      writes[value, default: []].append(event.aligned(slicing != nil && slicing?.partial == nil))
+    }
+  }
+
+  // MARK: Outputs
+
+  /// Lets kernels write outputs where they belong, as far as that is safe; returns the copies that are needed at the end.
   private mutating func placeOutputs() -> [(source: View, place: Plan.Place)] {
     let program = lowering.program
     var copies: [(source: View, place: Plan.Place)] = []
@@ -71,13 +107,7 @@ struct Placement {
         continue
       }
       if root == input { continue }
-      let written = firstWrite[root]
-      let isOwn = places[root] == .none && written != .max
-      // The old value must not be read after the new one is there; reading it at the same place first is fine.
-      let isSafe =
-        isOwn
-        && (lastRead[input] < written || lastRead[input] == written && drafts[written].inPlace.contains(input))
-      if isSafe {
+      if places[root] == .none, firstWrite[root] != .max, mayOverwrite(input, with: root) {
         places[root] = .input(input)
         lastRead[root] = .max
       } else {
@@ -87,7 +117,19 @@ struct Placement {
     return copies
   }
 
-  /// The final copies as steps. Copies into inputs come last; one that reads what another overwrites goes through memory
+  /// Whether everybody who needs an input's old value has read it before a kernel writes the new one in its place.
+  private func mayOverwrite(_ input: Int, with value: Int) -> Bool {
+    guard lastRead[input] != .max else { return false }
+    return (writes[value] ?? []).allSatisfy { write in
+      (reads[input] ?? []).allSatisfy { read in
+        if read.phase != write.phase { return read.phase < write.phase }
+        if read.draft == write.draft { return drafts[write.draft].inPlace.contains(input) }
+        return read.part == write.part && read.position < write.position && read.isAligned && write.isAligned
+      }
+    }
+  }
+
+  /// The final copies as phases. Copies into inputs come last; one that reads what another overwrites goes through memory
   /// of its own first, so that states may even change places.
   private mutating func append(_ copies: [(source: View, place: Plan.Place)]) {
     let overwritten = Set(
@@ -115,41 +157,105 @@ struct Placement {
   private mutating func append(copy source: View, to place: Plan.Place) -> Int {
     let target = lowering.temporary(source.type.byteCount)
     places.append(place)
-    firstWrite.append(drafts.count)
-    lastRead.append(drafts.count)
-    lastRead[source.root] = max(lastRead[source.root], drafts.count)
+    firstWrite.append(phases.count)
+    lastRead.append(phases.count)
+    lastRead[source.root] = max(lastRead[source.root], phases.count)
     drafts.append(
       Lowering.Draft(
         step: .kernel(CopyKernel(view: source, to: target)), reads: [source.root], writes: [target]))
+    var phase = Scheduler.Phase()
+    phase.parts = [Scheduler.Part(members: [Scheduler.Member(draft: drafts.count - 1)])]
+    let event = Event(phase: phases.count, part: 0, position: 0, draft: drafts.count - 1)
+    reads[source.root, default: []].append(event)
+    writes[target, default: []].append(event)
+    phases.append(phase)
     return target
   }
 
-  /// First fit by decreasing size over the steps in which each value is alive; returns the arena's size.
-  private mutating func placeInArena() -> Int {
-    struct Block {
-      let range: ClosedRange<Int>
-      let offset: Int
-      let size: Int
-    }
-    let values = places.indices.filter { places[$0] == .none && firstWrite[$0] != .max }
-    let sorted = values.sorted {
-      (lowering.byteCounts[$0], $1) > (lowering.byteCounts[$1], $0)
-    }
-    var blocks: [Block] = []
-    var total = 0
-    for value in sorted {
-      let size = (lowering.byteCounts[value] + 63) / 64 * 64
-      let alive = firstWrite[value]...max(lastRead[value], firstWrite[value])
-      var offset = 0
-      for block in blocks where block.range.overlaps(alive) {
-        if offset + size <= block.offset { break }
-        offset = max(offset, block.offset + block.size)
+  // MARK: Parts
+
+  private mutating func finished(_ phase: Scheduler.Phase, _ index: Int, _ plan: inout Plan) -> Plan.Phase {
+    if let control = phase.control {
+      switch drafts[control].step {
+      case .loop(let loop): return .loop(loop)
+      case .branch(let branch): return .branch(branch)
+      default: break
       }
-      let index = blocks.firstIndex { $0.offset > offset } ?? blocks.count
-      blocks.insert(Block(range: alive, offset: offset, size: size), at: index)
-      places[value] = .arena(offset)
-      total = max(total, offset + size)
     }
-    return total
+    var parts: [Plan.Part] = []
+    for (number, part) in phase.parts.enumerated() {
+      if let units = part.units {
+        let layout = RegionLayout(units: units, byteCounts: lowering.byteCounts)
+        let members = part.members.compactMap { member -> RegionLayout.Member? in
+          guard let slicing = member.slicing else { return nil }
+          let draft = drafts[member.draft]
+          return RegionLayout.Member(
+            slicing: slicing, reads: draft.reads, writes: draft.writes, path: draft.path,
+            accumulator: member.accumulator)
+        }
+        let locals = part.members.flatMap { drafts[$0.draft].writes }.filter { isLocal($0, index, number) }
+        let region = layout.region(members, locals: Set(locals))
+        for value in locals { firstWrite[value] = .max }
+        plan.localBytes = max(plan.localBytes, region.localBytes)
+        plan.scratchBytes = max(plan.scratchBytes, region.scratchBytes)
+        parts.append(.region(region))
+      } else {
+        for member in part.members {
+          guard case .kernel(let kernel) = drafts[member.draft].step else { continue }
+          plan.scratchBytes = max(plan.scratchBytes, kernel.scratchBytes)
+          parts.append(.kernel(kernel, path: drafts[member.draft].path))
+        }
+      }
+    }
+    return .parts(parts)
+  }
+
+  /// Whether a value is needed in one region only, unit by unit.
+  private func isLocal(_ value: Int, _ phase: Int, _ part: Int) -> Bool {
+    guard places[value] == .none, lastRead[value] != .max else { return false }
+    return ((reads[value] ?? []) + (writes[value] ?? [])).allSatisfy {
+      $0.phase == phase && $0.part == part && $0.isAligned
+    }
+  }
+
+  /// First fit by decreasing size over the phases in which each value is alive; returns the arena's size.
+  private mutating func placeInArena() -> Int {
+    let values = places.indices.filter { places[$0] == .none && firstWrite[$0] != .max }
+    var arena = Arena()
+    let offsets = arena.place(
+      values.map { value in
+        Arena.Block(
+          alive: firstWrite[value]...max(lastRead[value], firstWrite[value]), size: lowering.byteCounts[value])
+      })
+    for (value, offset) in zip(values, offsets) { places[value] = .arena(offset) }
+    return arena.size
+  }
+}
+
+/// Gives blocks of memory places, so that those that are alive at the same time do not overlap.
+struct Arena {
+  struct Block {
+    let alive: ClosedRange<Int>
+    let size: Int
+  }
+
+  private(set) var size = 0
+
+  /// First fit by decreasing size; the offsets, in the order of the blocks, are multiples of 64.
+  mutating func place(_ blocks: [Block]) -> [Int] {
+    var offsets = [Int](repeating: 0, count: blocks.count)
+    var placed: [(block: Int, offset: Int, size: Int)] = []
+    for index in blocks.indices.sorted(by: { (blocks[$0].size, $1) > (blocks[$1].size, $0) }) {
+      let needed = (blocks[index].size + 63) / 64 * 64
+      var offset = 0
+      for other in placed where blocks[other.block].alive.overlaps(blocks[index].alive) {
+        if offset + needed <= other.offset { break }
+        offset = max(offset, other.offset + other.size)
+      }
+      placed.insert((index, offset, needed), at: placed.firstIndex { $0.offset > offset } ?? placed.count)
+      offsets[index] = offset
+      size = max(size, offset + needed)
+    }
+    return offsets
   }
 }

@@ -1,18 +1,26 @@
-// What the CPU will do, as data: steps in order, where every value lies, how much memory there is. Planning makes it,
+// What the CPU will do, as data: phases in order, where every value lies, how much memory there is. Planning makes it,
 // execution walks it, and people can read it.
 
 import AccelerandoCore
 
 /// A program, planned for the CPU.
 struct Plan: Sendable {
-  /// One step.
-  enum Step: Sendable {
-    /// A kernel, run by the whole team.
-    case kernel(any Kernel)
+  /// What happens between two meetings of the threads.
+  enum Phase: Sendable {
+    /// Work that can be shared: no part needs another's results.
+    case parts([Part])
     /// Another plan, repeated while its condition holds.
     case loop(Loop)
     /// One of several plans.
     case branch(Branch)
+  }
+
+  /// One independent piece of a phase.
+  enum Part: Sendable {
+    /// A kernel by itself, cut as it likes.
+    case kernel(any Kernel, path: [String])
+    /// Several kernels, run unit by unit.
+    case region(Region)
   }
 
   /// `while`: the carried values are copied into the body's inputs, and its outputs become the next ones.
@@ -47,27 +55,16 @@ struct Plan: Sendable {
     case arena(Int)
     /// In the plan's constants.
     case constant(Int)
-    /// Nowhere: a kernel computes it on the way.
+    /// In a thread's own memory, for a few units at a time; or nowhere, if a kernel computes it on the way.
     case none
   }
 
   let program: Program
-  var steps: [Step] = []
+  var phases: [Phase] = []
   var places: [Place] = []
   var constants: [NDArray] = []
   var arenaBytes = 0
+  /// What each thread needs for its kernels and for values that live for a few units only.
   var scratchBytes = 0
-}
-
-extension Plan: CustomStringConvertible {
-  /// The steps in order, a line each.
-  var description: String {
-    steps.map { step in
-      switch step {
-      case .kernel(let kernel): kernel.label
-      case .loop(let loop): "while {\n\(loop.condition)\n} do {\n\(loop.body)\n}"
-      case .branch(let branch): "case {\n" + branch.branches.map(\.description).joined(separator: "\n} {\n") + "\n}"
-      }
-    }.joined(separator: "\n")
-  }
+  var localBytes = 0
 }

@@ -5,21 +5,15 @@ import CKernels
 import Foundation
 import Synchronization
 
-/// A team of threads that run the tasks of one kernel at a time. The calling thread is one of the team.
+/// A team of threads that run the tasks of one phase at a time. The calling thread is one of the team.
 final class ThreadPool: Sendable {
-  /// One kernel to run. A plain value and no closure: making one must not allocate.
+  /// One phase to run. A plain value and no closure: making one must not allocate.
   struct Job {
-    let kernel: any Kernel
+    let phase: PhaseRunner
     let tasks: Int
-    let memory: Memory
-    /// The first thread's scratch memory, and how far apart the threads' are.
-    let scratch: UnsafeMutableRawPointer
-    let scratchStride: Int
 
     /// Runs one task on the team member with the given number.
-    func run(_ task: Int, on member: Int) {
-      kernel.run(task..<task + 1, of: tasks, memory, scratch: scratch + member * scratchStride)
-    }
+    func run(_ task: Int, on member: Int) { phase.run(task, on: member) }
   }
 
   /// The number of threads, the caller's included.

@@ -79,7 +79,8 @@ final class Session {
     }
     let execution = try backend.compile(program).bind(inputs)
     let step = Step(
-      execution: execution, count: signature.count, features: features, labels: labels, weights: weights)
+      program: program, execution: execution, count: signature.count, features: features, labels: labels,
+      weights: weights)
     steps[signature] = step
     return step
   }
@@ -96,6 +97,7 @@ final class Session {
 
 /// A compiled step with the memory that its batch goes into.
 final class Step {
+  let program: Program
   let execution: any Execution
   let count: Int
   private let features: [any Buffer]
@@ -104,8 +106,10 @@ final class Step {
   private var staging: [Int: NDArray] = [:]
 
   init(
-    execution: any Execution, count: Int, features: [any Buffer], labels: (any Buffer)?, weights: (any Buffer)?
+    program: Program, execution: any Execution, count: Int, features: [any Buffer], labels: (any Buffer)?,
+    weights: (any Buffer)?
   ) {
+    self.program = program
     self.execution = execution
     self.count = count
     self.features = features

@@ -5,8 +5,13 @@ import AccelerandoCore
 import AccelerandoNN
 
 /// What a step does.
-enum StepKind: Hashable {
-  case train, evaluate, predict
+public enum StepKind: String, Hashable, Sendable, CaseIterable {
+  /// Forward, loss, gradients, the optimizer's update, metrics.
+  case train
+  /// Forward, loss, metrics.
+  case evaluate
+  /// Forward.
+  case predict
 
   /// The prefix of the running totals, so that validation in the middle of an epoch disturbs nothing.
   var totals: String { self == .train ? "train" : "evaluate" }
@@ -32,6 +37,14 @@ struct StepSignature: Hashable {
     features = batch.features.map { resized($0.type) }
     labels = kind == .predict ? nil : batch.labels.map { resized($0.type) }
     isWeighted = kind != .predict && batch.sampleWeights != nil
+  }
+
+  /// A step that predicts for features of these types.
+  init(inferenceOn features: [TensorType]) {
+    kind = .predict
+    self.features = features
+    labels = nil
+    isWeighted = false
   }
 
   var count: Int { features.first?.shape.first ?? 0 }

@@ -149,10 +149,14 @@ struct LatencyWork: BenchmarkWork {
   }
 
   func measure(_ bench: Bench) throws -> Measurement {
-    let trained = try model.make(backend: bench.backend)
-    let shape = [1] + model.input
-    let sample = try NDArray(RandomKey(seed: 2).normal(shape.elementCount), shape: shape)
-    return try .of(seconds: bench.seconds) { _ = try trained.predict(sample, batchSize: 1) }
+    let function = try model.make(backend: bench.backend).inferenceFunction()
+    let sample = RandomKey(seed: 2).normal(model.input.elementCount)
+    var output = [Float](repeating: 0, count: model.classes)
+    return try sample.withUnsafeBufferPointer { sample in
+      try output.withUnsafeMutableBufferPointer { output in
+        try .of(seconds: bench.seconds) { try function(sample, into: output) }
+      }
+    }
   }
 }
 

@@ -10,13 +10,11 @@ struct ConvolutionKernel: Kernel {
 
   let direction: Direction
   let geometry: AccConv
-  /// The operands: (x, w), (dy, w) or (x, dy).
+  /// The operands: x and packed weights, dy and packed weights, or x and dy.
   let first: Int
   let second: Int
   let result: Int
   let epilogue: Epilogue
-  /// For the gradient of the kernel: into how many partial sums the batch is cut. Fixed by shapes alone.
-  let leaves: Int
   let isa: InstructionSet
 
   var label: String {
@@ -28,34 +26,132 @@ struct ConvolutionKernel: Kernel {
   var scratchBytes: Int { withUnsafePointer(to: geometry) { isa.kernels.conv_scratch_bytes?($0) ?? 0 } }
 
   func taskCount(threads: Int) -> Int {
-    let units = direction == .backwardWeights ? leaves : geometry.N
-    let macs = geometry.N * geometry.OH * geometry.OW * geometry.O * geometry.KH * geometry.KW * geometry.C
-    return min(max(units, 1), AccelerandoCPU.taskCount(work: macs, threads: threads, minimumPerTask: 30_000))
+    // The samples' contributions to a kernel's gradient are added up: what shares that work is a region.
+    let units = direction == .backwardWeights ? 1 : geometry.N
+    return min(max(units, 1), AccelerandoCPU.taskCount(work: multiplications, threads: threads, minimumPerTask: 30_000))
+  }
+
+  private var multiplications: Int {
+    let c = geometry
+    return c.N * c.OH * c.OW * c.O * c.KH * c.KW * (c.C / max(c.groups, 1))
+  }
+
+  var cost: Cost {
+    let c = geometry
+    let elements = c.N * (c.H * c.W * c.C + c.OH * c.OW * c.O) + weightCount
+    return Cost(flops: 2 * Double(multiplications), bytes: 4 * Double(elements))
+  }
+
+  private var weightCount: Int { geometry.KH * geometry.KW * geometry.C / max(geometry.groups, 1) * geometry.O }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    guard units.divide(geometry.N) else { return [] }
+    let bias = epilogue.bias.map { [(value: $0, isAligned: false)] } ?? []
+    if direction == .backwardWeights {
+      return [
+        Slicing(
+          SlicedConvolutionGradient(base: self, units: units.count), operands: [(first, true), (second, true)],
+          partial: Slicing.Partial(function: .sum, value: result, elementCount: weightCount))
+      ]
+    }
+    return sliced(units, operands: [(first, true), (second, false)] + bias)
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let a = memory.elements(first, Float.self)
-    let b = memory.elements(second, Float.self)
+    let b = memory[second]
     let out = memory.elements(result, Float.self)
     withUnsafePointer(to: geometry) { geometry in
       switch direction {
       case .forward:
         let samples = portion(range, of: tasks, extent: self.geometry.N)
         epilogue.withPointer(memory) {
-          isa.kernels.conv_forward?(geometry, a, b, out, samples.lowerBound, samples.upperBound, $0, scratch)
+          isa.kernels.conv_forward_packed?(geometry, a, b, out, samples.lowerBound, samples.upperBound, $0, scratch)
         }
       case .backwardData:
         let samples = portion(range, of: tasks, extent: self.geometry.N)
-        isa.kernels.conv_backward_data?(geometry, a, b, out, samples.lowerBound, samples.upperBound, scratch)
-      case .backwardWeights:
-        let size = self.geometry.KH * self.geometry.KW * self.geometry.C / self.geometry.groups * self.geometry.O
-        for leaf in portion(range, of: tasks, extent: leaves) {
-          let samples = portion(leaf..<leaf + 1, of: leaves, extent: self.geometry.N)
-          isa.kernels.conv_backward_weights?(
-            geometry, a, b, out + leaf * size, samples.lowerBound, samples.upperBound, false, scratch)
-        }
+        isa.kernels.conv_backward_data_packed?(geometry, a, b, out, samples.lowerBound, samples.upperBound, scratch)
+      case .backwardWeights: addGradient(0..<self.geometry.N, continuing: false, memory, scratch)
       }
     }
+  }
+
+  /// Adds up the samples' contributions to the kernel's gradient.
+  func addGradient(
+    _ samples: Range<Int>, continuing: Bool, _ memory: Memory, _ scratch: UnsafeMutableRawPointer
+  ) {
+    withUnsafePointer(to: geometry) { geometry in
+      isa.kernels.conv_backward_weights?(
+        geometry, memory.elements(first, Float.self), memory.elements(second, Float.self),
+        memory.elements(result, Float.self), samples.lowerBound, samples.upperBound, continuing, scratch)
+    }
+  }
+}
+
+/// Puts a convolution's weights into the order in which its microkernel reads them.
+struct PackKernel: Kernel {
+  let direction: ConvolutionKernel.Direction
+  let geometry: AccConv
+  let source: Int
+  let result: Int
+  let isa: InstructionSet
+
+  init(
+    direction: ConvolutionKernel.Direction, geometry: AccConv, source: Int, result: Int = -1, isa: InstructionSet
+  ) {
+    self.direction = direction
+    self.geometry = geometry
+    self.source = source
+    self.result = result
+    self.isa = isa
+  }
+
+  init(_ kernel: PackKernel, to result: Int) {
+    self.init(
+      direction: kernel.direction, geometry: kernel.geometry, source: kernel.source, result: result, isa: kernel.isa)
+  }
+
+  private var packedFor: Int32 {
+    Int32((direction == .forward ? accConvForward : accConvBackwardData).rawValue)
+  }
+
+  var packedBytes: Int {
+    withUnsafePointer(to: geometry) { isa.kernels.conv_packed_bytes?($0, packedFor) ?? 0 }
+  }
+
+  var label: String {
+    let c = geometry
+    return "pack [\(c.KH), \(c.KW), \(c.C / max(c.groups, 1)), \(c.O)] for \(direction.rawValue)"
+  }
+
+  var cost: Cost { Cost(bytes: 2 * Double(packedBytes)) }
+
+  func taskCount(threads: Int) -> Int {
+    AccelerandoCPU.taskCount(work: packedBytes, threads: threads, minimumPerTask: 32_768)
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    withUnsafePointer(to: geometry) { geometry in
+      for part in range {
+        isa.kernels.conv_pack?(
+          geometry, packedFor, memory.elements(source, Float.self), memory[result], part, tasks)
+      }
+    }
+  }
+}
+
+/// The gradient of a convolution's kernel, a few samples at a time.
+struct SlicedConvolutionGradient: SlicedKernel {
+  let base: ConvolutionKernel
+  let units: Int
+
+  var label: String { base.label }
+  var cost: Cost { base.cost }
+  var scratchBytes: Int { base.scratchBytes }
+
+  func run(_ part: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    base.addGradient(
+      portion(part, of: units, extent: base.geometry.N), continuing: continuing, memory, scratch)
   }
 }
 
@@ -68,6 +164,8 @@ struct GenericConvolutionKernel: Kernel {
   let type: TensorType
 
   var label: String { "\(type.dtype.rawValue) convolution \(input.type.shape) · \(kernel.type.shape)" }
+
+  var cost: Cost { Cost(flops: 60 * Double(type.elementCount) * Double(kernel.type.elementCount)) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(
@@ -156,39 +254,47 @@ extension Lowering {
     let first = contiguous(x)
     switch convolution.direction {
     case .forward:
-      let second = contiguous(w)
+      let second = pack(w, for: convolution)
       let epilogue = takeEpilogue(of: &result, at: index)
+      let bias = epilogue.bias.map { [$0] } ?? []
+      if let pool = takePool(of: result) {
+        add(
+          ConvolutionPoolKernel(
+            geometry: convolution.geometry, pool: pool.geometry, source: first, weights: second, result: pool.result,
+            index: pool.index, epilogue: epilogue, isa: isa),
+          reads: [first, second] + bias, writes: [pool.result] + (pool.index.map { [$0] } ?? []))
+        return
+      }
       add(
         ConvolutionKernel(
           direction: .forward, geometry: convolution.geometry, first: first, second: second, result: result,
-          epilogue: epilogue, leaves: 1, isa: isa),
-        reads: [first, second] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+          epilogue: epilogue, isa: isa),
+        reads: [first, second] + bias, writes: [result])
     case .backwardData:
-      let second = contiguous(ungrouped(w, groups: convolution.geometry.groups))
+      let second = pack(ungrouped(w, groups: convolution.geometry.groups), for: convolution)
       add(
         ConvolutionKernel(
           direction: .backwardData, geometry: convolution.geometry, first: first, second: second, result: result,
-          epilogue: Epilogue(), leaves: 1, isa: isa),
+          epilogue: Epilogue(), isa: isa),
         reads: [first, second], writes: [result])
     case .backwardWeights:
       let second = contiguous(w)
-      let bytes = type(result).byteCount
-      // More partial sums let more cores work; they must stay small next to what is read to compute them.
-      let leaves = max(1, min(convolution.geometry.N, bytes <= 1 << 18 ? 8 : bytes <= 1 << 21 ? 4 : 2))
-      let partial = leaves == 1 ? result : temporary(bytes * leaves)
       add(
         ConvolutionKernel(
           direction: .backwardWeights, geometry: convolution.geometry, first: first, second: second,
-          result: partial, epilogue: Epilogue(), leaves: leaves, isa: isa),
-        reads: [first, second], writes: [partial])
-      if leaves > 1 {
-        let elements = type(result).elementCount
-        add(
-          ReduceKernel(
-            function: .sum, source: partial, result: result, outer: 1, reduce: leaves, inner: elements, isa: isa),
-          reads: [partial], writes: [result])
-      }
+          result: result, epilogue: Epilogue(), isa: isa),
+        reads: [first, second], writes: [result])
     }
+  }
+
+  /// Weights in the order in which the microkernel reads them, packed once for all samples.
+  private func pack(_ w: View, for convolution: FastConvolution) -> Int {
+    let source = contiguous(w)
+    let kernel = PackKernel(
+      direction: convolution.direction, geometry: convolution.geometry, source: source, isa: isa)
+    let packed = temporary(kernel.packedBytes)
+    add(PackKernel(kernel, to: packed), reads: [source], writes: [packed])
+    return packed
   }
 
   /// A kernel [kh, kw, groups·i, o] with the groups among the inputs, seen as [kh, kw, i, groups·o].

@@ -41,8 +41,21 @@ struct CopyKernel: Kernel {
 
   private var count: Int { source.type.elementCount }
 
+  var cost: Cost { Cost(bytes: 2 * Double(count * width)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: count * width, threads: threads, minimumPerTask: 65_536)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    let extent = axes.count == 1 ? axes[0].size : count / max(axes[axes.count - 1].size, 1)
+    guard count > 0, units.divide(extent),
+      units.divide(
+        destination, axes: axes.map { ($0.size, $0.to) }, offset: destinationOffset, width: width)
+    else { return [] }
+    let isAligned = units.divide(
+      source.root, axes: axes.map { ($0.size, $0.from) }, offset: source.offset, width: width)
+    return sliced(units, operands: [(source.root, isAligned)])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -118,8 +131,14 @@ struct FillKernel: Kernel {
 
   var label: String { "fill \(type)" }
 
+  var cost: Cost { Cost(bytes: Double(type.byteCount)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: type.byteCount, threads: threads, minimumPerTask: 65_536)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: type.elementCount, operands: [], whole: [scalar])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {

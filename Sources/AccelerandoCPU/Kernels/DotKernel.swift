@@ -70,9 +70,17 @@ struct DotKernel: Kernel {
     case .rows: rows = portion(range, of: tasks, extent: shape.m)
     case .columns: columns = portion(range, of: tasks, extent: shape.n, grain: 16)
     }
+    multiply(batches, rows, columns, depth: 0..<shape.k, adding: false, memory, scratch)
+  }
+
+  /// Computes a part of the result from a part of the sums' terms; `adding` goes on from what the result holds.
+  func multiply(
+    _ batches: Range<Int>, _ rows: Range<Int>, _ columns: Range<Int>, depth: Range<Int>, adding: Bool,
+    _ memory: Memory, _ scratch: UnsafeMutableRawPointer
+  ) {
     if rows.isEmpty || columns.isEmpty { return }
-    let a = memory.elements(left.root, Float.self) + left.offset
-    let b = memory.elements(right.root, Float.self) + right.offset
+    let a = memory.elements(left.root, Float.self) + left.offset + depth.lowerBound * left.columnStride
+    let b = memory.elements(right.root, Float.self) + right.offset + depth.lowerBound * right.rowStride
     let c = memory.elements(result, Float.self)
     epilogue.withPointer(memory) { epilogue in
       var local = epilogue?.pointee ?? AccEpilogue()
@@ -80,15 +88,91 @@ struct DotKernel: Kernel {
       withUnsafePointer(to: local) { shifted in
         for batch in batches {
           isa.kernels.sgemm?(
-            rows.count, columns.count, shape.k,
+            rows.count, columns.count, depth.count,
             a + batch * left.batchStride + rows.lowerBound * left.rowStride, left.rowStride, left.columnStride,
             b + batch * right.batchStride + columns.lowerBound * right.columnStride, right.rowStride,
             right.columnStride,
-            c + (batch * shape.m + rows.lowerBound) * shape.n + columns.lowerBound, shape.n, false,
+            c + (batch * shape.m + rows.lowerBound) * shape.n + columns.lowerBound, shape.n, adding,
             epilogue == nil ? nil : shifted, scratch)
         }
       }
     }
+  }
+}
+
+extension DotKernel {
+  var cost: Cost {
+    let elements = shape.m * shape.k + shape.k * shape.n + shape.m * shape.n
+    return Cost(flops: Double(shape.flops), bytes: Double(4 * shape.batch * elements))
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    typealias Axis = (size: Int, stride: Int)
+    let rows: Axis = (shape.m, left.rowStride)
+    let columns: Axis = (shape.n, right.columnStride)
+    let leftDepth: Axis = (shape.k, left.columnStride)
+    let rightDepth: Axis = (shape.k, right.rowStride)
+    func isAligned(_ operand: MatrixView, _ axes: [Axis]) -> Bool {
+      units.divide(operand.root, axes: axes, offset: operand.offset, width: 4)
+    }
+    let bias = epilogue.bias.map { [(value: $0, isAligned: false)] } ?? []
+    func slicing(
+      _ cut: SlicedDot.Cut, _ leftAxes: [Axis], _ rightAxes: [Axis], partial: Slicing.Partial? = nil
+    ) -> Slicing {
+      var slicing = Slicing(
+        SlicedDot(base: self, cut: cut, units: units.count),
+        operands: [(left.root, isAligned(left, leftAxes)), (right.root, isAligned(right, rightAxes))] + bias,
+        partial: partial)
+      slicing.reread = []
+      return slicing
+    }
+    if shape.batch > 1 {
+      guard shape.batch % units.count == 0 else { return [] }
+      return [
+        slicing(
+          .batch, [(shape.batch, left.batchStride), rows, leftDepth],
+          [(shape.batch, right.batchStride), rightDepth, columns])
+      ]
+    }
+    var found: [Slicing] = []
+    if shape.m % units.count == 0 {
+      // The second operand belongs to all rows, so that no part of it is a unit's own.
+      var slicing = Slicing(
+        SlicedDot(base: self, cut: .rows, units: units.count),
+        operands: [(left.root, isAligned(left, [rows, leftDepth])), (right.root, units.count == 1)] + bias)
+      slicing.reread = [right.root]
+      found.append(slicing)
+    }
+    if shape.k % units.count == 0, units.count > 1, epilogue == Epilogue() {
+      let partial = Slicing.Partial(function: .sum, value: result, elementCount: shape.m * shape.n)
+      found.append(slicing(.depth, [leftDepth, rows], [rightDepth, columns], partial: partial))
+    }
+    return found
+  }
+}
+
+/// A product cut along its batch or its rows, or along the terms of its sums.
+struct SlicedDot: SlicedKernel {
+  enum Cut: Sendable { case batch, rows, depth }
+
+  let base: DotKernel
+  let cut: Cut
+  let units: Int
+
+  var label: String { base.label }
+  var cost: Cost { base.cost }
+  var scratchBytes: Int { base.scratchBytes }
+
+  func run(_ part: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let shape = base.shape
+    var (batches, rows, depth) = (0..<shape.batch, 0..<shape.m, 0..<shape.k)
+    switch cut {
+    case .batch: batches = portion(part, of: units, extent: shape.batch)
+    case .rows: rows = portion(part, of: units, extent: shape.m)
+    case .depth: depth = portion(part, of: units, extent: shape.k)
+    }
+    base.multiply(
+      batches, rows, 0..<shape.n, depth: depth, adding: cut == .depth && continuing, memory, scratch)
   }
 }
 
@@ -101,6 +185,8 @@ struct GenericDotKernel: Kernel {
   let dtype: DType
 
   var label: String { "\(dtype.rawValue) product \(shape.batch)×[\(shape.m), \(shape.k)]·[\(shape.k), \(shape.n)]" }
+
+  var cost: Cost { Cost(flops: 30 * Double(shape.flops)) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: shape.flops, threads: threads, minimumPerTask: 60_000)

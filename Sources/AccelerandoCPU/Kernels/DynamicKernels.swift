@@ -32,6 +32,8 @@ struct DynamicSliceKernel: Kernel {
 
   var label: String { "\(isUpdate ? "write" : "read") \(sizes) \(isUpdate ? "into" : "out of") \(largeType)" }
 
+  var cost: Cost { Cost(bytes: 2 * Double(sizes.elementCount * largeType.dtype.byteCount)) }
+
   func taskCount(threads: Int) -> Int { 1 }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -128,6 +130,8 @@ struct GatherKernel: Kernel {
 
   var label: String { "gather \(type) out of \(places.operandShape)" }
 
+  var cost: Cost { Cost(flops: 4000 * Double(places.batchCount), bytes: 2 * Double(type.byteCount)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: type.byteCount, threads: threads, minimumPerTask: 65_536)
   }
@@ -161,6 +165,8 @@ struct ScatterKernel: Kernel {
   let dtype: DType
 
   var label: String { "scatter \(function.rawValue) \(dtype.rawValue) into \(places.operandShape)" }
+
+  var cost: Cost { Cost(flops: 60 * Double(places.batchCount * places.windowCount)) }
 
   /// Places may repeat, so one thread does all.
   func taskCount(threads: Int) -> Int { 1 }
@@ -229,6 +235,8 @@ struct SortKernel: Kernel {
   let types: [TensorType]
 
   var label: String { "sort \(types.map(\.description).joined(separator: ", ")) along \(operation.axis)" }
+
+  var cost: Cost { Cost(flops: 500 * Double(types[0].elementCount)) }
 
   private var lines: Int {
     types[0].shape.enumerated().filter { $0.offset != operation.axis }.map(\.element).elementCount

@@ -5,6 +5,8 @@ import CKernels
 
 /// A float32 reduction.
 struct ReduceKernel: Kernel {
+  typealias Function = Reduce.Function
+
   let function: Reduce.Function
   let source: Int
   let result: Int
@@ -26,8 +28,22 @@ struct ReduceKernel: Kernel {
     }
   }
 
+  var cost: Cost { Cost(flops: Double(outer * reduce * inner), bytes: 4 * Double(outer * (reduce + 1) * inner)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: outer * reduce * inner, threads: threads, minimumPerTask: 16_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    if outer > 1 { return elementwiseSlicing(units, elementCount: outer, operands: [source]) }
+    guard units.divide(reduce), units.count > 1 else {
+      return units.count == 1 ? sliced(units, operands: [(source, true)]) : []
+    }
+    return [
+      Slicing(
+        SlicedReduce(base: self, units: units.count), operands: [(source, true)],
+        partial: Slicing.Partial(function: function, value: result, elementCount: inner))
+    ]
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -40,6 +56,32 @@ struct ReduceKernel: Kernel {
     } else {
       let part = portion(range, of: tasks, extent: outer)
       if !part.isEmpty { isa.kernels.reduce_f32?(kind, x, out, outer, reduce, inner, part.lowerBound, part.upperBound) }
+    }
+  }
+}
+
+/// A reduction over the units themselves, a few at a time.
+struct SlicedReduce: SlicedKernel {
+  let base: ReduceKernel
+  let units: Int
+
+  var label: String { base.label }
+  var cost: Cost { base.cost }
+  var scratchBytes: Int { base.inner * 4 }
+
+  func run(_ part: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let rows = portion(part, of: units, extent: base.reduce)
+    let (inner, kind) = (base.inner, ReduceKernel.kind(base.function) ?? 0)
+    let x = memory.elements(base.source, Float.self) + rows.lowerBound * inner
+    let out = memory.elements(base.result, Float.self)
+    let sums = continuing ? scratch.assumingMemoryBound(to: Float.self) : out
+    base.isa.kernels.reduce_f32?(kind, x, sums, 1, rows.count, inner, 0, 1)
+    if !continuing { return }
+    // The order is that of the leaves' samples; each case is a loop of its own, so that it runs on vectors.
+    switch base.function {
+    case .sum: for i in 0..<inner { out[i] += sums[i] }
+    case .product: for i in 0..<inner { out[i] *= sums[i] }
+    default: for i in 0..<inner { out[i] = base.function.combine(out[i], sums[i]) }
     }
   }
 }
@@ -57,8 +99,14 @@ struct GenericReduceKernel: Kernel {
 
   var label: String { "\(dtype.rawValue) reduce \(function.rawValue) [\(outer), \(reduce), \(inner)]" }
 
+  var cost: Cost { Cost(flops: 30 * Double(outer * reduce * inner)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: outer * reduce * inner, threads: threads, minimumPerTask: 16_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: outer, operands: [source])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -87,7 +135,7 @@ struct GenericReduceKernel: Kernel {
 }
 
 extension Lowering {
-  /// Lowers a reduction. Tall ones are cut into as many partial results as shapes alone decide, for the cores to share.
+  /// Lowers a reduction.
   func lowerReduce(_ operation: Reduce, _ instruction: Program.Instruction) {
     let result = instruction.results.lowerBound
     let (source, outer, reduce, inner) = arrange(view(instruction.operands[0]), axes: operation.axes)
@@ -99,24 +147,10 @@ extension Lowering {
           dtype: dtype, identity: operation.function.scalarIdentity(dtype)), reads: [source], writes: [result])
       return
     }
-    let leaves = partialResults(outer: outer, reduce: reduce, inner: inner)
-    var stages = [(source: source, result: result, outer: outer, reduce: reduce)]
-    if leaves > 1 {
-      let partial = temporary(outer * leaves * inner * 4)
-      stages = [(source, partial, outer * leaves, reduce / leaves), (partial, result, outer, leaves)]
-    }
-    for stage in stages {
-      add(
-        ReduceKernel(
-          function: operation.function, source: stage.source, result: stage.result, outer: stage.outer,
-          reduce: stage.reduce, inner: inner, isa: isa), reads: [stage.source], writes: [stage.result])
-    }
-  }
-
-  /// Into how many equal parts to cut a long reduction with few results: a divisor of its length, at most 16.
-  private func partialResults(outer: Int, reduce: Int, inner: Int) -> Int {
-    guard outer * inner < 1024, outer < 16, reduce * inner * outer >= 32_768 else { return 1 }
-    return (2...16).last { reduce % $0 == 0 } ?? 1
+    add(
+      ReduceKernel(
+        function: operation.function, source: source, result: result, outer: outer, reduce: reduce, inner: inner,
+        isa: isa), reads: [source], writes: [result])
   }
 
   /// Brings the axes to reduce together: the operand as [outer, reduce, inner], copied only if they lie apart.

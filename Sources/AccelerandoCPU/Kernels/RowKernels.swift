@@ -14,8 +14,14 @@ struct SoftmaxKernel: Kernel {
 
   var label: String { "\(isLog ? "log softmax" : "softmax") [\(rows), \(columns)]" }
 
+  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 8 * Double(rows * columns)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: rows * columns, threads: threads, minimumPerTask: 4_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: rows, operands: [source])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -42,8 +48,15 @@ struct AdamKernel: Kernel {
 
   var label: String { "adam \(count)" }
 
+  var cost: Cost { Cost(flops: 14 * Double(count), bytes: 28 * Double(count)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: count, threads: threads, minimumPerTask: 4_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(
+      units, elementCount: count, operands: Array(operands[0..<4]), whole: Array(operands.dropFirst(4)))
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -70,8 +83,14 @@ struct MomentumKernel: Kernel {
 
   var label: String { "momentum \(count)" }
 
+  var cost: Cost { Cost(flops: 5 * Double(count), bytes: 20 * Double(count)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: count, threads: threads, minimumPerTask: 6_000)
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    elementwiseSlicing(units, elementCount: count, operands: Array(operands[0..<3]), whole: [operands[3]])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {

@@ -14,6 +14,8 @@ struct WideElementwise: Kernel {
 
   var label: String { "\(operation.name) \(resultType)" }
 
+  var cost: Cost { Cost(flops: 40 * Double(resultType.elementCount)) }
+
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: resultType.elementCount, threads: threads, minimumPerTask: 20_000)
   }

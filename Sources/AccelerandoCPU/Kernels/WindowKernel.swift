@@ -14,6 +14,8 @@ struct PoolKernel: Kernel {
   /// The gradient, for the gradient of max pooling.
   let gradient: Int
   let result: Int
+  /// The positions of the winners: written by max pooling, read by its gradient, which then reads no input.
+  var index: Int?
   let isa: InstructionSet
 
   var label: String {
@@ -21,9 +23,22 @@ struct PoolKernel: Kernel {
     return "pool \(kind.rawValue) \(p.window_h)×\(p.window_w) of [\(p.N), \(p.H), \(p.W), \(p.C)]"
   }
 
+  private var work: Int {
+    geometry.N * geometry.OH * geometry.OW * geometry.C * geometry.window_h * geometry.window_w
+  }
+
+  var cost: Cost {
+    let p = geometry
+    return Cost(flops: Double(work), bytes: 4 * Double(p.N * p.C * (p.H * p.W + 2 * p.OH * p.OW)))
+  }
+
   func taskCount(threads: Int) -> Int {
-    let work = geometry.N * geometry.OH * geometry.OW * geometry.C * geometry.window_h * geometry.window_w
-    return min(max(geometry.N, 1), AccelerandoCPU.taskCount(work: work, threads: threads, minimumPerTask: 16_000))
+    min(max(geometry.N, 1), AccelerandoCPU.taskCount(work: work, threads: threads, minimumPerTask: 16_000))
+  }
+
+  func slicings(_ units: Units) -> [Slicing] {
+    let winners = kind == .maxGradient ? index.map { [$0] } : nil
+    return elementwiseSlicing(units, elementCount: geometry.N, operands: (winners ?? [source]) + [gradient])
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -32,10 +47,17 @@ struct PoolKernel: Kernel {
     let out = memory.elements(result, Float.self)
     withUnsafePointer(to: geometry) { geometry in
       switch kind {
-      case .max: isa.kernels.maxpool_forward?(geometry, x, out, samples.lowerBound, samples.upperBound)
+      case .max:
+        isa.kernels.maxpool_forward_index?(
+          geometry, x, out, index.map { memory.elements($0, UInt8.self) }, samples.lowerBound, samples.upperBound)
       case .sum: isa.kernels.sumpool_forward?(geometry, x, out, samples.lowerBound, samples.upperBound)
       case .maxGradient:
         let g = memory.elements(gradient, Float.self)
+        if let index {
+          isa.kernels.maxpool_backward_index?(
+            geometry, memory.elements(index, UInt8.self), g, out, samples.lowerBound, samples.upperBound)
+          return
+        }
         isa.kernels.maxpool_backward?(geometry, x, g, out, samples.lowerBound, samples.upperBound)
       case .sumGradient: isa.kernels.sumpool_backward?(geometry, x, out, samples.lowerBound, samples.upperBound)
       }
@@ -68,6 +90,8 @@ struct GenericWindowKernel: Kernel {
   let identity: Scalar64
 
   var label: String { "\(type.dtype.rawValue) window \(function.rawValue) \(window.size) of \(sourceShape)" }
+
+  var cost: Cost { Cost(flops: 60 * Double(type.elementCount * window.size.elementCount)) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(
@@ -123,6 +147,10 @@ struct GenericScatterWindowKernel: Kernel {
   let gradientShape: [Int]
 
   var label: String { "\(type.dtype.rawValue) select and scatter \(operation.window.size) of \(type.shape)" }
+
+  var cost: Cost {
+    Cost(flops: 60 * Double(gradientShape.elementCount * operation.window.size.elementCount))
+  }
 
   func taskCount(threads: Int) -> Int { 1 }
 
@@ -189,9 +217,11 @@ extension Lowering {
           padding: zip(window.size, window.paddingLow).map { $0 - 1 - $1 })
       }
       if let geometry {
+        let index = kind == .max ? poolIndex(of: instruction.operands[0], operation, geometry) : nil
         add(
-          PoolKernel(kind: kind, geometry: geometry, source: source, gradient: source, result: result, isa: isa),
-          reads: [source], writes: [result])
+          PoolKernel(
+            kind: kind, geometry: geometry, source: source, gradient: source, result: result, index: index, isa: isa),
+          reads: [source], writes: [result] + (index.map { [$0] } ?? []))
         return
       }
     }
@@ -203,7 +233,6 @@ extension Lowering {
   }
 
   func lowerSelectAndScatter(_ operation: SelectAndScatter, _ instruction: Program.Instruction) {
-    let source = contiguous(instruction.operands[0])
     let gradient = contiguous(instruction.operands[1])
     let result = instruction.results.lowerBound
     let gradientShape = type(instruction.operands[1]).shape
@@ -212,12 +241,22 @@ extension Lowering {
         operation.window, large: type(result).shape, small: gradientShape, strides: operation.window.strides,
         padding: operation.window.paddingLow)
     {
+      if let index = poolIndices[PoolSource(value: instruction.operands[0], window: operation.window)] {
+        add(
+          PoolKernel(
+            kind: .maxGradient, geometry: geometry, source: index, gradient: gradient, result: result, index: index,
+            isa: isa),
+          reads: [index, gradient], writes: [result])
+        return
+      }
+      let source = contiguous(instruction.operands[0])
       add(
         PoolKernel(
           kind: .maxGradient, geometry: geometry, source: source, gradient: gradient, result: result, isa: isa),
         reads: [source, gradient], writes: [result])
       return
     }
+    let source = contiguous(instruction.operands[0])
     add(
       GenericScatterWindowKernel(
         operation: operation, source: source, gradient: gradient, result: result, type: type(result),

@@ -104,7 +104,7 @@ func simplerSelect(_ predicate: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor? {
   if let inner = predicate.made(by: Unary.self), inner.operation.function == .not {
     return select(inner.operands[0], b, a)
   }
-  return nil
+  return simplerMaskedScatter(predicate, a, b)
 }
 
 func simplerConvert(_ operation: Convert, _ x: Tensor) -> Tensor? {

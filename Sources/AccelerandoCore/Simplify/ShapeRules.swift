@@ -31,6 +31,9 @@ func simplerBroadcast(_ operation: BroadcastInDim, _ x: Tensor) -> Tensor? {
   if let inner = x.made(by: BroadcastInDim.self) {
     return inner.operands[0].broadcast(to: shape, axes: inner.operation.axes.map { axes[$0] })
   }
+  if let iota = x.made(by: Iota.self)?.operation, x.shape[iota.axis] == shape[axes[iota.axis]] {
+    return x.iota(x.type.with(shape), axis: axes[iota.axis])
+  }
   // Axes of size 1 say nothing: leave them out, and with them a reshape that only put them in.
   let real = x.shape.indices.filter { x.shape[$0] != 1 }
   if real.count < x.rank {
@@ -112,7 +115,7 @@ func simplerReduce(_ operation: Reduce, _ x: Tensor) -> Tensor? {
     default: break
     }
   }
-  return nil
+  return simplerScatteredSum(operation, x)
 }
 
 func simplerDynamicSlice(_ operation: DynamicSlice, _ operands: [Tensor]) -> Tensor? {

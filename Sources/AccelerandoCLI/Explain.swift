@@ -1,0 +1,75 @@
+// Shows how the engine runs a recipe's model: what it fuses, what stays in cache, and where the time goes.
+
+import Accelerando
+import AccelerandoRecipes
+import ArgumentParser
+import Foundation
+
+struct Explain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Shows the plan of a recipe's step, and measures it.",
+    discussion: """
+      A phase is what runs between two meetings of the threads. A region takes a few samples (or rows of a parameter) at \
+      a time through a chain of kernels, so that what flows between them stays in a core's cache. Times of kernels are \
+      added up over the threads.
+      """)
+
+  @Argument(help: "A built-in recipe's name or the path of a YAML file.")
+  var recipe: String
+
+  @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var step = "train"
+
+  @Option(help: "Samples in the step.")
+  var batchSize: Int?
+
+  @Option(help: "How many steps to measure; 0 only plans.")
+  var runs = 50
+
+  @Option(help: ArgumentHelp("Write a trace of one step for Chrome or Perfetto.", valueName: "file"))
+  var trace: String?
+
+  @Flag(help: "Print the plan as JSON.")
+  var json = false
+
+  @Flag(help: "Print the program that the plan is made from.")
+  var program = false
+
+  @OptionGroup var dataOptions: DataOptions
+  @OptionGroup var deviceOptions: DeviceOptions
+
+  func validate() throws {
+    if StepKind(rawValue: step) == nil {
+      throw ValidationError(
+        "--step is one of \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")); received '\(step)'.")
+    }
+    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    if runs < 0 { throw ValidationError("--runs needs at least 0; received \(runs).") }
+    if trace != nil, runs == 0 { throw ValidationError("--trace needs a step to be measured: leave --runs 0 out.") }
+  }
+
+  func run() throws {
+    let recipe = try Recipe(recipe)
+    let backend = deviceOptions.makeCPUBackend()
+    let data = try dataOptions.load(recipe)
+    let model = try recipe.makeModel(for: data.input, backend: backend)
+    let kind = StepKind(rawValue: step) ?? .train
+    let step = try model.inspectedStep(kind, on: data.train.dataset(), batchSize: batchSize ?? recipe.fit.batchSize)
+    if program { print(step.program) }
+    var report = try backend.explain(step.program)
+    if runs > 0 {
+      let profile = try backend.profile(step.execution, runs: runs)
+      report = profile.report
+      if let trace { try profile.chromeTrace().write(to: URL(fileURLWithPath: trace), options: .atomic) }
+    }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+    } else {
+      print(
+        "\(kind.rawValue) step of \(step.sampleCount) samples, \(backend.threads) threads, \(backend.instructionSet)")
+      print(report)
+    }
+  }
+}

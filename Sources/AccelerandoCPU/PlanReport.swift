@@ -1,0 +1,181 @@
+// A plan as people read plans: phases, regions, segments and kernels, what each costs by arithmetic, and what it took when
+// it was run. Plain data, so that programs can read it too, and tests can say what a plan must look like.
+
+import AccelerandoCore
+import Foundation
+
+/// What the CPU does for one run of a program.
+public struct PlanReport: Codable, Hashable, Sendable {
+  /// What happens between two meetings of the threads.
+  public struct Phase: Codable, Hashable, Sendable {
+    /// `parts`, `while` or `case`.
+    public var kind: String
+    /// Independent pieces of work.
+    public var parts: [Part] = []
+    /// The phases of a loop's condition and body, or of a branch's choices.
+    public var inner: [PlanReport] = []
+    /// Seconds from the phase's first kernel to the end of its last, a run; nil if nothing was run.
+    public var measuredSeconds: Double?
+  }
+
+  /// A kernel by itself, or a region.
+  public struct Part: Codable, Hashable, Sendable {
+    /// Into how many units a region is cut (samples of the batch, rows of a parameter); nil for a kernel by itself.
+    public var units: Int?
+    /// How many partial sums a region makes.
+    public var leaves = 1
+    /// How many units go through a region at a time.
+    public var tile = 1
+    /// Bytes of each thread's own memory that the region's values take.
+    public var localBytes = 0
+    /// Kernels that take turns.
+    public var segments: [Segment]
+  }
+
+  /// Kernels that take turns for a few units at a time.
+  public struct Segment: Codable, Hashable, Sendable {
+    /// How many units.
+    public var tile: Int
+    /// The kernels, in order.
+    public var kernels: [Kernel]
+  }
+
+  /// One kernel.
+  public struct Kernel: Codable, Hashable, Sendable {
+    /// What it does.
+    public var label: String
+    /// The layers that it does it for.
+    public var path: [String]
+    /// Arithmetic operations on float32 in a run.
+    public var flops: Double
+    /// Bytes that go in and out in a run, wherever they lie.
+    public var bytes: Double
+    /// What one core should take for all of it, in seconds, by common rates.
+    public var predictedSeconds: Double
+    /// What it took, added up over the threads, in seconds a run; nil if nothing was run.
+    public var measuredSeconds: Double?
+    /// Calls in a run.
+    public var calls: Double?
+  }
+
+  /// The phases in order.
+  public var phases: [Phase]
+  /// Bytes for values that live from phase to phase.
+  public var arenaBytes: Int
+  /// Bytes that each thread has for itself.
+  public var threadBytes: Int
+  /// Seconds a run, the median of the runs that were measured.
+  public var secondsPerRun: Double?
+
+  /// All kernels, in order.
+  public var kernels: [Kernel] { phases.flatMap { $0.parts.flatMap { $0.segments.flatMap(\.kernels) } } }
+}
+
+extension PlanReport {
+  init(_ plan: Plan) {
+    phases = plan.phases.map { phase in
+      switch phase {
+      case .parts(let parts): Phase(kind: "parts", parts: parts.map(Part.init))
+      case .loop(let loop): Phase(kind: "while", inner: [PlanReport(loop.condition), PlanReport(loop.body)])
+      case .branch(let branch): Phase(kind: "case", inner: branch.branches.map { PlanReport($0) })
+      }
+    }
+    arenaBytes = plan.arenaBytes
+    threadBytes = plan.deepNeeds.scratch + plan.deepNeeds.local
+  }
+}
+
+extension PlanReport.Part {
+  init(_ part: Plan.Part) {
+    switch part {
+    case .kernel(let kernel, let path):
+      segments = [PlanReport.Segment(tile: 1, kernels: [PlanReport.Kernel(kernel.label, path, kernel.cost)])]
+    case .region(let region):
+      units = region.units
+      leaves = region.leaves
+      tile = region.tile
+      localBytes = region.localBytes
+      segments = region.segments.map { segment in
+        PlanReport.Segment(
+          tile: segment.tile,
+          kernels: segment.kernels.map { PlanReport.Kernel($0.kernel.label, $0.path, $0.kernel.cost) })
+      }
+    }
+  }
+}
+
+extension PlanReport.Kernel {
+  init(_ label: String, _ path: [String], _ cost: Cost) {
+    self.init(
+      label: label, path: path, flops: cost.flops, bytes: cost.bytes, predictedSeconds: cost.seconds)
+  }
+}
+
+// MARK: - Text
+
+extension PlanReport: CustomStringConvertible {
+  /// A table: a line for each kernel, under its phase, region and segment.
+  public var description: String {
+    var rows: [[String]] = [["", "Mflop", "KiB", "calls", "predicted µs", "measured µs", "Gflop/s", "layer"]]
+    append(to: &rows, indent: "")
+    let widths = (0..<rows[0].count).map { column in rows.map { $0[column].count }.max() ?? 0 }
+    var lines = rows.map { row in
+      row.enumerated().map { column, cell in
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        return column == 0 || column == row.count - 1 ? cell + space : space + cell
+      }.joined(separator: "  ")
+    }
+    let total = kernels.reduce((0.0, 0.0)) { ($0.0 + $1.flops, $0.1 + $1.predictedSeconds) }
+    var summary =
+      "\(phases.count) phases, \(Self.number(total.0 / 1e6)) Mflop; between phases \(arenaBytes >> 10) KiB, "
+    summary += "each thread \(threadBytes >> 10) KiB; predicted \(Self.number(total.1 * 1e6)) µs on one core"
+    if let secondsPerRun { summary += "; measured \(Self.number(secondsPerRun * 1e6)) µs a run" }
+    lines.append(summary)
+    return lines.joined(separator: "\n")
+  }
+
+  private func append(to rows: inout [[String]], indent: String) {
+    func heading(_ text: String) { rows.append([text] + [String](repeating: "", count: 7)) }
+    for (index, phase) in phases.enumerated() {
+      let time = phase.measuredSeconds.map { ", \(Self.number($0 * 1e6)) µs" } ?? ""
+      heading("\(indent)phase \(index)\(phase.kind == "parts" ? "" : ": \(phase.kind)")\(time)")
+      for part in phase.parts {
+        var margin = indent + "  "
+        if let units = part.units {
+          let sums = part.leaves > 1 ? ", sums in \(part.leaves) leaves" : ""
+          heading(
+            "\(margin)region: \(units) units, \(part.tile) at a time\(sums), \(part.localBytes >> 10) KiB in cache")
+          margin += "  "
+        }
+        for segment in part.segments {
+          var inner = margin
+          if part.units != nil, part.segments.count > 1 || segment.tile != part.tile {
+            heading("\(margin)\(segment.tile) at a time")
+            inner += "  "
+          }
+          for kernel in segment.kernels { rows.append(Self.row(kernel, indent: inner)) }
+        }
+      }
+      for inner in phase.inner { inner.append(to: &rows, indent: indent + "  ") }
+    }
+  }
+
+  private static func row(_ kernel: Kernel, indent: String) -> [String] {
+    let rate = kernel.measuredSeconds.map { $0 > 0 ? number(kernel.flops / $0 / 1e9) : "" } ?? ""
+    return [
+      indent + kernel.label, number(kernel.flops / 1e6), number(kernel.bytes / 1024), kernel.calls.map(number) ?? "",
+      number(kernel.predictedSeconds * 1e6), kernel.measuredSeconds.map { number($0 * 1e6) } ?? "", rate,
+      kernel.path.joined(separator: " › "),
+    ]
+  }
+
+  /// Three significant digits or so.
+  private static func number(_ value: Double) -> String {
+    switch value.magnitude {
+    case 0: "0"
+    case ..<0.095: String(format: "%.2f", value)
+    case ..<10: String(format: "%.1f", value)
+    default: String(format: "%.0f", value)
+    }
+  }
+}

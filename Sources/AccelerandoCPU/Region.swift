@@ -1,0 +1,69 @@
+// A piece of a plan that runs depth first: a thread takes a few units (samples of the batch, rows of a parameter) through
+// a chain of kernels while what flows between them is in its own cache, then the next few.
+
+import AccelerandoCore
+
+/// Kernels that run one after another over the same units.
+struct Region: Sendable {
+  /// The number of units.
+  let units: Int
+  /// Into how many leaves the units are cut; each sums up its own partial results. Decided by `units` alone.
+  let leaves: Int
+  /// How many units go through the segments at a time.
+  var tile = 1
+  var segments: [Segment] = []
+  /// Values that live for a tile.
+  var locals: [Local] = []
+  var partials: [Partial] = []
+  /// Bytes of a thread's memory for all local values.
+  var localBytes = 0
+
+  /// Kernels that take turns for a few units at a time.
+  struct Segment: Sendable {
+    /// How many units a kernel does at a time.
+    var tile: Int
+    var kernels: [Entry]
+    /// Values that live for such a few units.
+    var locals: [Local] = []
+    var hasPartials: Bool { kernels.contains(where: \.isPartial) }
+  }
+
+  struct Entry: Sendable {
+    let kernel: any SlicedKernel
+    let isPartial: Bool
+    let path: [String]
+  }
+
+  /// A value in a thread's own memory, for some units.
+  struct Local: Sendable {
+    let value: Int
+    let unitBytes: Int
+    var offset = 0
+  }
+
+  /// A value that is summed up leaf by leaf in `accumulator`.
+  struct Partial: Sendable {
+    let value: Int
+    let accumulator: Int
+    let byteCount: Int
+  }
+
+  var kernels: [Entry] { segments.flatMap(\.kernels) }
+  var cost: Cost { kernels.reduce(Cost()) { $0 + $1.kernel.cost } }
+  var scratchBytes: Int { kernels.reduce(0) { max($0, $1.kernel.scratchBytes) } }
+
+  /// The units of a leaf.
+  func leaf(_ index: Int) -> Range<Int> {
+    units * index / leaves..<units * (index + 1) / leaves
+  }
+
+  /// How many leaves the units of a batch are cut into: enough for the cores of a machine, few enough to add up.
+  static func leafCount(units: Int) -> Int {
+    switch units {
+    case ..<2: 1
+    case ..<64: min(units, 4)
+    case ..<512: 8
+    default: 16
+    }
+  }
+}

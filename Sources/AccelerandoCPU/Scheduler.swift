@@ -1,0 +1,250 @@
+// From steps in order to phases: what can run between two meetings of the threads, and which chains of kernels go depth
+// first through the same units (samples of a batch, rows of a parameter) while their values are in a core's own cache.
+//
+// Nothing here knows a model. A kernel joins the region that computes its operands if each of its units reads only the
+// same unit of them; what sums over the units is summed up leaf by leaf and folded in the next phase; everything else
+// waits for the next phase. Whether joining pays is a matter of bytes: see `pays`.
+
+import AccelerandoCore
+
+/// Forms phases and regions.
+struct Scheduler {
+  private let lowering: Lowering
+  private var drafts: [Lowering.Draft]
+  /// The drafts that come before each one.
+  private var predecessors: [[Int]] = []
+  private var phases: [Phase] = []
+  private var phaseOf: [Int: Int] = [:]
+  private var partOf: [Int: Int] = [:]
+  private let batch: Int?
+  /// Whether weights are packed in the first phase, which then leaves the samples to the next one: taken up there, they
+  /// would only be put down again.
+  private let preparesFirst: Bool
+
+  /// A phase under construction.
+  struct Phase {
+    var parts: [Part] = []
+    /// A loop or a branch, which is a phase by itself.
+    var control: Int?
+  }
+
+  /// A part under construction: one draft by itself, or a region of several.
+  struct Part {
+    /// The units of a region; nil for a kernel by itself.
+    var units: Int?
+    var members: [Member] = []
+  }
+
+  struct Member {
+    let draft: Int
+    var slicing: Slicing?
+    /// Where the leaves' results are put.
+    var accumulator: Int?
+  }
+
+  init(_ lowering: Lowering) throws {
+    self.lowering = lowering
+    drafts = lowering.drafts
+    batch = Self.batch(of: lowering)
+    preparesFirst = drafts.contains { draft in
+      guard case .kernel(let kernel) = draft.step else { return false }
+      return kernel is PackKernel
+    }
+    orderDrafts()
+  }
+
+  /// The finished plan.
+  func plan() -> Plan {
+    var scheduler = self
+    scheduler.schedule()
+    return Placement(scheduler.lowering, drafts: scheduler.drafts, phases: scheduler.phases).plan()
+  }
+
+  // MARK: Order
+
+  /// Results come before what reads them, and readers of a state before what may overwrite it.
+  private mutating func orderDrafts() {
+    var writers: [Int: [Int]] = [:]
+    var readers: [Int: [Int]] = [:]
+    var overwritten: [Int: Int] = [:]
+    for (output, input) in lowering.program.aliases {
+      overwritten[lowering.contiguous(lowering.program.outputs[output])] = input
+    }
+    for (index, draft) in drafts.enumerated() {
+      var before = Set(draft.reads.flatMap { writers[$0] ?? [] })
+      for value in draft.writes {
+        if let input = overwritten[value] { before.formUnion(readers[input] ?? []) }
+      }
+      predecessors.append(before.sorted())
+      for value in draft.reads { readers[value, default: []].append(index) }
+      for value in draft.writes { writers[value, default: []].append(index) }
+    }
+  }
+
+  private mutating func schedule() {
+    var remaining = Array(drafts.indices)
+    while !remaining.isEmpty {
+      phases.append(Phase())
+      var later: [Int] = []
+      for draft in remaining where !place(draft, folds: &later) { later.append(draft) }
+      remaining = later
+    }
+  }
+
+  /// Puts a draft into the current phase if it can run there. Folds that it needs are added to `folds`.
+  private mutating func place(_ draft: Int, folds: inout [Int]) -> Bool {
+    let current = phases.count - 1
+    guard phases[current].control == nil else { return false }
+    var parts: Set<Int> = []
+    for before in predecessors[draft] {
+      guard let phase = phaseOf[before] else { return false }
+      if phase == current, let part = partOf[before] { parts.insert(part) }
+    }
+    if preparesFirst, current == 0, isBatched(draft) { return false }
+    guard case .kernel(let kernel) = drafts[draft].step else {
+      guard phases[current].parts.isEmpty else { return false }
+      phases[current].control = draft
+      phaseOf[draft] = current
+      return true
+    }
+    if parts.isEmpty {
+      for units in candidates(draft) {
+        guard let slicing = slicing(kernel, draft, units) else { continue }
+        let part = phases[current].parts.firstIndex { $0.units == units } ?? newPart(units)
+        if join(draft, slicing, part, &folds) { return true }
+      }
+      add(draft, nil, to: newPart(nil))
+      return true
+    }
+    guard parts.count == 1, let part = parts.first, let units = phases[current].parts[part].units,
+      let slicing = slicing(kernel, draft, units)
+    else { return false }
+    return join(draft, slicing, part, &folds)
+  }
+
+  private mutating func newPart(_ units: Int?) -> Int {
+    phases[phases.count - 1].parts.append(Part(units: units))
+    return phases[phases.count - 1].parts.count - 1
+  }
+
+  private mutating func add(_ draft: Int, _ slicing: Slicing?, to part: Int, accumulator: Int? = nil) {
+    phases[phases.count - 1].parts[part].members.append(
+      Member(draft: draft, slicing: slicing, accumulator: accumulator))
+    phaseOf[draft] = phases.count - 1
+    partOf[draft] = part
+  }
+
+  /// Puts a draft into a region, if all that it shares with the others is shared unit by unit.
+  private mutating func join(_ draft: Int, _ slicing: Slicing, _ part: Int, _ folds: inout [Int]) -> Bool {
+    let members = phases[phases.count - 1].parts[part].members
+    let reads = Set(drafts[draft].reads)
+    for member in members {
+      let written = Set(drafts[member.draft].writes)
+      guard written.isDisjoint(with: reads.subtracting(slicing.aligned).subtracting(drafts[draft].writes)) else {
+        return false
+      }
+      // Who reads a state that this one overwrites must have read its own unit only.
+      if predecessors[draft].contains(member.draft), written.isDisjoint(with: reads) {
+        guard let other = member.slicing, other.whole.isEmpty || isScalar(other.whole) else { return false }
+      }
+    }
+    guard let partial = slicing.partial else {
+      add(draft, slicing, to: part)
+      return true
+    }
+    let units = phases[phases.count - 1].parts[part].units ?? 1
+    let leaves = Region.leafCount(units: units)
+    let value = drafts[draft].writes[0]
+    let accumulator = lowering.temporary(lowering.byteCounts[value] * leaves)
+    add(draft, slicing, to: part, accumulator: accumulator)
+    let fold = FoldKernel(
+      function: partial.function, source: accumulator, result: value, leaves: leaves,
+      elementCount: partial.elementCount, isa: lowering.isa)
+    drafts[draft].writes = [accumulator]
+    drafts.append(
+      Lowering.Draft(step: .kernel(fold), reads: [accumulator], writes: [value], path: drafts[draft].path))
+    let index = drafts.count - 1
+    for other in predecessors.indices {
+      if drafts[other].reads.contains(value) {
+        predecessors[other] = predecessors[other].map { $0 == draft ? index : $0 }
+      }
+    }
+    predecessors.append([draft] + predecessors[draft])
+    folds.append(index)
+    return true
+  }
+
+  private func isScalar(_ values: Set<Int>) -> Bool { values.allSatisfy { lowering.byteCounts[$0] <= 8 } }
+
+  // MARK: Units
+
+  /// The size of the axis that most of the program's work can be cut along: the batch, for a step of training.
+  private static func batch(of lowering: Lowering) -> Int? {
+    var sizes: Set<Int> = []
+    for type in lowering.program.types { if let size = type.shape.first, size > 1 { sizes.insert(size) } }
+    // More sizes than this only cost time: batches come early.
+    let scores = sizes.sorted().prefix(64).map { size -> (size: Int, score: Double) in
+      let units = Units(count: size, byteCounts: lowering.byteCounts)
+      var score = 0.0
+      for draft in lowering.drafts {
+        guard case .kernel(let kernel) = draft.step, leads(draft, size, in: lowering) else { continue }
+        if kernel.slicings(units).contains(where: { !$0.aligned.isEmpty }) { score += kernel.cost.seconds }
+      }
+      return (size, score)
+    }
+    return scores.max { ($0.score, $1.size) < ($1.score, $0.size) }?.size
+  }
+
+  /// The units that a draft may be cut into, best first.
+  private func candidates(_ draft: Int) -> [Int] {
+    var found: [Int] = []
+    if let batch, isBatched(draft) { found.append(batch) }
+    let written = drafts[draft].writes[0]
+    if written < lowering.program.types.count {
+      var product = 1
+      for size in lowering.program.types[written].shape where product < 16 { product *= size }
+      if product > 0, product != batch { found.append(product) }
+    }
+    return found
+  }
+
+  /// Whether a draft works on samples.
+  private func isBatched(_ draft: Int) -> Bool {
+    batch.map { Self.leads(drafts[draft], $0, in: lowering) } ?? false
+  }
+
+  /// Whether the outermost axes of something that a draft reads or writes have so many elements.
+  private static func leads(_ draft: Lowering.Draft, _ count: Int, in lowering: Lowering) -> Bool {
+    (draft.writes + draft.reads).contains { value in
+      guard value < lowering.program.types.count else { return false }
+      var product = 1
+      return lowering.program.types[value].shape.contains { size in
+        product *= size
+        return product == count
+      }
+    }
+  }
+
+  /// The way to cut a kernel into units that pays, if one does.
+  private func slicing(_ kernel: any Kernel, _ draft: Int, _ units: Int) -> Slicing? {
+    let all = kernel.slicings(Units(count: units, byteCounts: lowering.byteCounts))
+    let current = phases.count - 1
+    let fresh = Set(
+      predecessors[draft].filter { phaseOf[$0] == current }.flatMap { drafts[$0].writes })
+    return all.first { $0.whole.isDisjoint(with: fresh) && pays($0, kernel, units) }
+  }
+
+  /// Whether a kernel should be cut into units, rather than share its own work out in a phase of its own.
+  private func pays(_ slicing: Slicing, _ kernel: any Kernel, _ units: Int) -> Bool {
+    func bytes(_ values: Set<Int>) -> Int { values.reduce(0) { $0 + lowering.byteCounts[$1] } }
+    let isProduct = kernel is DotKernel
+    if let partial = slicing.partial, isProduct {
+      // Every leaf writes and re-reads a result of its own; alone, the operands come out of a shared cache once more.
+      return 2 * Region.leafCount(units: units) * partial.elementCount * 4 <= bytes(slicing.aligned) + 1 << 15
+    }
+    // Each core reads what is read as a whole, and packs it: a large matrix is better split between them.
+    if isProduct, bytes(slicing.reread) > 1 << 19, kernel.cost.flops > 2e7 { return false }
+    // Units too few to share.
+    return units >= 8 || kernel.cost.seconds < 10e-6 || kernel.taskCount(threads: 8) <= units
+  }
+}

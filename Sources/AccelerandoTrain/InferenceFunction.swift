@@ -1,0 +1,102 @@
+// The shortest way from a sample to an answer: a model's forward pass, compiled for one batch size, with memory of its own
+// for inputs and output. A call copies the inputs in, runs one program and allocates nothing.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// A trained model as a function, for serving.
+///
+///     let classify = try model.inferenceFunction()
+///     let probabilities = try classify(image)            // [1, 28, 28, 1] → [1, 10]
+///
+/// It holds the values that the model had when it was made; training goes on without disturbing it. One function is for
+/// one thread at a time; `copy()` makes another that shares the values.
+public final class InferenceFunction {
+  /// The types of the inputs, batch axis included.
+  public let inputTypes: [TensorType]
+  /// The type of the output.
+  public let outputType: TensorType
+  private let compiled: Compiled
+  private let inputs: [any Buffer]
+  private let execution: any Execution
+
+  /// What copies share: the program, and the parameters, which nobody writes any more.
+  private struct Compiled: Sendable {
+    let backend: any Backend
+    let executable: any Executable
+    let parameters: [any Buffer]
+  }
+
+  /// - Parameters:
+  ///   - program: takes the parameters, then the inputs; gives one output.
+  ///   - parameters: the parameters' values.
+  init(_ program: Program, parameters: [NDArray], on backend: any Backend) throws {
+    compiled = Compiled(
+      backend: backend, executable: try backend.compile(program), parameters: try parameters.map(backend.upload))
+    inputTypes = program.inputs.dropFirst(parameters.count).map(\.type)
+    outputType = program.outputTypes[0]
+    (inputs, execution) = try Self.bind(compiled, inputTypes)
+  }
+
+  private init(sharing other: InferenceFunction) throws {
+    compiled = other.compiled
+    inputTypes = other.inputTypes
+    outputType = other.outputType
+    (inputs, execution) = try Self.bind(compiled, inputTypes)
+  }
+
+  private static func bind(
+    _ compiled: Compiled, _ types: [TensorType]
+  ) throws -> (inputs: [any Buffer], execution: any Execution) {
+    let inputs = try types.map { try compiled.backend.makeBuffer($0) }
+    return (inputs, try compiled.executable.bind(compiled.parameters + inputs))
+  }
+
+  /// Another function with the same values and memory of its own, for another thread.
+  public func copy() throws -> InferenceFunction { try InferenceFunction(sharing: self) }
+
+  /// The model's output, `[batch, …]`.
+  /// - Parameter arrays: one array for each input, `[batch, …]` with the batch size that the function was made for.
+  /// - Throws: `GraphError` when an array has another type than its input.
+  public func callAsFunction(_ arrays: NDArray...) throws -> NDArray {
+    guard arrays.count == inputs.count else {
+      throw GraphError("the model has \(inputs.count) inputs; received \(arrays.count).")
+    }
+    for (array, input) in zip(arrays, inputs) { try input.write(array) }
+    try execution.run()
+    return try execution.outputs[0].read()
+  }
+
+  /// Writes the model's output into memory of the caller's; nothing is allocated where the device is the host.
+  /// - Parameters:
+  ///   - input: the elements of the only input, row-major.
+  ///   - output: receives the output's elements, row-major.
+  /// - Throws: `GraphError` when a size or an element type does not fit.
+  public func callAsFunction(_ input: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>) throws
+  {
+    guard inputs.count == 1, inputTypes[0].dtype == .float32, outputType.dtype == .float32 else {
+      throw GraphError("needs one float32 input and a float32 output; the model takes \(inputTypes) to \(outputType).")
+    }
+    guard input.count == inputTypes[0].elementCount, output.count == outputType.elementCount else {
+      throw GraphError(
+        "takes \(inputTypes[0].elementCount) elements and gives \(outputType.elementCount); "
+          + "received \(input.count) and room for \(output.count).")
+    }
+    try inputs[0].write(UnsafeRawBufferPointer(input))
+    try execution.run()
+    try execution.outputs[0].read(into: UnsafeMutableRawBufferPointer(output))
+  }
+}
+
+extension Model {
+  /// The model's forward pass as a function for `batchSize` samples at a time, with the values that the model has now.
+  /// - Parameter batchSize: samples in a call.
+  /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` for a batch size below 1.
+  public func inferenceFunction(batchSize: Int = 1) throws -> InferenceFunction {
+    guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }
+    let types = inputs.map { TensorType($0.dtype, [batchSize] + $0.shape) }
+    let program = try programs().program(StepSignature(inferenceOn: types))
+    let weights = try weights()
+    return try InferenceFunction(program, parameters: weights.entries.map(\.1), on: backend)
+  }
+}

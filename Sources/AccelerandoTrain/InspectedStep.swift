@@ -1,0 +1,29 @@
+// A step laid open: what `fit`, `evaluate` or `predict` would compile and run for a batch, for tools that show or measure.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// One compiled step with a batch in place.
+public struct InspectedStep {
+  /// What the step was traced to.
+  public let program: Program
+  /// The step, tied to the model's values: running it trains, if it is a step of training.
+  public let execution: any Execution
+  /// The number of samples in the batch.
+  public let sampleCount: Int
+}
+
+extension Model {
+  /// The step that would be run first for a dataset, with its batch in place.
+  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit.
+  public func inspectedStep(_ kind: StepKind, on data: Dataset, batchSize: Int = 32) throws -> InspectedStep {
+    if kind != .predict { _ = try compiled() }
+    try prepareValues()
+    let feeder = try feeder(data, kind, batchSize: batchSize)
+    try feeder.begin(pass: 0)
+    guard let step = try feeder.next() else {
+      throw TrainingError("the dataset is empty: there is no batch to show a step for.")
+    }
+    return InspectedStep(program: step.program, execution: step.execution, sampleCount: step.count)
+  }
+}

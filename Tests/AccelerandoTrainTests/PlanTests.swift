@@ -1,0 +1,80 @@
+// What a plan must look like, which is how speed is tested without a clock: how often the threads meet, what is never
+// written to memory, what is left out.
+
+import AccelerandoCPU
+import AccelerandoCore
+import AccelerandoNN
+import AccelerandoTrain
+import Testing
+
+@Suite struct PlanTests {
+  private let backend = CPUBackend(threads: 2)
+
+  /// The plan of a training step on images.
+  private func plan(batch: Int, @LayerBuilder _ layers: () -> [any Layer]) throws -> PlanReport {
+    let model = Model(Sequential(layers), inputShape: [28, 28, 1], backend: backend, seed: 1)
+    try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+    let data = try Dataset(
+      NDArray(zeros: TensorType(.uint8, [batch, 28, 28, 1])), NDArray(zeros: TensorType(.uint8, [batch])))
+    return try backend.explain(try model.inspectedStep(.train, on: data, batchSize: batch).program)
+  }
+
+  private func seedCNN(batch: Int) throws -> PlanReport {
+    try plan(batch: batch) {
+      Rescaling(1 / 255.0)
+      Conv2D(32, kernelSize: (3, 3), activation: .relu)
+      MaxPooling2D(poolSize: (2, 2))
+      Flatten()
+      Dense(10, activation: .softmax)
+    }
+  }
+
+  @Test func aConvolutionalStepMeetsTwiceBesidesPackingItsWeights() throws {
+    let report = try seedCNN(batch: 32)
+    #expect(report.phases.count == 3, "\(report)")
+    #expect(report.phases[1].parts[0].units == 32)
+  }
+
+  @Test func theConvolutionsOutputIsNeverStored() throws {
+    let report = try seedCNN(batch: 32)
+    let image = 26 * 26 * 32 * 4
+    #expect(report.kernels.contains { $0.label.contains("convolution forward") && $0.label.contains("+ max pool") })
+    // What lives between phases is the pooled image and small things; no thread holds more than a few images' gradients.
+    #expect(report.arenaBytes < 32 * image / 2, "\(report)")
+  }
+
+  @Test func noGradientOfTheImagesIsComputed() throws {
+    #expect(try seedCNN(batch: 32).kernels.allSatisfy { !$0.label.contains("backwardData") })
+  }
+
+  @Test func aPerceptronsStepMeetsOnce() throws {
+    let report = try plan(batch: 32) {
+      Rescaling(1 / 255.0)
+      Flatten()
+      Dense(128, activation: .relu)
+      Dense(10, activation: .softmax)
+    }
+    #expect(report.phases.count == 2, "\(report)")
+  }
+
+  @Test func aLargeMatrixIsSplitBetweenTheCoresAndNotReadByEach() throws {
+    let report = try plan(batch: 128) {
+      Flatten()
+      Dense(2048, activation: .relu)
+      Dense(2048, activation: .relu)
+      Dense(10, activation: .softmax)
+    }
+    let alone = report.phases.flatMap(\.parts).filter { $0.units == nil }.flatMap { $0.segments.flatMap(\.kernels) }
+    #expect(alone.contains { $0.label.contains("[2048, 2048]") }, "\(report)")
+  }
+
+  @Test func batchNormalizationMeetsWhereItsMeansDo() throws {
+    let report = try plan(batch: 16) {
+      Conv2D(8, kernelSize: (3, 3))
+      BatchNormalization()
+      Flatten()
+      Dense(10, activation: .softmax)
+    }
+    #expect(report.phases.count > 3 && report.phases.count < 14, "\(report)")
+  }
+}

@@ -65,6 +65,25 @@ def command(work, name, variant, options):
 
 
 def measure(work, name, variant, options):
+    """What a process measured, at a time when nobody disturbed it if patience allows."""
+    end = time.monotonic() + options.patience
+    while True:
+        wait_for_quiet(end)
+        result = measure_once(work, name, variant, options)
+        if time.monotonic() >= end or not report.disturbed(result):
+            return result
+
+
+def wait_for_quiet(end):
+    """Returns when the machine has nothing else to do, or when patience is at its end."""
+    while time.monotonic() < end:
+        before = processor_seconds()[0]
+        time.sleep(0.3)
+        if processor_seconds()[0] - before < 0.03:
+            return
+
+
+def measure_once(work, name, variant, options):
     """What a process measured, as a dictionary; with `error` when it failed, which is kept and shown as well."""
     arguments = command(work, name, variant, options)
     before, start = processor_seconds(), time.perf_counter()
@@ -210,6 +229,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=1, help="how long a process measures, at least")
     parser.add_argument("--samples", type=int, default=60000, help="images in an epoch of the seed models")
     parser.add_argument("--limit", type=float, default=150, help="how long a process may take, in seconds")
+    parser.add_argument("--patience", type=float, default=0, metavar="S",
+                        help="wait so many seconds for a busy machine, and measure again what was disturbed")
     parser.add_argument("--quick", action="store_true", help="one repeat, short epochs: to see that it works")
     parser.add_argument("--data", help="the directory with the files of Fashion-MNIST")
     parser.add_argument("--peers-python", default=sys.executable, help="the interpreter that has the peers")

@@ -60,7 +60,8 @@ let package = Package(
       name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
     .testTarget(
-      name: "AccelerandoCPUTests", dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport"]),
+      name: "AccelerandoCPUTests",
+      dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CKernels"]),
     .testTarget(
       name: "AccelerandoNNTests",
       dependencies: [

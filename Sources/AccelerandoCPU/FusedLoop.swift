@@ -10,6 +10,8 @@ struct FusedLoop: Kernel {
   /// The value behind each pointer number of the accesses.
   let pointers: [Int]
   let registers: Int
+  /// How many instructions at the beginning need to run only once.
+  let invariants: Int
   let count: Int
   let isa: InstructionSet
 
@@ -84,7 +86,7 @@ struct FusedLoop: Kernel {
       accesses.withUnsafeBufferPointer { accesses in
         var program = AccVM(
           code: code.baseAddress, code_count: code.count, accesses: accesses.baseAddress,
-          access_count: accesses.count, register_count: registers)
+          access_count: accesses.count, register_count: registers, invariant_count: invariants)
         return withUnsafePointer(to: &program, body)
       }
     }

@@ -147,38 +147,77 @@ struct LoopCode {
 
   // MARK: Registers
 
-  /// The finished kernel. Registers are reused once the last instruction that reads them is past.
+  /// The finished kernel: what is the same in every block first, then the rest. Registers are reused once the last
+  /// instruction that reads them is past; those that hold what is the same in every block are kept.
   func kernel(count: Int, isa: InstructionSet) -> FusedLoop {
+    let isInvariant = invariants(count: count)
+    let order = instructions.indices.filter { isInvariant[$0] } + instructions.indices.filter { !isInvariant[$0] }
     var lastUse = [Int](repeating: -1, count: nextRegister)
-    for (index, names) in virtual.enumerated() {
-      for operand in Self.registerOperands(instructions[index].op, names) { lastUse[operand] = index }
+    for (position, index) in order.enumerated() {
+      for operand in operands(index) {
+        lastUse[operand] = isInvariant[operand] && !isInvariant[index] ? .max : max(lastUse[operand], position)
+      }
     }
     var physical = [Int](repeating: 0, count: nextRegister)
     var free: [Int] = []
     var registers = 0
-    var code = instructions
-    for (index, names) in virtual.enumerated() {
-      let op = instructions[index].op
+    var code: [AccVMInst] = []
+    for (position, index) in order.enumerated() {
+      var instruction = instructions[index]
+      let names = virtual[index]
       func register(_ name: Int) -> UInt16 { name < 0 ? 0 : UInt16(truncatingIfNeeded: physical[name]) }
-      code[index].a = Self.namesAccess(op) ? UInt16(truncatingIfNeeded: names.a) : register(names.a)
-      code[index].b = register(names.b)
-      code[index].c = register(names.c)
-      for operand in Set(Self.registerOperands(op, names)) where lastUse[operand] == index {
-        free.append(physical[operand])
+      instruction.a =
+        Self.namesAccess(instruction.op) ? UInt16(truncatingIfNeeded: names.a) : register(names.a)
+      instruction.b = register(names.b)
+      instruction.c = register(names.c)
+      for operand in Set(operands(index)) where lastUse[operand] == position { free.append(physical[operand]) }
+      if instruction.op != UInt16(accOpStore.rawValue) {
+        if let reused = free.popLast() {
+          physical[names.dst] = reused
+        } else {
+          physical[names.dst] = registers
+          registers += 1
+        }
+        instruction.dst = register(names.dst)
+        if lastUse[names.dst] < 0 { free.append(physical[names.dst]) }
       }
-      if op == UInt16(accOpStore.rawValue) { continue }
-      if let reused = free.popLast() {
-        physical[names.dst] = reused
-      } else {
-        physical[names.dst] = registers
-        registers += 1
-      }
-      code[index].dst = register(names.dst)
-      if lastUse[names.dst] < 0 { free.append(physical[names.dst]) }
+      code.append(instruction)
     }
     return FusedLoop(
-      code: code, accesses: accesses, pointers: pointers, registers: max(registers, 1), count: count, isa: isa)
+      code: code, accesses: accesses, pointers: pointers, registers: max(registers, 1),
+      invariants: isInvariant.filter { $0 }.count, count: count, isa: isa)
   }
+
+  /// Which instructions compute the same in every block: constants, what is read from one place or repeats with a period
+  /// that divides a block, and what is computed from such alone.
+  private func invariants(count: Int) -> [Bool] {
+    let none = [Bool](repeating: false, count: instructions.count)
+    guard count > Int(accVMBlock) else { return none }
+    for keepsConstants in [true, false] {
+      var result = none
+      for index in instructions.indices {
+        switch instructions[index].op {
+        case UInt16(accOpStore.rawValue), UInt16(accOpIota.rawValue): break
+        case UInt16(accOpConst.rawValue): result[index] = keepsConstants
+        case UInt16(accOpLoad.rawValue):
+          let access = accesses[virtual[index].a]
+          let address = AccAddress(rawValue: UInt32(access.address))
+          result[index] =
+            address == accAddressScalar
+            || address == accAddressPeriodic && Int(accVMBlock) % max(access.period, 1) == 0
+        default: result[index] = operands(index).allSatisfy { result[$0] }
+        }
+      }
+      // More blocks than this, and there is no room in the first-level cache for the others.
+      var kept: Set<Int> = []
+      for index in instructions.indices where !result[index] { kept.formUnion(operands(index).filter { result[$0] }) }
+      if kept.count <= 10 { return result }
+    }
+    return none
+  }
+
+  /// The registers that an instruction reads. An instruction's result has its number, since each has one.
+  private func operands(_ index: Int) -> [Int] { Self.registerOperands(instructions[index].op, virtual[index]) }
 
   /// Whether the first operand is the number of an access, not a register.
   private static func namesAccess(_ op: UInt16) -> Bool {

@@ -136,15 +136,16 @@ INLINE void transpose_tile(vf r[VL]) {
 #define LO64(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
 #define HI64(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
 #endif
+INLINE void load_transposed_four(const float *const row[VL], long c, vf r[4]) { // r[j][i] = row[i][c + j]
+  const vf a = QUARTERS(0), b = QUARTERS(1), d = QUARTERS(2), e = QUARTERS(3);
+  const vf ab0 = LO32(a, b), ab1 = HI32(a, b), de0 = LO32(d, e), de1 = HI32(d, e);
+  r[0] = LO64(ab0, de0);
+  r[1] = HI64(ab0, de0);
+  r[2] = LO64(ab1, de1);
+  r[3] = HI64(ab1, de1);
+}
 INLINE void load_transposed_rows(const float *const row[VL], vf r[VL]) {
-  UNROLL for (int c = 0; c < VL; c += 4) {
-    const vf a = QUARTERS(0), b = QUARTERS(1), d = QUARTERS(2), e = QUARTERS(3);
-    const vf ab0 = LO32(a, b), ab1 = HI32(a, b), de0 = LO32(d, e), de1 = HI32(d, e);
-    r[c] = LO64(ab0, de0);
-    r[c + 1] = HI64(ab0, de0);
-    r[c + 2] = LO64(ab1, de1);
-    r[c + 3] = HI64(ab1, de1);
-  }
+  UNROLL for (int c = 0; c < VL; c += 4) load_transposed_four(row, c, r + c);
 }
 INLINE void load_transposed(const float *p, long stride, vf r[VL]) {
   const float *row[VL];

@@ -195,11 +195,11 @@ static void vm_own(const AccVM *program, Block *own, Block **regs, const void *m
   }
 }
 
-static void vm_block(const AccVM *program, void *const *pointers, long begin, long n, Block *own, Block **regs) {
+static void vm_block(const AccVM *program, long pc, long last, void *const *pointers, long begin, long n, Block *own, Block **regs) {
   static const uint8_t type_bytes[] = {1, 1, 1, 4, 4, 2, 2, 4};
   for (long r = 0; r < program->register_count; r++) regs[r] = &own[r];
   const long vectors = ceil_div(n, VL), lanes = vectors * VL; // lanes beyond n compute on whatever they hold
-  for (long pc = 0; pc < program->code_count; pc++) {
+  for (; pc < last; pc++) {
     const AccVMInst *in = &program->code[pc];
     if (in->op == accOpLoad) {
       const AccVMAccess *a = &program->accesses[in->a];
@@ -380,5 +380,8 @@ static void vm_block(const AccVM *program, void *const *pointers, long begin, lo
 
 static void vm_run(const AccVM *program, void *const *pointers, long begin, long end, void *scratch) {
   Block *own = (Block *)(((uintptr_t)scratch + 63) / 64 * 64), **regs = (Block **)(own + program->register_count);
-  for (long i = begin; i < end; i += accVMBlock) vm_block(program, pointers, i, min_l(accVMBlock, end - i), own, regs);
+  const long invariant = program->invariant_count, count = program->code_count;
+  // Whole blocks, so that what is computed once serves blocks of any length.
+  if (begin < end) vm_block(program, 0, invariant, pointers, begin, accVMBlock, own, regs);
+  for (long i = begin; i < end; i += accVMBlock) vm_block(program, invariant, count, pointers, i, min_l(accVMBlock, end - i), own, regs);
 }

@@ -2,6 +2,8 @@
 // (VL lanes), tile height (MR_MAX) and table name. No include guard on purpose: one inclusion per instruction set.
 #pragma STDC FP_CONTRACT OFF // a fused multiply-add happens where vfma is written, nowhere else
 #include "impl_vector.h"
+#include "impl_tile.h"
+#include "impl_pack.h"
 #include "impl_gemm.h"
 #include "impl_math.h"
 #include "impl_vm.h"
@@ -18,6 +20,12 @@ const AccKernels TABLE = {
     .vector_lanes = VL,
     .sgemm = sgemm,
     .sgemm_scratch_bytes = sgemm_scratch_bytes,
+    .sgemm_packed_bytes = sgemm_packed_bytes,
+    .sgemm_panels = sgemm_panels,
+    .sgemm_panel_columns = sgemm_panel_columns,
+    .sgemm_pack = sgemm_pack,
+    .sgemm_prepacked = sgemm_prepacked,
+    .sgemv = sgemv,
     .conv_forward = conv_forward,
     .conv_backward_data = conv_backward_data,
     .conv_packed_bytes = conv_packed_bytes,

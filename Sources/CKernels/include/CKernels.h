@@ -123,6 +123,9 @@ typedef struct AccVM {
   const AccVMAccess *accesses;
   long access_count;
   long register_count;
+  /// The first so many instructions give the same in every block, and their registers are not overwritten later: they run
+  /// once. Scalar loads may be among them, and periodic ones whose period divides accVMBlock.
+  long invariant_count;
 } AccVM;
 
 /// Operations. F: float32 lanes, I: int32, U: uint32, M: mask (bool), X: any 32-bit lane.
@@ -210,11 +213,32 @@ struct AccKernels {
 
   /// C[m][n] (+)= sum over k of A[m*a_rs + k*a_cs] * B[k*b_rs + n*b_cs], then the epilogue (per column n; NULL: none).
   /// C's rows are contiguous, ldc apart. `accumulate`: start from what C holds. Split-invariant over M and N: every element
-  /// is one chain over k = 0, 1, 2, ..., so any division of rows and columns gives the same bits.
+  /// is one chain over k = 0, 1, 2, ..., so any division of rows and columns gives the same bits; and consecutive ranges of
+  /// k, accumulated one after another, give the bits of one call.
   void (*sgemm)(long M, long N, long K, const float *A, long a_rs, long a_cs, const float *B, long b_rs, long b_cs, float *C,
                 long ldc, bool accumulate, const AccEpilogue *ep, void *scratch);
-  /// Scratch for sgemm; grows with its arguments, so the bytes for a whole product serve every part of it.
+  /// Scratch for sgemm, sgemm_prepacked and sgemv; grows with its arguments, so the bytes for a whole product serve every
+  /// part of it.
   long (*sgemm_scratch_bytes)(long M, long N, long K);
+
+  /// A B that several calls or threads use can be packed once. It is cut into `sgemm_panels(N)` panels of columns; callers may
+  /// share out the packing (panels panel0..<panel1) and the product (the same) as they like. `packed` has at least
+  /// `sgemm_packed_bytes(K, N)` bytes, 64-byte aligned; its layout is private to the instruction set and to (K, N).
+  long (*sgemm_packed_bytes)(long K, long N);
+  long (*sgemm_panels)(long N);
+  void (*sgemm_pack)(long K, long N, const float *B, long b_rs, long b_cs, void *packed, long panel0, long panel1);
+  /// sgemm, bit for bit, of the columns that panels panel0..<panel1 hold: columns panel0*w..<min(N, panel1*w), where w =
+  /// `sgemm_panel_columns(N)`. N is the width of the whole packed B; C and the epilogue's bias point at the first of the
+  /// columns that the call computes.
+  void (*sgemm_prepacked)(long M, long N, long K, const float *A, long a_rs, long a_cs, const void *packed, long panel0,
+                          long panel1, float *C, long ldc, bool accumulate, const AccEpilogue *ep, void *scratch);
+  /// Columns in one panel (fewer in the last).
+  long (*sgemm_panel_columns)(long N);
+
+  /// One row: C[n] = sum over k of a[k*a_cs] * B[k*b_rs + n*b_cs], then the epilogue. For lowest latency each element is the
+  /// sum of several chains, in an order that only K and the strides decide: split-invariant over N, but not the bits of sgemm.
+  void (*sgemv)(long N, long K, const float *a, long a_cs, const float *B, long b_rs, long b_cs, float *C,
+                const AccEpilogue *ep, void *scratch);
 
   // ---- convolution
 

@@ -251,8 +251,10 @@ struct Scheduler {
     func bytes(_ values: Set<Int>) -> Int { values.reduce(0) { $0 + lowering.byteCounts[$1] } }
     let isProduct = kernel is DotKernel
     if let partial = slicing.partial, isProduct {
-      // Every leaf writes and re-reads a result of its own; alone, the operands come out of a shared cache once more.
-      return 2 * Region.leafCount(units: units) * partial.elementCount * 4 <= bytes(slicing.aligned) + 1 << 15
+      // Sums that go through the cache with every few samples, or operands that come once more out of a cache that all
+      // cores share, which costs twice as much a byte.
+      let sums = 2 * max(units / 8, 1) * partial.elementCount * 4
+      return sums <= 2 * bytes(slicing.aligned) + 1 << 16
     }
     // Each core reads what is read as a whole, and packs it: a large matrix is better split between them.
     if let product = kernel as? DotKernel, !product.isPacked, bytes(slicing.reread) > 1 << 19, product.cost.flops > 2e7

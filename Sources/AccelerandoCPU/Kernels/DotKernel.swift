@@ -394,7 +394,8 @@ extension Lowering {
     guard isAvailable(source) else { return nil }
     let view = view(source)
     if shape == nil {
-      guard zip(view.type.shape, view.strides).dropLast().allSatisfy({ $0 == 1 || $1 == 0 }), columns == 1 || view.strides.last == 1,
+      guard zip(view.type.shape, view.strides).dropLast().allSatisfy({ $0 == 1 || $1 == 0 }),
+        columns == 1 || view.strides.last == 1,
         view.type.shape == type.shape
       else { return nil }
     } else {

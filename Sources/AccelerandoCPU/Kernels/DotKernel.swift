@@ -390,6 +390,11 @@ extension Lowering {
       let isBroadcast = (operation as? BroadcastInDim)?.axes.last == type.rank - 1
       guard isRow || isBroadcast, program.types[source].elementCount == columns else { return nil }
       shape = [columns]
+      while views[source] == nil, let producer = producers[source],
+        program.instructions[producer].operation is Reshape
+      {
+        source = program.instructions[producer].operands[0]
+      }
     }
     guard isAvailable(source) else { return nil }
     let view = view(source)

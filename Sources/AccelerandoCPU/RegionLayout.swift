@@ -22,6 +22,8 @@ struct RegionLayout {
   static let cacheBytes = 640 << 10
   /// What a segment may touch at a time, so that it stays close.
   static let segmentBytes = 256 << 10
+  /// What a segment had better touch at a time, where it may: calls and partial sums cost something each.
+  static let comfortableBytes = 48 << 10
   /// Less than this at a time is not worth the call.
   static let callBytes = 4 << 10
 
@@ -100,7 +102,7 @@ struct RegionLayout {
     var (low, high, touched) = (1, Int.max, 0)
     func close(at end: Int) {
       if end == start { return }
-      let comfortable = max(low, (4 * Self.callBytes + touched - 1) / max(touched, 1))
+      let comfortable = max(low, (Self.comfortableBytes + touched - 1) / max(touched, 1))
       result.append((start..<end, min(comfortable, high)))
     }
     for (index, member) in members.enumerated() {

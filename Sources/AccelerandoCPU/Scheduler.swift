@@ -110,6 +110,8 @@ struct Scheduler {
     if parts.isEmpty {
       for units in candidates(draft) {
         guard let slicing = slicing(kernel, draft, units) else { continue }
+        // Rows of a parameter are no samples, even where their number is a multiple.
+        if units == batch, slicing.partial == nil, !writesSamples(draft) { continue }
         let part = phases[current].parts.firstIndex { $0.units == units } ?? newPart(units)
         if join(draft, slicing, part, &folds) { return true }
       }
@@ -198,8 +200,8 @@ struct Scheduler {
   /// The units that a draft may be cut into, best first.
   private func candidates(_ draft: Int) -> [Int] {
     var found: [Int] = []
-    if let batch, isBatched(draft) { found.append(batch) }
     let written = drafts[draft].writes[0]
+    if let batch, isBatched(draft) { found.append(batch) }
     if written < lowering.program.types.count {
       var product = 1
       for size in lowering.program.types[written].shape where product < 16 { product *= size }
@@ -213,9 +215,19 @@ struct Scheduler {
     batch.map { Self.leads(drafts[draft], $0, in: lowering) } ?? false
   }
 
-  /// Whether the outermost axes of something that a draft reads or writes have so many elements.
+  /// Whether a draft computes something for each sample, or what may be such.
+  private func writesSamples(_ draft: Int) -> Bool {
+    guard let batch, drafts[draft].writes.allSatisfy({ $0 < lowering.program.types.count }) else { return true }
+    return Self.leads(drafts[draft].writes, batch, in: lowering)
+  }
+
   private static func leads(_ draft: Lowering.Draft, _ count: Int, in lowering: Lowering) -> Bool {
-    (draft.writes + draft.reads).contains { value in
+    leads(draft.writes + draft.reads, count, in: lowering)
+  }
+
+  /// Whether the outermost axes of one of the values have so many elements.
+  private static func leads(_ values: [Int], _ count: Int, in lowering: Lowering) -> Bool {
+    values.contains { value in
       guard value < lowering.program.types.count else { return false }
       var product = 1
       return lowering.program.types[value].shape.contains { size in
@@ -239,11 +251,16 @@ struct Scheduler {
     func bytes(_ values: Set<Int>) -> Int { values.reduce(0) { $0 + lowering.byteCounts[$1] } }
     let isProduct = kernel is DotKernel
     if let partial = slicing.partial, isProduct {
-      // Every leaf writes and re-reads a result of its own; alone, the operands come out of a shared cache once more.
-      return 2 * Region.leafCount(units: units) * partial.elementCount * 4 <= bytes(slicing.aligned) + 1 << 15
+      // Sums that go through the cache with every few samples, or operands that come once more out of a cache that all
+      // cores share, which costs twice as much a byte.
+      let sums = 2 * max(units / 8, 1) * partial.elementCount * 4
+      return sums <= 2 * bytes(slicing.aligned) + 1 << 16
     }
     // Each core reads what is read as a whole, and packs it: a large matrix is better split between them.
-    if isProduct, bytes(slicing.reread) > 1 << 19, kernel.cost.flops > 2e7 { return false }
+    if let product = kernel as? DotKernel, !product.isPacked, bytes(slicing.reread) > 1 << 19, product.cost.flops > 2e7
+    {
+      return false
+    }
     // Units too few to share.
     return units >= 8 || kernel.cost.seconds < 10e-6 || kernel.taskCount(threads: 8) <= units
   }

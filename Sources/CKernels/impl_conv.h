@@ -2,8 +2,13 @@
 #include "impl_conv_layout.h"
 #include "impl_conv_tile.h"
 #include "impl_conv_depthwise.h"
+#include "impl_conv_narrow.h"
+#include "impl_conv_pointwise.h"
+#include "impl_conv_winograd.h"
 #include "impl_conv_forward.h"
 #include "impl_conv_data.h"
+#include "impl_conv_weights_tile.h"
+#include "impl_conv_winograd_weights.h"
 #include "impl_conv_weights.h"
 #include "impl_conv_pool.h"
 
@@ -43,6 +48,6 @@ static long conv_scratch_bytes(const AccConv *c) {
 static long conv_pool_scratch_bytes(const AccConv *c, const AccPool *p) {
   if (!conv_has_work(c)) return 64;
   Carver packed = {0}, scratch = {0};
-  forward_plan(c, &packed, &scratch);
-  return scratch.used + pool_ring_bytes(c, p) + 64;
+  const ForwardPlan plan = forward_plan(c, &packed, &scratch);
+  return scratch.used + pool_ring_bytes(c, p, forward_row_step(&plan)) + 64;
 }

@@ -2,6 +2,8 @@
 // a stride, the input pixels of each remainder form a dense convolution of their own over the taps that reach them.
 
 typedef struct DataPlan {
+  bool winograd, narrow, pointwise;
+  Winograd wino;
   Spread spread;
   long top, left;        // rows and columns of border before dy
   long K;                // over all phases together
@@ -13,6 +15,11 @@ typedef struct DataPlan {
 static DataPlan data_plan(const AccConv *c, Carver *packed, Carver *scratch) {
   DataPlan p = {0};
   const long Og = c->O / c->groups, Cg = c->C / c->groups, taps = c->KH * c->KW;
+  p.winograd = winograd_pays(c, true);
+  if (p.winograd) {
+    p.wino = winograd_plan(c, true, packed, scratch);
+    return p;
+  }
   p.top = max_l(0, ceil_div(max_l(0, (c->KH - 1) * c->dil_h - c->pad_top), c->stride_h));
   p.left = max_l(0, ceil_div(max_l(0, (c->KW - 1) * c->dil_w - c->pad_left), c->stride_w));
   p.spread.rows = p.top + max_l(c->OH, (c->H - 1 + c->pad_top) / c->stride_h + 1);
@@ -21,10 +28,17 @@ static DataPlan data_plan(const AccConv *c, Carver *packed, Carver *scratch) {
   p.spread.pitch = p.spread.width;
   p.K = taps * Og;
   const bool depthwise = conv_is_depthwise(c);
+  p.narrow = !depthwise && conv_is_narrow(Cg, ceil_div(c->W, c->stride_w));
+  p.pointwise = !p.narrow && !depthwise && c->stride_h == 1 && c->stride_w == 1 && conv_is_pointwise(c) && c->OH == c->H && c->OW == c->W;
+  if (p.pointwise) {
+    p.panels = carve(packed, 4 * panel_floats(p.K, Cg));
+    p.sample = carve(scratch, 4 * pointwise_block_floats(p.K));
+    return p;
+  }
   p.off = carve(packed, 4 * p.K);
   p.w_off = depthwise ? carve(packed, 4 * taps) : NULL;
-  p.panels = carve(packed, 4 * (depthwise ? taps * c->C : c->groups * panel_floats(p.K, Cg)));
-  p.sample = carve(scratch, 4 * p.spread.rows * c->O * p.spread.pitch);
+  p.panels = carve(packed, 4 * (depthwise ? taps * c->C : p.narrow ? p.K * c->C : c->groups * panel_floats(p.K, Cg)));
+  p.sample = carve(scratch, 4 * (p.spread.rows * c->O * p.spread.pitch + VL)); // vectors may read past the last row
   return p;
 }
 
@@ -34,7 +48,17 @@ INLINE long phase_first(long phase, long pad, long stride) { return floor_mod(ph
 INLINE long phase_count(long first, long size, long stride) { return first >= size ? 0 : (size - 1 - first) / stride + 1; }
 
 static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long part, long parts) {
+  if (p->winograd) {
+    winograd_pack(c, &p->wino, true, w, part, parts);
+    return;
+  }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, sh = c->stride_h, sw = c->stride_w, taps = c->KH * c->KW;
+  if (p->pointwise) {
+    const long first = Og * part / parts, last = Og * (part + 1) / parts;
+    for (long ci = 0; ci < Cg; ci += convNR)
+      pack_panel(last - first, min_l(convNR, Cg - ci), w + ci * c->O + first, 1, c->O, p->panels + ci * p->K + first * convNR);
+    return;
+  }
   const bool depthwise = conv_is_depthwise(c);
   const long first = taps * part / parts, last = taps * (part + 1) / parts;
   // A pixel step and a channel step in the sample: depthwise keeps NHWC, the product wants columns contiguous.
@@ -57,9 +81,12 @@ static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long 
           continue;
         }
         const long k = place * Og;
-        for (long g = 0; g < c->groups; g++) for (long ci = 0; ci < Cg; ci += NR)
-          pack_b(Og, min_l(NR, Cg - ci), w + (tap * Cg + ci) * c->O + g * Og, 1, c->O,
-                 p->panels + g * panel_floats(p->K, Cg) + ci * p->K + k * NR);
+        if (p->narrow) {
+          for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o++) for (long ci = 0; ci < Cg; ci++)
+            p->panels[(g * p->K + k + o) * Cg + ci] = w[(tap * Cg + ci) * c->O + g * Og + o];
+        } else for (long g = 0; g < c->groups; g++) for (long ci = 0; ci < Cg; ci += convNR)
+          pack_panel(Og, min_l(convNR, Cg - ci), w + (tap * Cg + ci) * c->O + g * Og, 1, c->O,
+                 p->panels + g * panel_floats(p->K, Cg) + ci * p->K + k * convNR);
         for (long o = 0; o < Og; o++) p->off[k + o] = (int32_t)(base + o * channel_step);
       }
     }
@@ -67,6 +94,17 @@ static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long 
 }
 
 static void data_samples(const AccConv *c, const DataPlan *p, const float *dy, float *dx, long n0, long n1) {
+  if (p->winograd) {
+    const long size = c->H * c->W * c->C;
+    winograd_rows(&p->wino, dy + n0 * c->OH * c->OW * c->O, n1 - n0, 0, p->wino.tiles_h, dx + n0 * size, size, NULL);
+    return;
+  }
+  if (p->pointwise) {
+    for (long n = n0; n < n1; n++)
+      pointwise_pixels(dy + n * c->OH * c->OW * c->O, c->OH, c->OW, c->OW * c->O, c->O, c->O, c->C, p->panels,
+                       dx + n * c->H * c->W * c->C, NULL, p->sample);
+    return;
+  }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, sh = c->stride_h, sw = c->stride_w;
   const bool depthwise = conv_is_depthwise(c);
   const long row_pitch = c->O * p->spread.pitch;
@@ -87,15 +125,19 @@ static void data_samples(const AccConv *c, const DataPlan *p, const float *dy, f
         for (long i = 0; i < nh; i++)
           depthwise_row(nw, c->C, p->sample + i * row_pitch, c->O, p->panels, taps, out + ((ih0 + i * sh) * c->W + iw0) * c->C,
                         sw * c->C, NULL);
+      } else if (p->narrow && nw > 0) {
+        for (long g = 0; g < c->groups; g++)
+          narrow_pixels(p->sample + g * Og * p->spread.pitch, row_pitch, nh, nw, p->off + k0, K, p->panels + (g * p->K + k0) * Cg, Cg, Cg,
+                        out + (ih0 * c->W + iw0) * c->C + g * Cg, sh * c->W * c->C, sw * c->C, NULL, false);
       } else if (nw > 0) {
         const long mr = conv_tile_rows(nw);
         ConvTile t = {.K = K, .off = p->off + k0, .ldc = sw * c->C};
-        for (long g = 0; g < c->groups; g++) for (long ci = 0; ci < Cg; ci += NR) {
-          t.b = p->panels + g * panel_floats(p->K, Cg) + ci * p->K + k0 * NR;
+        for (long g = 0; g < c->groups; g++) for (long ci = 0; ci < Cg; ci += convNR) {
+          t.b = p->panels + g * panel_floats(p->K, Cg) + ci * p->K + k0 * convNR;
           for (long i = 0; i < nh; i++) for (long j = 0; j < nw; j += mr) {
             t.a = p->sample + i * row_pitch + g * Og * p->spread.pitch + j;
             t.c = out + ((ih0 + i * sh) * c->W + iw0 + j * sw) * c->C + g * Cg + ci;
-            run_conv_tile(&t, min_l(mr, nw - j), min_l(NR, Cg - ci));
+            run_conv_tile(&t, convTable, min_l(mr, nw - j), min_l(convNR, Cg - ci));
           }
         }
       }

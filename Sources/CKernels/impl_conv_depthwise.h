@@ -42,3 +42,36 @@ static void depthwise_row(long n, long C, const float *src, long src_step, const
     }
   }
 }
+
+// ---- the gradient of the weights
+
+// dw[t][c] += sum over pixels of x * dy, T taps at a time.
+INLINE void depthwise_weights_taps(const int T, const AccConv *c, const float *src, long cols, const float *dy, long tap0, float *dw, vmask m,
+                                   bool load) {
+  vf acc[9];
+  long off[9];
+  const long C = c->C;
+  UNROLL for (int t = 0; t < T; t++) {
+    const long kh = (tap0 + t) / c->KW, kw = (tap0 + t) % c->KW;
+    off[t] = (kh * c->dil_h * cols + kw * c->dil_w) * C;
+    acc[t] = load ? vload_m(dw + (tap0 + t) * C, m) : (vf){0};
+  }
+  for (long oh = 0; oh < c->OH; oh++) for (long ow = 0; ow < c->OW; ow++) {
+    const vf d = vload_m(dy + (oh * c->OW + ow) * C, m);
+    const float *s = src + (oh * c->stride_h * cols + ow * c->stride_w) * C;
+    UNROLL for (int t = 0; t < T; t++) acc[t] = vfma(vload_m(s + off[t], m), d, acc[t]);
+  }
+  UNROLL for (int t = 0; t < T; t++) vstore_m(dw + (tap0 + t) * C, m, acc[t]);
+}
+
+static void depthwise_weights(const AccConv *c, const float *src, long cols, const float *dy, float *dw, bool load) {
+  const long taps = c->KH * c->KW;
+  for (long ch = 0; ch < c->C; ch += VL) {
+    const vmask m = mask_of(c->C - ch);
+    long t = 0; // nine sums hide the latency of one another
+    for (; t + 9 <= taps; t += 9) depthwise_weights_taps(9, c, src + ch, cols, dy + ch, t, dw + ch, m, load);
+    for (; t + 4 <= taps; t += 4) depthwise_weights_taps(4, c, src + ch, cols, dy + ch, t, dw + ch, m, load);
+    for (; t + 3 <= taps; t += 3) depthwise_weights_taps(3, c, src + ch, cols, dy + ch, t, dw + ch, m, load);
+    for (; t < taps; t++) depthwise_weights_taps(1, c, src + ch, cols, dy + ch, t, dw + ch, m, load);
+  }
+}

@@ -1,24 +1,27 @@
-// A convolution and the max pooling that follows it, a few rows at a time: the unpooled rows live in a ring of as many rows
-// as a window is high, which stays in the first-level cache, and are never written to memory.
+// A convolution and the max pooling that follows it, a few rows at a time: the unpooled rows live in a ring a little higher
+// than a window, which stays in the first-level cache, and are never written to memory.
 
-INLINE long pool_ring_rows(const AccConv *c, const AccPool *p) { return max_l(1, min_l(p->window_h, c->OH)); }
-INLINE long pool_ring_bytes(const AccConv *c, const AccPool *p) { return 4 * pool_ring_rows(c, p) * c->OW * c->O + 64; }
+// Rows come `step` at a time and a ring holds whole steps, so that a step never wraps.
+INLINE long pool_ring_rows(const AccPool *p, long step) { return ceil_div(min_l(p->window_h, p->H) + 2 * (step - 1), step) * step; }
+INLINE long pool_ring_bytes(const AccConv *c, const AccPool *p, long step) { return 4 * pool_ring_rows(p, step) * c->OW * c->O; }
 
 static void conv_forward_pool(const AccConv *c, const AccPool *p, const float *x, const void *packed, float *y, uint8_t *index, long n0,
                               long n1, const AccEpilogue *ep, void *scratch) {
   if (conv_is_empty(c) || n1 <= n0) return;
   Carver w = {(char *)packed, 0}, s = {scratch, 0};
   const ForwardPlan plan = forward_plan(c, &w, &s);
-  const PoolRows ring = {carve(&s, pool_ring_bytes(c, p)), c->OW * c->O, pool_ring_rows(c, p)};
+  const long step = forward_row_step(&plan);
+  const PoolRows ring = {carve(&s, pool_ring_bytes(c, p, step)), c->OW * c->O, pool_ring_rows(p, step)};
   for (long n = n0; n < n1; n++) {
     const float *src = forward_sample(c, &plan, x, n);
     long next = 0;
     for (long oh = 0; oh < p->OH; oh++) {
       const long first = max_l(0, oh * p->stride_h - p->pad_top), end = min_l(c->OH, oh * p->stride_h - p->pad_top + p->window_h);
-      next = max_l(next, first);
+      next = max_l(next, first / step * step);
       while (next < end) {
         // Rows up to the end of the ring in one call.
-        const long slot = next % ring.count, rows = min_l(end - next, ring.count - slot);
+        const long slot = next % ring.count, needed = min_l(ceil_div(end, step) * step, c->OH) - next;
+        const long rows = min_l(needed, ring.count - slot);
         forward_rows(c, &plan, src, next, next + rows, (float *)ring.base + slot * ring.pitch, ep);
         next += rows;
       }

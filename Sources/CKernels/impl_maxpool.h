@@ -182,9 +182,27 @@ INLINE void maxpool_backward_apart(const AccPool *p, const uint8_t *index, const
   }
 }
 
+// One input pixel that COUNT windows hold (0: `count`, any number): the sum of the gradients that it won, in their order.
+INLINE void gather_pixel(const int COUNT, long count, const long *from, const int32_t *at, const uint8_t *index, const float *dy, float *dx,
+                         long C, const bool full) {
+  for (long c = 0; c < C; c += VL) {
+    vf sum = {0};
+    if (COUNT) {
+      UNROLL for (int i = 0; i < COUNT; i++)
+        sum += where_position(load_positions(index + from[i] + c, full, C - c), at[i], pool_load(dy + from[i] + c, C - c, full));
+    } else {
+      for (long i = 0; i < count; i++)
+        sum += where_position(load_positions(index + from[i] + c, full, C - c), at[i], pool_load(dy + from[i] + c, C - c, full));
+    }
+    pool_store(dx + c, C - c, full, sum);
+  }
+}
+
 // Windows that overlap: every input pixel gathers from the windows over it, in their order.
 INLINE void maxpool_backward_gather(const AccPool *p, const uint8_t *index, const float *dy, float *dx, const bool full) {
   const long C = p->C, row = p->OW * C;
+  long from[255];
+  int32_t at[255];
   for (long h = 0; h < p->H; h++) {
     const long bottom = h + p->pad_top, oh0 = max_l(0, ceil_div(bottom - p->window_h + 1, p->stride_h)),
                oh1 = min_l(p->OH - 1, bottom / p->stride_h);
@@ -193,18 +211,15 @@ INLINE void maxpool_backward_gather(const AccPool *p, const uint8_t *index, cons
       const long right = w + p->pad_left;
       while (ow0 * p->stride_w + p->window_w <= right) ow0++;
       while (ow1 + 1 < p->OW && (ow1 + 1) * p->stride_w <= right) ow1++;
-      for (long c = 0; c < C; c += VL) {
-        vf sum = {0};
-        for (long oh = oh0; oh <= oh1; oh++) {
-          const int32_t at = (int32_t)((bottom - oh * p->stride_h) * p->window_w + right);
-          for (long ow = ow0; ow <= ow1; ow++) {
-            const long from = oh * row + ow * C + c;
-            sum += where_position(load_positions(index + from, full, C - c), at - (int32_t)(ow * p->stride_w),
-                                  pool_load(dy + from, C - c, full));
-          }
-        }
-        pool_store(dx + c, C - c, full, sum);
+      long count = 0;
+      for (long oh = oh0; oh <= oh1; oh++) for (long ow = ow0; ow <= ow1; ow++, count++) {
+        from[count] = oh * row + ow * C;
+        at[count] = (int32_t)((bottom - oh * p->stride_h) * p->window_w + right - ow * p->stride_w);
       }
+      if (count == 1) gather_pixel(1, 1, from, at, index, dy, dx, C, full);
+      else if (count == 2) gather_pixel(2, 2, from, at, index, dy, dx, C, full);
+      else if (count == 4) gather_pixel(4, 4, from, at, index, dy, dx, C, full);
+      else gather_pixel(0, count, from, at, index, dy, dx, C, full);
     }
   }
 }

@@ -94,6 +94,34 @@ import Testing
     }
   }
 
+  @Test func aPlanIsExplainedMeasuredAndTraced() throws {
+    struct Trace: Decodable {
+      struct Event: Decodable {
+        let name: String
+        let ts: Double
+        let dur: Double
+      }
+      let traceEvents: [Event]
+    }
+    struct Report: Decodable { let phases: [Phase] }
+    struct Phase: Decodable { let kind: String }
+    try withTemporaryDirectory { directory in
+      let shown = try Command.run(
+        "explain", "cnn", "--data", "sample", "--limit", "64", "--runs", "2", "--trace", "step.json", in: directory)
+      #expect(shown.status == 0, "\(shown.errors)")
+      #expect(shown.output.contains("+ max pool 2×2") && shown.output.contains("Conv2D 'conv2d'"), "\(shown.output)")
+      let file = directory.appendingPathComponent("step.json")
+      let events = try JSONDecoder().decode(Trace.self, from: Data(contentsOf: file)).traceEvents
+      #expect(events.contains { $0.name.hasPrefix("adam") } && events.allSatisfy { $0.ts >= 0 && $0.dur >= 0 })
+      let planned = try Command.run(
+        "explain", "mlp", "--data", "sample", "--step", "predict", "--runs", "0", "--json", in: directory)
+      let report = try JSONDecoder().decode(Report.self, from: Data(planned.output.utf8))
+      #expect(report.phases.allSatisfy { $0.kind == "parts" } && !report.phases.isEmpty)
+      let wrong = try Command.run("explain", "mlp", "--step", "sleep", in: directory)
+      #expect(wrong.status == 64 && wrong.errors.contains("predict"), "\(wrong.errors)")
+    }
+  }
+
   @Test func exitCodesTellUsageFromData() throws {
     try withTemporaryDirectory { directory in
       func check(_ status: Int32, _ expected: String, _ arguments: [String], sourceLocation: SourceLocation) throws {

@@ -42,6 +42,8 @@ struct DotKernel: Kernel {
   let right: MatrixView
   let result: Int
   let epilogue: Epilogue
+  /// Whether `right` is packed, for many calls that each do a few rows.
+  var isPacked = false
   let isa: InstructionSet
 
   var label: String { "product \(shape.batch)×[\(shape.m), \(shape.k)]·[\(shape.k), \(shape.n)]\(epilogue.label)" }
@@ -80,12 +82,31 @@ struct DotKernel: Kernel {
   ) {
     if rows.isEmpty || columns.isEmpty { return }
     let a = memory.elements(left.root, Float.self) + left.offset + depth.lowerBound * left.columnStride
+    if isPacked {
+      let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n
+      epilogue.withPointer(memory) { epilogue in
+        isa.kernels.sgemm_prepacked?(
+          rows.count, shape.n, shape.k, a + rows.lowerBound * left.rowStride, left.rowStride, left.columnStride,
+          memory[right.root], 0, isa.kernels.sgemm_panels?(shape.n) ?? 0, c, shape.n, false, epilogue, scratch)
+      }
+      return
+    }
     let b = memory.elements(right.root, Float.self) + right.offset + depth.lowerBound * right.rowStride
     let c = memory.elements(result, Float.self)
     epilogue.withPointer(memory) { epilogue in
       var local = epilogue?.pointee ?? AccEpilogue()
       if let bias = local.bias { local.bias = bias + columns.lowerBound }
       withUnsafePointer(to: local) { shifted in
+        // One row, however the product is cut: many short chains of sums are faster than one long one.
+        if shape.m == 1, !adding, depth.count == shape.k {
+          for batch in batches {
+            isa.kernels.sgemv?(
+              columns.count, shape.k, a + batch * left.batchStride, left.columnStride,
+              b + batch * right.batchStride + columns.lowerBound * right.columnStride, right.rowStride,
+              right.columnStride, c + batch * shape.n + columns.lowerBound, epilogue == nil ? nil : shifted, scratch)
+          }
+          return
+        }
         for batch in batches {
           isa.kernels.sgemm?(
             rows.count, columns.count, depth.count,
@@ -143,11 +164,58 @@ extension DotKernel {
       slicing.reread = [right.root]
       found.append(slicing)
     }
-    if shape.k % units.count == 0, units.count > 1, epilogue == Epilogue() {
+    if !isPacked, shape.m > 1, shape.k % units.count == 0, units.count > 1, epilogue == Epilogue() {
       let partial = Slicing.Partial(function: .sum, value: result, elementCount: shape.m * shape.n)
       found.append(slicing(.depth, [leftDepth, rows], [rightDepth, columns], partial: partial))
     }
     return found
+  }
+}
+
+extension DotKernel {
+  /// Whether the second operand should be packed once: when the product is tall, so that it will be cut into many rows
+  /// that each go through a second operand too large for the first-level cache. Such is the gradient of a large matrix, a
+  /// few rows of which are then still in cache when the optimizer takes them.
+  fileprivate var wantsPacking: Bool {
+    shape.batch == 1 && shape.m >= 4 * shape.k && shape.k * shape.n * 4 >= 1 << 16 && shape.m * shape.n * 4 >= 1 << 20
+  }
+
+  fileprivate func readingPacked(_ packed: Int) -> DotKernel {
+    let right = MatrixView(root: packed, offset: 0, batchStride: 0, rowStride: 0, columnStride: 0)
+    return DotKernel(
+      shape: shape, left: left, right: right, result: result, epilogue: epilogue, isPacked: true, isa: isa)
+  }
+}
+
+/// Puts a matrix into the order in which the product's microkernel reads it.
+struct MatrixPackKernel: Kernel {
+  let depth: Int
+  let columns: Int
+  let source: MatrixView
+  var result = -1
+  let isa: InstructionSet
+
+  var label: String { "pack [\(depth), \(columns)]" }
+  var packedBytes: Int { isa.kernels.sgemm_packed_bytes?(depth, columns) ?? 0 }
+  var cost: Cost { Cost(bytes: 2 * Double(packedBytes)) }
+
+  private var panels: Int { isa.kernels.sgemm_panels?(columns) ?? 1 }
+
+  func writing(to result: Int) -> MatrixPackKernel {
+    var kernel = self
+    kernel.result = result
+    return kernel
+  }
+
+  func taskCount(threads: Int) -> Int {
+    min(panels, AccelerandoCPU.taskCount(work: packedBytes, threads: threads, minimumPerTask: 65_536))
+  }
+
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let part = portion(range, of: tasks, extent: panels)
+    isa.kernels.sgemm_pack?(
+      depth, columns, memory.elements(source.root, Float.self) + source.offset, source.rowStride,
+      source.columnStride, memory[result], part.lowerBound, part.upperBound)
   }
 }
 
@@ -244,9 +312,15 @@ extension Lowering {
       return
     }
     let epilogue = rightFree.count == 1 ? takeEpilogue(of: &result, at: index) : Epilogue()
+    var kernel = DotKernel(shape: shape, left: left, right: right, result: result, epilogue: epilogue, isa: isa)
+    if kernel.wantsPacking {
+      let pack = MatrixPackKernel(depth: shape.k, columns: shape.n, source: right, isa: isa)
+      let packed = temporary(pack.packedBytes)
+      add(pack.writing(to: packed), reads: [right.root], writes: [packed])
+      kernel = kernel.readingPacked(packed)
+    }
     add(
-      DotKernel(shape: shape, left: left, right: right, result: result, epilogue: epilogue, isa: isa),
-      reads: [left.root, right.root] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+      kernel, reads: [left.root, kernel.right.root] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
   }
 
   private func freeAxes(_ rank: Int, _ batching: [Int], _ contracting: [Int]) -> [Int] {
@@ -307,18 +381,20 @@ extension Lowering {
     guard let columns = type.shape.last else { return nil }
     var source = value
     var shape: [Int]?
-    // A broadcast that comes later in the program may still read something that is there already.
-    if views[value] == nil, let producer = producers[value],
-      let broadcast = program.instructions[producer].operation as? BroadcastInDim
-    {
+    // A broadcast that comes later in the program may still read something that is there already; one to a single row is
+    // a reshape.
+    if views[value] == nil, let producer = producers[value] {
+      let operation = program.instructions[producer].operation
       source = program.instructions[producer].operands[0]
-      guard broadcast.axes.last == type.rank - 1, program.types[source].elementCount == columns else { return nil }
+      let isRow = operation is Reshape && type.elementCount == columns
+      let isBroadcast = (operation as? BroadcastInDim)?.axes.last == type.rank - 1
+      guard isRow || isBroadcast, program.types[source].elementCount == columns else { return nil }
       shape = [columns]
     }
     guard isAvailable(source) else { return nil }
     let view = view(source)
     if shape == nil {
-      guard view.strides.dropLast().allSatisfy({ $0 == 0 }), columns == 1 || view.strides.last == 1,
+      guard zip(view.type.shape, view.strides).dropLast().allSatisfy({ $0 == 1 || $1 == 0 }), columns == 1 || view.strides.last == 1,
         view.type.shape == type.shape
       else { return nil }
     } else {

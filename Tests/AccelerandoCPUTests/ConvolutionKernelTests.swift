@@ -1,0 +1,159 @@
+// The convolution microkernels over random geometries: right against plain sums in Double, and the same bits whichever way
+// they are called.
+
+import AccelerandoTestSupport
+import CKernels
+import Testing
+
+@Suite struct ConvolutionKernelTests {
+  static let seeds: [UInt64] = Array(1...60)
+
+  @Test("A convolution and its gradients agree with plain sums in Double", arguments: seeds)
+  func convolutionsAgreeWithPlainSums(seed: UInt64) {
+    let example = ConvolutionExample(seed: seed)
+    var y = [Double](repeating: 0, count: example.outputs)
+    var dx = [Double](repeating: 0, count: example.inputs)
+    var dw = [Double](repeating: 0, count: example.weights)
+    // The sums of the magnitudes, which errors are measured against.
+    var (sizeOfY, sizeOfDX, sizeOfDW) = (y, dx, dw)
+    example.forEachProduct { i, j, k in
+      let (x, w, d) = (example.x.floats[i], example.w.floats[j], example.dy.floats[k])
+      y[k] += Double(x) * Double(w)
+      dx[i] += Double(d) * Double(w)
+      dw[j] += Double(x) * Double(d)
+      sizeOfY[k] += Double(abs(x * w))
+      sizeOfDX[i] += Double(abs(d * w))
+      sizeOfDW[j] += Double(abs(x * d))
+    }
+    for k in y.indices {
+      if example.hasBias { y[k] += Double(example.bias.floats[k % example.geometry.O]) }
+      if example.relu { y[k] = max(y[k], 0) }
+    }
+    func worst(_ found: Memory, _ expected: [Double], _ size: [Double]) -> Double {
+      expected.indices.reduce(0) { worst, i in
+        let error = abs(Double(found.floats[i]) - expected[i]) / (1 + size[i])
+        return error.isNaN ? .infinity : max(worst, error)
+      }
+    }
+    for kernels in availableKernels {
+      example.with { c, _, epilogue in
+        let scratch = Memory(bytes: kernels.conv_scratch_bytes(c))
+        let (outY, outDX) = (Memory(floats: example.outputs), Memory(floats: example.inputs))
+        let outDW = Memory(floats: example.weights)
+        let n = example.geometry.N
+        kernels.conv_forward(c, example.x.floats, example.w.floats, outY.floats, 0, n, epilogue, scratch.raw)
+        kernels.conv_backward_data(c, example.dy.floats, example.w.floats, outDX.floats, 0, n, scratch.raw)
+        kernels.conv_backward_weights(c, example.x.floats, example.dy.floats, outDW.floats, 0, n, false, scratch.raw)
+        #expect(worst(outY, y, sizeOfY) < 2e-6, "forward, \(example.geometry), \(kernels.isa)")
+        #expect(worst(outDX, dx, sizeOfDX) < 2e-6, "data, \(example.geometry), \(kernels.isa)")
+        #expect(worst(outDW, dw, sizeOfDW) < 2e-6, "weights, \(example.geometry), \(kernels.isa)")
+      }
+    }
+  }
+
+  @Test("Packed weights and calls sample by sample give the bits of one call", arguments: seeds)
+  func packedAndSampleBySampleGiveTheSameBits(seed: UInt64) {
+    let example = ConvolutionExample(seed: seed)
+    let n = example.geometry.N
+    for kernels in availableKernels {
+      let forward = example.packed(kernels, for: accConvForward, parts: Int(seed % 4) + 1)
+      let data = example.packed(kernels, for: accConvBackwardData, parts: Int(seed % 3) + 1)
+      example.with { c, _, epilogue in
+        let scratch = Memory(bytes: kernels.conv_scratch_bytes(c))
+        let (y1, y2) = (Memory(floats: example.outputs), Memory(floats: example.outputs))
+        let (dx1, dx2) = (Memory(floats: example.inputs), Memory(floats: example.inputs))
+        let (dw1, dw2) = (Memory(floats: example.weights), Memory(floats: example.weights))
+        kernels.conv_forward(c, example.x.floats, example.w.floats, y1.floats, 0, n, epilogue, scratch.raw)
+        kernels.conv_backward_data(c, example.dy.floats, example.w.floats, dx1.floats, 0, n, scratch.raw)
+        kernels.conv_backward_weights(c, example.x.floats, example.dy.floats, dw1.floats, 0, n, false, scratch.raw)
+        for i in 0..<n {
+          kernels.conv_forward_packed(c, example.x.floats, forward.raw, y2.floats, i, i + 1, epilogue, scratch.raw)
+          kernels.conv_backward_data_packed(c, example.dy.floats, data.raw, dx2.floats, i, i + 1, scratch.raw)
+          kernels.conv_backward_weights(
+            c, example.x.floats, example.dy.floats, dw2.floats, i, i + 1, i > 0, scratch.raw)
+        }
+        #expect(y1.bits(example.outputs) == y2.bits(example.outputs), "\(example.geometry), \(kernels.isa)")
+        #expect(dx1.bits(example.inputs) == dx2.bits(example.inputs), "\(example.geometry), \(kernels.isa)")
+        #expect(dw1.bits(example.weights) == dw2.bits(example.weights), "\(example.geometry), \(kernels.isa)")
+      }
+    }
+  }
+
+  @Test("Pooling inside a convolution gives the bits of pooling after it", arguments: seeds)
+  func poolingInsideIsPoolingAfterwards(seed: UInt64) {
+    let example = ConvolutionExample(seed: seed)
+    let (n, count) = (example.geometry.N, example.pooled)
+    for kernels in availableKernels {
+      let packed = example.packed(kernels, for: accConvForward, parts: 1)
+      example.with { c, p, epilogue in
+        let scratch = Memory(bytes: max(kernels.conv_scratch_bytes(c), kernels.conv_pool_scratch_bytes(c, p)))
+        let y = Memory(floats: example.outputs)
+        let (pooled1, pooled2, pooled3) = (Memory(floats: count), Memory(floats: count), Memory(floats: count))
+        let (index1, index2) = (Memory(bytes: count), Memory(bytes: count))
+        kernels.conv_forward_packed(c, example.x.floats, packed.raw, y.floats, 0, n, epilogue, scratch.raw)
+        kernels.maxpool_forward_index(p, y.floats, pooled1.floats, index1.bytes, 0, n)
+        for i in 0..<n {
+          kernels.conv_forward_pool(
+            c, p, example.x.floats, packed.raw, pooled2.floats, index2.bytes, i, i + 1, epilogue, scratch.raw)
+        }
+        kernels.conv_forward_pool(
+          c, p, example.x.floats, packed.raw, pooled3.floats, nil, 0, n, epilogue, scratch.raw)
+        #expect(pooled1.bits(count) == pooled2.bits(count), "\(example.geometry), \(example.pool), \(kernels.isa)")
+        #expect(index1.bytes(count) == index2.bytes(count), "\(example.geometry), \(example.pool), \(kernels.isa)")
+        #expect(pooled1.bits(count) == pooled3.bits(count), "\(example.geometry), \(example.pool), \(kernels.isa)")
+      }
+    }
+  }
+}
+
+@Suite struct MaxPoolingKernelTests {
+  @Test(
+    "The index of max pooling names the first maximal element, and gradients from it are those from the input",
+    arguments: ConvolutionKernelTests.seeds)
+  func indexNamesTheFirstMaximum(seed: UInt64) {
+    let example = ConvolutionExample(seed: seed)
+    let p = example.pool
+    let (large, small) = (example.outputs, example.pooled)
+    var random = RandomSource(seed: seed)
+    // Many equal values, and a few NaN and infinities.
+    let x = Memory(
+      (0..<large).map { _ in
+        random.chance(0.04) ? random.pick([.nan, .infinity, -.infinity]) : Float(random.integer(-3...3))
+      })
+    let dy = Memory((0..<small).map { _ in Float(random.real(-1...1)) })
+    var positions = [UInt8](repeating: 0, count: small)
+    var maxima = [Float](repeating: -.infinity, count: small)
+    for i in 0..<small {
+      let (n, oh, ow, channel) = (i / p.C / p.OW / p.OH, i / p.C / p.OW % p.OH, i / p.C % p.OW, i % p.C)
+      var best: Float?
+      for position in 0..<p.window_h * p.window_w {
+        let h = oh * p.stride_h - p.pad_top + position / p.window_w
+        let w = ow * p.stride_w - p.pad_left + position % p.window_w
+        guard h >= 0, h < p.H, w >= 0, w < p.W else { continue }
+        let value = x.floats[((n * p.H + h) * p.W + w) * p.C + channel]
+        maxima[i] = maxima[i].isNaN || value.isNaN ? .nan : max(maxima[i], value)
+        // As select-and-scatter chooses: the one selected so far stays when it is as good.
+        if let best, best >= value { continue }
+        best = value
+        positions[i] = UInt8(position)
+      }
+    }
+    for kernels in availableKernels {
+      example.with { _, p, _ in
+        let (y, plain, index) = (Memory(floats: small), Memory(floats: small), Memory(bytes: small))
+        let (dx1, dx2) = (Memory(floats: large), Memory(floats: large))
+        let n = example.pool.N
+        kernels.maxpool_forward_index(p, x.floats, y.floats, index.bytes, 0, n)
+        kernels.maxpool_forward(p, x.floats, plain.floats, 0, n)
+        #expect(index.bytes(small) == positions, "\(example.pool), \(kernels.isa)")
+        #expect(
+          (0..<small).allSatisfy { y.floats[$0] == maxima[$0] || (y.floats[$0].isNaN && maxima[$0].isNaN) },
+          "\(example.pool), \(kernels.isa)")
+        #expect(y.bits(small) == plain.bits(small), "\(example.pool), \(kernels.isa)")
+        kernels.maxpool_backward(p, x.floats, dy.floats, dx1.floats, 0, n)
+        kernels.maxpool_backward_index(p, index.bytes, dy.floats, dx2.floats, 0, n)
+        #expect(dx1.bits(large) == dx2.bits(large), "\(example.pool), \(kernels.isa)")
+      }
+    }
+  }
+}

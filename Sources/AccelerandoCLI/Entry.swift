@@ -46,5 +46,8 @@ struct AccelerandoCommand: ParsableCommand {
       A recipe is a YAML file with data, layers, compile, fit and callbacks; 'accelerando recipes' lists the built-in \
       ones, and 'accelerando recipes mlp > mine.yaml' is a beginning of one's own.
       """,
-    subcommands: [Train.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Recipes.self, DataCommand.self])
+    subcommands: [
+      Train.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self, Recipes.self,
+      DataCommand.self,
+    ])
 }

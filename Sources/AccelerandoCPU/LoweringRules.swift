@@ -10,6 +10,11 @@ extension Lowering {
     case is Relu, is Erf: return LoopCode.supports(composite, [first.dtype])
     case let composite as Softmax: return first.dtype == .float32 && composite.axis == first.rank - 1
     case let composite as LogSoftmax: return first.dtype == .float32 && composite.axis == first.rank - 1
+    case let composite as SoftmaxGradient: return first.dtype == .float32 && composite.axis == first.rank - 1
+    case let composite as LogSoftmaxGradient: return first.dtype == .float32 && composite.axis == first.rank - 1
+    case is SparseCrossEntropy, is SparseCrossEntropyGradient: return first.dtype == .float32
+    case is LayerNormalization, is LayerNormalizationGradient: return first.dtype == .float32
+    case is ScaledDotProductAttention, is ScaledDotProductAttentionGradient: return first.dtype == .float32
     case is AdamUpdate: return first.dtype == .float32
     case let composite as MomentumUpdate: return first.dtype == .float32 && !composite.decays
     default: return false
@@ -43,8 +48,16 @@ extension Lowering {
     case let operation as Reduce: lowerReduce(operation, instruction)
     case let operation as ReduceWindow: lowerWindow(operation, instruction)
     case let operation as SelectAndScatter: lowerSelectAndScatter(operation, instruction)
-    case let operation as Softmax: lowerSoftmax(instruction, axis: operation.axis, isLog: false)
-    case let operation as LogSoftmax: lowerSoftmax(instruction, axis: operation.axis, isLog: true)
+    case is Softmax: lowerRows(.softmax, instruction)
+    case is LogSoftmax: lowerRows(.logSoftmax, instruction)
+    case is SoftmaxGradient: lowerRows(.softmaxGradient, instruction)
+    case is LogSoftmaxGradient: lowerRows(.logSoftmaxGradient, instruction)
+    case is SparseCrossEntropy: lowerCrossEntropy(instruction)
+    case is SparseCrossEntropyGradient: lowerCrossEntropyGradient(instruction)
+    case let operation as LayerNormalization: lowerLayerNormalization(operation, instruction)
+    case let operation as LayerNormalizationGradient: lowerLayerNormalizationGradient(operation, instruction)
+    case let operation as ScaledDotProductAttention: lowerAttention(operation, instruction)
+    case let operation as ScaledDotProductAttentionGradient: lowerAttentionGradient(operation, instruction)
     case is AdamUpdate, is MomentumUpdate: lowerUpdate(instruction)
     case let operation as DynamicSlice: lowerDynamicSlice(operation, instruction)
     case is DynamicUpdateSlice: lowerDynamicUpdateSlice(instruction)
@@ -76,16 +89,6 @@ extension Lowering {
     default:
       throw GraphError("the CPU engine has no rule for '\(instruction.operation.name)'.")
     }
-  }
-
-  private func lowerSoftmax(_ instruction: Program.Instruction, axis: Int, isLog: Bool) {
-    let source = contiguous(instruction.operands[0])
-    let result = instruction.results.lowerBound
-    let columns = type(result).shape[axis]
-    add(
-      SoftmaxKernel(
-        isLog: isLog, source: source, result: result, rows: type(result).elementCount / max(columns, 1),
-        columns: columns, isa: isa), reads: [source], writes: [result], inPlace: [source])
   }
 
   private func lowerUpdate(_ instruction: Program.Instruction) {

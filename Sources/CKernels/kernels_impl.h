@@ -9,11 +9,13 @@
 #include "impl_vm.h"
 #include "impl_reduce.h"
 #include "impl_softmax.h"
+#include "impl_norm.h"
 #include "impl_pool.h"
 #include "impl_maxpool.h"
 #include "impl_conv.h"
 #include "impl_optim.h"
 #include "impl_move.h"
+#include "impl_attention.h"
 
 const AccKernels TABLE = {
     .isa = TABLE_ISA,
@@ -44,6 +46,14 @@ const AccKernels TABLE = {
     .log_softmax_f32 = log_softmax_f32,
     .softmax_backward_f32 = softmax_backward_f32,
     .log_softmax_backward_f32 = log_softmax_backward_f32,
+    .sparse_cross_entropy_f32 = sparse_cross_entropy_f32,
+    .sparse_cross_entropy_backward_f32 = sparse_cross_entropy_backward_f32,
+    .layer_norm_f32 = layer_norm_f32,
+    .layer_norm_backward_f32 = layer_norm_backward_f32,
+    .layer_norm_scale_backward_f32 = layer_norm_scale_backward_f32,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
+    .attention_scratch_bytes = attention_scratch_bytes,
     .maxpool_forward = maxpool_forward,
     .maxpool_backward = maxpool_backward,
     .maxpool_forward_index = maxpool_forward_index,

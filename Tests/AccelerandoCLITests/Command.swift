@@ -36,6 +36,11 @@ struct Command {
 
   /// Runs the command to its end.
   static func run(_ arguments: String..., in directory: URL) throws -> Outcome {
+    try run(arguments: arguments, in: directory)
+  }
+
+  /// Runs the command to its end.
+  static func run(arguments: [String], in directory: URL) throws -> Outcome {
     let name = UUID().uuidString
     let (output, errors) = (
       directory.appendingPathComponent("\(name).out"), directory.appendingPathComponent("\(name).err")

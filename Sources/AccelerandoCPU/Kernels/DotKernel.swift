@@ -381,18 +381,26 @@ extension Lowering {
     guard let columns = type.shape.last else { return nil }
     var source = value
     var shape: [Int]?
-    // A broadcast that comes later in the program may still read something that is there already.
-    if views[value] == nil, let producer = producers[value],
-      let broadcast = program.instructions[producer].operation as? BroadcastInDim
-    {
+    // A broadcast that comes later in the program may still read something that is there already; one to a single row is
+    // a reshape.
+    if views[value] == nil, let producer = producers[value] {
+      let operation = program.instructions[producer].operation
       source = program.instructions[producer].operands[0]
-      guard broadcast.axes.last == type.rank - 1, program.types[source].elementCount == columns else { return nil }
+      let isRow = operation is Reshape && type.elementCount == columns
+      let isBroadcast = (operation as? BroadcastInDim)?.axes.last == type.rank - 1
+      guard isRow || isBroadcast, program.types[source].elementCount == columns else { return nil }
       shape = [columns]
+      while views[source] == nil, let producer = producers[source],
+        program.instructions[producer].operation is Reshape
+      {
+        source = program.instructions[producer].operands[0]
+      }
     }
     guard isAvailable(source) else { return nil }
     let view = view(source)
     if shape == nil {
-      guard view.strides.dropLast().allSatisfy({ $0 == 0 }), columns == 1 || view.strides.last == 1,
+      guard zip(view.type.shape, view.strides).dropLast().allSatisfy({ $0 == 1 || $1 == 0 }),
+        columns == 1 || view.strides.last == 1,
         view.type.shape == type.shape
       else { return nil }
     } else {

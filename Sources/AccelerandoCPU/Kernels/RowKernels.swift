@@ -1,40 +1,7 @@
-// Kernels that recognise composites: softmax row by row, optimizer updates in one pass.
+// Optimizer updates of one tensor in one pass.
 
 import AccelerandoCore
 import CKernels
-
-/// Softmax or log-softmax of float32 rows.
-struct SoftmaxKernel: Kernel {
-  let isLog: Bool
-  let source: Int
-  let result: Int
-  let rows: Int
-  let columns: Int
-  let isa: InstructionSet
-
-  var label: String { "\(isLog ? "log softmax" : "softmax") [\(rows), \(columns)]" }
-
-  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 8 * Double(rows * columns)) }
-
-  func taskCount(threads: Int) -> Int {
-    AccelerandoCPU.taskCount(work: rows * columns, threads: threads, minimumPerTask: 4_000)
-  }
-
-  func slicings(_ units: Units) -> [Slicing] {
-    elementwiseSlicing(units, elementCount: rows, operands: [source])
-  }
-
-  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
-    let part = portion(range, of: tasks, extent: rows)
-    let x = memory.elements(source, Float.self) + part.lowerBound * columns
-    let y = memory.elements(result, Float.self) + part.lowerBound * columns
-    if isLog {
-      isa.kernels.log_softmax_f32?(x, y, part.count, columns)
-    } else {
-      isa.kernels.softmax_f32?(x, y, part.count, columns)
-    }
-  }
-}
 
 /// Adam's update of one float32 tensor, in place where the planner lets it.
 struct AdamKernel: Kernel {

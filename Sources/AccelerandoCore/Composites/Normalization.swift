@@ -1,5 +1,5 @@
-// Normalization by mean and variance. The gradient rules are the closed forms: differentiating the formulas would pass
-// over the data several times more.
+// Batch normalization, and the moments that all normalizations need. The gradient rules are the closed forms:
+// differentiating the formulas would pass over the data several times more.
 
 /// (x − mean) / √(variance + ε) · scale + offset, where mean and (biased) variance are the operand's own, over all axes
 /// but one.
@@ -29,8 +29,8 @@ public struct BatchNormTraining: Composite {
   public func expand(_ operands: [Tensor]) -> [Tensor] {
     let x = operands[0]
     let (mean, variance) = x.moments(axes: others(x))
-    let normalized = (x - spread(mean, x)) * spread((variance + epsilon).rsqrt(), x)
-    return [normalized * spread(operands[1], x) + spread(operands[2], x), mean, variance]
+    let factor = operands[1] * (variance + epsilon).rsqrt()
+    return [(x - spread(mean, x)) * spread(factor, x) + spread(operands[2], x), mean, variance]
   }
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
@@ -40,13 +40,15 @@ public struct BatchNormTraining: Composite {
     let count = Double(Swift.max(others(x).map { x.shape[$0] }.elementCount, 1))
     let centered = x - spread(mean, x)
     let inverse = (variance + epsilon).rsqrt()
-    let normalized = centered * spread(inverse, x)
+    // Two sums over the data and one pass for what is left: everything else is done on vectors of features.
     let byOffset = g.sum(axes: others(x))
-    let byScale = (g * normalized).sum(axes: others(x))
-    let shared = spread(byOffset, x) + normalized * spread(byScale, x)
-    var byX = spread(scale * inverse, x) * (g - shared / count)
-    if let byMean = context.gradients[1] { byX = byX + spread(byMean, x) / count }
-    if let byVariance = context.gradients[2] { byX = byX + spread(byVariance, x) * centered * (2 / count) }
+    let byScale = (g * centered).sum(axes: others(x)) * inverse
+    let factor = scale * inverse
+    var slope = -factor * inverse * byScale / count
+    var constant = -factor * byOffset / count
+    if let byMean = context.gradients[1] { constant = constant + byMean / count }
+    if let byVariance = context.gradients[2] { slope = slope + byVariance * (2 / count) }
+    let byX = g * spread(factor, x) + centered * spread(slope, x) + spread(constant, x)
     return [byX, byScale, byOffset]
   }
 
@@ -86,64 +88,6 @@ public struct BatchNormInference: Composite {
   }
 }
 
-/// (x − mean) / √(variance + ε) · scale + offset, where mean and (biased) variance are taken over the last axes, of each
-/// sample by itself.
-///
-/// Operands: x; scale and offset, of the shape of x's last `axisCount` axes.
-public struct LayerNormalization: Composite {
-  /// The number of last axes that are normalized over.
-  public let axisCount: Int
-  /// What is added to the variance.
-  public let epsilon: Double
-
-  /// Makes the operation.
-  public init(axisCount: Int = 1, epsilon: Double) {
-    self.axisCount = axisCount
-    self.epsilon = epsilon
-  }
-
-  public var name: String { "layer_normalization" }
-  public var hasOwnPullback: Bool { true }
-
-  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
-    try requireCount(operands, 3)
-    let x = operands[0]
-    try requireFloating(x)
-    guard axisCount >= 1, axisCount <= x.rank else {
-      throw GraphError("normalizes over the last \(axisCount) axes; received \(x).")
-    }
-    let expected = x.with(Array(x.shape.suffix(axisCount)))
-    for (name, type) in [("scale", operands[1]), ("offset", operands[2])] where type != expected {
-      throw GraphError("needs a \(name) \(expected) for \(x); received \(type).")
-    }
-    return [x]
-  }
-
-  public func expand(_ operands: [Tensor]) -> [Tensor] {
-    let (normalized, _) = normalize(operands[0])
-    return [normalized * operands[1].broadcast(to: operands[0].shape) + operands[2].broadcast(to: operands[0].shape)]
-  }
-
-  public func pullback(_ context: PullbackContext) -> [Tensor?] {
-    let (x, scale, g) = (context.operands[0], context.operands[1], context.gradient)
-    let (normalized, inverse) = normalize(x)
-    let samples = Array(0..<x.rank - axisCount)
-    let scaled = g * scale.broadcast(to: x.shape)
-    let mean = scaled.mean(axes: axes(x), keepDims: true)
-    let slope = (scaled * normalized).mean(axes: axes(x), keepDims: true)
-    let byX = inverse * (scaled - mean - normalized * slope)
-    return [byX, (g * normalized).sum(axes: samples), g.sum(axes: samples)]
-  }
-
-  private func axes(_ x: Tensor) -> [Int] { Array(x.rank - axisCount..<x.rank) }
-
-  private func normalize(_ x: Tensor) -> (normalized: Tensor, inverse: Tensor) {
-    let (mean, variance) = x.moments(axes: axes(x), keepDims: true)
-    let inverse = (variance + epsilon).rsqrt()
-    return ((x - mean) * inverse, inverse)
-  }
-}
-
 extension Tensor {
   /// The mean and the (biased) variance along `axes` (all for nil), in two passes, as the squares of a large mean would
   /// swallow a small variance.
@@ -162,11 +106,6 @@ extension Tensor {
   /// The (biased) standard deviation along `axes` (all for nil).
   public func standardDeviation(axes: [Int]? = nil, keepDims: Bool = false) -> Tensor {
     variance(axes: axes, keepDims: keepDims).sqrt()
-  }
-
-  /// The tensor normalized over its last axes, as many as `scale` has; see `LayerNormalization`.
-  public func layerNormalized(scale: Tensor, offset: Tensor, epsilon: Double = 1e-3) -> Tensor {
-    graph.add(LayerNormalization(axisCount: scale.rank, epsilon: epsilon), self, scale, offset)
   }
 }
 

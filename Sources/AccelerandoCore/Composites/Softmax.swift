@@ -23,9 +23,29 @@ public struct Softmax: Composite {
   }
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
-    let (y, g) = (context.result, context.gradient)
-    let mean = (g * y).sum(axes: [axis], keepDims: true)
-    return [y * (g - mean)]
+    [context.gradient.graph.add(SoftmaxGradient(axis: axis), context.result, context.gradient)]
+  }
+}
+
+/// The gradient of `Softmax`: y · (g − Σ g·y) along one axis.
+///
+/// Operands: the softmax y, and the gradient g of it.
+public struct SoftmaxGradient: Composite {
+  /// The axis, counted from the first.
+  public let axis: Int
+
+  /// Makes the operation.
+  public init(axis: Int) { self.axis = axis }
+
+  public var name: String { "softmax_gradient" }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    [try requireResultAndGradient(operands, axis: axis)]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let (y, g) = (operands[0], operands[1])
+    return [y * (g - (g * y).sum(axes: [axis], keepDims: true))]
   }
 }
 
@@ -51,8 +71,29 @@ public struct LogSoftmax: Composite {
   }
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
-    let g = context.gradient
-    return [g - context.result.exp() * g.sum(axes: [axis], keepDims: true)]
+    [context.gradient.graph.add(LogSoftmaxGradient(axis: axis), context.result, context.gradient)]
+  }
+}
+
+/// The gradient of `LogSoftmax`: g − eʸ · Σ g along one axis.
+///
+/// Operands: the log-softmax y, and the gradient g of it.
+public struct LogSoftmaxGradient: Composite {
+  /// The axis, counted from the first.
+  public let axis: Int
+
+  /// Makes the operation.
+  public init(axis: Int) { self.axis = axis }
+
+  public var name: String { "log_softmax_gradient" }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    [try requireResultAndGradient(operands, axis: axis)]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let (y, g) = (operands[0], operands[1])
+    return [g - y.exp() * g.sum(axes: [axis], keepDims: true)]
   }
 }
 
@@ -108,6 +149,16 @@ extension Tensor {
 
 private func shifted(_ x: Tensor, _ axis: Int) -> Tensor {
   x - x.max(axes: [axis], keepDims: true)
+}
+
+/// Checks for two operands of one floating-point type that has the axis, for type rules; returns the type.
+private func requireResultAndGradient(_ operands: [TensorType], axis: Int) throws(GraphError) -> TensorType {
+  try requireCount(operands, 2)
+  try requireFloating([operands[0]], axis: axis)
+  guard operands[1] == operands[0] else {
+    throw GraphError("needs a gradient of the result's type \(operands[0]); received \(operands[1]).")
+  }
+  return operands[0]
 }
 
 /// Checks for one floating-point operand that has the axis, for type rules.

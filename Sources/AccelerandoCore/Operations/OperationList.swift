@@ -9,7 +9,10 @@ public let allOperations: [any Operation.Type] = [
   DotGeneral.self, Convolution.self, Reduce.self, ReduceWindow.self, SelectAndScatter.self,
   While.self, Case.self, AllReduce.self,
   Relu.self, Gelu.self, Silu.self, Erf.self, ErfInverse.self, Softmax.self, LogSoftmax.self, LogSumExp.self,
+  SoftmaxGradient.self, LogSoftmaxGradient.self, SparseCrossEntropy.self, SparseCrossEntropyGradient.self,
+  ScaledDotProductAttention.self, ScaledDotProductAttentionGradient.self,
   RngBitGenerator.self, RngSplit.self, RngFoldIn.self, Dropout.self,
   ArgMax.self, CumulativeSum.self, BatchNormTraining.self, BatchNormInference.self, LayerNormalization.self,
+  LayerNormalizationGradient.self,
   AdamUpdate.self, MomentumUpdate.self,
 ]

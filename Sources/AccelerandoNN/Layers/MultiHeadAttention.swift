@@ -78,18 +78,28 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     guard headCount >= 1, keySize >= 1, valueSize >= 1, outputSize ?? 1 >= 1, (0...1).contains(dropout) else {
       return first.rejected("needs heads and sizes of at least 1, and a dropout from 0 to 1.")
     }
-    let queries = split(first, query, keySize) * (1 / Double(keySize).squareRoot())
+    let queries = split(first, query, keySize)
     let keys = split(keySource, key, keySize)
     let values = split(source, value, valueSize)
-    let context = merged(attention(queries, keys), values)
-    return output(context, size: outputSize ?? first.shape[2])
+    let context: Tensor
+    if dropout > 0, let scope = Scope.current, scope.isTraining {
+      let shares = attention(queries * (1 / Double(keySize).squareRoot()), keys)
+      context = merged(shares.dropout(rate: dropout, key: scope.nextRandomKey()), values)
+    } else {
+      context = queries.attending(to: keys, values: values, isCausal: isCausal)
+    }
+    let joined = context.reshaped([context.shape[0], context.shape[1], headCount * valueSize])
+    return output(joined, size: outputSize ?? first.shape[2])
   }
 
-  /// `[N, T, features]` to `[N, T, heads, size]`.
+  /// `[N, T, features]` to `[N, T, heads, size]`. The bias is added while the heads are one axis: as in a dense layer, a
+  /// backend can then do it together with the product.
   private func split(_ x: Tensor, _ projection: Projection, _ size: Int) -> Tensor {
     let kernel = projection.kernel[x.shape[2], headCount, size].reshaped([x.shape[2], headCount * size])
-    let product = x.matmul(kernel).reshaped([x.shape[0], x.shape[1], headCount, size])
-    return usesBias ? product + projection.bias[headCount, size] : product
+    let heads = [x.shape[0], x.shape[1], headCount, size]
+    guard usesBias else { return x.matmul(kernel).reshaped(heads) }
+    let bias = projection.bias[headCount, size].reshaped([headCount * size])
+    return (x.matmul(kernel) + bias).reshaped(heads)
   }
 
   /// How much each query attends to each key: `[N, heads, T, S]`, the sums over S are 1.
@@ -102,17 +112,14 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
       let isSeen = scores.iota(length, axis: 0).greaterOrEqual(to: scores.iota(length, axis: 1))
       scores = select(isSeen.broadcast(to: scores.shape), scores, scores.filled(-1e9))
     }
-    let shares = scores.softmax()
-    guard dropout > 0, let scope = Scope.current, scope.isTraining else { return shares }
-    return shares.dropout(rate: dropout, key: scope.nextRandomKey())
+    return scores.softmax()
   }
 
-  /// The values that each query attends to: `[N, T, heads · size]`.
+  /// The values that each query attends to: `[N, T, heads, size]`.
   private func merged(_ shares: Tensor, _ values: Tensor) -> Tensor {
     let product = DotGeneral(
       leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1])
-    let context = shares.graph.add(product, shares, values).transposed([0, 2, 1, 3])
-    return context.reshaped([context.shape[0], context.shape[1], headCount * valueSize])
+    return shares.graph.add(product, shares, values).transposed([0, 2, 1, 3])
   }
 
   private func output(_ context: Tensor, size: Int) -> Tensor {

@@ -18,14 +18,10 @@ public struct SparseCategoricalCrossentropy: Loss, Hashable {
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     guard let scores = classScores(prediction, user: "loss '\(name)'") else { return prediction.perSample() }
-    // Plain probabilities are limited first and made to sum to 1 after it: log-softmax of logarithms does that.
-    let logProbability = logits(of: scores, fromLogits)?.logSoftmax() ?? limited(scores.widened()).log().logSoftmax()
+    // Plain probabilities are limited first and made to sum to 1 after it: the softmax of logarithms does that.
+    let logits = logits(of: scores, fromLogits) ?? limited(scores.widened()).log()
     let labels = target.labels(for: scores, of: "loss '\(name)'", otherwise: "'categorical_crossentropy'")
-    let chosen = select(labels.isClass(of: scores), logProbability, logProbability.zerosLike())
-    let picked = chosen.sum(axes: [scores.rank - 1])
-    let classCount = labels.filled(Double(scores.dim(-1)))
-    let isKnown = labels.greaterOrEqual(to: labels.zerosLike()).and(labels.less(than: classCount))
-    return select(isKnown, -picked, picked.filled(.nan)).perSample()
+    return logits.sparseCrossEntropy(labels: labels).perSample()
   }
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {

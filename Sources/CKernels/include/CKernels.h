@@ -71,6 +71,14 @@ typedef struct AccPool {
   long N, H, W, C, window_h, window_w, stride_h, stride_w, pad_top, pad_left, OH, OW;
 } AccPool;
 
+/// Attention of H heads in each sample: queries q are [N][T][H][D], keys k [N][S][H][D], values v [N][S][H][E].
+/// Scores are scale * (q . k); with `causal`, query t sees the keys 0...t.
+typedef struct AccAttention {
+  long T, S, H, D, E;
+  float scale;
+  bool causal;
+} AccAttention;
+
 /// What a convolution's weights are packed for.
 typedef enum AccConvDirection { accConvForward = 0, accConvBackwardData = 1, accConvBackwardWeights = 2 } AccConvDirection;
 
@@ -289,6 +297,18 @@ struct AccKernels {
   /// x is [reduce][inner]; writes out[i0..<i1]. The same bits as reduce_f32 with outer = 1.
   void (*reduce_columns)(int kind, const float *x, float *out, long reduce, long inner, long i0, long i1);
 
+  // ---- attention, units u0..<u1: unit n*H + h is head h of sample n. Pointers are to unit 0. Split-invariant over units.
+
+  /// o [N][T][H][E]: what each query gathers; log_sum [N][H][T]: log of the sum of e^score over the keys that it sees.
+  void (*attention_forward)(const AccAttention *a, const float *q, const float *k, const float *v, float *o, float *log_sum,
+                            long u0, long u1, void *scratch);
+  /// From the results o and log_sum of the forward pass and their gradients g and g_log_sum (NULL: zeros).
+  void (*attention_backward)(const AccAttention *a, const float *q, const float *k, const float *v, const float *o,
+                             const float *log_sum, const float *g, const float *g_log_sum, float *dq, float *dk, float *dv,
+                             long u0, long u1, void *scratch);
+  /// Enough for both of the above.
+  long (*attention_scratch_bytes)(const AccAttention *a);
+
   // ---- softmax over the last axis, row by row. y may be x.
 
   void (*softmax_f32)(const float *x, float *y, long rows, long cols);
@@ -297,6 +317,23 @@ struct AccKernels {
   void (*softmax_backward_f32)(const float *y, const float *dy, float *dx, long rows, long cols);
   /// dx = dy - exp(y) * sum(dy), where y is the log-softmax. dx may be dy or y.
   void (*log_softmax_backward_f32)(const float *y, const float *dy, float *dx, long rows, long cols);
+
+  /// loss[r] = log sum(e^x) - x[label] and log_sum[r] = log sum(e^x) of row r; a label outside 0..<cols gives NaN.
+  void (*sparse_cross_entropy_f32)(const float *x, const int32_t *labels, float *loss, float *log_sum, long rows, long cols);
+  /// dx = (e^(x - log_sum) - (1 at the label)) * g[r * g_stride]; zeros for a label outside 0..<cols. dx may be x.
+  void (*sparse_cross_entropy_backward_f32)(const float *x, const float *log_sum, const int32_t *labels, const float *g,
+                                            long g_stride, float *dx, long rows, long cols);
+
+  // ---- layer normalization, row by row: y = (x - mean) / sqrt(variance + eps) * scale + offset
+
+  /// y may be x.
+  void (*layer_norm_f32)(const float *x, const float *scale, const float *offset, float *y, long rows, long cols, float eps);
+  /// From the gradient g of y; dx may be x or g. moments[2*r] is the mean of row r, moments[2*r+1] its 1 / sqrt(variance + eps).
+  void (*layer_norm_backward_f32)(const float *x, const float *scale, const float *g, float *dx, float *moments, long rows, long cols,
+                                  float eps);
+  /// dscale[c] (+)= sum over the rows of g * (x - mean) / sqrt(variance + eps), for columns c0..<c1. Split-invariant over columns.
+  void (*layer_norm_scale_backward_f32)(const float *x, const float *g, const float *moments, float *dscale, long rows, long cols,
+                                        long c0, long c1, bool accumulate);
 
   // ---- pooling, samples n0..<n1; x, y, dx, dy point at sample 0
 

@@ -4,7 +4,7 @@
 import AccelerandoCore
 
 extension OperationCatalog {
-  static let composites: [CatalogEntry] = functions + random + normalizations + updates
+  static let composites: [CatalogEntry] = functions + random + normalizations + updates + classes + attention
 
   private static let functions: [CatalogEntry] =
     [
@@ -57,6 +57,7 @@ extension OperationCatalog {
   ]
 
   private static let normalizations: [CatalogEntry] = [
+    layerNormalizationGradient,
     CatalogEntry("batch_norm_training", BatchNormTraining.self, DType.floating) { maker in
       let (shape, axis) = features(&maker)
       let vectors = (0..<2).map { _ in maker.tensor([shape[axis]], .moderate) }
@@ -79,6 +80,17 @@ extension OperationCatalog {
         terms: 256)
     },
   ]
+
+  private static let layerNormalizationGradient = CatalogEntry(
+    "layer_normalization_gradient", LayerNormalizationGradient.self, DType.floating
+  ) { maker in
+    let shape = maker.shape(1...4, atLeast: 1)
+    guard shape.elementCount < (maker.isForGradient ? 300 : 5000) else { return nil }
+    let count = maker.random.integer(1...shape.count)
+    return Example(
+      LayerNormalizationGradient(axisCount: count, epsilon: 1e-1),
+      [shape, Array(shape.suffix(count)), shape].map { maker.tensor($0, .moderate) }, ulps: 512, terms: 512)
+  }
 
   /// A shape and the axis of its features.
   private static func features(_ maker: inout ExampleMaker) -> (shape: [Int], axis: Int) {

@@ -1,0 +1,261 @@
+"""PyTorch at its best: tensors in memory, indexed by a permutation; fused Adam; inference mode; eager, channels last,
+scripted and compiled."""
+
+import os
+
+import common
+from common import works
+
+
+def variants(work):
+    """The ways that are tried; the best one counts. A trailing `-1` means one thread, which is quicker for small work."""
+    convolutional = work.model and works.MODELS[work.model].convolutional and work.model != "mlp"
+    layouts = ["eager", "channels-last"] if convolutional else ["eager"]
+    if work.kind == "train":
+        return layouts + ["compile"] + (["compile-channels-last"] if convolutional else [])
+    if work.kind == "predict":
+        return layouts + ["script", "compile"]
+    if work.kind == "latency":
+        return [f"{way}{threads}" for way in ("eager", "script", "compile") for threads in ("", "-1")]
+    if work.kind == "convolution":
+        return ["contiguous", "channels-last"]
+    return ["eager"]
+
+
+def torch():
+    import torch as module
+
+    return module
+
+
+def prepare(job):
+    module = torch()
+    module.set_num_threads(1 if job.variant.endswith("-1") else common.CORES)
+    module.manual_seed(1)
+    return module
+
+
+def make_model(name):
+    from torch import nn
+    from torch.nn import functional as F
+
+    def conv(i, o, kernel=3, stride=1, padding=None, bias=True, groups=1):
+        return nn.Conv2d(i, o, kernel, stride, kernel // 2 if padding is None else padding, groups=groups, bias=bias)
+
+    def normalized(*arguments, **options):
+        layer = conv(*arguments, bias=False, **options)
+        return [layer, nn.BatchNorm2d(layer.out_channels)]
+
+    class Residual(nn.Module):
+        def __init__(self, i, o, stride=1):
+            super().__init__()
+            self.main = nn.Sequential(*normalized(i, o, stride=stride), nn.ReLU(), *normalized(o, o))
+            self.side = nn.Sequential(*normalized(i, o, 1, stride)) if i != o else nn.Identity()
+
+        def forward(self, x):
+            return F.relu(self.main(x) + self.side(x))
+
+    def separable(i, o, stride):
+        return [*normalized(i, i, stride=stride, groups=i), nn.ReLU(), *normalized(i, o, 1), nn.ReLU()]
+
+    def pooled(channels):
+        return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
+
+    class Attention(nn.Module):
+        def __init__(self, width, heads):
+            super().__init__()
+            self.heads, self.project, self.out = heads, nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+        def forward(self, x):
+            n, t, width = x.shape
+            q, k, v = self.project(x).view(n, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+            x = F.scaled_dot_product_attention(q, k, v)
+            return self.out(x.transpose(1, 2).reshape(n, t, width))
+
+    class Encoder(nn.Module):
+        def __init__(self, width, heads, hidden):
+            super().__init__()
+            self.norm1, self.norm2 = nn.LayerNorm(width, 1e-3), nn.LayerNorm(width, 1e-3)
+            self.attention = Attention(width, heads)
+            self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width))
+
+        def forward(self, x):
+            x = x + self.attention(self.norm1(x))
+            return x + self.mlp(self.norm2(x))
+
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x.mean(1)
+
+    return {
+        "mlp": lambda: [nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10)],
+        "cnn": lambda: [conv(1, 32, padding=0), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(5408, 10)],
+        "vgg": lambda: [
+            conv(1, 32), nn.ReLU(), conv(32, 32), nn.ReLU(), nn.MaxPool2d(2),
+            conv(32, 64), nn.ReLU(), conv(64, 64), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10)],
+        "wide-mlp": lambda: [
+            nn.Linear(1024, 2048), nn.ReLU(), nn.Linear(2048, 2048), nn.ReLU(), nn.Linear(2048, 10)],
+        "odd-mlp": lambda: [nn.Linear(37, 101), nn.ReLU(), nn.Linear(101, 53), nn.ReLU(), nn.Linear(53, 7)],
+        "odd-cnn": lambda: [
+            conv(3, 17, 5), nn.ReLU(), nn.MaxPool2d(3), conv(17, 23, padding=0, stride=2), nn.ReLU(), nn.Flatten(),
+            nn.Linear(368, 7)],
+        "residual": lambda: [
+            *normalized(3, 16), nn.ReLU(), Residual(16, 16), Residual(16, 32, 2), Residual(32, 64, 2), *pooled(64)],
+        "separable": lambda: [
+            *normalized(3, 32, stride=2), nn.ReLU(), *separable(32, 64, 1), *separable(64, 128, 2),
+            *separable(128, 128, 1), *pooled(128)],
+        "transformer": lambda: [
+            nn.Embedding(1000, 64), Encoder(64, 4, 128), Encoder(64, 4, 128), Mean(), nn.Linear(64, 10)],
+    }[name]()
+
+
+def build(job, module):
+    model = module.nn.Sequential(*make_model(job.work.model))
+    return model.to(memory_format=module.channels_last) if "channels-last" in job.variant else model
+
+
+def tensor(module, array, job):
+    """Samples as PyTorch wants them: channels first, in memory either way."""
+    if array.ndim != 4:
+        return module.from_numpy(array)
+    result = module.from_numpy(array).permute(0, 3, 1, 2)
+    layout = module.channels_last if "channels-last" in job.variant else module.contiguous_format
+    return result.contiguous(memory_format=layout)
+
+
+def train(job):
+    module = prepare(job)
+    x, y = common.training_data(job)
+    x, y = tensor(module, x, job), module.from_numpy(y)
+    model, epoch = trainer(job, module)
+    epoch(x[: common.warm_up_count(job, len(x))], y)
+    losses = []
+    result = common.measure_epochs(
+        lambda: losses.append(epoch(x, y)), common.steps(len(x), job.work.batch), job.seconds)
+    result["loss"] = float(losses[-1])
+    test = common.test_data(job)
+    if test is not None:
+        model.eval()
+        with module.inference_mode():
+            scores = model(tensor(module, test[0], job))
+        result["accuracy"] = float((scores.argmax(1).numpy() == test[1]).mean())
+    return result
+
+
+def trainer(job, module):
+    """The model, and a function that trains it for an epoch and gives the last loss."""
+    model = build(job, module)
+    adam = module.optim.Adam(model.parameters(), lr=0.001, fused=True)
+    loss_of = lambda x, y: module.nn.functional.cross_entropy(model(x), y)  # noqa: E731
+    if "compile" in job.variant:
+        loss_of = module.compile(loss_of, dynamic=False)
+
+    def epoch(x, y):
+        order = module.randperm(len(x))
+        for rows in order.split(job.work.batch):
+            images = x.index_select(0, rows)
+            if images.dtype == module.uint8:
+                images = images.float() / 255
+            adam.zero_grad(set_to_none=True)
+            loss = loss_of(images, y.index_select(0, rows))
+            loss.backward()
+            adam.step()
+        return loss.detach()
+
+    return model, epoch
+
+
+def inference(job, module, example):
+    model = build(job, module).eval()
+    way = job.variant.removesuffix("-1")
+    if way == "script":
+        with module.no_grad():
+            return module.jit.optimize_for_inference(module.jit.freeze(module.jit.trace(model, example)))
+    if way == "compile":
+        from torch._inductor import config
+
+        config.freezing = True
+        return module.compile(model, dynamic=False)
+    return model
+
+
+def predict(job):
+    module = prepare(job)
+    batches = tensor(module, common.test_data(job)[0], job).split(job.work.batch)
+    model = inference(job, module, batches[0])
+    with module.inference_mode():
+        return common.measure(lambda: module.cat([model(batch) for batch in batches]), job.seconds)
+
+
+def latency(job):
+    module = prepare(job)
+    (sample,) = common.random_arrays((1,) + job.model.input)
+    sample = tensor(module, sample, job)
+    model = inference(job, module, sample)
+    with module.inference_mode():
+        return common.measure(lambda: model(sample), job.seconds)
+
+
+def product(job):
+    module = prepare(job)
+    m, k, n = job.work.shape
+    a, b = common.random_arrays((k, m) if job.work.form == "at" else (m, k), (n, k) if job.work.form == "bt" else (k, n))
+    a, b = module.from_numpy(a), module.from_numpy(b)
+    a, b = a.t() if job.work.form == "at" else a, b.t() if job.work.form == "bt" else b
+    out = module.empty(m, n)
+    with module.inference_mode():
+        return common.measure(lambda: module.mm(a, b, out=out), job.seconds)
+
+
+def convolution(job):
+    module = prepare(job)
+    n, h, w, c, f = job.work.shape
+    layout = module.channels_last if job.variant == "channels-last" else module.contiguous_format
+    arrays = common.random_arrays((n, c, h, w), (f, c, 3, 3), (n, f, h, w))
+    x, kernel, gradient = (module.from_numpy(array).contiguous(memory_format=layout) for array in arrays)
+    backward = module.ops.aten.convolution_backward
+    wanted = [job.work.form == "backward-data", job.work.form == "backward-weights", False]
+    with module.inference_mode():
+        if job.work.form == "forward":
+            call = lambda: module.conv2d(x, kernel, padding=1)  # noqa: E731
+        else:
+            call = lambda: backward(  # noqa: E731
+                gradient, x, kernel, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, wanted)
+        return common.measure(call, job.seconds)
+
+
+def memory(job):
+    """Images stay bytes until they are in a batch: four times less of them than as floats."""
+    module = prepare(job)
+    before = common.resident_bytes()
+    x, y = common.fashion_mnist(job)
+    x, y = module.from_numpy(x.reshape(-1, 1, 28, 28).copy()), module.from_numpy(y)
+    _, epoch = trainer(job, module)
+    result = common.measure_epochs(lambda: epoch(x, y), common.steps(len(x), job.work.batch), 0)
+    return result | {"import_bytes": before}
+
+
+def start(job):
+    """An epoch and the accuracy on the test data; the runner holds the clock."""
+    module = prepare(job)
+    x, y = common.training_data(job)
+    model, epoch = trainer(job, module)
+    epoch(tensor(module, x, job), module.from_numpy(y))
+    x, y = common.test_data(job)
+    with module.inference_mode():
+        scores = model(tensor(module, x, job))
+    return {"accuracy": float((scores.argmax(1).numpy() == y).mean())}
+
+
+def versions():
+    return {"torch": torch().__version__}
+
+
+KINDS = {
+    "train": train, "predict": predict, "latency": latency, "product": product, "convolution": convolution,
+    "memory": memory, "start": start,
+}
+
+if __name__ == "__main__":
+    common.run(versions, KINDS)

@@ -1,0 +1,111 @@
+// The models that are timed. Benchmarks/peers has each of them in the peers' words: a change here is a change there.
+
+import Accelerando
+
+/// A model to be timed.
+struct BenchmarkModel {
+  let name: String
+  /// The shape of a sample.
+  let input: [Int]
+  let classes: Int
+  /// The steps of an epoch of made-up data; nil for models that are trained on Fashion-MNIST.
+  let steps: Int?
+  /// Samples are integers below this.
+  let vocabulary: Int?
+  /// The layers up to the scores, without the last, dense one.
+  let body: @Sendable (LayerOutput) -> LayerOutput
+
+  private init(
+    _ name: String, _ input: [Int], classes: Int = 10, steps: Int? = nil, vocabulary: Int? = nil,
+    _ body: @escaping @Sendable (LayerOutput) -> LayerOutput
+  ) {
+    self.name = name
+    self.input = input
+    self.classes = classes
+    self.steps = steps
+    self.vocabulary = vocabulary
+    self.body = body
+  }
+
+  /// The model, with values to begin with.
+  /// - Parameter readsBytes: whether samples are images of bytes, to be brought to 0 to 1 in the model.
+  func make(backend: any Backend, readsBytes: Bool = false) throws -> Model {
+    let start = Input(shape: input, dtype: vocabulary == nil ? .float32 : .int32)
+    let features = body(readsBytes ? Rescaling(1 / 255.0)(start) : start)
+    let model = Model(inputs: [start], output: Dense(classes, activation: .softmax)(features), backend: backend)
+    try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+    return model
+  }
+
+  static func named(_ name: some StringProtocol) -> BenchmarkModel? { all.first { $0.name == name } }
+
+  static let all = [
+    BenchmarkModel("mlp", [28, 28, 1]) { dense(Flatten()($0), 128) },
+    BenchmarkModel("cnn", [28, 28, 1]) {
+      Flatten()(MaxPooling2D()(Conv2D(32, kernelSize: (3, 3), activation: .relu)($0)))
+    },
+    BenchmarkModel("vgg", [28, 28, 1], steps: 16) { x in
+      var x = x
+      for filters in [32, 64] { x = MaxPooling2D()(convolved(convolved(x, filters), filters)) }
+      return dense(Flatten()(x), 128)
+    },
+    BenchmarkModel("wide-mlp", [1024], steps: 16) { dense($0, 2048, 2048) },
+    BenchmarkModel("odd-mlp", [37], classes: 7, steps: 512) { dense($0, 101, 53) },
+    BenchmarkModel("odd-cnn", [29, 31, 3], classes: 7, steps: 48) { x in
+      let first = Conv2D(17, kernelSize: (5, 5), padding: .same, activation: .relu)(x)
+      let pooled = MaxPooling2D(poolSize: (3, 3))(first)
+      return Flatten()(Conv2D(23, kernelSize: (3, 3), strides: (2, 2), activation: .relu)(pooled))
+    },
+    BenchmarkModel("residual", [32, 32, 3], steps: 16) { x in
+      let first = ReLU()(normalized(x, 16))
+      let blocks = residual(residual(residual(first, 16), 32, stride: 2), 64, stride: 2)
+      return GlobalAveragePooling2D()(blocks)
+    },
+    BenchmarkModel("separable", [32, 32, 3], steps: 16) { x in
+      let first = ReLU()(normalized(x, 32, stride: 2))
+      let blocks = separable(separable(separable(first, 64), 128, stride: 2), 128)
+      return GlobalAveragePooling2D()(blocks)
+    },
+    BenchmarkModel("transformer", [64], steps: 16, vocabulary: 1000) { x in
+      let embedded = Embedding(inputDim: 1000, outputDim: 64)(x)
+      let encoded = encoder(encoder(embedded, width: 64), width: 64)
+      return GlobalAveragePooling2D()(Reshape([8, 8, 64])(encoded))
+    },
+  ]
+
+  private static func dense(_ x: LayerOutput, _ units: Int...) -> LayerOutput {
+    units.reduce(x) { Dense($1, activation: .relu)($0) }
+  }
+
+  private static func convolved(_ x: LayerOutput, _ filters: Int) -> LayerOutput {
+    Conv2D(filters, kernelSize: (3, 3), padding: .same, activation: .relu)(x)
+  }
+
+  private static func normalized(_ x: LayerOutput, _ filters: Int, size: Int = 3, stride: Int = 1) -> LayerOutput {
+    let convolution = Conv2D(
+      filters, kernelSize: (size, size), strides: (stride, stride), padding: .same, usesBias: false)
+    return BatchNormalization()(convolution(x))
+  }
+
+  /// Two convolutions beside the input itself, or beside a 1x1 convolution where the shape changes.
+  private static func residual(_ x: LayerOutput, _ filters: Int, stride: Int = 1) -> LayerOutput {
+    let main = normalized(ReLU()(normalized(x, filters, stride: stride)), filters)
+    let side = stride == 1 ? x : normalized(x, filters, size: 1, stride: stride)
+    return ReLU()(Add()([main, side]))
+  }
+
+  private static func separable(_ x: LayerOutput, _ filters: Int, stride: Int = 1) -> LayerOutput {
+    let depthwise = DepthwiseConv2D(
+      kernelSize: (3, 3), strides: (stride, stride), padding: .same, usesBias: false)
+    let spatial = ReLU()(BatchNormalization()(depthwise(x)))
+    return ReLU()(normalized(spatial, filters, size: 1))
+  }
+
+  /// Attention with four heads and a dense layer of twice the width, each beside its input.
+  private static func encoder(_ x: LayerOutput, width: Int) -> LayerOutput {
+    let attention = MultiHeadAttention(headCount: 4, keySize: width / 4)
+    let attended = Add()([x, attention([LayerNormalization()(x)])])
+    let hidden = Dense(2 * width, activation: .gelu(approximate: true))(LayerNormalization()(attended))
+    return Add()([attended, Dense(width)(hidden)])
+  }
+}

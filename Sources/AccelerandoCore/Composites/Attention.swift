@@ -1,0 +1,146 @@
+// Attention as one operation, so that a backend may compute it block by block and never hold the matrix of scores, whose
+// size is the square of the sequence's length. The gradient is an operation of its own for the same reason: it keeps the
+// result and one number for each query, and computes the scores again.
+
+/// softmax(scale · query · keyᵀ) · value, for each sample and head by itself.
+///
+/// Operands: query `[N, T, H, D]`, key `[N, S, H, D]`, value `[N, S, H, E]`. Results: what each query gathers,
+/// `[N, T, H, E]`; and log Σ eˢᶜᵒʳᵉ over the keys of each query, `[N, H, T]`, which the gradient needs.
+public struct ScaledDotProductAttention: Composite {
+  /// What the products of queries and keys are multiplied by.
+  public let scale: Double
+  /// Whether query i sees only the keys 0 to i.
+  public let isCausal: Bool
+
+  /// Makes the operation.
+  public init(scale: Double, isCausal: Bool = false) {
+    self.scale = scale
+    self.isCausal = isCausal
+  }
+
+  public var name: String { "scaled_dot_product_attention" }
+  public var hasOwnPullback: Bool { true }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    try requireCount(operands, 3)
+    try requireAttention(operands)
+    let (query, value) = (operands[0].shape, operands[2].shape)
+    return [
+      operands[0].with([query[0], query[1], query[2], value[3]]), operands[0].with([query[0], query[2], query[1]]),
+    ]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let scores = attentionScores(operands[0], operands[1], scale: scale, isCausal: isCausal)
+    let product = DotGeneral(
+      leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1])
+    let context = scores.graph.add(product, scores.softmax(), operands[2])
+    return [context.transposed([0, 2, 1, 3]), scores.logSumExp()]
+  }
+
+  public func pullback(_ context: PullbackContext) -> [Tensor?] {
+    let gradient = ScaledDotProductAttentionGradient(scale: scale, isCausal: isCausal)
+    var operands = context.operands + context.results + [context.gradient]
+    if let bySum = context.gradients[1] { operands.append(bySum) }
+    return context.gradient.graph.add(gradient, operands)
+  }
+}
+
+/// The gradients of `ScaledDotProductAttention` by its three operands.
+///
+/// Operands: the query, key and value; the two results; the gradient of the first result and, if anything depends on it,
+/// that of the second. Results: three tensors of the types of query, key and value.
+public struct ScaledDotProductAttentionGradient: Composite {
+  /// What the products of queries and keys are multiplied by.
+  public let scale: Double
+  /// Whether query i sees only the keys 0 to i.
+  public let isCausal: Bool
+
+  /// Makes the operation.
+  public init(scale: Double, isCausal: Bool = false) {
+    self.scale = scale
+    self.isCausal = isCausal
+  }
+
+  public var name: String { "scaled_dot_product_attention_gradient" }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    guard operands.count == 6 || operands.count == 7 else {
+      throw GraphError("takes 6 or 7 operands; received \(operands.count).")
+    }
+    let inputs = Array(operands[0..<3])
+    try requireAttention(inputs)
+    let results = try ScaledDotProductAttention(scale: scale, isCausal: isCausal).infer(inputs)
+    let expected = results + results
+    let names = ["result", "logarithm of sums", "gradient of the result", "gradient of the logarithm of sums"]
+    for (index, type) in operands.dropFirst(3).enumerated() where type != expected[index] {
+      throw GraphError("needs a \(names[index]) \(expected[index]); received \(type).")
+    }
+    return inputs
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let (query, key, value) = (operands[0], operands[1], operands[2])
+    let (result, logSum, gradient) = (operands[3], operands[4], operands[5])
+    let graph = query.graph
+    /// Σ over one sequence of shares or their like, `[N, H, T, S]`, times rows of that sequence, in the layout of rows.
+    func gathered(_ shares: Tensor, along axis: Int, _ rows: Tensor) -> Tensor {
+      let product = DotGeneral(
+        leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [axis], rightContracting: [1])
+      return graph.add(product, shares, rows).transposed([0, 2, 1, 3])
+    }
+    let scores = attentionScores(query, key, scale: scale, isCausal: isCausal)
+    let shares = (scores - logSum.expandingDims(3)).exp()
+    let byShares = graph.add(headProduct, gradient, value)
+    // How the gradient of a share moves all scores of its row: through the sum that the row is divided by.
+    var common = (gradient * result).sum(axes: [3]).transposed([0, 2, 1])
+    if operands.count == 7 { common = common - operands[6] }
+    let byScores = shares * (byShares - common.expandingDims(3)) * scale
+    return [
+      gathered(byScores, along: 3, key), gathered(byScores, along: 2, query), gathered(shares, along: 2, gradient),
+    ]
+  }
+}
+
+extension Tensor {
+  /// softmax(scale · self · keysᵀ) · values for each sample and head; see `ScaledDotProductAttention`.
+  /// - Parameters:
+  ///   - keys: `[N, S, H, D]`, for queries `[N, T, H, D]`.
+  ///   - values: `[N, S, H, E]`.
+  ///   - scale: what scores are multiplied by; 1/√D for nil.
+  ///   - isCausal: whether query i sees only the keys 0 to i.
+  /// - Returns: `[N, T, H, E]`.
+  public func attending(
+    to keys: Tensor, values: Tensor, scale: Double? = nil, isCausal: Bool = false
+  ) -> Tensor {
+    let size = Double(Swift.max(shape.last ?? 1, 1))
+    let operation = ScaledDotProductAttention(scale: scale ?? 1 / size.squareRoot(), isCausal: isCausal)
+    return graph.add(operation, [self, keys, values])[0]
+  }
+}
+
+/// Products of rows of two sequences, `[N, T, H, D]` and `[N, S, H, D]`: `[N, H, T, S]`.
+private let headProduct = DotGeneral(
+  leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3])
+
+/// What each query is to each key, `[N, H, T, S]`; −∞ where it does not see it.
+private func attentionScores(_ query: Tensor, _ key: Tensor, scale: Double, isCausal: Bool) -> Tensor {
+  let scores = query.graph.add(headProduct, query * scale, key)
+  guard isCausal else { return scores }
+  let places = TensorType(.int32, Array(scores.shape.suffix(2)))
+  let isSeen = scores.iota(places, axis: 0).greaterOrEqual(to: scores.iota(places, axis: 1))
+  return select(isSeen.broadcast(to: scores.shape), scores, scores.filled(-.infinity))
+}
+
+private func requireAttention(_ operands: [TensorType]) throws(GraphError) {
+  try requireFloating(operands[0])
+  let shapes = operands.map(\.shape)
+  guard shapes.allSatisfy({ $0.count == 4 }), operands.allSatisfy({ $0.dtype == operands[0].dtype }),
+    shapes[1][0] == shapes[0][0], shapes[2][0] == shapes[0][0], shapes[1][2] == shapes[0][2],
+    shapes[2][2] == shapes[0][2], shapes[1][3] == shapes[0][3], shapes[2][1] == shapes[1][1]
+  else {
+    throw GraphError(
+      "needs a query [N, T, H, D], a key [N, S, H, D] and a value [N, S, H, E] of one type; received "
+        + operands.map(\.description).joined(separator: ", ") + ".")
+  }
+}

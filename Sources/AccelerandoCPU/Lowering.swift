@@ -27,6 +27,7 @@ final class Lowering {
 
   let program: Program
   let isa: InstructionSet
+  let frozenInputs: Set<Int>
   /// How each value can be read; nil until it is computed.
   private(set) var views: [View?]
   /// Bytes of each value that has memory: the program's values, then temporaries.
@@ -49,9 +50,11 @@ final class Lowering {
   /// Elementwise instructions that wait for the first one that needs them, to run in the same loop as that.
   private var waiting: [Int: Program.Instruction] = [:]
 
-  init(_ program: Program, isa: InstructionSet) {
+  /// - Parameter frozenInputs: inputs that keep their values; what is done to them alone is done once.
+  init(_ program: Program, isa: InstructionSet, frozenInputs: Set<Int>) {
     self.program = program
     self.isa = isa
+    self.frozenInputs = frozenInputs
     views = [View?](repeating: nil, count: program.types.count)
     byteCounts = program.types.map(\.byteCount)
     var users = [[Int]](repeating: [], count: program.types.count)
@@ -258,8 +261,8 @@ extension Lowering {
       throw GraphError("a value \(type) has more bytes than any machine.")
     }
     let lowered = try program.expandingComposites { hasKernel($0, $1) }.simplified()
-    let lowering = Lowering(lowered, isa: isa)
+    let lowering = Lowering(lowered, isa: isa, frozenInputs: frozenInputs)
     try lowering.run()
-    return try Scheduler(lowering, frozenInputs: frozenInputs).plan()
+    return Scheduler(lowering).plan()
   }
 }

@@ -19,7 +19,6 @@ struct Scheduler {
   private var phaseOf: [Int: Int] = [:]
   private var partOf: [Int: Int] = [:]
   private let batch: Int?
-  private let frozenInputs: Set<Int>
   /// Whether weights are packed in the first phase, which then leaves the samples to the next one: taken up there, they
   /// would only be put down again.
   private let preparesFirst: Bool
@@ -45,9 +44,8 @@ struct Scheduler {
     var accumulator: Int?
   }
 
-  init(_ lowering: Lowering, frozenInputs: Set<Int>) throws {
+  init(_ lowering: Lowering) {
     self.lowering = lowering
-    self.frozenInputs = frozenInputs
     drafts = lowering.drafts
     batch = Self.batch(of: lowering)
     preparesFirst = drafts.contains { draft in
@@ -107,7 +105,7 @@ struct Scheduler {
   /// Which drafts depend on constants and frozen inputs alone, and write nothing that callers see.
   private func fixedDrafts() -> [Bool] {
     let outputs = Set(lowering.program.outputs.map { lowering.contiguous($0) })
-    var changing = Set(lowering.program.inputs.indices).subtracting(frozenInputs).union(outputs)
+    var changing = Set(lowering.program.inputs.indices).subtracting(lowering.frozenInputs).union(outputs)
     var isFixed = [Bool](repeating: true, count: drafts.count)
     // A value may have several writers, of which one that changes is enough.
     while true {

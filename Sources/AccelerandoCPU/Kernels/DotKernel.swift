@@ -298,11 +298,19 @@ extension Lowering {
     let leftFree = freeAxes(leftView.type.rank, operation.leftBatching, operation.leftContracting)
     let rightFree = freeAxes(rightView.type.rank, operation.rightBatching, operation.rightContracting)
     let left = matrix(leftView, operation.leftBatching, leftFree, operation.leftContracting)
-    let right = matrix(rightView, operation.rightBatching, operation.rightContracting, rightFree)
+    var right = matrix(rightView, operation.rightBatching, operation.rightContracting, rightFree)
     func size(_ view: View, _ axes: [Int]) -> Int { axes.map { view.type.shape[$0] }.elementCount }
     let shape = ProductShape(
       batch: size(leftView, operation.leftBatching), m: size(leftView, leftFree), n: size(rightView, rightFree),
       k: size(leftView, operation.leftContracting))
+    if shape.m == 1, shape.n < 32, shape.k >= 128, right.columnStride == 1, frozenInputs.contains(right.root),
+      rightView.type.dtype == .float32
+    {
+      // One sample and few columns: sums along contiguous columns are quicker, and the matrix is turned only once.
+      let turned = rightView.transposed(operation.rightBatching + rightFree + operation.rightContracting)
+      right = MatrixView(
+        root: contiguous(turned), offset: 0, batchStride: shape.n * shape.k, rowStride: 1, columnStride: shape.k)
+    }
     var result = instruction.results.lowerBound
     let dtype = type(result).dtype
     guard dtype == .float32 else {

@@ -9,7 +9,8 @@ import AccelerandoNN
 ///     let classify = try model.inferenceFunction()
 ///     let probabilities = try classify(image)            // [1, 28, 28, 1] → [1, 10]
 ///
-/// It holds the values that the model had when it was made; training goes on without disturbing it. One function is for
+/// It gives what `predict` gives, up to the order of sums. It holds the values that the model had when it was made;
+/// training goes on without disturbing it. One function is for
 /// one thread at a time; `copy()` makes another that shares the values.
 public final class InferenceFunction {
   /// The types of the inputs, batch axis included.

@@ -27,7 +27,10 @@ import Testing
   @Test(arguments: [1, 3]) func givesWhatPredictGives(batchSize: Int) throws {
     let model = try model()
     let x = try images(batchSize)
-    #expect(try model.inferenceFunction(batchSize: batchSize)(x) == model.predict(x, batchSize: batchSize))
+    let expected = try model.predict(x, batchSize: batchSize).elements(as: Double.self)
+    let received = try model.inferenceFunction(batchSize: batchSize)(x).elements(as: Double.self)
+    // Frozen weights may be laid out for another order of summation.
+    #expect(zip(expected, received).allSatisfy { abs($0 - $1) < 1e-6 } && expected.count == received.count)
   }
 
   @Test func keepsItsValuesWhileTheModelTrainsOn() throws {

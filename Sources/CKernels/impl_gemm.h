@@ -19,10 +19,7 @@ typedef struct Product {
 
 // A block of B (gemmKC x gemmNC) stays in the second-level cache while the tiles of A, copied into the first-level cache,
 // pass by one after another; so C is written along its rows.
-enum { gemmKC = 384, gemmNC = 256, rowStride = gemmKC + 16, narrowColumns = 12, turnedRows = 4 * NR, turnedColumns = 448 };
-
-// Rows this far apart meet in few sets of the first-level cache.
-INLINE bool awkward(long stride) { return stride % 512 == 0; }
+enum { gemmKC = 384, gemmNC = 256, rowStride = gemmKC + 16, narrowColumns = 12, turnedRows = 64, turnedColumns = 448 };
 
 #include "impl_turned.h"
 #include "impl_gemv.h"
@@ -39,11 +36,12 @@ static void blocked_product(const Product *p) {
   const bool b_direct = !p->packed && direct_b(M, N, K, p->b_rs, p->b_cs);
   const bool b_pack = !p->packed && !b_direct;
   const bool a_rows = p->a_cs == 1;
-  const bool a_direct = a_rows ? N <= 8 * NR && !(awkward(p->a_rs) && N > NR) : p->a_rs == 1 && (N <= NR || K <= 128);
+  // Down the columns of A a tall tile uses most of each line it reads; a low one reads lines again that have been lost.
+  const bool a_direct = a_rows ? N <= 8 * NR && !(awkward(p->a_rs) && N > NR) : p->a_rs == 1 && (N <= NR || (K <= 128 && (mr >= 12 || !awkward(p->a_cs))));
   const int form = a_rows ? formRows : formColumns;
   const long KC = b_direct && a_direct ? K : gemmKC;
   // A panel that one tile uses is packed into the first-level cache.
-  const long NC = !b_pack ? N : mr >= M ? NR : gemmNC;
+  const long NC = b_direct || (p->packed && mr >= M) ? N : mr >= M ? NR : gemmNC;
   float *pb = p->scratch, *pa = b_pack ? pb + min_l(K, KC) * min_l(NC, ceil_div(N, NR) * NR) : pb;
   Tile t = {.ldc = p->ldc};
   for (long j0 = 0; j0 < N; j0 += NC) {
@@ -92,7 +90,7 @@ static void run_product(const Product *p) {
   if (p->M <= 0 || p->N <= 0) return;
   if (p->K == 0) empty_product(p);
   else if (p->M == 1 && p->b_cs == 1 && !p->packed) row_times_rows(p);
-  else if (p->M <= fewRows && p->b_rs == 1 && !p->packed) few_times_columns(p);
+  else if (p->M <= fewRows && p->b_rs == 1 && !p->packed && !awkward(p->b_cs)) few_times_columns(p);
   else if (!p->packed && prefers_turned(p->M, p->N, p->K, p->a_rs, p->a_cs, p->b_rs, p->b_cs)) turned_product(p);
   else blocked_product(p);
 }

@@ -1,5 +1,8 @@
 // Bringing operands into the order in which the tiles read them.
 
+// Rows this far apart meet in few sets of the first-level cache.
+INLINE bool awkward(long stride) { return stride % 512 == 0; }
+
 // out[k*mr + m] = a[m*ars + k*acs] for m < mr; may write up to VL lanes beyond the end.
 static void pack_columns(long mr, long kc, const float *a, long ars, long acs, float *out) {
   if (ars == 1) {
@@ -53,17 +56,17 @@ static void pack_b(long kc, long nc, const float *b, long brs, long bcs, float *
       for (long k = 0; k < kc; k += VL) {
         vf r[VL];
         const long ks = min_l(VL, kc - k);
-        if (ks == VL && rows == VL) load_transposed(p + k, bcs, r);
+        if (ks == VL && rows == VL && !awkward(bcs)) load_transposed(p + k, bcs, r);
+        else if (ks == VL && rows == VL) { // whole lines at once, before they push each other out
+          UNROLL for (int i = 0; i < VL; i++) r[i] = vload(p + i * bcs + k);
+          transpose_tile(r);
+        }
         else {
           for (long i = 0; i < VL; i++) r[i] = i < rows ? vload_n(p + i * bcs + k, ks) : (vf){0};
           transpose_tile(r);
         }
         if (ks == VL) { UNROLL for (int i = 0; i < VL; i++) vstore(o + (k + i) * NR, r[i]); }
-        else {
-          float t[VL * VL];
-          UNROLL for (int i = 0; i < VL; i++) vstore(t + i * VL, r[i]);
-          for (long i = 0; i < ks; i++) vstore(o + (k + i) * NR, vload(t + i * VL));
-        }
+        else UNROLL for (int i = 0; i < VL - 1; i++) if (i < ks) vstore(o + (k + i) * NR, r[i]);
       }
     }
   } else {

@@ -6,7 +6,8 @@ INLINE bool prefers_turned(long M, long N, long K, long a_rs, long a_cs, long b_
   if (M < VL || (a_rs != 1 && a_cs != 1)) return false;
   if (N <= narrowColumns) return (b_cs == 1 || b_rs == 1) && (a_rs == 1 || M >= NR);
   const long padded = ceil_div(M, VL) * VL;
-  return b_rs == 1 && b_cs != 1 && K >= 16 && M <= turnedRows && 8 * padded <= 9 * M && 2 * M * (N + K) <= K * N;
+  return b_rs == 1 && b_cs != 1 && K >= 16 && M <= (awkward(b_cs) ? turnedRows / 2 : turnedRows) && 8 * padded <= 9 * M &&
+         2 * M * (N + K) <= K * N;
 }
 
 static long turned_floats(long M, long N, long K) {

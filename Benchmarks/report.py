@@ -45,6 +45,11 @@ class Row:
         self.avx2 = figure(self.work, ours.get("avx2", []))
         self.peers = {peer: best(self.work, results.get(peer, {})) for peer in PEERS}
         self.ways = results
+        # Whose figure comes from disturbed runs alone.
+        judged = {"accelerando": ours.get("default", [])} | {
+            peer: results.get(peer, {}).get(way, []) for peer, (way, _) in self.peers.items()}
+        self.loud = {
+            name for name, runs in judged.items() if runs and self.work.kind != "memory" and all(map(disturbed, runs))}
 
     @property
     def ratio(self):
@@ -73,7 +78,7 @@ class Row:
 
 def render(results, circumstances, markdown=False):
     rows = [Row(name, found) for name, found in results.items()]
-    parts = [heading(circumstances), quiet(results)]
+    parts = [heading(circumstances, markdown), quiet(results)]
     cells = [["work", "ours"] + PEERS + ["ratio", "target", ""]]
     for row in rows:
         target = "" if row.target is None else f"{row.target.ratio:g}"
@@ -81,8 +86,12 @@ def render(results, circumstances, markdown=False):
             target += f" ({row.target.against})"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         mark = {True: "reached", False: "short", None: ""}[row.reached]
-        peers = [f"{row.shown(value)} {way}" if value is not None else "" for way, value in row.peers.values()]
-        cells.append([row.work.name, row.shown(row.ours)] + peers + [ratio, target, mark])
+        loud = lambda name: "*" if name in row.loud else ""  # noqa: E731
+        peers = [
+            f"{row.shown(value)}{loud(peer)} {way}" if value is not None else ""
+            for peer, (way, value) in row.peers.items()
+        ]
+        cells.append([row.work.name, row.shown(row.ours) + loud("accelerando")] + peers + [ratio, target, mark])
     parts.append(table(cells, markdown))
     parts.append(means(rows))
     parts.append(memory(rows, markdown))
@@ -92,11 +101,12 @@ def render(results, circumstances, markdown=False):
     return "\n\n".join(part for part in parts if part)
 
 
-def heading(circumstances):
+def heading(circumstances, markdown):
     versions = ", ".join(f"{name} {version}" for name, version in sorted(circumstances["versions"].items()))
+    command = f"\n    {circumstances['command']}\n" if markdown else circumstances["command"]
     return (
         f"{circumstances['date']}, {circumstances['machine']}, {circumstances['cores']} cores, {circumstances['system']}\n"
-        f"{versions}\n{circumstances['command']}\n\n"
+        f"{versions}\n{command}\n\n"
         "Seed models: seconds an epoch of 60,000; other training: time a step. Each peer in its best way, named beside its\n"
         "figure. The ratio is the best peer's figure over ours, or that of the peer beside the target.")
 
@@ -108,7 +118,9 @@ def quiet(results):
         if "error" not in run
     ]
     loud = sum(map(disturbed, runs))
-    return f"{len(runs)} measurements; during {loud} of them other processes used more than a tenth of the machine."
+    return (
+        f"{len(runs)} measurements; during {loud} of them other processes used more than a tenth of the machine. "
+        "A star marks\nfigures for which there are no others.")
 
 
 def means(rows):
@@ -149,7 +161,7 @@ def against_itself(rows, markdown):
     if len(cells) == 1:
         return ""
     return table(cells, markdown) + (
-        f"\nTargets: {works.CORES_TARGET} by all cores against one; AVX2 at least {works.AVX2_TARGET} of AVX-512.")
+        f"\n\nTargets: {works.CORES_TARGET} by all cores against one; AVX2 at least {works.AVX2_TARGET} of AVX-512.")
 
 
 def all_ways(rows, markdown):

@@ -27,11 +27,15 @@ public struct CPUBackend: Backend {
   public func makeBuffer(_ type: TensorType) throws -> any Buffer { try CPUBuffer(type) }
 
   public func compile(_ program: Program) throws -> any Executable {
-    CPUExecutable(program: program, plan: try plan(program), pool: pool)
+    try compile(program, frozenInputs: [])
   }
 
-  func plan(_ program: Program) throws -> Plan {
-    let plan = try Lowering.plan(program, isa: instructionSet)
+  public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable {
+    CPUExecutable(program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool)
+  }
+
+  func plan(_ program: Program, frozenInputs: Set<Int> = []) throws -> Plan {
+    let plan = try Lowering.plan(program, isa: instructionSet, frozenInputs: frozenInputs)
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     guard plan.arenaBytes < memory else {
       throw GraphError(

@@ -57,7 +57,7 @@ final class CPUExecution: Execution {
 
   private func run(_ frame: Frame, _ team: ThreadPool?) {
     let memory = Memory(table: frame.table)
-    for index in frame.steps.indices {
+    for index in frame.plan.setupPhases..<frame.steps.count {
       switch frame.steps[index] {
       case .phase(let phase): phase.run(on: team)
       case .loop(let loop, let condition, let body): run(loop, condition, body, memory, team)
@@ -227,6 +227,14 @@ final class Frame {
       case .branch(let branch):
         steps.append(.branch(branch, branch.branches.map { Frame(inner: $0, threadMemory) }))
       }
+    }
+    setUp()
+  }
+
+  /// Runs the phases that need to run only once.
+  private func setUp() {
+    for step in steps.prefix(plan.setupPhases) {
+      if case .phase(let phase) = step { phase.run(on: nil) }
     }
   }
 

@@ -252,7 +252,7 @@ final class Lowering {
 
 extension Lowering {
   /// Plans a program: composites without a kernel are opened, instructions lowered, values placed.
-  static func plan(_ program: Program, isa: InstructionSet) throws -> Plan {
+  static func plan(_ program: Program, isa: InstructionSet, frozenInputs: Set<Int> = []) throws -> Plan {
     // Sizes below this leave room for all the arithmetic on them.
     if let type = program.types.first(where: { $0.byteCount >= 1 << 46 }) {
       throw GraphError("a value \(type) has more bytes than any machine.")
@@ -260,6 +260,6 @@ extension Lowering {
     let lowered = try program.expandingComposites { hasKernel($0, $1) }.simplified()
     let lowering = Lowering(lowered, isa: isa)
     try lowering.run()
-    return try Scheduler(lowering).plan()
+    return try Scheduler(lowering, frozenInputs: frozenInputs).plan()
   }
 }

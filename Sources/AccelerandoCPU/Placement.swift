@@ -7,6 +7,7 @@ import AccelerandoCore
 /// Decides the place of each value and the order of the final copies.
 struct Placement {
   private let lowering: Lowering
+  private let setupPhases: Int
   private var drafts: [Lowering.Draft]
   private var phases: [Scheduler.Phase]
   private var places: [Plan.Place]
@@ -31,8 +32,9 @@ struct Placement {
     }
   }
 
-  init(_ lowering: Lowering, drafts: [Lowering.Draft], phases: [Scheduler.Phase]) {
+  init(_ lowering: Lowering, drafts: [Lowering.Draft], phases: [Scheduler.Phase], setupPhases: Int) {
     self.lowering = lowering
+    self.setupPhases = setupPhases
     self.drafts = drafts
     self.phases = phases
     places = [Plan.Place](repeating: .none, count: lowering.byteCounts.count)
@@ -62,6 +64,9 @@ struct Placement {
         }
       }
     }
+    // What is computed once is needed in every run.
+    for value in places.indices where firstWrite[value] < setupPhases { lastRead[value] = .max }
+    plan.setupPhases = setupPhases
     let copies = placeOutputs()
     append(copies)
     for (index, phase) in phases.enumerated() {

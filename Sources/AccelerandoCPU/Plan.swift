@@ -61,6 +61,8 @@ struct Plan: Sendable {
 
   let program: Program
   var phases: [Phase] = []
+  /// So many phases at the beginning depend on constants and frozen inputs alone, and run once.
+  var setupPhases = 0
   var places: [Place] = []
   var constants: [NDArray] = []
   var arenaBytes = 0

@@ -8,7 +8,7 @@ import Foundation
 public struct PlanReport: Codable, Hashable, Sendable {
   /// What happens between two meetings of the threads.
   public struct Phase: Codable, Hashable, Sendable {
-    /// `parts`, `while` or `case`.
+    /// `parts`; `once` for what runs only when the program is bound; `while`; or `case`.
     public var kind: String
     /// Independent pieces of work.
     public var parts: [Part] = []
@@ -73,9 +73,9 @@ public struct PlanReport: Codable, Hashable, Sendable {
 
 extension PlanReport {
   init(_ plan: Plan) {
-    phases = plan.phases.map { phase in
+    phases = plan.phases.enumerated().map { index, phase in
       switch phase {
-      case .parts(let parts): Phase(kind: "parts", parts: parts.map(Part.init))
+      case .parts(let parts): Phase(kind: index < plan.setupPhases ? "once" : "parts", parts: parts.map(Part.init))
       case .loop(let loop): Phase(kind: "while", inner: [PlanReport(loop.condition), PlanReport(loop.body)])
       case .branch(let branch): Phase(kind: "case", inner: branch.branches.map { PlanReport($0) })
       }
@@ -127,7 +127,7 @@ extension PlanReport: CustomStringConvertible {
     }
     let total = kernels.reduce((0.0, 0.0)) { ($0.0 + $1.flops, $0.1 + $1.predictedSeconds) }
     var summary =
-      "\(phases.count) phases, \(Self.number(total.0 / 1e6)) Mflop; between phases \(arenaBytes >> 10) KiB, "
+      "\(phases.count { $0.kind != "once" }) phases, \(Self.number(total.0 / 1e6)) Mflop; between phases \(arenaBytes >> 10) KiB, "
     summary += "each thread \(threadBytes >> 10) KiB; predicted \(Self.number(total.1 * 1e6)) µs on one core"
     if let secondsPerRun { summary += "; measured \(Self.number(secondsPerRun * 1e6)) µs a run" }
     lines.append(summary)

@@ -47,8 +47,11 @@ public struct Profile: Sendable {
 
 extension CPUBackend {
   /// What this engine would do for a program.
+  /// - Parameter frozenInputs: inputs that keep their values, as in `compile(_:frozenInputs:)`.
   /// - Throws: `GraphError` when the program cannot run here.
-  public func explain(_ program: Program) throws -> PlanReport { PlanReport(try plan(program)) }
+  public func explain(_ program: Program, frozenInputs: Set<Int> = []) throws -> PlanReport {
+    PlanReport(try plan(program, frozenInputs: frozenInputs))
+  }
 
   /// Runs a program that this engine compiled and measures its kernels. Runs have their usual effect on bound buffers.
   /// - Parameter runs: how many runs to measure, after one that is not.

@@ -14,9 +14,12 @@ struct Scheduler {
   /// The drafts that come before each one.
   private var predecessors: [[Int]] = []
   private var phases: [Phase] = []
+  /// How many phases run once; -1 while these are formed.
+  private var setupPhases = -1
   private var phaseOf: [Int: Int] = [:]
   private var partOf: [Int: Int] = [:]
   private let batch: Int?
+  private let frozenInputs: Set<Int>
   /// Whether weights are packed in the first phase, which then leaves the samples to the next one: taken up there, they
   /// would only be put down again.
   private let preparesFirst: Bool
@@ -42,8 +45,9 @@ struct Scheduler {
     var accumulator: Int?
   }
 
-  init(_ lowering: Lowering) throws {
+  init(_ lowering: Lowering, frozenInputs: Set<Int>) throws {
     self.lowering = lowering
+    self.frozenInputs = frozenInputs
     drafts = lowering.drafts
     batch = Self.batch(of: lowering)
     preparesFirst = drafts.contains { draft in
@@ -57,7 +61,9 @@ struct Scheduler {
   func plan() -> Plan {
     var scheduler = self
     scheduler.schedule()
-    return Placement(scheduler.lowering, drafts: scheduler.drafts, phases: scheduler.phases).plan()
+    return Placement(
+      scheduler.lowering, drafts: scheduler.drafts, phases: scheduler.phases, setupPhases: scheduler.setupPhases
+    ).plan()
   }
 
   // MARK: Order
@@ -82,12 +88,38 @@ struct Scheduler {
   }
 
   private mutating func schedule() {
-    var remaining = Array(drafts.indices)
+    let isFixed = fixedDrafts()
+    schedule(drafts.indices.filter { isFixed[$0] })
+    setupPhases = phases.count
+    schedule(drafts.indices.filter { $0 >= isFixed.count || !isFixed[$0] && phaseOf[$0] == nil })
+  }
+
+  private mutating func schedule(_ drafts: [Int]) {
+    var remaining = drafts
     while !remaining.isEmpty {
       phases.append(Phase())
       var later: [Int] = []
       for draft in remaining where !place(draft, folds: &later) { later.append(draft) }
       remaining = later
+    }
+  }
+
+  /// Which drafts depend on constants and frozen inputs alone, and write nothing that callers see.
+  private func fixedDrafts() -> [Bool] {
+    let outputs = Set(lowering.program.outputs.map { lowering.contiguous($0) })
+    var changing = Set(lowering.program.inputs.indices).subtracting(frozenInputs).union(outputs)
+    var isFixed = [Bool](repeating: true, count: drafts.count)
+    // A value may have several writers, of which one that changes is enough.
+    while true {
+      let before = changing.count
+      for (index, draft) in drafts.enumerated() where isFixed[index] {
+        guard case .kernel = draft.step, changing.isDisjoint(with: draft.reads + draft.writes) else {
+          isFixed[index] = false
+          changing.formUnion(draft.writes)
+          continue
+        }
+      }
+      if changing.count == before { return isFixed }
     }
   }
 
@@ -100,7 +132,7 @@ struct Scheduler {
       guard let phase = phaseOf[before] else { return false }
       if phase == current, let part = partOf[before] { parts.insert(part) }
     }
-    if preparesFirst, current == 0, isBatched(draft) { return false }
+    if preparesFirst, current == setupPhases, isBatched(draft) { return false }
     guard case .kernel(let kernel) = drafts[draft].step else {
       guard phases[current].parts.isEmpty else { return false }
       phases[current].control = draft

@@ -12,6 +12,16 @@ public protocol Backend: Sendable {
   /// Makes a program ready to run.
   /// - Throws: when the program uses something that the device cannot do, said with the operation's path.
   func compile(_ program: Program) throws -> any Executable
+
+  /// Makes a program ready to run whose inputs `frozenInputs` (by number) keep the values that their buffers have when the
+  /// program is bound: the weights of a model in use. What depends on them alone may be computed once.
+  /// - Throws: as `compile(_:)`.
+  func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable
+}
+
+extension Backend {
+  /// Makes nothing of the promise.
+  public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable { try compile(program) }
 }
 
 /// Memory on a device that holds one tensor.

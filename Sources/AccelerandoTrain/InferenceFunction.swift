@@ -32,7 +32,9 @@ public final class InferenceFunction {
   ///   - parameters: the parameters' values.
   init(_ program: Program, parameters: [NDArray], on backend: any Backend) throws {
     compiled = Compiled(
-      backend: backend, executable: try backend.compile(program), parameters: try parameters.map(backend.upload))
+      backend: backend,
+      executable: try backend.compile(program, frozenInputs: Set(parameters.indices)),
+      parameters: try parameters.map(backend.upload))
     inputTypes = program.inputs.dropFirst(parameters.count).map(\.type)
     outputType = program.outputTypes[0]
     (inputs, execution) = try Self.bind(compiled, inputTypes)

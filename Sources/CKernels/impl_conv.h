@@ -10,6 +10,7 @@
 #include "impl_conv_weights_tile.h"
 #include "impl_conv_winograd_weights.h"
 #include "impl_conv_weights.h"
+#include "impl_conv_pool_tile.h"
 #include "impl_conv_pool.h"
 
 INLINE bool conv_has_work(const AccConv *c) {

@@ -43,35 +43,99 @@ static void depthwise_row(long n, long C, const float *src, long src_step, const
   }
 }
 
-// ---- the gradient of the weights
+// ---- forward, in place: rows outside the image are left out, columns at its sides are done one by one
 
-// dw[t][c] += sum over pixels of x * dy, T taps at a time.
-INLINE void depthwise_weights_taps(const int T, const AccConv *c, const float *src, long cols, const float *dy, long tap0, float *dw, vmask m,
-                                   bool load) {
-  vf acc[9];
-  long off[9];
-  const long C = c->C;
-  UNROLL for (int t = 0; t < T; t++) {
-    const long kh = (tap0 + t) / c->KW, kw = (tap0 + t) % c->KW;
-    off[t] = (kh * c->dil_h * cols + kw * c->dil_w) * C;
-    acc[t] = load ? vload_m(dw + (tap0 + t) * C, m) : (vf){0};
+// Output columns whose taps all lie inside the image.
+INLINE long depthwise_first(const AccConv *c) { return min_l(c->OW, ceil_div(c->pad_left, c->stride_w)); }
+INLINE long depthwise_end(const AccConv *c) {
+  const long room = c->W - 1 - (c->KW - 1) * c->dil_w + c->pad_left;
+  return room < 0 ? 0 : min_l(c->OW, room / c->stride_w + 1);
+}
+// The taps first..<end of a row or column of outputs that lie inside the image, the output's first tap being at `at`.
+typedef struct TapRange { long first, end; } TapRange;
+INLINE TapRange taps_inside(long at, long taps, long dilation, long size) {
+  const long first = at >= 0 ? 0 : ceil_div(-at, dilation), end = at >= size ? 0 : (size - 1 - at) / dilation + 1;
+  return (TapRange){first, max_l(first, min_l(taps, end))};
+}
+
+static void depthwise_pixel(const AccConv *c, const float *x, long h, long w, TapRange kh, const float *weights, float *out,
+                            const AccEpilogue *ep) {
+  const TapRange kw = taps_inside(w, c->KW, c->dil_w, c->W);
+  for (long ch = 0; ch < c->C; ch += VL) {
+    const vmask m = mask_of(c->C - ch);
+    vf v = {0};
+    for (long i = kh.first; i < kh.end; i++) for (long j = kw.first; j < kw.end; j++)
+      v = vfma(vload_m(x + ((h + i * c->dil_h) * c->W + w + j * c->dil_w) * c->C + ch, m),
+               vload_m(weights + (i * c->KW + j) * c->C + ch, m), v);
+    if (ep && ep->bias) v += vload_m(ep->bias + ch, m);
+    if (ep && ep->activation == accActivationRelu) v = (vf)((vi)v & ~(v < 0.0f));
+    vstore_m(out + ch, m, v);
   }
-  for (long oh = 0; oh < c->OH; oh++) for (long ow = 0; ow < c->OW; ow++) {
-    const vf d = vload_m(dy + (oh * c->OW + ow) * C, m);
-    const float *s = src + (oh * c->stride_h * cols + ow * c->stride_w) * C;
-    UNROLL for (int t = 0; t < T; t++) acc[t] = vfma(vload_m(s + off[t], m), d, acc[t]);
+}
+
+// One output row; off holds each tap's distance from the first.
+static void depthwise_forward_row(const AccConv *c, const float *x, long oh, const float *weights, const int32_t *off, const int32_t *w_off,
+                                  float *out, const AccEpilogue *ep) {
+  const long C = c->C, h = oh * c->stride_h - c->pad_top, first = depthwise_first(c), end = max_l(first, depthwise_end(c));
+  const TapRange kh = taps_inside(h, c->KH, c->dil_h, c->H);
+  for (long ow = 0; ow < first; ow++) depthwise_pixel(c, x, h, ow * c->stride_w - c->pad_left, kh, weights, out + ow * C, ep);
+  if (end > first) {
+    const Taps taps = {(kh.end - kh.first) * c->KW, off + kh.first * c->KW, w_off + kh.first * c->KW};
+    depthwise_row(end - first, C, x + (h * c->W + first * c->stride_w - c->pad_left) * C, c->stride_w * C, weights, taps, out + first * C, C,
+                  ep);
+  }
+  for (long ow = end; ow < c->OW; ow++) depthwise_pixel(c, x, h, ow * c->stride_w - c->pad_left, kh, weights, out + ow * C, ep);
+}
+
+// ---- the gradient of the weights, in place likewise
+
+// dw[t][c] += sum over pixels of x * dy, T taps at a time. Taps outside the image read zeros.
+INLINE void depthwise_weights_taps(const int T, const AccConv *c, const float *x, const float *zeros, const float *dy, long tap0, float *dw,
+                                   vmask m, bool load) {
+  vf acc[9];
+  const long C = c->C, first = depthwise_first(c), end = max_l(first, depthwise_end(c)), step = c->stride_w * C;
+  UNROLL for (int t = 0; t < T; t++) acc[t] = load ? vload_m(dw + (tap0 + t) * C, m) : (vf){0};
+  for (long oh = 0; oh < c->OH; oh++) {
+    const float *row[9], *d = dy + oh * c->OW * C;
+    long column[9], steps[9];
+    UNROLL for (int t = 0; t < T; t++) {
+      const long h = oh * c->stride_h - c->pad_top + (tap0 + t) / c->KW * c->dil_h;
+      column[t] = (tap0 + t) % c->KW * c->dil_w - c->pad_left;
+      row[t] = h >= 0 && h < c->H ? x + h * c->W * C : NULL;
+    }
+    for (long ow = 0; ow < first; ow++) UNROLL for (int t = 0; t < T; t++) {
+      const long w = ow * c->stride_w + column[t];
+      acc[t] = vfma(vload_m(row[t] && w >= 0 && w < c->W ? row[t] + w * C : zeros, m), vload_m(d + ow * C, m), acc[t]);
+    }
+    const float *at[9];
+    UNROLL for (int t = 0; t < T; t++) {
+      at[t] = row[t] ? row[t] + (first * c->stride_w + column[t]) * C : zeros;
+      steps[t] = row[t] ? step : 0;
+    }
+    for (long ow = first; ow < end; ow++) {
+      const vf g = vload_m(d + ow * C, m);
+      UNROLL for (int t = 0; t < T; t++) {
+        acc[t] = vfma(vload_m(at[t], m), g, acc[t]);
+        at[t] += steps[t];
+      }
+    }
+    for (long ow = end; ow < c->OW; ow++) UNROLL for (int t = 0; t < T; t++) {
+      const long w = ow * c->stride_w + column[t];
+      acc[t] = vfma(vload_m(row[t] && w >= 0 && w < c->W ? row[t] + w * C : zeros, m), vload_m(d + ow * C, m), acc[t]);
+    }
   }
   UNROLL for (int t = 0; t < T; t++) vstore_m(dw + (tap0 + t) * C, m, acc[t]);
 }
 
-static void depthwise_weights(const AccConv *c, const float *src, long cols, const float *dy, float *dw, bool load) {
+static void depthwise_weights(const AccConv *c, const float *x, const float *dy, float *dw, bool load) {
+  static const float zeros[VL];
   const long taps = c->KH * c->KW;
   for (long ch = 0; ch < c->C; ch += VL) {
     const vmask m = mask_of(c->C - ch);
     long t = 0; // nine sums hide the latency of one another
-    for (; t + 9 <= taps; t += 9) depthwise_weights_taps(9, c, src + ch, cols, dy + ch, t, dw + ch, m, load);
-    for (; t + 4 <= taps; t += 4) depthwise_weights_taps(4, c, src + ch, cols, dy + ch, t, dw + ch, m, load);
-    for (; t + 3 <= taps; t += 3) depthwise_weights_taps(3, c, src + ch, cols, dy + ch, t, dw + ch, m, load);
-    for (; t < taps; t++) depthwise_weights_taps(1, c, src + ch, cols, dy + ch, t, dw + ch, m, load);
+    for (; t + 9 <= taps; t += 9) depthwise_weights_taps(9, c, x + ch, zeros, dy + ch, t, dw + ch, m, load);
+    for (; t + 4 <= taps; t += 4) depthwise_weights_taps(4, c, x + ch, zeros, dy + ch, t, dw + ch, m, load);
+    for (; t + 3 <= taps; t += 3) depthwise_weights_taps(3, c, x + ch, zeros, dy + ch, t, dw + ch, m, load);
+    for (; t < taps; t++) depthwise_weights_taps(1, c, x + ch, zeros, dy + ch, t, dw + ch, m, load);
   }
 }

@@ -31,8 +31,7 @@ static ForwardPlan forward_plan(const AccConv *c, Carver *packed, Carver *scratc
     p.off = carve(packed, 4 * taps);
     p.w_off = carve(packed, 4 * taps);
     p.panels = carve(packed, 4 * taps * c->C);
-    p.in_place = !conv_needs_border(c);
-    p.sample = p.in_place ? NULL : carve(scratch, 4 * p.rows * p.cols * c->C);
+    p.in_place = true;
     return p;
   }
   p.K = taps * Cg;
@@ -64,9 +63,9 @@ static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w,
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, first = p->K * part / parts, last = p->K * (part + 1) / parts;
   if (conv_is_depthwise(c)) {
-    const long cols = p->in_place ? c->W : p->cols, C = c->C;
+    const long C = c->C;
     for (long t = first; t < last; t++) {
-      p->off[t] = (int32_t)((t / c->KW * c->dil_h * cols + t % c->KW * c->dil_w) * C);
+      p->off[t] = (int32_t)((t / c->KW * c->dil_h * c->W + t % c->KW * c->dil_w) * C);
       p->w_off[t] = (int32_t)(t * C);
     }
     memcpy(p->panels + first * C, w + first * C, sizeof(float) * (size_t)((last - first) * C));
@@ -91,8 +90,7 @@ static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w,
 static const float *forward_sample(const AccConv *c, const ForwardPlan *p, const float *x, long n) {
   const float *src = x + n * c->H * c->W * c->C;
   if (p->in_place || p->winograd || p->pointwise || p->K == 0) return src;
-  if (conv_is_depthwise(c)) border_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->rows, p->cols, p->sample);
-  else spread_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->spread, p->sample);
+  spread_sample(src, c->H, c->W, c->C, c->pad_top, c->pad_left, p->spread, p->sample);
   return p->sample;
 }
 
@@ -111,10 +109,8 @@ static void forward_rows(const AccConv *c, const ForwardPlan *p, const float *sr
     return;
   }
   if (conv_is_depthwise(c)) {
-    const long cols = p->in_place ? c->W : p->cols, C = c->C;
-    const Taps taps = {p->K, p->off, p->w_off};
     for (long r = r0; r < r1; r++)
-      depthwise_row(c->OW, C, src + r * c->stride_h * cols * C, c->stride_w * C, p->panels, taps, out + (r - r0) * c->OW * C, C, ep);
+      depthwise_forward_row(c, src, r, p->panels, p->off, p->w_off, out + (r - r0) * c->OW * c->C, ep);
     return;
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, row_step = c->stride_h * c->C * p->spread.pitch;

@@ -10,12 +10,18 @@ static void conv_forward_pool(const AccConv *c, const AccPool *p, const float *x
   if (conv_is_empty(c) || n1 <= n0) return;
   Carver w = {(char *)packed, 0}, s = {scratch, 0};
   const ForwardPlan plan = forward_plan(c, &w, &s);
+  const bool in_tile = pools_in_tile(c, &plan, p);
   const long step = forward_row_step(&plan);
   const PoolRows ring = {carve(&s, pool_ring_bytes(c, p, step)), c->OW * c->O, pool_ring_rows(p, step)};
   for (long n = n0; n < n1; n++) {
     const float *src = forward_sample(c, &plan, x, n);
     long next = 0;
     for (long oh = 0; oh < p->OH; oh++) {
+      const long at = (n * p->OH + oh) * p->OW * p->C;
+      if (in_tile) {
+        conv_pool_row(c, &plan, p, src, oh, y + at, index ? index + at : NULL, ep);
+        continue;
+      }
       const long first = max_l(0, oh * p->stride_h - p->pad_top), end = min_l(c->OH, oh * p->stride_h - p->pad_top + p->window_h);
       next = max_l(next, first / step * step);
       while (next < end) {
@@ -25,7 +31,6 @@ static void conv_forward_pool(const AccConv *c, const AccPool *p, const float *x
         forward_rows(c, &plan, src, next, next + rows, (float *)ring.base + slot * ring.pitch, ep);
         next += rows;
       }
-      const long at = (n * p->OH + oh) * p->OW * p->C;
       maxpool_row(p, &ring, oh, y + at, index ? index + at : NULL);
     }
   }

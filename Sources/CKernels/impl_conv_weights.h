@@ -16,7 +16,7 @@ static WeightPlan weight_plan(const AccConv *c, Carver *s) {
     p.wino = winograd_weights_plan(c, s);
     return p;
   }
-  p.in_place = !conv_needs_border(c);
+  p.in_place = !conv_needs_border(c) || conv_is_depthwise(c);
   p.rows = p.in_place ? c->H : conv_rows(c);
   p.cols = p.in_place ? c->W : conv_cols(c);
   p.sample = p.in_place ? NULL : carve(s, 4 * p.rows * p.cols * c->C);
@@ -54,7 +54,7 @@ static void conv_backward_weights(const AccConv *c, const float *x, const float 
     }
     const bool load = accumulate || n > n0;
     if (conv_is_depthwise(c)) {
-      depthwise_weights(c, src, p.cols, d, dw, load);
+      depthwise_weights(c, src, d, dw, load);
       continue;
     }
     for (long h = 0; h < c->OH; h += chunk) {

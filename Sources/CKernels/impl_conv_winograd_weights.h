@@ -9,8 +9,10 @@ typedef struct WinogradWeights {
   float *v, *d, *m;     // in scratch: inputs, output gradients and the sums of one panel of outputs
 } WinogradWeights;
 
+// The transform of dU is paid once a sample, so there must be tiles enough, and little waste at odd edges.
 static bool winograd_weights_pay(const AccConv *c) {
-  return winograd_pays(c, false) && ceil_div(c->OH, 2) * ceil_div(c->OW, 2) >= 16;
+  const long tiles = ceil_div(c->OH, 2) * ceil_div(c->OW, 2);
+  return winograd_pays(c, false) && tiles >= 16 && tiles * 30 <= c->OH * c->OW * 9;
 }
 
 static WinogradWeights winograd_weights_plan(const AccConv *c, Carver *scratch) {

@@ -390,11 +390,17 @@ extension Lowering {
       let isBroadcast = (operation as? BroadcastInDim)?.axes.last == type.rank - 1
       guard isRow || isBroadcast, program.types[source].elementCount == columns else { return nil }
       shape = [columns]
+      while views[source] == nil, let producer = producers[source],
+        program.instructions[producer].operation is Reshape
+      {
+        source = program.instructions[producer].operands[0]
+      }
     }
     guard isAvailable(source) else { return nil }
     let view = view(source)
     if shape == nil {
-      guard zip(view.type.shape, view.strides).dropLast().allSatisfy({ $0 == 1 || $1 == 0 }), columns == 1 || view.strides.last == 1,
+      guard zip(view.type.shape, view.strides).dropLast().allSatisfy({ $0 == 1 || $1 == 0 }),
+        columns == 1 || view.strides.last == 1,
         view.type.shape == type.shape
       else { return nil }
     } else {

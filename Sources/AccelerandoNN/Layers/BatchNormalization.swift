@@ -48,31 +48,22 @@ public struct BatchNormalization: ConfigurableLayer {
       return x.rejected("needs an input with a feature axis \(axis) beside the batch axis; received \(x.shape).")
     }
     let features = x.shape[feature]
-    let others = x.shape.indices.filter { $0 != feature }
-    let place = x.shape.indices.map { $0 == feature ? features : 1 }
     let (runningMean, runningVariance) = (movingMean[features], movingVariance[features])
-    let scale = scales ? gamma[features] : nil
-    let shift = centers ? beta[features].reshaped(place) : nil
-
     // Statistics of 16-bit numbers are taken in 32 bits: sums over a batch need the digits.
     let wide = x.widened()
-    let centered: Tensor
-    let variance: Tensor
+    let scale = scales ? gamma[features].converted(to: wide.dtype) : wide.scalar(1).broadcast(to: [features])
+    let shift = centers ? beta[features].converted(to: wide.dtype) : wide.scalar(0).broadcast(to: [features])
     if Scope.isTraining {
-      let mean = wide.mean(axes: others)
-      centered = wide - mean.reshaped(place)
-      variance = centered.squared().mean(axes: others)
-      update(movingMean, runningMean, mean)
-      update(movingVariance, runningVariance, variance)
-    } else {
-      centered = wide - runningMean.reshaped(place).converted(to: wide.dtype)
-      variance = runningVariance.converted(to: wide.dtype)
+      let normalize = BatchNormTraining(axis: feature, epsilon: epsilon)
+      let results = wide.graph.add(normalize, [wide, scale, shift])
+      update(movingMean, runningMean, results[1])
+      update(movingVariance, runningVariance, results[2])
+      return results[0].converted(to: x.dtype)
     }
-    var factor = (variance + epsilon).rsqrt()
-    if let scale { factor = factor * scale.converted(to: wide.dtype) }
-    let normalized = centered * factor.reshaped(place)
-    let result = shift.map { normalized + $0.converted(to: wide.dtype) } ?? normalized
-    return result.converted(to: x.dtype)
+    let place = x.shape.indices.map { $0 == feature ? features : 1 }
+    let centered = wide - runningMean.reshaped(place).converted(to: wide.dtype)
+    let factor = (runningVariance.converted(to: wide.dtype) + epsilon).rsqrt() * scale
+    return (centered * factor.reshaped(place) + shift.reshaped(place)).converted(to: x.dtype)
   }
 
   private func update(_ parameter: Parameter, _ running: Tensor, _ batch: Tensor) {

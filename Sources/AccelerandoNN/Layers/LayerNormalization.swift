@@ -37,14 +37,18 @@ public struct LayerNormalization: ConfigurableLayer {
     }
     let sorted = along.sorted()
     let shape = sorted.map { x.shape[$0] }
-    let place = x.shape.indices.map { sorted.contains($0) ? x.shape[$0] : 1 }
     let wide = x.widened()
+    let scale = scales ? gamma[shape: shape].converted(to: wide.dtype) : wide.scalar(1).broadcast(to: shape)
+    let offset = centers ? beta[shape: shape].converted(to: wide.dtype) : wide.scalar(0).broadcast(to: shape)
+    if sorted == Array(x.rank - sorted.count..<x.rank) {
+      return wide.layerNormalized(scale: scale, offset: offset, epsilon: epsilon).converted(to: x.dtype)
+    }
+    // Axes that others come after: rows of the operation would not lie together.
+    let place = x.shape.indices.map { sorted.contains($0) ? x.shape[$0] : 1 }
     let centered = wide - wide.mean(axes: sorted, keepDims: true)
     let variance = centered.squared().mean(axes: sorted, keepDims: true)
-    var result = centered * (variance + epsilon).rsqrt()
-    if scales { result = result * gamma[shape: shape].reshaped(place).converted(to: wide.dtype) }
-    if centers { result = result + beta[shape: shape].reshaped(place).converted(to: wide.dtype) }
-    return result.converted(to: x.dtype)
+    let normalized = centered * (variance + epsilon).rsqrt()
+    return (normalized * scale.reshaped(place) + offset.reshaped(place)).converted(to: x.dtype)
   }
 
   public init(config: ConfigReader) throws {

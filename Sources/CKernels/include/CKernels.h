@@ -250,9 +250,9 @@ struct AccKernels {
 
   // ---- convolution
 
-  // Weights are used packed: laid out for the tiles, with the tables of offsets. Pack once and call the `_packed` functions
-  // wherever the same weights serve more than one call; the plain ones pack into scratch in every call, which costs about as
-  // much as 16 output pixels and gives the same bits.
+  // Weights are used packed: laid out for the tiles or transformed, with the tables of offsets. Pack once and call the
+  // `_packed` functions wherever the same weights serve more than one call; the plain ones pack into scratch in every call,
+  // which costs as much as 16 to 64 output pixels and gives the same bits.
 
   /// Bytes of the packed weights for a direction (AccConvDirection), a multiple of 64; 0 for backward weights, which packs
   /// nothing. They depend on the geometry of one sample and the weights, not on N.

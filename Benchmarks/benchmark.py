@@ -186,8 +186,25 @@ class Sitting:
             "cores": os.cpu_count(),
             "system": platform.platform(),
             "versions": {name: version for versions in found for name, version in versions.items()},
-            "command": " ".join(sys.argv),
+            "command": self.command(),
         }
+
+
+    def command(self):
+        """The command without the paths of this machine."""
+        options = self.options
+        parts = ["python3 Benchmarks/benchmark.py", f"--repeats {options.repeats} --seconds {options.seconds:g}"]
+        if options.samples != 60000:
+            parts.append(f"--samples {options.samples}")
+        if options.patience:
+            parts.append(f"--patience {options.patience:g}")
+        if options.peers != list(PEERS):
+            parts.append("--peers " + " ".join(options.peers))
+        if options.works != list(works.ALL):
+            parts.append("--works " + " ".join(options.works))
+        if options.ways_of:
+            parts.append("--ways-of " + " ".join(map(os.path.basename, options.ways_of)))
+        return " ".join(parts)
 
 
 def processor():

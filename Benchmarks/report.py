@@ -161,7 +161,7 @@ def against_itself(rows, markdown):
     if len(cells) == 1:
         return ""
     return table(cells, markdown) + (
-        f"\nTargets: {works.CORES_TARGET} by all cores against one; AVX2 at least {works.AVX2_TARGET} of AVX-512.")
+        f"\n\nTargets: {works.CORES_TARGET} by all cores against one; AVX2 at least {works.AVX2_TARGET} of AVX-512.")
 
 
 def all_ways(rows, markdown):

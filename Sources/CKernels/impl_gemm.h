@@ -37,7 +37,8 @@ static void blocked_product(const Product *p) {
   const bool b_pack = !p->packed && !b_direct;
   const bool a_rows = p->a_cs == 1;
   // Down the columns of A a tall tile uses most of each line it reads; a low one reads lines again that have been lost.
-  const bool a_direct = a_rows ? N <= 8 * NR && !(awkward(p->a_rs) && N > NR) : p->a_rs == 1 && (N <= NR || (K <= 128 && (mr >= 12 || !awkward(p->a_cs))));
+  const bool columns_serve = p->a_rs == 1 && K <= 128 && (mr >= 12 || !awkward(p->a_cs));
+  const bool a_direct = a_rows ? N <= 8 * NR && !(awkward(p->a_rs) && N > NR) : columns_serve || (p->a_rs == 1 && N <= NR);
   const int form = a_rows ? formRows : formColumns;
   const long KC = b_direct && a_direct ? K : gemmKC;
   // A panel that one tile uses is packed into the first-level cache.

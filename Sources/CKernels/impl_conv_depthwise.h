@@ -32,6 +32,15 @@ static void depthwise_row(long n, long C, const float *src, long src_step, const
     if (full) {
       for (; j + 8 <= n; j += 8)
         depthwise_pixels(8, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, true, bias, relu);
+      // Fewer pixels at a time wait for one another's sums, so the rest of a row goes in large pieces as well.
+      if (j + 4 <= n) {
+        depthwise_pixels(4, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, true, bias, relu);
+        j += 4;
+      }
+      if (j + 2 <= n) {
+        depthwise_pixels(2, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, true, bias, relu);
+        j += 2;
+      }
       for (; j < n; j++)
         depthwise_pixels(1, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, true, bias, relu);
     } else {

@@ -100,8 +100,9 @@ final class ThreadPool: Sendable {
   private func work(as member: Int) {
     // Numbers too small for the normal format make arithmetic ten times slower and matter to no result.
     _ = acc_set_flush_denormals(true)
+    var preemptions = acc_preemptions()
     while true {
-      awaitWork()
+      awaitWork(&preemptions)
       while let task = takeTask(fromFront: false) {
         // A task that was taken keeps the job alive until it is counted as done.
         if let pointer = UnsafePointer<Job>(bitPattern: job.load(ordering: .relaxed)) {
@@ -117,11 +118,23 @@ final class ThreadPool: Sendable {
     return state >> 16 & 0xffff < state & 0xffff
   }
 
-  private func awaitWork() {
-    for _ in 0..<spins {
-      if hasWork { return }
+  /// Whether work comes within so many turns.
+  private func spin(_ turns: Int) -> Bool {
+    for _ in 0..<turns {
+      if hasWork { return true }
       acc_spin_hint()
     }
+    return false
+  }
+
+  /// Spins for a while, then sleeps. On a quiet machine a sleeping thread is slow to come back, and may come back on the
+  /// core of the one that called it. On a busy one, a thread that spins uses up the time that it will want for work:
+  /// whoever had to leave its core to others lately spins for a short while only.
+  private func awaitWork(_ preemptions: inout Int) {
+    if spin(shortSpins) { return }
+    let now = acc_preemptions()
+    if now == preemptions, spin(longSpins) { return }
+    preemptions = now
     bell.lock()
     defer { bell.unlock() }
     sleepers.add(1, ordering: .sequentiallyConsistent)
@@ -129,8 +142,7 @@ final class ThreadPool: Sendable {
     while !hasWork { bell.wait() }
   }
 
-  /// Some 30 to 100 µs of waiting: longer than the host needs between two steps, and than one thread is behind another on a
-  /// quiet machine. On a busy one, a thread that spins longer uses up the time that it will want for work: a limit ten
-  /// times as high made steps 1.5 times slower there.
-  private let spins = 2_000
+  /// Some 30 to 100 µs of waiting, longer than the host needs between two steps; and about a millisecond.
+  private let shortSpins = 2_000
+  private let longSpins = 20_000
 }

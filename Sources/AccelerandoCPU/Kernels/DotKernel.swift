@@ -55,8 +55,9 @@ struct DotKernel: Kernel {
 
   private func cut(_ tasks: Int) -> Cut {
     if shape.batch >= tasks { return .batch }
-    if shape.m >= 28 * tasks || shape.n < 32 * tasks { return shape.m > 1 || shape.n < 32 ? .rows : .columns }
-    return .columns
+    // Whoever computes some columns packs only those; with few columns, or many more rows, rows lose less at the edges.
+    if shape.m == 1 { return shape.n < 32 ? .rows : .columns }
+    return shape.n > 48 && shape.n >= shape.m ? .columns : .rows
   }
 
   func taskCount(threads: Int) -> Int {
@@ -69,8 +70,8 @@ struct DotKernel: Kernel {
     var columns = 0..<shape.n
     switch cut(tasks) {
     case .batch: batches = portion(range, of: tasks, extent: shape.batch)
-    case .rows: rows = portion(range, of: tasks, extent: shape.m)
-    case .columns: columns = portion(range, of: tasks, extent: shape.n, grain: 16)
+    case .rows: rows = portion(range, of: tasks, extent: shape.m, grain: shape.m >= 28 * tasks ? 14 : 1)
+    case .columns: columns = portion(range, of: tasks, extent: shape.n, grain: 32)
     }
     multiply(batches, rows, columns, depth: 0..<shape.k, adding: false, memory, scratch)
   }

@@ -38,6 +38,9 @@ const AccKernels *acc_kernels(AccISA isa);
 /// Sets flush-to-zero and denormals-are-zero for the calling thread; returns the previous state (true: both were on).
 bool acc_set_flush_denormals(bool on);
 
+/// How often the calling thread had to leave its core to others so far; 0 where the system does not tell.
+long acc_preemptions(void);
+
 /// Tells the processor that the calling thread is waiting in a loop for another one.
 static inline void acc_spin_hint(void) {
 #if defined(__x86_64__)

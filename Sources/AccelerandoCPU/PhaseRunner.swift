@@ -82,7 +82,9 @@ final class PhaseRunner {
   private static func tasks(_ region: Region, threads: Int) -> [Range<Int>] {
     let most = region.leaves > 1 ? region.leaves : region.units
     let wanted = max(1, Int(region.cost.seconds / 5e-6))
-    let count = max(1, min(most, wanted, threads * (region.cost.seconds > 200e-6 ? 2 : 1)))
+    // More tasks than threads let the one that is quicker do more; each reads the weights anew, so only where that is little.
+    let perThread = region.cost.seconds > 1e-3 ? 4 : region.cost.seconds > 200e-6 ? 2 : 1
+    let count = max(1, min(most, wanted, threads * perThread))
     return (0..<count).map { task in
       guard region.leaves > 1 else { return region.units * task / count..<region.units * (task + 1) / count }
       let first = region.leaves * task / count

@@ -21,7 +21,7 @@ struct Scheduler {
   private let batch: Int?
   /// Whether weights are packed in the first phase, which then leaves the samples to the next one: taken up there, they
   /// would only be put down again.
-  private let preparesFirst: Bool
+  private var preparesFirst = false
 
   /// A phase under construction.
   struct Phase {
@@ -48,10 +48,6 @@ struct Scheduler {
     self.lowering = lowering
     drafts = lowering.drafts
     batch = Self.batch(of: lowering)
-    preparesFirst = drafts.contains { draft in
-      guard case .kernel(let kernel) = draft.step else { return false }
-      return kernel is PackKernel
-    }
     orderDrafts()
   }
 
@@ -89,7 +85,12 @@ struct Scheduler {
     let isFixed = fixedDrafts()
     schedule(drafts.indices.filter { isFixed[$0] })
     setupPhases = phases.count
-    schedule(drafts.indices.filter { $0 >= isFixed.count || !isFixed[$0] && phaseOf[$0] == nil })
+    let changing = drafts.indices.filter { phaseOf[$0] == nil }
+    preparesFirst = changing.contains { draft in
+      guard case .kernel(let kernel) = drafts[draft].step else { return false }
+      return kernel is PackKernel
+    }
+    schedule(changing)
   }
 
   private mutating func schedule(_ drafts: [Int]) {

@@ -142,7 +142,8 @@ final class ThreadPool: Sendable {
     while !hasWork { bell.wait() }
   }
 
-  /// Some 30 to 100 µs of waiting, longer than the host needs between two steps; and about a millisecond.
+  /// Some 30 to 100 µs of waiting, longer than the host needs between two steps; and some 5 ms, longer than one thread is
+  /// behind another in a phase of a large model.
   private let shortSpins = 2_000
-  private let longSpins = 20_000
+  private let longSpins = 200_000
 }

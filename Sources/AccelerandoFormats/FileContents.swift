@@ -114,6 +114,16 @@ public final class FileContents: @unchecked Sendable {
     }
   }
 
+  /// Lets the system take back the memory of a mapped part that is done with. Whoever reads it again gets it again.
+  func release(_ range: Range<Int>) {
+    guard case .mapped = memory, let start = bytes.baseAddress else { return }
+    let page = Int(getpagesize())
+    let (first, last) = ((range.lowerBound + page - 1) / page * page, range.upperBound / page * page)
+    if first < last, last <= count {
+      madvise(UnsafeMutableRawPointer(mutating: start + first), last - first, MADV_DONTNEED)
+    }
+  }
+
   /// Calls `body` with all the bytes.
   public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try body(bytes)

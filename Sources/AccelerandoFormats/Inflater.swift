@@ -17,6 +17,9 @@ final class Inflater {
   /// Deflate cannot shrink data further than this; a header that promises more is wrong.
   static let largestRatio = 1032
 
+  /// How much of the file is decompressed at a time; what is done with need not stay in memory.
+  private static let largestPiece = 4 << 20
+
   private let contents: FileContents
   private let end: Int
   private let wrapper: Wrapper
@@ -77,7 +80,7 @@ final class Inflater {
   }
 
   private func step(_ target: UnsafeMutableRawBufferPointer, from filled: Int) throws -> Int {
-    let inputCount = min(end - offset, 1 << 30)
+    let inputCount = min(end - offset, Self.largestPiece)
     let outputCount = min(target.count - filled, 1 << 30)
     let status = try contents.withUnsafeBytes(offset..<offset + inputCount) { input in
       stream.pointee.next_in = UnsafeMutablePointer(
@@ -87,7 +90,9 @@ final class Inflater {
       stream.pointee.avail_out = UInt32(outputCount)
       return inflate(stream, Z_NO_FLUSH)
     }
-    offset += inputCount - Int(stream.pointee.avail_in)
+    let used = inputCount - Int(stream.pointee.avail_in)
+    contents.release(offset..<offset + used)
+    offset += used
     let received = outputCount - Int(stream.pointee.avail_out)
     produced += received
     switch status {

@@ -12,6 +12,7 @@ let package = Package(
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
     .library(name: "AccelerandoTrain", targets: ["AccelerandoTrain"]),
     .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
+    .library(name: "AccelerandoXLA", targets: ["AccelerandoXLA"]),
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
     .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
   ],
@@ -47,6 +48,8 @@ let package = Package(
       dependencies: [
         "Accelerando", "AccelerandoRecipes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .target(name: "CPJRT"),
+    .target(name: "AccelerandoXLA", dependencies: ["AccelerandoCore", "AccelerandoFormats", "CPJRT"]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
@@ -62,6 +65,9 @@ let package = Package(
     .testTarget(
       name: "AccelerandoCPUTests",
       dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CKernels"]),
+    .testTarget(
+      name: "AccelerandoXLATests",
+      dependencies: ["AccelerandoXLA", "AccelerandoFormats", "AccelerandoTestSupport", "CPJRT"]),
     .testTarget(
       name: "AccelerandoNNTests",
       dependencies: [

@@ -41,7 +41,7 @@ let package = Package(
       name: "Accelerando",
       dependencies: [
         "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain",
-        "AccelerandoCPU",
+        "AccelerandoCPU", "AccelerandoXLA",
       ]),
     .executableTarget(
       name: "AccelerandoCLI",
@@ -72,6 +72,7 @@ let package = Package(
       name: "AccelerandoNNTests",
       dependencies: [
         "AccelerandoCore", "AccelerandoCPU", "AccelerandoFormats", "AccelerandoNN", "AccelerandoTestSupport",
+        "AccelerandoXLA",
       ]),
     .testTarget(
       name: "AccelerandoTrainTests",

@@ -14,7 +14,7 @@ public final class Client: Sendable {
   /// What the plugin says about its version.
   public let platformVersion: String
   /// The devices of this process, in the plugin's order.
-  public let devices: [Device]
+  public let devices: [PluginDevice]
   let handle: Handle
   /// Whether buffers lie in the host's memory, where they can be read without being copied by the plugin.
   var isHostMemory: Bool { platform == "cpu" || platform == "Host" }
@@ -53,16 +53,17 @@ public final class Client: Sendable {
     platform = try plugin.text(.platformName, of: handle, "read the platform's name")
     platformVersion = try plugin.text(.platformVersion, of: handle, "read the platform's version")
     let list = try plugin.call(.devices, "list the devices") { $0.object = handle.pointer }
-    var devices: [Device] = []
+    var devices: [PluginDevice] = []
     for index in 0..<list.count {
-      devices.append(try Device(Handle(list.list?[index], from: "Client_AddressableDevices"), index: index, plugin))
+      devices.append(
+        try PluginDevice(Handle(list.list?[index], from: "Client_AddressableDevices"), index: index, plugin))
     }
     self.devices = devices
   }
 
   /// The device of a number.
   /// - Throws: `DeviceError` when there is no such device.
-  public func device(_ index: Int) throws -> Device {
+  public func device(_ index: Int) throws -> PluginDevice {
     guard devices.indices.contains(index) else {
       let there =
         devices.isEmpty

@@ -31,7 +31,7 @@ public struct CompileCache: Sendable {
   private static let headerLength = magic.utf8.count + 64
 
   /// The name of a program's file.
-  func key(text: String, options: CompileOptions, client: Client, device: Device) throws -> String {
+  func key(text: String, options: CompileOptions, client: Client, device: PluginDevice) throws -> String {
     let digest = try SHA256Digest()
     let plugin = client.plugin
     var status = stat()

@@ -9,6 +9,8 @@ public struct CompileOptions: Hashable, Sendable {
   public var partitions = 1
   /// The plugin's numbers of the devices to run on, one for each copy and partition; nil for the first ones.
   public var deviceNumbers: [Int]?
+  /// Settings of the compiler that are on or off, by name. The compiler must know the name.
+  var settings: [String: Bool] = [:]
 
   /// Options for one device.
   /// - Parameter deviceNumber: the plugin's number of the device.
@@ -44,11 +46,27 @@ public struct CompileOptions: Hashable, Sendable {
     }
     var options = ProtocolBuffer()
     options.add(3, message: build)
+    for (name, isOn) in settings.sorted(by: { $0.key < $1.key }) {
+      var value = ProtocolBuffer()
+      value.add(2, integer: isOn ? 1 : 0)
+      var entry = ProtocolBuffer()
+      entry.add(1, text: name)
+      entry.add(2, message: value)
+      options.add(7, message: entry)
+    }
     return options.bytes
   }
 }
 
-/// The two kinds of protocol-buffer fields that are needed: integers, and messages in messages.
+extension CompileOptions {
+  /// Settings without which results on a platform would not be those of StableHLO: XLA's CPU otherwise drops NaN in
+  /// minima and maxima, so that a training that went wrong looks well.
+  static func settings(for client: Client) -> [String: Bool] {
+    client.isHostMemory ? ["xla_cpu_enable_fast_min_max": false] : [:]
+  }
+}
+
+/// The kinds of protocol-buffer fields that are needed: integers, texts, and messages in messages.
 struct ProtocolBuffer {
   private(set) var bytes: [UInt8] = []
 
@@ -57,10 +75,14 @@ struct ProtocolBuffer {
     add(varint: UInt64(bitPattern: Int64(integer)))
   }
 
-  mutating func add(_ field: Int, message: ProtocolBuffer) {
+  mutating func add(_ field: Int, message: ProtocolBuffer) { add(field, content: message.bytes) }
+
+  mutating func add(_ field: Int, text: String) { add(field, content: Array(text.utf8)) }
+
+  private mutating func add(_ field: Int, content: [UInt8]) {
     add(varint: UInt64(field) << 3 | 2)
-    add(varint: UInt64(message.bytes.count))
-    bytes += message.bytes
+    add(varint: UInt64(content.count))
+    bytes += content
   }
 
   private mutating func add(varint value: UInt64) {

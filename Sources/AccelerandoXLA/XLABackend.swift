@@ -7,7 +7,7 @@ public struct XLABackend: Backend {
   /// The plugin's connection to its devices.
   public let client: Client
   /// The device.
-  public let device: Device
+  public let device: PluginDevice
   /// What the device is called: `xla-cpu`, `cuda:0`.
   public let name: String
   /// Where compiled programs are kept from one process to the next; nil for nowhere.
@@ -40,7 +40,8 @@ public struct XLABackend: Backend {
   /// - Throws: `GraphError` for what cannot be said in StableHLO, `DeviceError` for what the device refuses.
   public func compiled(_ program: Program) throws -> XLAExecutable {
     let text = try program.stableHLO()
-    let options = CompileOptions(deviceNumber: device.number)
+    var options = CompileOptions(deviceNumber: device.number)
+    options.settings = CompileOptions.settings(for: client)
     let key = try cache?.key(text: text, options: options, client: client, device: device)
     if let cache, let key, let loaded = cache.load(key, on: client) {
       return XLAExecutable(program: program, isFromCache: true, loaded: loaded, device: device)

@@ -9,12 +9,12 @@ import Synchronization
 final class XLABuffer: Buffer {
   let type: TensorType
   let client: Client
-  let device: Device
+  let device: PluginDevice
   /// Nil until somebody asks: most new buffers are written before they are read.
   private let handle: Mutex<Handle?>
   private var plugin: Plugin { client.plugin }
 
-  init(_ type: TensorType, _ client: Client, _ device: Device) {
+  init(_ type: TensorType, _ client: Client, _ device: PluginDevice) {
     self.type = type
     self.client = client
     self.device = device

@@ -79,7 +79,7 @@ public struct XLAExecutable: Executable {
   /// Whether the compiled program came from the cache.
   public let isFromCache: Bool
   let loaded: LoadedProgram
-  let device: Device
+  let device: PluginDevice
 
   public func bind(_ inputs: [any Buffer]) throws -> any Execution {
     guard inputs.count == program.inputs.count else {

@@ -6,12 +6,25 @@ import AccelerandoTestSupport
 import AccelerandoXLA
 import Testing
 
+/// What `Docs/Accelerators.md` lists as different on XLA.
+private func differsByDesign(_ example: Example) -> Bool {
+  let dtype = example.operands.first?.dtype ?? .float32
+  switch example.operation {
+  case let binary as Binary: return binary.function == .power && dtype.isInteger
+  case let reduce as AllReduce: return (reduce.function == .and || reduce.function == .or) && dtype.isInteger
+  case let scatter as Scatter: return scatter.dimensions.scatterToOperand.isEmpty
+  default: return false
+  }
+}
+
 @Suite(.enabled(if: TestPlugins.isThere, TestPlugins.whySkipped))
 struct ConformanceTests {
   @Test(arguments: OperationCatalog.entries)
   func everyOperationAgreesWithTheOracle(_ entry: CatalogEntry) {
-    for backend in TestPlugins.backends {
-      #expect(conformance(of: backend, to: entry, rounds: 3) == [], "\(backend.client.plugin.path)")
+    for (number, backend) in TestPlugins.backends.enumerated() {
+      // XLA fuses across operations and rounds where it likes.
+      let failures = conformance(of: backend, to: entry, rounds: number == 0 ? 3 : 1, slack: 8, skips: differsByDesign)
+      #expect(failures == [], "\(backend.client.plugin.path)")
     }
   }
 

@@ -3,7 +3,7 @@
 import CPJRT
 
 /// A device of a plugin.
-public struct Device: Sendable {
+public struct PluginDevice: Sendable {
   /// Its place among the devices of this process.
   public let index: Int
   /// The plugin's own number for it, which differs from the place where several processes share a machine.

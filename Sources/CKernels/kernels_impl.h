@@ -28,6 +28,7 @@ const AccKernels TABLE = {
     .sgemm_pack = sgemm_pack,
     .sgemm_prepacked = sgemm_prepacked,
     .sgemv = sgemv,
+    .sgemm_dots = sgemm_dots,
     .conv_forward = conv_forward,
     .conv_backward_data = conv_backward_data,
     .conv_packed_bytes = conv_packed_bytes,

@@ -228,8 +228,8 @@ struct AccKernels {
   /// k, accumulated one after another, give the bits of one call.
   void (*sgemm)(long M, long N, long K, const float *A, long a_rs, long a_cs, const float *B, long b_rs, long b_cs, float *C,
                 long ldc, bool accumulate, const AccEpilogue *ep, void *scratch);
-  /// Scratch for sgemm, sgemm_prepacked and sgemv; grows with its arguments, so the bytes for a whole product serve every
-  /// part of it.
+  /// Scratch for sgemm, sgemm_prepacked, sgemm_dots and sgemv; grows with its arguments, so the bytes for a whole product serve
+  /// every part of it.
   long (*sgemm_scratch_bytes)(long M, long N, long K);
 
   /// A B that several calls or threads use can be packed once. It is cut into `sgemm_panels(N)` panels of columns; callers may
@@ -250,6 +250,11 @@ struct AccKernels {
   /// sum of several chains, in an order that only K and the strides decide: split-invariant over N, but not the bits of sgemm.
   void (*sgemv)(long N, long K, const float *a, long a_cs, const float *B, long b_rs, long b_cs, float *C,
                 const AccEpilogue *ep, void *scratch);
+  /// sgemm for a B of few columns that lie along k, as rows of A do: C[m][n] = sum over k of A[m*a_rs + k] * B[n*b_cs + k],
+  /// then the epilogue. Lanes are k, so the sums have an order of their own, which only K decides: split-invariant over M and
+  /// N, but not the bits of sgemm.
+  void (*sgemm_dots)(long M, long N, long K, const float *A, long a_rs, const float *B, long b_cs, float *C, long ldc,
+                     const AccEpilogue *ep, void *scratch);
 
   // ---- convolution
 

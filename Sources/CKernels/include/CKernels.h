@@ -42,6 +42,11 @@ bool acc_set_flush_denormals(bool on);
 long acc_preemptions(void);
 
 /// Tells the processor that the calling thread is waiting in a loop for another one.
+/// Asks for memory that will be read soon.
+static inline void acc_prefetch(const void *p, long bytes) {
+  for (long i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)p + i);
+}
+
 static inline void acc_spin_hint(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();

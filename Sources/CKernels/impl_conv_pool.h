@@ -13,12 +13,16 @@ static void conv_forward_pool(const AccConv *c, const AccPool *p, const float *x
   const bool in_tile = pools_in_tile(c, &plan, p);
   const long step = forward_row_step(&plan);
   const PoolRows ring = {carve(&s, pool_ring_bytes(c, p, step)), c->OW * c->O, pool_ring_rows(p, step)};
+  const float weights = in_tile ? largest_magnitude(plan.panels, c->groups * panel_floats(plan.K, c->O / c->groups)) : 0;
+  const float bias = in_tile && ep && ep->bias ? largest_magnitude(ep->bias, c->O) : 0;
   for (long n = n0; n < n1; n++) {
     const float *src = forward_sample(c, &plan, x, n);
+    const long size = c->H * c->W * c->C;
+    const bool by_tile = in_tile && sums_stay_finite(&plan, weights, bias, largest_magnitude(x + n * size, size));
     long next = 0;
     for (long oh = 0; oh < p->OH; oh++) {
       const long at = (n * p->OH + oh) * p->OW * p->C;
-      if (in_tile) {
+      if (by_tile) {
         conv_pool_row(c, &plan, p, src, oh, y + at, index ? index + at : NULL, ep);
         continue;
       }

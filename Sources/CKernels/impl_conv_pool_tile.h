@@ -1,6 +1,9 @@
 // A register tile of the direct convolution that pools 2 x 2 on the way out: with few input channels the product is so short
 // that writing and reading the unpooled values would cost as much again. Each value is the chain of the plain tile, and the
-// winner is chosen as max pooling chooses it, so the bits are the same.
+// winner is the one that max pooling chooses, so the bits are the same.
+//
+// Choosing must not cost as much as the product either. Comparisons that take care of NaN would, so a sample comes here only
+// when its sums cannot overflow (`sums_stay_finite`); one that may hold a NaN goes the way of windows of other sizes.
 
 enum { poolTileColumns = MR_MAX >= 12 ? 3 : 1 }; // pooled pixels of a tile
 
@@ -9,6 +12,20 @@ typedef struct ConvPoolTile {
   long row;          // from a row of a to the next
   uint8_t *index;    // positions, ldc apart, or NULL
 } ConvPoolTile;
+
+// Positions of the winners: the better row of the window, and in each row the better value; the first of equals.
+INLINE void store_winner(uint8_t *p, vf w0, vf w1, vf w2, vf w3, vf upper, vf lower, const bool full, long n) {
+#if ACC_AVX512
+  const __mmask16 below = _mm512_cmp_ps_mask((__m512)upper, (__m512)lower, _CMP_LT_OQ);
+  const __mmask16 second = _mm512_cmp_ps_mask((__m512)w0, (__m512)w1, _CMP_LT_OQ);
+  const __mmask16 fourth = _mm512_cmp_ps_mask((__m512)w2, (__m512)w3, _CMP_LT_OQ);
+  const __m128i in_lower = _mm_mask_mov_epi8(_mm_set1_epi8(2), fourth, _mm_set1_epi8(3));
+  const __m128i at = _mm_mask_mov_epi8(_mm_maskz_set1_epi8(second, 1), below, in_lower);
+  if (full) _mm_storeu_si128((__m128i *)p, at); else _mm_mask_storeu_epi8(p, mask_of(n), at);
+#else
+  store_positions(p, vseli(upper < lower, 2 - (w2 < w3), -(w0 < w1)), full, n);
+#endif
+}
 
 INLINE void conv_pool_tile_body(const ConvPoolTile *p, const int Q, const int NV, const int MASKED) {
   const ConvTile *t = &p->tile;
@@ -25,22 +42,28 @@ INLINE void conv_pool_tile_body(const ConvPoolTile *p, const int Q, const int NV
       UNROLL for (int n = 0; n < NV; n++) acc[h][m][n] = vfma(av, bv[n], acc[h][m][n]);
     }
   }
+  // To add -0 and to take the greater of -infinity change nothing: no branch asks whether there is a bias or a relu.
+  const vf floor = vset(t->relu ? 0.0f : -INFINITY);
+#define LAST(n) (MASKED && (n) == NV - 1)
   UNROLL for (int n = 0; n < NV; n++) {
-    const bool partial = MASKED && n == NV - 1;
-    const vf bias = !t->bias ? (vf){0} : partial ? vload_m(t->bias + n * VL, mask) : vload(t->bias + n * VL);
-    UNROLL for (int m = 0; m < 2 * Q; m += 2) {
-      Winner w;
-      UNROLL for (int i = 0; i < 4; i++) {
-        vf v = acc[i / 2][m + i % 2][n];
-        if (t->bias) v += bias;
-        if (t->relu) v = (vf)((vi)v & ~(v < 0.0f));
-        if (i == 0) w = winner_start(v, 0); else winner_step(&w, v, i, true);
+    const vf bias = !t->bias ? vset(-0.0f) : LAST(n) ? vload_m(t->bias + n * VL, mask) : vload(t->bias + n * VL);
+    UNROLL for (int q = 0; q < Q; q++) {
+      const vf v0 = acc[0][2 * q][n], v1 = acc[0][2 * q + 1][n], v2 = acc[1][2 * q][n], v3 = acc[1][2 * q + 1][n];
+      const long at = q * t->ldc + n * VL;
+      vf best;
+      if (!p->index && t->relu) {
+        // A sum rises with its terms. The first value alone can win with a zero, whose sign is then its own.
+        best = vgreater(vgreater(v3, vgreater(v2, v1)) + bias, vgreater(floor, v0 + bias));
+      } else {
+        const vf w0 = vgreater(floor, v0 + bias), w1 = v1 + bias, w2 = v2 + bias, w3 = v3 + bias;
+        const vf upper = vgreater(w1, w0), lower = vgreater(w3, w2);
+        best = vgreater(lower, upper);
+        if (p->index) store_winner(p->index + at, w0, w1, w2, w3, upper, lower, !LAST(n), t->lanes);
       }
-      const long at = m / 2 * t->ldc + n * VL;
-      if (partial) vstore_m(t->c + at, mask, winner_value(&w)); else vstore(t->c + at, winner_value(&w));
-      if (p->index) store_positions(p->index + at, w.at, !partial, t->lanes);
+      if (LAST(n)) vstore_m(t->c + at, mask, best); else vstore(t->c + at, best);
     }
   }
+#undef LAST
 }
 
 typedef void (*ConvPoolTileFn)(const ConvPoolTile *);
@@ -69,10 +92,21 @@ static bool pools_in_tile(const AccConv *c, const ForwardPlan *f, const AccPool 
          p->stride_h == 2 && p->stride_w == 2 && !p->pad_top && !p->pad_left && 2 * p->OH <= c->OH && 2 * p->OW <= c->OW;
 }
 
+INLINE float largest_magnitude(const float *x, long n) { // NaN if there is one: its bits are the largest
+  vi most = {0};
+  for (long i = 0; i < n; i += VL) most = __builtin_elementwise_max(most, (vi)vload_n(x + i, n - i) & 0x7fffffff);
+  return fold_max((vf)most);
+}
+// Whether no sum over these weights, with the bias added, can be an infinity or NaN for a sample whose magnitudes are at most
+// `sample`.
+INLINE bool sums_stay_finite(const ForwardPlan *f, float weights, float bias, float sample) {
+  return (double)f->K * weights * sample + bias <= 1e38;
+}
+
 // One pooled row from the laid-out sample.
 static void conv_pool_row(const AccConv *c, const ForwardPlan *f, const AccPool *p, const float *src, long oh, float *y, uint8_t *index,
                           const AccEpilogue *ep) {
-  const long Cg = c->C / c->groups, Og = c->O / c->groups, step = ceil_div(p->OW, ceil_div(p->OW, poolTileColumns));
+  const long Cg = c->C / c->groups, Og = c->O / c->groups, tiles = ceil_div(p->OW, poolTileColumns);
   ConvPoolTile t = {.tile = {.K = f->K, .off = f->off, .ldc = c->O, .relu = ep && ep->activation == accActivationRelu},
                     .row = c->stride_h * c->C * f->spread.pitch};
   for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += convNR) {
@@ -82,11 +116,12 @@ static void conv_pool_row(const AccConv *c, const ForwardPlan *f, const AccPool 
     t.tile.b = f->panels + g * panel_floats(f->K, Og) + o * f->K;
     t.tile.bias = ep && ep->bias ? ep->bias + at : NULL;
     const float *a = src + g * Cg * f->spread.pitch + 2 * oh * t.row;
-    for (long ow = 0; ow < p->OW; ow += step) {
+    for (long i = 0; i < tiles; i++) { // 13 are 2 + 3 + 2 + 3 + 3, not 3 + 3 + 3 + 3 + 1
+      const long ow = p->OW * i / tiles, columns = p->OW * (i + 1) / tiles - ow;
       t.tile.a = a + 2 * ow;
       t.tile.c = y + ow * c->O + at;
       t.index = index ? index + ow * c->O + at : NULL;
-      conv_pool_tile_table[nv - 1][min_l(step, p->OW - ow) - 1][convMaskVariants == 2 && t.tile.lanes < VL](&t);
+      conv_pool_tile_table[nv - 1][columns - 1][convMaskVariants == 2 && t.tile.lanes < VL](&t);
     }
   }
 }

@@ -64,6 +64,17 @@ INLINE void vstore_n(float *p, long n, vf v) {
   if (n >= VL) vstore(p, v); else vstore_m(p, mask_of(n), v);
 }
 
+// a where it is greater, else b: b where the two are equal (zeros of either sign) or one is NaN. One instruction on x86.
+INLINE vf vgreater(vf a, vf b) {
+#if ACC_AVX512
+  return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif ACC_AVX2
+  return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+  return vsel(a > b, a, b);
+#endif
+}
+
 // NaN wins over everything.
 INLINE vf vmax_nan(vf a, vf b) { return vsel((a > b) | (a != a), a, b); }
 INLINE vf vmin_nan(vf a, vf b) { return vsel((a < b) | (a != a), a, b); }

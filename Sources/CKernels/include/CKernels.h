@@ -357,9 +357,6 @@ struct AccKernels {
   void (*sumpool_forward)(const AccPool *p, const float *x, float *y, long n0, long n1);
   /// dx (overwritten): each dy goes to every position of its window inside the image.
   void (*sumpool_backward)(const AccPool *p, const float *dy, float *dx, long n0, long n1);
-  /// The sum divided by the window's size, or (count_include_pad false) by the number of positions inside the image.
-  void (*avgpool_forward)(const AccPool *p, bool count_include_pad, const float *x, float *y, long n0, long n1);
-  void (*avgpool_backward)(const AccPool *p, bool count_include_pad, const float *dy, float *dx, long n0, long n1);
 
   // ---- optimizers, n elements; outputs may be the matching inputs. Split-invariant.
 
@@ -375,11 +372,6 @@ struct AccKernels {
 
   // ---- moving data
 
-  /// dst[c*dst_ld + r] = src[r*src_ld + c] for any 32-bit elements, r < rows, c < cols.
-  void (*transpose2d_32)(const void *src, long src_ld, void *dst, long dst_ld, long rows, long cols);
-  /// dst row i = src row indices[i], each row_bytes long; indices are clamped into 0..<src_rows.
-  void (*gather_rows_i32)(const void *src, long src_rows, long row_bytes, const int32_t *indices, long count, void *dst);
-  void (*gather_rows_i64)(const void *src, long src_rows, long row_bytes, const int64_t *indices, long count, void *dst);
   /// dst row indices[i] += src row i, in the order of i, only for columns c0..<c1 (so threads may split the columns);
   /// indices outside 0..<dst_rows are skipped.
   void (*scatter_add_rows_i32)(float *dst, long dst_rows, long cols, const int32_t *indices, long count, const float *src, long c0,

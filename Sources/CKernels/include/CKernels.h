@@ -41,12 +41,26 @@ bool acc_set_flush_denormals(bool on);
 /// How often the calling thread had to leave its core to others so far; 0 where the system does not tell.
 long acc_preemptions(void);
 
-/// Tells the processor that the calling thread is waiting in a loop for another one.
+/// A set of cores.
+typedef struct AccCores { uint64_t bits[16]; } AccCores;
+
+/// The core that the calling thread runs on; -1 where the system does not tell.
+long acc_current_core(void);
+/// The calling thread's number for the system.
+long acc_current_thread(void);
+/// The cores that the calling thread may run on.
+AccCores acc_allowed_cores(void);
+/// Takes a core out of the set; false, and nothing done, when it is not there or the only one.
+bool acc_remove_core(AccCores *cores, long core);
+/// Lets a thread run on these cores only, from now on.
+void acc_restrict_thread(long thread, AccCores cores);
+
 /// Asks for memory that will be read soon.
 static inline void acc_prefetch(const void *p, long bytes) {
   for (long i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)p + i);
 }
 
+/// Tells the processor that the calling thread is waiting in a loop for another one.
 static inline void acc_spin_hint(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();

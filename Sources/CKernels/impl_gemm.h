@@ -157,6 +157,5 @@ static void sgemv(long N, long K, const float *a, long a_cs, const float *B, lon
   if (N <= 0 || p.K == 0 || (b_cs != 1 && (b_rs != 1 || a_cs != 1))) run_product(&p);
   else if (b_cs != 1) row_times_columns(&p);
   else if (b_rs > rowWide) row_times_rows(&p); // a stride, so that the same holds for every part of B
-  else
-    for (long n = 0; n < N; n += rowNarrow * VL) row_strip_chains(&p, n, min_l(rowNarrow, ceil_div(N - n, VL)));
+  else row_times_narrow(&p);
 }

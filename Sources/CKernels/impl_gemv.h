@@ -16,57 +16,70 @@ static void empty_product(const Product *p) {
   }
 }
 
-// Up to rowVectors vectors of columns, kept in registers; k goes to chain k % CHAINS.
-enum { rowVectors = 8, rowChains = 4, rowNarrow = VL == 16 ? 4 : 2, rowWide = 512 };
-INLINE void row_body(const Product *p, long n0, const int NV, const int CHAINS) {
-  vf acc[rowChains][rowVectors];
-  const long acs = p->a_cs, brs = p->b_rs, K = p->K, lanes = min_l(VL, p->N - n0 - (NV - 1) * VL);
+// Up to rowVectors vectors of columns, kept in registers. The rows of B are walked from PARTS places at once, with one
+// instruction for each place: a load that steps by no more than a row is one that the processor learns to prefetch. Parts
+// take turns, and part i adds to chain i % CHAINS; one part is the order 0, 1, 2, ...
+enum { rowVectors = 8, rowParts = 4, rowSums = VL == 16 ? 16 : 8, rowWide = 512 };
+INLINE void row_body(const Product *p, long n0, const int NV, const int CHAINS, const int PARTS) {
+  vf acc[rowParts][rowVectors];
+  const long acs = p->a_cs, brs = p->b_rs, K = p->K, L = K / PARTS, lanes = min_l(VL, p->N - n0 - (NV - 1) * VL);
   const vmask mask = mask_of(lanes);
   const float *a = p->A, *b = p->B + n0;
   float *c = p->C + n0;
 #define COLUMNS(p, v) ((v) == NV - 1 ? vload_m((p) + (v) * VL, mask) : vload((p) + (v) * VL))
+#define ROW(i, k)                                                                                                                  \
+  {                                                                                                                                \
+    const vf x = vset(a[(k) * acs]);                                                                                               \
+    UNROLL for (int v = 0; v < NV; v++) acc[(i) % CHAINS][v] = vfma(x, COLUMNS(b + (k) * brs, v), acc[(i) % CHAINS][v]);             \
+  }
   UNROLL for (int i = 0; i < CHAINS; i++) UNROLL for (int v = 0; v < NV; v++)
       acc[i][v] = i == 0 && p->accumulate ? COLUMNS(c, v) : (vf){0};
-  long k = 0;
-  for (; k + rowChains <= K; k += rowChains) {
-    UNROLL for (int i = 0; i < rowChains; i++) {
-      const vf x = vset(a[i * acs]);
-      UNROLL for (int v = 0; v < NV; v++) acc[i % CHAINS][v] = vfma(x, COLUMNS(b + i * brs, v), acc[i % CHAINS][v]);
-    }
-    a += rowChains * acs;
-    b += rowChains * brs;
+  _Pragma("clang loop unroll(disable)") for (long k = 0; k < L; k++) UNROLL for (int i = 0; i < PARTS; i++) ROW(i, k + i * L)
+  UNROLL for (int i = 0; i < PARTS - 1; i++) {
+    if (PARTS * L + i >= K) break;
+    ROW(i, PARTS * L + i)
   }
-  UNROLL for (int i = 0; i < rowChains - 1; i++) {
-    if (k + i >= K) break;
-    const vf x = vset(a[i * acs]);
-    UNROLL for (int v = 0; v < NV; v++) acc[i % CHAINS][v] = vfma(x, COLUMNS(b + i * brs, v), acc[i % CHAINS][v]);
-  }
+#undef ROW
 #undef COLUMNS
   UNROLL for (int v = 0; v < NV; v++) {
-    const vf sum = CHAINS == 1 ? acc[0][v] : (acc[0][v] + acc[1 % CHAINS][v]) + (acc[2 % CHAINS][v] + acc[3 % CHAINS][v]);
+    const vf half = CHAINS > 1 ? acc[0][v] + acc[1][v] : acc[0][v], sum = CHAINS > 2 ? half + (acc[2][v] + acc[3][v]) : half;
     const long n = v == NV - 1 ? lanes : VL;
     vstore_n(c + v * VL, n, finish(sum, p->bias ? p->bias + n0 + v * VL : NULL, n, p->relu));
   }
 }
-static void row_strip(const Product *p, long n0, long vectors) { // one chain
-  switch (vectors) {
-  case 1: row_body(p, n0, 1, 1); break;
-  case 2: row_body(p, n0, 2, 1); break;
-  case 3: row_body(p, n0, 3, 1); break;
-  case 4: row_body(p, n0, 4, 1); break;
-  case 5: row_body(p, n0, 5, 1); break;
-  case 6: row_body(p, n0, 6, 1); break;
-  case 7: row_body(p, n0, 7, 1); break;
-  default: row_body(p, n0, 8, 1); break;
-  }
+#define STRIPS4(chains, parts)                                                                                                      \
+  case 1: row_body(p, n0, 1, chains, parts); break;                                                                                \
+  case 2: row_body(p, n0, 2, chains, parts); break;                                                                                \
+  case 3: row_body(p, n0, 3, chains, parts); break;                                                                                \
+  case 4: row_body(p, n0, 4, chains, parts); break;
+#define STRIPS8(chains, parts)                                                                                                      \
+  STRIPS4(chains, parts)                                                                                                           \
+  case 5: row_body(p, n0, 5, chains, parts); break;                                                                                \
+  case 6: row_body(p, n0, 6, chains, parts); break;                                                                                \
+  case 7: row_body(p, n0, 7, chains, parts); break;                                                                                \
+  case 8: row_body(p, n0, 8, chains, parts); break;
+static void row_strip(const Product *p, long n0, long vectors) { // in order
+  switch (vectors) { STRIPS8(1, 1) }
 }
-static void row_strip_chains(const Product *p, long n0, long vectors) {
-  switch (vectors) {
-  case 1: row_body(p, n0, 1, rowChains); break;
-  case 2: row_body(p, n0, 2, rowChains); break;
-  case 3: row_body(p, n0, 3, rowChains); break;
-  default: row_body(p, n0, 4, rowChains); break;
-  }
+static void row_strip_1(const Product *p, long n0, long vectors) {
+  switch (vectors) { STRIPS8(1, rowParts) }
+}
+static void row_strip_2(const Product *p, long n0, long vectors) {
+  switch (vectors) { STRIPS8(2, rowParts) }
+}
+static void row_strip_4(const Product *p, long n0, long vectors) {
+  switch (vectors) { STRIPS4(4, rowParts) }
+}
+#undef STRIPS8
+#undef STRIPS4
+// Memory is read fastest when whole rows of B go by, so the wider its rows, the more columns at a time and the fewer chains
+// of each. What counts is the distance of rows, which is the same for every part of B.
+static void row_times_narrow(const Product *p) {
+  const long vectors = ceil_div(p->b_rs, VL);
+  const long chains = vectors <= rowSums / 4 ? 4 : vectors <= rowSums / 2 || rowSums > rowVectors ? 2 : 1;
+  const long step = min_l(rowSums / chains, rowVectors);
+  for (long n = 0; n < p->N; n += step * VL)
+    (chains == 4 ? row_strip_4 : chains == 2 ? row_strip_2 : row_strip_1)(p, n, min_l(step, ceil_div(p->N - n, VL)));
 }
 
 // One row times a matrix with contiguous rows, one chain for each element.
@@ -160,8 +173,9 @@ static void few_times_columns(const Product *p) {
 
 // ---- sgemv
 
-// Columns that lie along k: element n is the sum of dotChains vector chains, vector i of k in chain i % dotChains.
-enum { dotChains = 4, dotColumns = 4 };
+// Columns that lie along k: element n is the sum of dotChains vector chains, vector i of k in chain i % dotChains. A few
+// columns all go by at once.
+enum { dotChains = 2, dotColumns = VL == 16 ? 10 : 5 };
 INLINE void dot_body(const Product *p, long n0, const int NC, float *out) {
   vf acc[dotColumns][dotChains];
   const long K = p->K, bcs = p->b_cs;
@@ -179,15 +193,33 @@ INLINE void dot_body(const Product *p, long n0, const int NC, float *out) {
     const vf x = vload_n(a + k + i * VL, lanes);
     UNROLL for (int n = 0; n < NC; n++) acc[n][i] = vfma(x, vload_n(b + n * bcs + k + i * VL, lanes), acc[n][i]);
   }
-  UNROLL for (int n = 0; n < NC; n++) out[n] = fold_sum((acc[n][0] + acc[n][1]) + (acc[n][2] + acc[n][3]));
+  UNROLL for (int n = 0; n < NC; n++) out[n] = fold_sum(acc[n][0] + acc[n][1]);
+}
+static void dot_columns(const Product *p, long n0, long columns, float *out) {
+  switch (columns) {
+  case 1: dot_body(p, n0, 1, out); break;
+  case 2: dot_body(p, n0, 2, out); break;
+  case 3: dot_body(p, n0, 3, out); break;
+  case 4: dot_body(p, n0, 4, out); break;
+  case 5: dot_body(p, n0, 5, out); break;
+#if VL == 16
+  case 6: dot_body(p, n0, 6, out); break;
+  case 7: dot_body(p, n0, 7, out); break;
+  case 8: dot_body(p, n0, 8, out); break;
+  case 9: dot_body(p, n0, 9, out); break;
+  case 10: dot_body(p, n0, 10, out); break;
+#endif
+  }
 }
 static void row_times_columns(const Product *p) {
+  const long most = p->N <= dotColumns ? dotColumns : 4;
   for (long n0 = 0; n0 < p->N; n0 += VL) {
-    const long lanes = min_l(VL, p->N - n0);
+    const long lanes = min_l(VL, p->N - n0), groups = ceil_div(lanes, most);
     float sums[VL] = {0};
-    long n = 0;
-    for (; n + dotColumns <= lanes; n += dotColumns) dot_body(p, n0 + n, dotColumns, sums + n);
-    for (; n < lanes; n++) dot_body(p, n0 + n, 1, sums + n);
+    for (long g = 0; g < groups; g++) {
+      const long n = lanes * g / groups;
+      dot_columns(p, n0 + n, lanes * (g + 1) / groups - n, sums + n);
+    }
     vstore_n(p->C + n0, lanes, finish(vload(sums), p->bias ? p->bias + n0 : NULL, lanes, p->relu));
   }
 }

@@ -81,7 +81,21 @@ import Testing
 
   @Test("Pooling inside a convolution gives the bits of pooling after it", arguments: seeds)
   func poolingInsideIsPoolingAfterwards(seed: UInt64) {
+    expectPoolingInsideIsPoolingAfterwards(ConvolutionExample(seed: seed))
+  }
+
+  @Test("So it does where values are equal, zeros have signs and sums overflow or are NaN", arguments: seeds)
+  func poolingInsideKnowsEveryNumber(seed: UInt64) {
     let example = ConvolutionExample(seed: seed)
+    var random = RandomSource(seed: seed)
+    let special = random.pick([[0, -0.0], [.nan], [.infinity, -.infinity], [3e38, -3e38]] as [[Float]])
+    for i in 0..<example.inputs {
+      example.x.floats[i] = random.chance(0.02) ? random.pick(special) : Float(random.integer(-1...1))
+    }
+    expectPoolingInsideIsPoolingAfterwards(example)
+  }
+
+  private func expectPoolingInsideIsPoolingAfterwards(_ example: ConvolutionExample) {
     let (n, count) = (example.geometry.N, example.pooled)
     for kernels in availableKernels {
       let packed = example.packed(kernels, for: accConvForward, parts: 1)

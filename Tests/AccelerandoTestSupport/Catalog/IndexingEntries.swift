@@ -76,8 +76,10 @@ extension OperationCatalog {
 
   /// Numbers of whole rows, some beyond the last.
   private static func rows(_ maker: inout ExampleMaker) -> (Gather.Dimensions, shape: [Int], indices: NDArray) {
-    let shape = [maker.random.integer(1...9)] + maker.shape(0...2)
-    let batch = maker.shape(1...2)
+    let most = maker.isForGradient ? 3 : 40
+    let shape =
+      [maker.random.integer(1...9)] + (0..<maker.random.integer(0...1)).map { _ in maker.random.integer(1...most) }
+    let batch = (0..<maker.random.integer(1...2)).map { _ in maker.random.integer(1...6) }
     let dimensions = Gather.Dimensions(
       offset: Array(batch.count..<batch.count + shape.count - 1), collapsed: [0], startIndexMap: [0],
       indexVector: batch.count)

@@ -12,6 +12,7 @@ let package = Package(
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
     .library(name: "AccelerandoTrain", targets: ["AccelerandoTrain"]),
     .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
+    .library(name: "AccelerandoXLA", targets: ["AccelerandoXLA"]),
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
     .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
   ],
@@ -40,13 +41,15 @@ let package = Package(
       name: "Accelerando",
       dependencies: [
         "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain",
-        "AccelerandoCPU",
+        "AccelerandoCPU", "AccelerandoXLA",
       ]),
     .executableTarget(
       name: "AccelerandoCLI",
       dependencies: [
         "Accelerando", "AccelerandoRecipes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .target(name: "CPJRT"),
+    .target(name: "AccelerandoXLA", dependencies: ["AccelerandoCore", "AccelerandoFormats", "CPJRT"]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
@@ -63,9 +66,13 @@ let package = Package(
       name: "AccelerandoCPUTests",
       dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CKernels"]),
     .testTarget(
+      name: "AccelerandoXLATests",
+      dependencies: ["AccelerandoXLA", "AccelerandoFormats", "AccelerandoTestSupport", "CPJRT"]),
+    .testTarget(
       name: "AccelerandoNNTests",
       dependencies: [
         "AccelerandoCore", "AccelerandoCPU", "AccelerandoFormats", "AccelerandoNN", "AccelerandoTestSupport",
+        "AccelerandoXLA",
       ]),
     .testTarget(
       name: "AccelerandoTrainTests",

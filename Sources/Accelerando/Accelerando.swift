@@ -1,4 +1,4 @@
-// The one import of a user: everything but the accelerators, and models that run on this machine's processor unless told
+// The one import of a user: everything, and models that run on this machine's processor unless told
 // otherwise.
 
 @_exported import AccelerandoCPU
@@ -7,6 +7,7 @@
 @_exported import AccelerandoFormats
 @_exported import AccelerandoNN
 @_exported import AccelerandoTrain
+@_exported import AccelerandoXLA
 import Foundation
 
 // Some layers share their name with an operation in Core. To a user the name means the layer.

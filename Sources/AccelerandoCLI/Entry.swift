@@ -17,7 +17,7 @@ enum Entry {
     }
   }
 
-  /// Ends the program: 64 for wrong usage, 65 for bad data, 70 for what should not happen, 130 when interrupted.
+  /// Ends the program: 64 for wrong usage, 65 for bad data, 69 for a device that cannot be used or failed, 70 for what should not happen, 130 when interrupted.
   private static func leave(because error: any Error) -> Never {
     let parserCode = AccelerandoCommand.exitCode(for: error)
     // Help and version are errors to the parser too, of code 0.
@@ -32,6 +32,7 @@ enum Entry {
     switch error {
     case is Interrupted: 130
     case is RecipeNotFound: 64
+    case is DeviceError: 69
     case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch: 65
     default: 70
     }
@@ -41,13 +42,13 @@ enum Entry {
 struct AccelerandoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "accelerando",
-    abstract: "Trains models on every core of this machine.",
+    abstract: "Trains models on every core of this machine, and on GPUs and TPUs.",
     discussion: """
       A recipe is a YAML file with data, layers, compile, fit and callbacks; 'accelerando recipes' lists the built-in \
       ones, and 'accelerando recipes mlp > mine.yaml' is a beginning of one's own.
       """,
     subcommands: [
       Train.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self, Recipes.self,
-      DataCommand.self,
+      DataCommand.self, Devices.self, PluginCommand.self,
     ])
 }

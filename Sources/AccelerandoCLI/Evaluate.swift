@@ -30,7 +30,7 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     let run = try RunDirectory(opening: directory)
     let data = try dataOptions.load(try run.loadRecipe())
-    let model = try run.loadModel(backend: deviceOptions.makeBackend())
+    let model = try run.loadModel(backend: try deviceOptions.makeBackend())
     let samples = data.validation ?? data.train
     let start = ContinuousClock.now
     let logs = try model.evaluate(samples.dataset(), batchSize: batchSize)

@@ -36,7 +36,7 @@ struct Explain: ParsableCommand {
   var program = false
 
   @OptionGroup var dataOptions: DataOptions
-  @OptionGroup var deviceOptions: DeviceOptions
+  @OptionGroup var threadOptions: ThreadOptions
 
   func validate() throws {
     if StepKind(rawValue: step) == nil {
@@ -50,7 +50,7 @@ struct Explain: ParsableCommand {
 
   func run() throws {
     let recipe = try Recipe(recipe)
-    let backend = deviceOptions.makeCPUBackend()
+    let backend = threadOptions.makeCPUBackend()
     let data = try dataOptions.load(recipe)
     let model = try recipe.makeModel(for: data.input, backend: backend)
     let kind = StepKind(rawValue: step) ?? .train

@@ -21,7 +21,8 @@ struct DataOptions: ParsableArguments {
   }
 }
 
-struct DeviceOptions: ParsableArguments {
+/// Options of commands that run on the engine for the processor alone.
+struct ThreadOptions: ParsableArguments {
   @Option(help: "How many threads compute; as many as there are cores by default. Results do not depend on it.")
   var threads: Int?
 
@@ -29,8 +30,17 @@ struct DeviceOptions: ParsableArguments {
     if let threads, threads < 1 { throw ValidationError("--threads needs at least 1; received \(threads).") }
   }
 
-  func makeBackend() -> any Backend { makeCPUBackend() }
   func makeCPUBackend() -> CPUBackend { CPUBackend(threads: threads) }
+}
+
+/// Options of commands that run on any device.
+struct DeviceOptions: ParsableArguments {
+  @Option(help: "Where the model lives: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them.")
+  var device: String = "cpu"
+
+  @OptionGroup var threadOptions: ThreadOptions
+
+  func makeBackend() throws -> any Backend { try Device(device).makeBackend(threads: threadOptions.threads) }
 }
 
 /// Writes a line to standard error: what a person may want to know and no script reads.

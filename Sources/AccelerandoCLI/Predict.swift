@@ -35,7 +35,7 @@ struct Predict: ParsableCommand {
   func run() throws {
     let run = try RunDirectory(opening: directory)
     let recipe = try run.loadRecipe()
-    let model = try run.loadModel(backend: deviceOptions.makeBackend())
+    let model = try run.loadModel(backend: try deviceOptions.makeBackend())
     var samples = try ArrayFile.read(URL(fileURLWithPath: input))
     // One sample is as good as a batch of one.
     if let shape = model.inputs.first?.shape, samples.shape == shape { samples = try samples.reshaped([1] + shape) }

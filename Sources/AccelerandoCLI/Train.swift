@@ -57,9 +57,10 @@ struct Train: ParsableCommand {
     // What would fail after an hour of training should fail before it.
     let directory = try output.map { try RunDirectory(creating: $0) }
     let log = try json.map { try EpochLog($0) }
+    let backend = try deviceOptions.makeBackend()
 
     let data = try dataOptions.load(recipe)
-    let model = try recipe.makeModel(for: data.input, backend: deviceOptions.makeBackend())
+    let model = try recipe.makeModel(for: data.input, backend: backend)
     let interruption = InterruptionWatch()
     var callbacks: [any Callback] = try recipe.makeCallbacks(writingTo: directory?.url)
     if let log { callbacks.append(log) }

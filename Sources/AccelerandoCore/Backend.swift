@@ -15,6 +15,9 @@ public protocol Backend: Sendable {
   /// - Throws: when the memory is not to be had.
   func hold(_ array: NDArray) throws -> (any Buffer)?
 
+  /// Makes a buffer that holds the array.
+  func upload(_ array: NDArray) throws -> any Buffer
+
   /// Makes a program ready to run.
   /// - Throws: when the program uses something that the device cannot do, said with the operation's path.
   func compile(_ program: Program) throws -> any Executable
@@ -87,7 +90,7 @@ extension Buffer {
 }
 
 extension Backend {
-  /// Makes a buffer that holds the array.
+  /// Makes a buffer and writes the array to it.
   public func upload(_ array: NDArray) throws -> any Buffer {
     let buffer = try makeBuffer(array.type)
     try buffer.write(array)

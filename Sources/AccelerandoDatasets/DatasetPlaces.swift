@@ -1,6 +1,7 @@
 // Where datasets may lie on this machine. The environment is read here and nowhere else, so that everything behind it can
 // be tested with places of its own.
 
+import AccelerandoFormats
 import Foundation
 
 /// The directories in which a dataset is looked for, and the one in which it is kept.
@@ -36,14 +37,8 @@ public struct DatasetPlaces: Sendable {
       guard let path = environment[variable], !path.isEmpty else { return nil }
       return URL(fileURLWithPath: path, isDirectory: true)
     }
-    let home = directory("HOME") ?? FileManager.default.homeDirectoryForCurrentUser
-    #if os(macOS)
-      let caches = home.appendingPathComponent("Library/Caches", isDirectory: true)
-    #else
-      let caches = directory("XDG_CACHE_HOME") ?? home.appendingPathComponent(".cache", isDirectory: true)
-    #endif
     return DatasetPlaces(
       named: named, preferred: directory("ACCELERANDO_DATA"),
-      cache: caches.appendingPathComponent("accelerando", isDirectory: true))
+      cache: userCacheDirectory(environment))
   }
 }

@@ -37,7 +37,7 @@ struct Benchmark: ParsableCommand {
   @Flag(help: "Print one JSON object a line for each work.")
   var json = false
 
-  @OptionGroup var deviceOptions: DeviceOptions
+  @OptionGroup var threadOptions: ThreadOptions
 
   func validate() throws {
     guard seconds >= 0, seconds.isFinite else { throw ValidationError("--seconds needs a number of at least 0.") }
@@ -48,7 +48,7 @@ struct Benchmark: ParsableCommand {
   }
 
   func run() throws {
-    let backend = CPUBackend(threads: deviceOptions.threads, instructionSet: try chosenInstructionSet())
+    let backend = CPUBackend(threads: threadOptions.threads, instructionSet: try chosenInstructionSet())
     let bench = Bench(backend: backend, seconds: seconds, samples: samples, data: data)
     let chosen = try (works.isEmpty ? BenchmarkSelection.names : works).map { ($0, try parsed($0)) }
     var measurements: [String: [Measurement]] = [:]

@@ -92,7 +92,7 @@ public struct Convolution: Operation {
       StableHLOAttribute("dimension_numbers", numbers),
       StableHLOAttribute("feature_group_count", featureGroups),
       StableHLOAttribute("lhs_dilation", inputDilation),
-      StableHLOAttribute("padding", "dense<[\(padding)]> : tensor<\(strides.count)x2xi64>"),
+      StableHLOAttribute("padding", "dense<\(padding.isEmpty ? "" : "[\(padding)]")> : tensor<\(strides.count)x2xi64>"),
       StableHLOAttribute("rhs_dilation", kernelDilation),
       StableHLOAttribute("window_reversal", reversal.isEmpty ? "array<i1>" : "array<i1: \(reversed)>"),
       StableHLOAttribute("window_strides", strides),

@@ -52,7 +52,7 @@ public struct WindowGeometry: Hashable, Sendable {
     let padding = zip(paddingLow, paddingHigh).map { "[\($0), \($1)]" }.joined(separator: ", ")
     return [
       StableHLOAttribute("base_dilations", inputDilation),
-      StableHLOAttribute("padding", "dense<[\(padding)]> : tensor<\(size.count)x2xi64>"),
+      StableHLOAttribute("padding", "dense<\(padding.isEmpty ? "" : "[\(padding)]")> : tensor<\(size.count)x2xi64>"),
       StableHLOAttribute("window_dilations", windowDilation),
       StableHLOAttribute("window_dimensions", size),
       StableHLOAttribute("window_strides", strides),

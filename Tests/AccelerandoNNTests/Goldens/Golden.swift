@@ -6,6 +6,7 @@ import AccelerandoCore
 import AccelerandoFormats
 import AccelerandoNN
 import AccelerandoTestSupport
+import AccelerandoXLA
 import Foundation
 import Testing
 
@@ -85,8 +86,22 @@ struct Golden: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// The oracle and the engine: what is compared with a golden number comes from both.
-let backends: [any Backend] = [ReferenceBackend(), CPUBackend()]
+/// The engine, and XLA where this machine has its plugin for the CPU.
+let engines: [any Backend] = [CPUBackend()] + ((try? XLABackend.open("cpu", cache: nil)).map { [$0] } ?? [])
+
+/// The oracle and the engines: what is compared with a golden number comes from all of them.
+let backends: [any Backend] = [ReferenceBackend()] + engines
+
+@Suite struct GoldenBackendTests {
+  @Test(
+    .enabled(
+      if: !PluginSearch.current().plugins(for: "cpu").isEmpty,
+      "no PJRT plugin for the CPU is on this machine; 'accelerando plugin install cpu' fetches one"))
+  func goldenNumbersAreComparedOnXLAToo() throws {
+    _ = try XLABackend.open("cpu", cache: nil)
+    #expect(engines.map(\.name) == ["cpu", "xla-cpu"])
+  }
+}
 
 /// Traces a function of arrays and runs it.
 func evaluate(

@@ -1,7 +1,6 @@
 // Twenty steps of the two seed models on real images, from the same weights, by each optimizer: every part of a training
 // step at once, against Keras'.
 
-import AccelerandoCPU
 import AccelerandoCore
 import AccelerandoNN
 import Testing
@@ -29,24 +28,33 @@ import Testing
     var state = try golden.parameters.map { try golden.tensor("initial." + $0) }
     state += state.flatMap { weight in optimizer.slots.map { NDArray(repeating: $0.initialValue, type: weight.type) } }
 
-    func inputs(_ step: Int) throws -> [NDArray] {
+    func inputs(_ step: Int, _ state: [NDArray]) throws -> [NDArray] {
       let batch = try images.rows(step..<step + 1).reshaped([32, 28, 28, 1])
       return [batch, try labels.rows(step..<step + 1).reshaped([32]), NDArray(scalar: Float(step + 1))] + state
     }
-    let program = try Program.trace(try inputs(0).map(\.type)) { tensors in
+    let program = try Program.trace(try inputs(0, state).map(\.type)) { tensors in
       trainingStep(model, outline, optimizer, tensors)
     }
-    let backend = CPUBackend()
+    for backend in engines { try train(golden, program, state, inputs, on: backend) }
+  }
+
+  /// Runs the steps on a backend and compares what comes out.
+  private func train(
+    _ golden: Golden, _ program: Program, _ first: [NDArray], _ inputs: (Int, [NDArray]) throws -> [NDArray],
+    on backend: any Backend
+  ) throws {
+    var state = first
     let executable = try backend.compile(program)
     var losses: [Float] = []
     for step in 0..<20 {
-      let execution = try executable.bind(try inputs(step).map { try backend.upload($0) })
+      let execution = try executable.bind(try inputs(step, state).map { try backend.upload($0) })
       try execution.run()
       let results = try execution.outputs.map { try $0.read() }
       losses += results[0].elements(as: Float.self)
       state = Array(results.dropFirst())
     }
-    expectClose(NDArray(losses), try golden.tensor("losses"), "\(golden.name) losses", relative: 1e-4)
+    expectClose(
+      NDArray(losses), try golden.tensor("losses"), "\(golden.name) losses on \(backend.name)", relative: 1e-4)
     for (parameter, value) in zip(golden.parameters, state) {
       let expected = try golden.tensor("final." + parameter)
       var received = value
@@ -55,7 +63,7 @@ import Testing
         let elements = value.elements(as: Float.self)
         received = NDArray(stride(from: 0, to: elements.count, by: 37).map { elements[$0] })
       }
-      expectClose(received, expected, "\(golden.name) \(parameter)", relative: 1e-4)
+      expectClose(received, expected, "\(golden.name) \(parameter) on \(backend.name)", relative: 1e-4)
     }
   }
 

@@ -1,25 +1,32 @@
-// Packages and web pages are fetched with the programs that every system has for it: they know its proxies,
+// Data sets, plugins and packages are fetched with the programs that every system has for it: they know its proxies,
 // certificates and package sources, and an HTTP library of our own would cost every start and every build.
 
-import AccelerandoFormats
 import Foundation
 
 /// A program of the system that is run to its end.
-struct Command {
+package struct Command {
   let name: String
   let arguments: [String]
   /// Where it runs.
   let directory: URL
 
+  /// Describes a run of a program.
+  /// - Parameter directory: where it runs, and where its log is kept meanwhile.
+  package init(name: String, arguments: [String], directory: URL) {
+    self.name = name
+    self.arguments = arguments
+    self.directory = directory
+  }
+
   /// The path of a program, or nil when the system has none of this name.
-  static func find(_ name: String, path: String? = ProcessInfo.processInfo.environment["PATH"]) -> String? {
+  package static func find(_ name: String, path: String? = ProcessInfo.processInfo.environment["PATH"]) -> String? {
     (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" }
       .first { access($0, X_OK) == 0 }
   }
 
   /// Runs the program and calls `poll` several times a second until it ends.
   /// - Throws: `FormatError` when there is no such program or it fails, with the last lines that it wrote.
-  func run(poll: () -> Void = {}) throws {
+  package func run(poll: () -> Void = {}) throws {
     guard let executable = Self.find(name) else {
       throw FormatError(file: name, reason: "the program is not installed")
     }

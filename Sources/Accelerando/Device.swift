@@ -1,0 +1,76 @@
+// Devices by name: where a model lives is said in one word, and everything else about it stays the same.
+
+import AccelerandoCPU
+import AccelerandoCore
+import AccelerandoNN
+import AccelerandoTrain
+import AccelerandoXLA
+import Foundation
+
+/// A device that models can live on.
+public struct Device: Hashable, Sendable, CustomStringConvertible {
+  /// `cpu` for the engine of this library, `xla-cpu`, `cuda`, `tpu`, or a plugin's name.
+  public let platform: String
+  /// The number of the device among those of the platform.
+  public let index: Int
+
+  private init(_ platform: String, _ index: Int) {
+    self.platform = platform
+    self.index = index
+  }
+
+  /// This machine's processor, by the engine of this library.
+  public static let cpu = Device("cpu", 0)
+  /// This machine's processor, by XLA.
+  public static let xlaCPU = Device("xla-cpu", 0)
+  /// The first NVIDIA GPU.
+  public static let cuda = cuda(0)
+  /// The first TPU core.
+  public static let tpu = tpu(0)
+  /// An NVIDIA GPU.
+  public static func cuda(_ index: Int) -> Device { Device("cuda", index) }
+  /// A TPU core.
+  public static func tpu(_ index: Int) -> Device { Device("tpu", index) }
+  /// A device of a plugin that is known by a name of its own.
+  public static func plugin(_ name: String, _ index: Int = 0) -> Device { Device(name, index) }
+
+  /// A device by its name: `cpu`, `xla-cpu`, `cuda`, `cuda:1`, `tpu:0`.
+  /// - Throws: `DeviceError` for a text that names none.
+  public init(_ text: String) throws {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let name = parts.first.map(String.init) ?? ""
+    let number = parts.count == 2 ? Int(parts[1]) : 0
+    guard !name.isEmpty, let number, number >= 0, number == 0 || name != "cpu" else {
+      throw DeviceError(
+        .noDevice, "'\(text)' names no device",
+        remedy: "Devices are cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists those of this machine")
+    }
+    self.init(name, number)
+  }
+
+  public var description: String { index == 0 ? platform : "\(platform):\(index)" }
+
+  /// Opens the device.
+  /// - Parameters:
+  ///   - threads: for `cpu`, how many threads compute; nil for one per core.
+  ///   - cache: for others, where compiled programs are kept from one process to the next.
+  /// - Throws: `DeviceError` saying what is missing and what would fix it.
+  public func makeBackend(threads: Int? = nil, cache: CompileCache? = .current()) throws -> any Backend {
+    if platform == "cpu" { return CPUBackend(threads: threads) }
+    return try XLABackend.open(platform == "xla-cpu" ? "cpu" : platform, index: index, cache: cache)
+  }
+}
+
+extension Model {
+  /// Makes a model of one input on a device.
+  /// - Throws: `DeviceError` when the device cannot be used.
+  public convenience init(_ layer: any Layer, inputShape: [Int], device: Device, seed: UInt64 = 0) throws {
+    self.init(layer, inputShape: inputShape, backend: try device.makeBackend(), seed: seed)
+  }
+
+  /// Makes a model of a graph of layers on a device.
+  /// - Throws: `DeviceError` when the device cannot be used.
+  public convenience init(inputs: [Input], output: LayerOutput, device: Device, seed: UInt64 = 0) throws {
+    self.init(inputs: inputs, output: output, backend: try device.makeBackend(), seed: seed)
+  }
+}

@@ -1,0 +1,20 @@
+// Where this user's caches are: data sets, plugins, compiled programs. Everything there can be had again.
+
+import Foundation
+
+/// The directory that is ours among the user's caches; it need not exist.
+public func userCacheDirectory(
+  _ environment: [String: String] = ProcessInfo.processInfo.environment
+) -> URL {
+  func directory(_ variable: String) -> URL? {
+    guard let path = environment[variable], !path.isEmpty else { return nil }
+    return URL(fileURLWithPath: path, isDirectory: true)
+  }
+  let home = directory("HOME") ?? FileManager.default.homeDirectoryForCurrentUser
+  #if os(macOS)
+    let caches = home.appendingPathComponent("Library/Caches", isDirectory: true)
+  #else
+    let caches = directory("XDG_CACHE_HOME") ?? home.appendingPathComponent(".cache", isDirectory: true)
+  #endif
+  return caches.appendingPathComponent("accelerando", isDirectory: true)
+}

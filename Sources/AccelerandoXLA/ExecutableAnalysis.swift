@@ -1,0 +1,88 @@
+// What the compiler knows about a compiled program: how much it computes, how much memory it takes, what it was made into.
+// Plugins tell different parts of it.
+
+import CPJRT
+
+extension XLAExecutable {
+  /// The memory that a compiled program takes, in bytes.
+  public struct Memory: Hashable, Sendable {
+    /// Its code.
+    public let code: Int
+    /// Its inputs.
+    public let arguments: Int
+    /// Its outputs.
+    public let outputs: Int
+    /// Outputs that take over the memory of inputs; counted among both.
+    public let aliased: Int
+    /// Intermediate values.
+    public let temporary: Int
+
+    /// Everything together while it runs.
+    public var total: Int { code + arguments + outputs - aliased + temporary }
+  }
+
+  private func inspect<Result>(
+    _ body: (Plugin, UnsafeMutableRawPointer) throws(DeviceError) -> Result
+  ) throws(DeviceError) -> Result {
+    let executable = try loaded.executable()
+    let plugin = loaded.client.plugin
+    defer { plugin.destroy(.destroyExecutable, executable) }
+    return try body(plugin, executable.pointer)
+  }
+
+  /// The memory that the program takes.
+  /// - Throws: `DeviceError` where the plugin does not tell.
+  public func memory() throws -> Memory {
+    try inspect { plugin, executable throws(DeviceError) in
+      let stats = try plugin.call(.compiledMemory, "ask for the memory of a program") { $0.executable = executable }
+      return Memory(
+        code: Int(stats.code_bytes), arguments: Int(stats.argument_bytes), outputs: Int(stats.output_bytes),
+        aliased: Int(stats.alias_bytes), temporary: Int(stats.temporary_bytes))
+    }
+  }
+
+  /// The compiler's estimates: `flops`, `bytes accessed`, `optimal_seconds`.
+  /// - Throws: `DeviceError` where the plugin does not tell.
+  public func costs() throws -> [String: Double] {
+    try inspect { plugin, executable throws(DeviceError) in
+      let result = try plugin.call(.costAnalysis, "ask for the costs of a program") { $0.object = executable }
+      return attributeValues(result.values, result.count).compactMapValues { value in
+        switch value {
+        case .number(let number): Double(number)
+        case .integer(let integer): Double(integer)
+        default: nil
+        }
+      }
+    }
+  }
+
+  /// What the compiler made of the program, in the plugin's own format.
+  /// - Returns: the name of the format and the bytes: `hlo_with_config`, a protocol buffer of the optimized module.
+  /// - Throws: `DeviceError` where the plugin does not tell.
+  public func optimizedProgram() throws -> (format: String, bytes: [UInt8]) {
+    try inspect { plugin, executable throws(DeviceError) in
+      let action = "ask for the compiled program"
+      var program = PjrtProgram()
+      program.head.size = MemoryLayout<PjrtProgram>.size
+      // The first call says how long it is, the second fills it in.
+      try withUnsafeMutablePointer(to: &program) { program throws(DeviceError) in
+        _ = try plugin.call(.optimizedProgram, action) {
+          $0.executable = executable
+          $0.program = program
+        }
+      }
+      let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: max(program.code_length, 1))
+      defer { memory.deallocate() }
+      memory.initialize(repeating: 0)
+      program.code = memory.baseAddress
+      try withUnsafeMutablePointer(to: &program) { program throws(DeviceError) in
+        _ = try plugin.call(.optimizedProgram, action) {
+          $0.executable = executable
+          $0.program = program
+        }
+      }
+      let format = Plugin.text(program.format, program.format_length)
+      return (format, memory.prefix(program.code_length).map { UInt8(bitPattern: $0) })
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// From the name of a platform to a backend: find a plugin, look whether the machine has what it drives, start it. What is
+// missing is said together with what would fix it.
+
+import Foundation
+
+extension XLABackend {
+  /// Opens a device.
+  /// - Parameters:
+  ///   - platform: `cpu` for XLA's CPU, `cuda`, `tpu`, or the name of a plugin.
+  ///   - index: the number of the device.
+  ///   - search: where plugins are looked for.
+  ///   - cache: where compiled programs are kept from one process to the next.
+  /// - Throws: `DeviceError` saying what is missing and what would fix it.
+  public static func open(
+    _ platform: String, index: Int = 0, search: PluginSearch = .current(), cache: CompileCache? = .current()
+  ) throws -> XLABackend {
+    try XLABackend(try openClient(platform, search: search), device: index, cache: cache)
+  }
+
+  /// Starts the first plugin of a platform that works.
+  /// - Throws: `DeviceError` of the plugin that was preferred.
+  public static func openClient(_ platform: String, search: PluginSearch = .current()) throws -> Client {
+    let plugins = search.plugins(for: platform)
+    let kinds = PluginKind.allCases.filter { $0.platform == platform || $0.rawValue == platform }.map(\.rawValue)
+    guard !plugins.isEmpty else {
+      let remedy =
+        kinds.isEmpty ? "accelerando plugin install PATH" : "accelerando plugin install \(kinds.joined(separator: "|"))"
+      throw DeviceError(
+        .noDevice, "there is no PJRT plugin for \(platform == "cpu" ? "XLA's CPU" : platform) on this machine",
+        remedy: "Install one: \(remedy)")
+    }
+    try checkHardware(plugins[0].platform)
+    var failure: (any Error)?
+    for found in plugins {
+      do {
+        let options: [String: AttributeValue] = found.platform == "cpu" ? ["cpu_device_count": .integer(1)] : [:]
+        let client = try Client.shared(try Plugin.load(found.path), options: options)
+        guard !client.devices.isEmpty else {
+          throw DeviceError(.noDevice, "the plugin \(found.path) finds no device")
+        }
+        return client
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    throw failure ?? DeviceError(.noDevice, "there is no device for \(platform)")
+  }
+
+  /// Says what is missing before a plugin is asked: some wait for minutes, or say it in words of their own.
+  private static func checkHardware(_ platform: String) throws {
+    #if os(Linux)
+      switch platform {
+      case "cuda":
+        guard let driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) else {
+          throw DeviceError(
+            .noDevice, "there is no NVIDIA driver on this machine: its library libcuda.so.1 is not found",
+            remedy: "Install the driver, or use a machine with an NVIDIA GPU; in a container, pass the GPU through")
+        }
+        dlclose(driver)
+      case "tpu":
+        let devices = (try? FileManager.default.contentsOfDirectory(atPath: "/dev")) ?? []
+        let groups = (try? FileManager.default.contentsOfDirectory(atPath: "/dev/vfio")) ?? []
+        guard devices.contains(where: { $0.hasPrefix("accel") }) || groups.contains(where: { Int($0) != nil }) else {
+          throw DeviceError(
+            .noDevice, "there is no TPU chip on this machine: neither /dev/accel* nor /dev/vfio has one",
+            remedy: "Use a TPU VM; in a container, pass the chips through")
+        }
+      default: break
+      }
+    #endif
+  }
+}

@@ -304,6 +304,16 @@ struct AccKernels {
   /// Enough for each of the five above.
   long (*conv_scratch_bytes)(const AccConv *c);
 
+  /// Whether `conv_winners_backward_weights` can do, and is quicker than, conv_backward_weights after maxpool_backward_index.
+  bool (*conv_winners_fit)(const AccConv *c, const AccPool *p);
+  /// The gradient of the weights of a convolution whose result was only max-pooled, from the positions of the winners and the
+  /// gradient of the pooled values: conv_backward_weights of maxpool_backward_index, up to the order of sums (one chain over
+  /// samples and windows, so ranges of samples may be added one after another), but that pixels which no winner saw do not
+  /// count even where they are infinite. Only where it fits.
+  void (*conv_winners_backward_weights)(const AccConv *c, const AccPool *p, const float *x, const uint8_t *index, const float *dy,
+                                        float *dw, long n0, long n1, bool accumulate, void *scratch);
+  long (*conv_winners_scratch_bytes)(const AccConv *c, const AccPool *p);
+
   /// Convolution, epilogue and max pooling in one: exactly conv_forward_packed followed by maxpool_forward_index, without the
   /// unpooled values ever leaving the cache. p->H, W and C are c->OH, OW and O. `index` may be NULL.
   void (*conv_forward_pool)(const AccConv *c, const AccPool *p, const float *x, const void *packed, float *y, uint8_t *index, long n0,

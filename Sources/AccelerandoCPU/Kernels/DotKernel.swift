@@ -289,10 +289,10 @@ extension Lowering {
   }
 
   /// Whether a product has so few columns that its sums should run with lanes along k, which takes a right operand that lies
-  /// along k or can be turned once and for all.
+  /// along k or can be turned: once and for all, or in every run if many rows share it.
   private func isDots(_ shape: ProductShape, left: MatrixView, right: MatrixView) -> Bool {
     shape.n <= (shape.m == 1 ? 31 : 12) && shape.k >= 128 && left.columnStride == 1
-      && (right.rowStride == 1 || (right.columnStride == 1 && frozenInputs.contains(right.root)))
+      && (right.rowStride == 1 || (right.columnStride == 1 && (shape.m >= 128 || frozenInputs.contains(right.root))))
   }
 
   /// A product whose partial sums each lie by themselves, and what adds them up.

@@ -26,6 +26,8 @@ public struct CPUBackend: Backend {
 
   public func makeBuffer(_ type: TensorType) throws -> any Buffer { try CPUBuffer(type) }
 
+  public func hold(_ array: NDArray) throws -> (any Buffer)? { CPUBuffer(holding: array) }
+
   public func compile(_ program: Program) throws -> any Executable {
     try compile(program, frozenInputs: [])
   }
@@ -66,14 +68,24 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
     let bytes = UnsafeMutableRawBufferPointer(start: taken, count: size)
     bytes.initializeMemory(as: UInt8.self, repeating: 0)
     memory = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<type.byteCount])
-    start = bytes
+    held = nil
   }
 
-  private let start: UnsafeMutableRawBufferPointer
+  /// An array's own memory, for reading only.
+  init(holding array: NDArray) {
+    type = array.type
+    held = array
+    // Whoever else has the array copies it before changing it, as long as it is held here.
+    memory = array.withUnsafeBytes { UnsafeMutableRawBufferPointer(mutating: $0) }
+  }
 
-  deinit { free(start.baseAddress) }
+  /// The array whose memory this is; nil for memory of the buffer's own.
+  private let held: NDArray?
+
+  deinit { if held == nil { free(memory.baseAddress) } }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws {
+    guard held == nil else { throw GraphError("a buffer that holds an array is for reading only.") }
     guard bytes.count == memory.count else {
       throw GraphError("the buffer holds \(type), \(memory.count) bytes; received \(bytes.count).")
     }

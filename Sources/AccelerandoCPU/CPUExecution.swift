@@ -36,6 +36,8 @@ final class CPUExecution: Execution {
   let frame: Frame
   private let pool: ThreadPool
   private let threadMemory: ThreadMemory
+  /// Whether the team runs the program, or the caller alone.
+  var teamwork: Teamwork
 
   init(_ executable: CPUExecutable, inputs: [CPUBuffer], outputs: [CPUBuffer]) {
     pool = executable.pool
@@ -44,15 +46,20 @@ final class CPUExecution: Execution {
     frame = Frame(
       executable.plan, inputs: inputs.map { UnsafeMutableRawPointer($0.address) },
       outputs: outputs.map { $0.address }, threadMemory: threadMemory, keeping: inputs + outputs)
+    teamwork = Teamwork(isShared: pool.threads > 1 && frame.isShared)
   }
 
   func run() throws {
     let flushed = acc_set_flush_denormals(true)
     defer { _ = acc_set_flush_denormals(flushed) }
     // When another thread has the team, this one does the whole work: the bits are the same.
-    let hasTeam = pool.tryAcquire()
+    let wantsTeam = teamwork.wantsTeam
+    let hasTeam = wantsTeam && pool.tryAcquire()
     defer { if hasTeam { pool.release() } }
+    let start = teamwork.wantsTime ? Tracer.now() : 0
     run(frame, hasTeam ? pool : nil)
+    if hasTeam == wantsTeam { teamwork.ran(start == 0 ? 0 : Double(Tracer.now() - start)) }
+    if hasTeam, !teamwork.wantsTeam { pool.rest() }
   }
 
   private func run(_ frame: Frame, _ team: ThreadPool?) {
@@ -229,6 +236,17 @@ final class Frame {
       }
     }
     setUp()
+  }
+
+  /// Whether there is work for several threads.
+  var isShared: Bool {
+    steps.contains { step in
+      switch step {
+      case .phase(let phase): phase.isShared
+      case .loop(_, let condition, let body): condition.isShared || body.isShared
+      case .branch(_, let frames): frames.contains(where: \.isShared)
+      }
+    }
   }
 
   /// Runs the phases that need to run only once.

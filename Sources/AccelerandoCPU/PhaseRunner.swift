@@ -93,6 +93,9 @@ final class PhaseRunner {
     }
   }
 
+  /// Whether there is work for several threads.
+  var isShared: Bool { shared.count > 1 }
+
   /// Does the phase on the team, or alone.
   func run(on pool: ThreadPool?) {
     guard let pool, shared.count > 1 else {

@@ -60,6 +60,7 @@ extension CPUBackend {
     guard let execution = execution as? CPUExecution else {
       throw GraphError("only what the CPU engine compiled can be measured by it.")
     }
+    execution.teamwork = Teamwork(always: threads > 1)
     try execution.run()
     var times: [Double] = []
     for _ in 0..<max(runs, 1) {

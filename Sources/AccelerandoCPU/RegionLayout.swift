@@ -25,7 +25,9 @@ struct RegionLayout {
   /// What a segment had better touch at a time, where it may: calls and partial sums cost something each.
   static let comfortableBytes = 48 << 10
   /// Less than this at a time is not worth the call.
-  static let callBytes = 4 << 10
+  static let callBytes = 768
+  /// Going through the region once more costs as much as moving so many bytes.
+  static let tileBytes = 4 << 10
 
   func region(_ members: [Member], locals: Set<Int>) -> Region {
     let hasPartials = members.contains { $0.accumulator != nil }
@@ -135,7 +137,7 @@ struct RegionLayout {
     while tile >= 1 {
       let isWholeLeaves = tile >= leaf || leaf % tile == 0
       if isWholeLeaves || leaves == 1 {
-        var bytes = Double((units + tile - 1) / tile) * Double(whole + Self.callBytes)
+        var bytes = Double((units + tile - 1) / tile) * Double(whole + Self.tileBytes)
         if tile * bytesPerUnit > Self.cacheBytes { bytes += 2 * Double(units) * Double(bytesPerUnit) }
         if bytes < best.bytes { best = (bytes, tile) }
       }

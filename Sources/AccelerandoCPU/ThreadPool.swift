@@ -25,8 +25,23 @@ final class ThreadPool: Sendable {
   private let done = Atomic<Int>(0)
   private let job = Atomic<UInt>(0)
   private let busy = Atomic<Bool>(false)
+  /// The cores that the team may use.
+  private let allowed: AccCores
   private let sleepers = Atomic<Int>(0)
+  /// Whether no work is to come for a while.
+  private let isResting = Atomic<Bool>(false)
   private let bell = NSCondition()
+  /// The threads beside the caller.
+  private let workers: [Worker]
+
+  /// Where one of the other threads is.
+  private final class Worker: Sendable {
+    let thread = Atomic<Int>(0)
+    /// The core on which it last took a task.
+    let core = Atomic<Int>(-1)
+    /// The core that it is kept off.
+    let avoids = Atomic<Int>(-1)
+  }
 
   /// The pool with `threads` threads; nil asks for one per core. Pools are kept, one for each size that was asked for:
   /// two that spin on the same cores would slow each other down.
@@ -44,6 +59,8 @@ final class ThreadPool: Sendable {
 
   private init(threads: Int) {
     self.threads = threads
+    allowed = acc_allowed_cores()
+    workers = (1..<max(threads, 1)).map { _ in Worker() }
     for member in 1..<max(threads, 1) {
       let thread = Thread { [self] in work(as: member) }
       thread.stackSize = 1 << 20
@@ -53,8 +70,15 @@ final class ThreadPool: Sendable {
 
   /// Takes the team for one run of a program; false when another thread has it, which then works alone.
   func tryAcquire() -> Bool {
-    threads > 1 && busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged
+    guard threads > 1, busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+      return false
+    }
+    isResting.store(false, ordering: .relaxed)
+    return true
   }
+
+  /// Lets the others sleep rather than wait for work.
+  func rest() { isResting.store(true, ordering: .relaxed) }
 
   /// Gives the team back.
   func release() { busy.store(false, ordering: .releasing) }
@@ -67,6 +91,7 @@ final class ThreadPool: Sendable {
       let number = (left.load(ordering: .relaxed) >> 32) &+ 1
       left.store(number << 32 | UInt64(job.tasks), ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
+        keepOff(acc_current_core())
         bell.lock()
         bell.broadcast()
         bell.unlock()
@@ -79,9 +104,30 @@ final class ThreadPool: Sendable {
       while done.load(ordering: .acquiring) < job.tasks {
         acc_spin_hint()
         spins += 1
+        if spins % 512 == 0 { separate() }
         if spins > 2_000 { sched_yield() }
       }
     }
+  }
+
+  /// Sees to it that no worker wakes up on a core, the caller's.
+  private func keepOff(_ core: Int) {
+    for worker in workers where worker.avoids.load(ordering: .relaxed) != core { move(worker, off: core) }
+  }
+
+  /// Moves workers off the caller's core: two that wait for each other would only take turns there.
+  private func separate() {
+    let core = acc_current_core()
+    for worker in workers where worker.core.load(ordering: .relaxed) == core { move(worker, off: core) }
+  }
+
+  private func move(_ worker: Worker, off core: Int) {
+    var cores = allowed
+    let thread = worker.thread.load(ordering: .relaxed)
+    guard thread != 0, acc_remove_core(&cores, core) else { return }
+    worker.avoids.store(core, ordering: .relaxed)
+    worker.core.store(-1, ordering: .relaxed)
+    acc_restrict_thread(thread, cores)
   }
 
   private func takeTask(fromFront: Bool) -> Int? {
@@ -101,8 +147,11 @@ final class ThreadPool: Sendable {
     // Numbers too small for the normal format make arithmetic ten times slower and matter to no result.
     _ = acc_set_flush_denormals(true)
     var preemptions = acc_preemptions()
+    let worker = workers[member - 1]
+    worker.thread.store(acc_current_thread(), ordering: .relaxed)
     while true {
       awaitWork(&preemptions)
+      worker.core.store(acc_current_core(), ordering: .relaxed)
       while let task = takeTask(fromFront: false) {
         // A task that was taken keeps the job alive until it is counted as done.
         if let pointer = UnsafePointer<Job>(bitPattern: job.load(ordering: .relaxed)) {
@@ -122,6 +171,7 @@ final class ThreadPool: Sendable {
   private func spin(_ turns: Int) -> Bool {
     for _ in 0..<turns {
       if hasWork { return true }
+      if isResting.load(ordering: .relaxed) { return false }
       acc_spin_hint()
     }
     return false

@@ -9,6 +9,12 @@ public protocol Backend: Sendable {
   /// - Throws: when the memory is not to be had.
   func makeBuffer(_ type: TensorType) throws -> any Buffer
 
+  /// A buffer that holds an array for reading only, without a copy where the device reads the host's memory. Data sets
+  /// are put on devices this way, for steps to take their batches from.
+  /// - Returns: nil when the device would rather be given one batch after the other.
+  /// - Throws: when the memory is not to be had.
+  func hold(_ array: NDArray) throws -> (any Buffer)?
+
   /// Makes a buffer that holds the array.
   func upload(_ array: NDArray) throws -> any Buffer
 
@@ -23,6 +29,9 @@ public protocol Backend: Sendable {
 }
 
 extension Backend {
+  /// Holds nothing.
+  public func hold(_ array: NDArray) throws -> (any Buffer)? { nil }
+
   /// Makes nothing of the promise.
   public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable { try compile(program) }
 }

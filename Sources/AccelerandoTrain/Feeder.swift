@@ -26,9 +26,12 @@ final class Feeder {
   /// Arrays in memory without transformations: the fast path.
   private struct Direct {
     let arrays: Batch
+    /// The arrays on the device, where it takes them.
+    let held: HeldData?
+    /// The steps for batches of each size.
+    var steps: [Int: Step] = [:]
     var order: [Int]
     var position = 0
-    var full: Step?
   }
 
   /// - Parameters:
@@ -67,7 +70,14 @@ final class Feeder {
     stepNumber = 0
     let order = key.map { shuffledOrder(dataset.rows, key: $0.folded(UInt32(truncatingIfNeeded: number))) }
     if case .arrays(let arrays) = dataset.source, isPrepared, dataset.prefetchDepth == 0 {
-      direct = Direct(arrays: arrays, order: order ?? Array(dataset.rows), full: direct?.full)
+      let order = order ?? Array(dataset.rows)
+      if direct == nil {
+        // The shape of a program that predicts would change with every array that is predicted for.
+        let held = kind == .predict ? nil : try HeldData(arrays, on: session.backend)
+        direct = Direct(arrays: arrays, held: held, order: order)
+      }
+      direct?.order = order
+      direct?.position = 0
       batches = nil
     } else {
       direct = nil
@@ -88,20 +98,26 @@ final class Feeder {
   }
 
   private func nextDirect() throws -> Step? {
-    guard let (arrays, order, position) = direct.map({ ($0.arrays, $0.order, $0.position) }),
-      position < order.count
-    else { return nil }
+    guard let (order, position) = direct.map({ ($0.order, $0.position) }), position < order.count else { return nil }
     let end = min(position + batchSize, order.count)
     direct?.position = end
-    let isFull = end - position == batchSize
-    let step: Step
-    if isFull, let full = direct?.full {
-      step = full
-    } else {
-      step = try session.step(StepSignature(kind: kind, like: arrays, count: end - position), programs)
-      if isFull { direct?.full = step }
+    let step = try directStep(end - position)
+    if direct?.held != nil {
+      try step.load(rows: order[position..<end])
+    } else if let arrays = direct?.arrays {
+      try step.load(arrays, rows: order[position..<end])
     }
-    try step.load(arrays, rows: order[position..<end])
+    return step
+  }
+
+  /// The step for batches of a size.
+  private func directStep(_ count: Int) throws -> Step {
+    guard let direct else { throw TrainingError("the dataset has no arrays.") }
+    if let known = direct.steps[count] { return known }
+    let signature = StepSignature(kind: kind, like: direct.arrays, count: count, isHeld: direct.held != nil)
+    let step =
+      try direct.held.map { try session.step(signature, programs, on: $0) } ?? session.step(signature, programs)
+    self.direct?.steps[count] = step
     return step
   }
 

@@ -9,6 +9,7 @@ final class Session {
   let backend: any Backend
   private(set) var buffers: [String: any Buffer] = [:]
   private var batchBuffers: [BatchKey: any Buffer] = [:]
+  private var executables: [StepSignature: any Executable] = [:]
   private var steps: [StepSignature: Step] = [:]
 
   private struct BatchKey: Hashable {
@@ -49,6 +50,7 @@ final class Session {
 
   /// Forgets the programs, and the tensors whose names begin with one of the prefixes.
   func forget(prefixes: [String]) {
+    executables = [:]
     steps = [:]
     buffers = buffers.filter { entry in !prefixes.contains { entry.key.hasPrefix($0) } }
   }
@@ -56,33 +58,39 @@ final class Session {
   /// The step for a signature: compiled and tied to the buffers at first use.
   func step(_ signature: StepSignature, _ programs: StepPrograms) throws -> Step {
     if let known = steps[signature] { return known }
-    let program = try programs.program(signature)
-    var features: [any Buffer] = []
-    var labels: (any Buffer)?
-    var weights: (any Buffer)?
-    let inputs = try program.inputs.map { input -> any Buffer in
-      if input.name == StateName.labels {
-        let buffer = try batchBuffer(input)
-        labels = buffer
-        return buffer
-      }
-      if input.name == StateName.weights {
-        let buffer = try batchBuffer(input)
-        weights = buffer
-        return buffer
-      }
-      if features.count < signature.features.count, input.name == StateName.feature(features.count) {
-        features.append(try batchBuffer(input))
-        return features[features.count - 1]
-      }
-      return try buffer(input.name, input.type)
-    }
-    let execution = try backend.compile(program).bind(inputs)
-    let step = Step(
-      program: program, execution: execution, count: signature.count, features: features, labels: labels,
-      weights: weights)
+    let step = try bind(try executable(signature, programs), signature, held: [:])
     steps[signature] = step
     return step
+  }
+
+  /// A step that takes its batches from a data set on the device. It belongs to the caller, with the data set.
+  func step(_ signature: StepSignature, _ programs: StepPrograms, on data: HeldData) throws -> Step {
+    try bind(try executable(signature, programs), signature, held: data.buffers)
+  }
+
+  private func executable(_ signature: StepSignature, _ programs: StepPrograms) throws -> any Executable {
+    if let known = executables[signature] { return known }
+    let made = try backend.compile(try programs.program(signature))
+    executables[signature] = made
+    return made
+  }
+
+  private func bind(
+    _ executable: any Executable, _ signature: StepSignature, held: [String: any Buffer]
+  ) throws -> Step {
+    let names = signature.batchNames
+    var batch: [String: any Buffer] = [:]
+    let inputs = try executable.program.inputs.map { input -> any Buffer in
+      if let buffer = held[input.name] { return buffer }
+      guard names.contains(input.name) else { return try buffer(input.name, input.type) }
+      let buffer = try batchBuffer(input)
+      batch[input.name] = buffer
+      return buffer
+    }
+    return Step(
+      program: executable.program, execution: try executable.bind(inputs), count: signature.count,
+      features: signature.features.indices.compactMap { batch[StateName.feature($0)] }, labels: batch[StateName.labels],
+      weights: batch[StateName.weights], rows: batch[StateName.rows])
   }
 
   /// Steps of the same batch shape share the memory that the batch is put in.
@@ -103,11 +111,13 @@ final class Step {
   private let features: [any Buffer]
   private let labels: (any Buffer)?
   private let weights: (any Buffer)?
+  /// Where the numbers of the batch's samples go, for a step that takes them from a data set on the device.
+  private let rows: (any Buffer)?
   private var staging: [Int: NDArray] = [:]
 
   init(
     program: Program, execution: any Execution, count: Int, features: [any Buffer], labels: (any Buffer)?,
-    weights: (any Buffer)?
+    weights: (any Buffer)?, rows: (any Buffer)?
   ) {
     self.program = program
     self.execution = execution
@@ -115,6 +125,7 @@ final class Step {
     self.features = features
     self.labels = labels
     self.weights = weights
+    self.rows = rows
   }
 
   /// Puts a batch in place.
@@ -122,6 +133,24 @@ final class Step {
     for (array, buffer) in zip(batch.features, features) { try buffer.write(array) }
     if let labels, let array = batch.labels { try labels.write(array) }
     if let weights, let array = batch.sampleWeights { try weights.write(array) }
+  }
+
+  /// Says which samples of the data set on the device the batch has.
+  func load(rows numbers: ArraySlice<Int>) throws {
+    guard let rows else { return }
+    func fill(_ bytes: UnsafeMutableRawBufferPointer) {
+      for (place, number) in zip(bytes.bindMemory(to: Int32.self).indices, numbers) {
+        bytes.storeBytes(of: Int32(truncatingIfNeeded: number), toByteOffset: 4 * place, as: Int32.self)
+      }
+    }
+    if let host = rows as? any HostBuffer {
+      fill(host.memory)
+      return
+    }
+    var staged = staging.removeValue(forKey: -3) ?? NDArray(zeros: rows.type)
+    staged.withUnsafeMutableBytes { fill($0) }
+    try rows.write(staged)
+    staging[-3] = staged
   }
 
   /// Puts rows of arrays in place, without anything in between where the device's memory is the host's.
@@ -140,5 +169,26 @@ final class Step {
     staged.withUnsafeMutableBytes { gatherRows(of: array, rows, into: $0) }
     try buffer.write(staged)
     staging[place] = staged
+  }
+}
+
+/// A data set on the device.
+struct HeldData {
+  /// By the names of the steps' inputs.
+  let buffers: [String: any Buffer]
+
+  /// Puts arrays on the device; nil when it would rather be given batches.
+  init?(_ arrays: Batch, on backend: any Backend) throws {
+    // Row numbers are 32-bit integers.
+    guard arrays.count <= Int(Int32.max) else { return nil }
+    var named = arrays.features.enumerated().map { (StateName.feature($0.offset), $0.element) }
+    if let labels = arrays.labels { named.append((StateName.labels, labels)) }
+    if let weights = arrays.sampleWeights { named.append((StateName.weights, weights)) }
+    var buffers: [String: any Buffer] = [:]
+    for (name, array) in named {
+      guard let buffer = try backend.hold(array) else { return nil }
+      buffers[name] = buffer
+    }
+    self.buffers = buffers
   }
 }

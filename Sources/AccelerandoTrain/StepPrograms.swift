@@ -23,15 +23,20 @@ struct StepSignature: Hashable {
   let features: [TensorType]
   let labels: TensorType?
   let isWeighted: Bool
+  /// The samples of the data set, where it lies on the device and steps take their batches from it by row numbers; nil
+  /// where each batch is brought.
+  let held: Int?
 
   init(kind: StepKind, batch: Batch) {
+    held = nil
     self.kind = kind
     features = batch.features.map(\.type)
     labels = kind == .predict ? nil : batch.labels?.type
     isWeighted = kind != .predict && batch.sampleWeights != nil
   }
 
-  init(kind: StepKind, like batch: Batch, count: Int) {
+  init(kind: StepKind, like batch: Batch, count: Int, isHeld: Bool) {
+    held = isHeld ? batch.count : nil
     func resized(_ type: TensorType) -> TensorType { type.with([count] + type.shape.dropFirst()) }
     self.kind = kind
     features = batch.features.map { resized($0.type) }
@@ -45,9 +50,16 @@ struct StepSignature: Hashable {
     self.features = features
     labels = nil
     isWeighted = false
+    held = nil
   }
 
   var count: Int { features.first?.shape.first ?? 0 }
+
+  /// The inputs of the program that change with the batch.
+  var batchNames: Set<String> {
+    if held != nil { return [StateName.rows] }
+    return Set(features.indices.map(StateName.feature) + [StateName.labels, StateName.weights])
+  }
 }
 
 /// Names of the tensors that live from step to step.
@@ -61,6 +73,8 @@ enum StateName {
   static func feature(_ index: Int) -> String { "x\(index)" }
   static let labels = "y"
   static let weights = "w"
+  /// Which samples of the data set are in the batch.
+  static let rows = "rows"
 
   /// Counters beside the totals: samples, and the sum of their weights.
   static let sampleCount = "count"
@@ -82,9 +96,14 @@ struct StepPrograms {
       uniqueKeysWithValues: outline.parameters.map { spec in
         (spec.name, trace.input(StateName.parameter(spec.name), spec.type))
       })
-    let features = signature.features.enumerated().map { index, type in
-      trace.input(StateName.feature(index), type)
+    let rows = signature.held.map { _ in trace.input(StateName.rows, TensorType(.int32, [signature.count])) }
+    func batch(_ name: String, _ type: TensorType) -> Tensor {
+      guard let held = signature.held, let rows else { return trace.input(name, type) }
+      trace.graph.path = ["batch"]
+      defer { trace.graph.path = [] }
+      return trace.input(name, type.with([held] + type.shape.dropFirst())).taking(rows)
     }
+    let features = signature.features.enumerated().map { batch(StateName.feature($0), $1) }
     let iteration = signature.kind == .train ? trace.input(StateName.iteration, TensorType(.int32, [])) : nil
     let key = iteration.map { iteration in
       trace.input(StateName.randomKey, TensorType(.uint32, [2])).foldingIn(iteration)
@@ -100,8 +119,8 @@ struct StepPrograms {
     guard let compilation, let labelType = signature.labels else {
       throw TrainingError("training and evaluation need labels and a compiled model.")
     }
-    let labels = trace.input(StateName.labels, labelType)
-    let weights = signature.isWeighted ? trace.input(StateName.weights, TensorType(.float32, [signature.count])) : nil
+    let labels = batch(StateName.labels, labelType)
+    let weights = signature.isWeighted ? batch(StateName.weights, TensorType(.float32, [signature.count])) : nil
     let loss = addLoss(trace, signature, compilation, prediction, labels, weights)
     addMetrics(trace, signature, compilation, prediction, labels, weights)
     if let iteration {

@@ -1,4 +1,4 @@
-// Moving data without arithmetic: transposes by register tiles, rows by index.
+// Moving data without arithmetic: transposes by register tiles, sums of rows by index.
 
 static void transpose2d_32(const void *src, long src_ld, void *dst, long dst_ld, long rows, long cols) {
   const float *s = src;
@@ -22,13 +22,6 @@ static void transpose2d_32(const void *src, long src_ld, void *dst, long dst_ld,
 }
 
 #define ROW_KERNELS(suffix, Index)                                                                                                 \
-  static void gather_rows_##suffix(const void *src, long src_rows, long row_bytes, const Index *indices, long count, void *dst) {  \
-    if (src_rows <= 0) return;                                                                                                     \
-    for (long i = 0; i < count; i++) {                                                                                             \
-      const long r = max_l(0, min_l((long)indices[i], src_rows - 1));                                                              \
-      memcpy((char *)dst + i * row_bytes, (const char *)src + r * row_bytes, (size_t)row_bytes);                                   \
-    }                                                                                                                              \
-  }                                                                                                                                \
   static void scatter_add_rows_##suffix(float *dst, long dst_rows, long cols, const Index *indices, long count, const float *src,  \
                                         long c0, long c1) {                                                                        \
     for (long i = 0; i < count; i++) {                                                                                             \

@@ -1,5 +1,5 @@
-// Pooling over NHWC, vectorised over channels: every channel of a pixel has the same window. Sums and averages are here,
-// maxima in impl_maxpool.h.
+// Pooling over NHWC, vectorised over channels: every channel of a pixel has the same window. Sums are here, maxima in
+// impl_maxpool.h.
 
 typedef struct Window { long h0, h1, w0, w1; } Window; // the part inside the image
 INLINE Window pool_window(const AccPool *p, long oh, long ow) {
@@ -12,53 +12,32 @@ INLINE void pool_store(float *p, long lanes, const bool full, vf v) {
   if (full) vstore(p, v); else vstore_n(p, lanes, v);
 }
 
-enum { poolSum, poolAverage, poolAverageInside };
-INLINE float pool_divisor(const AccPool *p, Window q, const int kind) {
-  return kind == poolAverage ? (float)(p->window_h * p->window_w) : (float)max_l(1, (q.h1 - q.h0) * (q.w1 - q.w0));
-}
-
-INLINE void pool_forward(const AccPool *p, const float *x, float *y, long n0, long n1, const int kind) {
+static void sumpool_forward(const AccPool *p, const float *x, float *y, long n0, long n1) {
   const long C = p->C;
   for (long n = n0; n < n1; n++) for (long oh = 0; oh < p->OH; oh++) for (long ow = 0; ow < p->OW; ow++) {
     const Window q = pool_window(p, oh, ow);
-    const float divisor = pool_divisor(p, q, kind);
     float *out = y + ((n * p->OH + oh) * p->OW + ow) * C;
     for (long c = 0; c < C; c += VL) {
       vf sum = {0};
       for (long h = q.h0; h < q.h1; h++) for (long w = q.w0; w < q.w1; w++)
         sum += vload_n(x + ((n * p->H + h) * p->W + w) * C + c, C - c);
-      vstore_n(out + c, C - c, kind == poolSum ? sum : sum / divisor);
+      vstore_n(out + c, C - c, sum);
     }
   }
 }
-INLINE void pool_backward(const AccPool *p, const float *dy, float *dx, long n0, long n1, const int kind) {
+static void sumpool_backward(const AccPool *p, const float *dy, float *dx, long n0, long n1) {
   const long C = p->C;
   if (n1 <= n0) return;
   memset(dx + n0 * p->H * p->W * C, 0, sizeof(float) * (size_t)((n1 - n0) * p->H * p->W * C));
   for (long n = n0; n < n1; n++) for (long oh = 0; oh < p->OH; oh++) for (long ow = 0; ow < p->OW; ow++) {
     const Window q = pool_window(p, oh, ow);
-    const float divisor = pool_divisor(p, q, kind);
     const float *d = dy + ((n * p->OH + oh) * p->OW + ow) * C;
     for (long c = 0; c < C; c += VL) {
-      vf g = vload_n(d + c, C - c);
-      if (kind != poolSum) g = g / divisor;
+      const vf g = vload_n(d + c, C - c);
       for (long h = q.h0; h < q.h1; h++) for (long w = q.w0; w < q.w1; w++) {
         float *o = dx + ((n * p->H + h) * p->W + w) * C + c;
         vstore_n(o, C - c, vload_n(o, C - c) + g);
       }
     }
   }
-}
-
-static void sumpool_forward(const AccPool *p, const float *x, float *y, long n0, long n1) { pool_forward(p, x, y, n0, n1, poolSum); }
-static void sumpool_backward(const AccPool *p, const float *dy, float *dx, long n0, long n1) {
-  pool_backward(p, dy, dx, n0, n1, poolSum);
-}
-static void avgpool_forward(const AccPool *p, bool count_include_pad, const float *x, float *y, long n0, long n1) {
-  if (count_include_pad) pool_forward(p, x, y, n0, n1, poolAverage);
-  else pool_forward(p, x, y, n0, n1, poolAverageInside);
-}
-static void avgpool_backward(const AccPool *p, bool count_include_pad, const float *dy, float *dx, long n0, long n1) {
-  if (count_include_pad) pool_backward(p, dy, dx, n0, n1, poolAverage);
-  else pool_backward(p, dy, dx, n0, n1, poolAverageInside);
 }

@@ -38,6 +38,16 @@ import Testing
     }
   }
 
+  @Test(arguments: [9, 33]) func aPerceptronWhoseWeightsStayWithACoreIsTheSameOnAnyNumberOfThreads(batchSize: Int)
+    throws
+  {
+    try expectSameBits(batchSize: batchSize) {
+      Flatten()
+      Dense(331, activation: .relu)
+      Dense(10, activation: .softmax)
+    }
+  }
+
   @Test(arguments: [33, 128]) func aPerceptronIsTheSameOnAnyNumberOfThreads(batchSize: Int) throws {
     try expectSameBits(batchSize: batchSize) {
       Flatten()

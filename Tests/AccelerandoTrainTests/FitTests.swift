@@ -28,6 +28,37 @@ import Testing
     #expect(try train(6) != first)
   }
 
+  @Test func samplesHeldOnTheDeviceTrainTheSameBitsAsBatchesThatAreBrought() throws {
+    let (x, y) = try quadrants(101)
+    let weights = NDArray((0..<101).map { Float($0 % 3) })
+    func train(_ data: Dataset) throws -> (Store, Logs) {
+      let model = try compiledClassifier(seed: 3, [Dropout(0.3)])
+      try model.fit(data.prefix(90), epochs: 2, batchSize: 16, verbose: .silent)
+      return (try model.weights(), try model.evaluate(data, batchSize: 16))
+    }
+    let data = try Dataset(x, y, sampleWeights: weights)
+    let held = try train(data)
+    // A dataset with a transformation is brought batch by batch.
+    let brought = try train(data.mapped { $0 })
+    #expect(held.0 == brought.0)
+    #expect(held.1 == brought.1)
+  }
+
+  @Test func arraysChangedAfterFitTookThemDoNotChangeTheData() throws {
+    var (x, y) = try quadrants(64)
+    let data = try Dataset(x, y)
+    func train(_ callbacks: [any Callback]) throws -> Store {
+      let model = try compiledClassifier(seed: 3)
+      try model.fit(data, epochs: 2, callbacks: callbacks, verbose: .silent)
+      return try model.weights()
+    }
+    let expected = try train([])
+    let spoil = LambdaCallback(epochBegin: { _, _ in
+      x.withUnsafeMutableBytes { bytes in for index in bytes.indices { bytes[index] = 0 } }
+    })
+    #expect(try train([spoil]) == expected)
+  }
+
   @Test func lossIsTheMeanOverSamplesWithARaggedLastBatch() throws {
     let (x, y) = try quadrants(25)
     let model = try compiledClassifier()

@@ -50,14 +50,25 @@ import Testing
     #expect(try seedCNN(batch: 32).kernels.allSatisfy { !$0.label.contains("backwardData") })
   }
 
-  @Test func aPerceptronsStepMeetsOnce() throws {
+  @Test func aSmallPerceptronsStepMeetsOnce() throws {
+    let report = try plan(batch: 32) {
+      Rescaling(1 / 255.0)
+      Flatten()
+      Dense(32, activation: .relu)
+      Dense(10, activation: .softmax)
+    }
+    #expect(meetings(report) == 2, "\(report)")
+  }
+
+  @Test func weightsThatFillACacheStayWithTheCoreThatUpdatesThem() throws {
     let report = try plan(batch: 32) {
       Rescaling(1 / 255.0)
       Flatten()
       Dense(128, activation: .relu)
       Dense(10, activation: .softmax)
     }
-    #expect(meetings(report) == 2, "\(report)")
+    #expect(report.kernels.contains { $0.label.contains("[784, 128]") && $0.label.contains("leaves") }, "\(report)")
+    #expect(meetings(report) == 4, "\(report)")
   }
 
   @Test func aLargeMatrixIsSplitBetweenTheCoresAndNotReadByEach() throws {

@@ -78,6 +78,15 @@ struct DotKernel: Kernel {
     multiply(batches, rows, columns, depth: 0..<shape.k, adding: false, memory, scratch)
   }
 
+  /// Computes the sums of some of the terms only, and writes them from element `offset` on.
+  func accumulate(_ depth: Range<Int>, at offset: Int, _ memory: Memory, _ scratch: UnsafeMutableRawPointer) {
+    isa.kernels.sgemm?(
+      shape.m, shape.n, depth.count,
+      memory.elements(left.root, Float.self) + left.offset + depth.lowerBound * left.columnStride, left.rowStride,
+      left.columnStride, memory.elements(right.root, Float.self) + right.offset + depth.lowerBound * right.rowStride,
+      right.rowStride, right.columnStride, memory.elements(result, Float.self) + offset, shape.n, false, nil, scratch)
+  }
+
   /// Computes a part of the result from a part of the sums' terms; `adding` goes on from what the result holds.
   func multiply(
     _ batches: Range<Int>, _ rows: Range<Int>, _ columns: Range<Int>, depth: Range<Int>, adding: Bool,
@@ -183,6 +192,10 @@ extension DotKernel {
     shape.batch == 1 && shape.m >= 4 * shape.k && shape.k * shape.n * 4 >= 1 << 16 && shape.m * shape.n * 4 >= 1 << 20
   }
 
+  fileprivate func writing(to result: Int) -> DotKernel {
+    DotKernel(shape: shape, left: left, right: right, result: result, epilogue: epilogue, isPacked: isPacked, isa: isa)
+  }
+
   fileprivate func readingPacked(_ packed: Int) -> DotKernel {
     let right = MatrixView(root: packed, offset: 0, batchStride: 0, rowStride: 0, columnStride: 0)
     return DotKernel(
@@ -244,6 +257,11 @@ extension Lowering {
         reads: [left.root, right.root], writes: [result])
       return
     }
+    let product = DotKernel(shape: shape, left: left, right: right, result: result, epilogue: Epilogue(), isa: isa)
+    if let leaves = product.ownedLeaves(isState: program.aliases.values.contains(right.root)) {
+      addOwned(product, leaves: leaves)
+      return
+    }
     let epilogue = rightFree.count == 1 ? takeEpilogue(of: &result, at: index) : Epilogue()
     var kernel = DotKernel(shape: shape, left: left, right: right, result: result, epilogue: epilogue, isa: isa)
     if kernel.wantsPacking {
@@ -254,6 +272,17 @@ extension Lowering {
     }
     add(
       kernel, reads: [left.root, kernel.right.root] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+  }
+
+  /// A product whose partial sums each lie by themselves, and what adds them up.
+  private func addOwned(_ product: DotKernel, leaves: Int) {
+    let elements = product.shape.m * product.shape.n
+    let partials = temporary(4 * leaves * elements)
+    let kernel = OwnedDotKernel(base: product.writing(to: partials), leaves: leaves)
+    add(kernel, reads: [product.left.root, product.right.root], writes: [partials])
+    let fold = FoldKernel(
+      function: .sum, source: partials, result: product.result, leaves: leaves, elementCount: elements, isa: isa)
+    add(fold, reads: [partials], writes: [product.result])
   }
 
   private func freeAxes(_ rank: Int, _ batching: [Int], _ contracting: [Int]) -> [Int] {

@@ -315,6 +315,13 @@ extension Lowering {
   func lowerGather(_ operation: Gather, _ instruction: Program.Instruction) {
     let operands = instruction.operands.map { contiguous($0) }
     let result = instruction.results.lowerBound
+    if let rows = rows(
+      operation.dimensions, of: type(instruction.operands[0]), operands[1], type(instruction.operands[1])),
+      Array(operation.sliceSizes.dropFirst()) == Array(type(instruction.operands[0]).shape.dropFirst())
+    {
+      add(GatherRowsKernel(rows: rows, source: operands[0], result: result), reads: operands, writes: [result])
+      return
+    }
     let places = WindowPlaces(
       operation.dimensions, operand: type(instruction.operands[0]).shape, window: operation.sliceSizes,
       indices: operands[1], type(instruction.operands[1]), other: type(result).shape)
@@ -332,6 +339,15 @@ extension Lowering {
       operation.dimensions.gather, operand: target.shape, window: operation.sliceSizes(target, updates),
       indices: operands[1], type(instruction.operands[1]), other: updates.shape)
     add(CopyKernel(view: View(root: operands[0], type: target), to: result), reads: [operands[0]], writes: [result])
+    if operation.function == .add, target.dtype == .float32,
+      let rows = rows(operation.dimensions.gather, of: target, operands[1], type(instruction.operands[1])),
+      Array(operation.sliceSizes(target, updates).dropFirst()) == Array(target.shape.dropFirst())
+    {
+      add(
+        ScatterAddRowsKernel(rows: rows, updates: operands[2], result: result, isa: isa),
+        reads: [operands[1], operands[2], result], writes: [result])
+      return
+    }
     add(
       ScatterKernel(
         function: operation.function, places: places, updates: operands[2], result: result, dtype: target.dtype),

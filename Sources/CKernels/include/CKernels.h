@@ -41,6 +41,25 @@ bool acc_set_flush_denormals(bool on);
 /// How often the calling thread had to leave its core to others so far; 0 where the system does not tell.
 long acc_preemptions(void);
 
+/// A set of cores.
+typedef struct AccCores { uint64_t bits[16]; } AccCores;
+
+/// The core that the calling thread runs on; -1 where the system does not tell.
+long acc_current_core(void);
+/// The calling thread's number for the system.
+long acc_current_thread(void);
+/// The cores that the calling thread may run on.
+AccCores acc_allowed_cores(void);
+/// Takes a core out of the set; false, and nothing done, when it is not there or the only one.
+bool acc_remove_core(AccCores *cores, long core);
+/// Lets a thread run on these cores only, from now on.
+void acc_restrict_thread(long thread, AccCores cores);
+
+/// Asks for memory that will be read soon.
+static inline void acc_prefetch(const void *p, long bytes) {
+  for (long i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)p + i);
+}
+
 /// Tells the processor that the calling thread is waiting in a loop for another one.
 static inline void acc_spin_hint(void) {
 #if defined(__x86_64__)
@@ -352,9 +371,6 @@ struct AccKernels {
   void (*sumpool_forward)(const AccPool *p, const float *x, float *y, long n0, long n1);
   /// dx (overwritten): each dy goes to every position of its window inside the image.
   void (*sumpool_backward)(const AccPool *p, const float *dy, float *dx, long n0, long n1);
-  /// The sum divided by the window's size, or (count_include_pad false) by the number of positions inside the image.
-  void (*avgpool_forward)(const AccPool *p, bool count_include_pad, const float *x, float *y, long n0, long n1);
-  void (*avgpool_backward)(const AccPool *p, bool count_include_pad, const float *dy, float *dx, long n0, long n1);
 
   // ---- optimizers, n elements; outputs may be the matching inputs. Split-invariant.
 
@@ -370,11 +386,6 @@ struct AccKernels {
 
   // ---- moving data
 
-  /// dst[c*dst_ld + r] = src[r*src_ld + c] for any 32-bit elements, r < rows, c < cols.
-  void (*transpose2d_32)(const void *src, long src_ld, void *dst, long dst_ld, long rows, long cols);
-  /// dst row i = src row indices[i], each row_bytes long; indices are clamped into 0..<src_rows.
-  void (*gather_rows_i32)(const void *src, long src_rows, long row_bytes, const int32_t *indices, long count, void *dst);
-  void (*gather_rows_i64)(const void *src, long src_rows, long row_bytes, const int64_t *indices, long count, void *dst);
   /// dst row indices[i] += src row i, in the order of i, only for columns c0..<c1 (so threads may split the columns);
   /// indices outside 0..<dst_rows are skipped.
   void (*scatter_add_rows_i32)(float *dst, long dst_rows, long cols, const int32_t *indices, long count, const float *src, long c0,

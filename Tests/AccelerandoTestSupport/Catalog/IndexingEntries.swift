@@ -27,6 +27,20 @@ extension OperationCatalog {
         return Example(
           Gather(dimensions, sliceSizes: [1, width]), [maker.tensor([rows, maker.isForGradient ? 3 : width]), indices])
       },
+      CatalogEntry("gather of rows by indices of any shape", Gather.self) { maker in
+        let (dimensions, shape, indices) = rows(&maker)
+        return Example(
+          Gather(dimensions, sliceSizes: [1] + shape.dropFirst()), [maker.tensor(shape), indices])
+      },
+      CatalogEntry("scatter add of rows", Scatter.self, DType.floating) { maker in
+        let (dimensions, shape, indices) = rows(&maker)
+        return Example(
+          Scatter(.add, Scatter.Dimensions(dimensions)),
+          [
+            maker.tensor(shape, .moderate), indices,
+            maker.tensor(indices.shape + Array(shape.dropFirst()), .moderate),
+          ], ulps: 32, terms: Double(indices.elementCount))
+      },
     ]
     + Scatter.Function.allCases.map { function in
       CatalogEntry("scatter \(function)", Scatter.self) { maker in
@@ -59,6 +73,19 @@ extension OperationCatalog {
         return Example(Sort(axis: maker.random.integer(0...shape.count - 1), descending: descending), operands)
       }
     }
+
+  /// Numbers of whole rows, some beyond the last.
+  private static func rows(_ maker: inout ExampleMaker) -> (Gather.Dimensions, shape: [Int], indices: NDArray) {
+    let most = maker.isForGradient ? 3 : 40
+    let shape =
+      [maker.random.integer(1...9)] + (0..<maker.random.integer(0...1)).map { _ in maker.random.integer(1...most) }
+    let batch = (0..<maker.random.integer(1...2)).map { _ in maker.random.integer(1...6) }
+    let dimensions = Gather.Dimensions(
+      offset: Array(batch.count..<batch.count + shape.count - 1), collapsed: [0], startIndexMap: [0],
+      indexVector: batch.count)
+    let dtype = maker.random.pick([DType.int32, .int64])
+    return (dimensions, shape, maker.indices(batch, limit: shape[0], dtype: dtype))
+  }
 
   private static func starts(_ maker: inout ExampleMaker, _ shape: [Int]) -> [NDArray] {
     let dtype = maker.random.pick([DType.int32, .int64, .int8, .uint32])

@@ -12,6 +12,7 @@
 #include "impl_conv_weights.h"
 #include "impl_conv_pool_tile.h"
 #include "impl_conv_pool.h"
+#include "impl_conv_winners.h"
 
 INLINE bool conv_has_work(const AccConv *c) {
   return c->groups > 0 && c->C > 0 && !conv_is_empty(c) && c->KH > 0 && c->KW > 0;

@@ -23,6 +23,7 @@ enum { gemmKC = 384, gemmNC = 256, rowStride = gemmKC + 16, narrowColumns = 12, 
 
 #include "impl_turned.h"
 #include "impl_gemv.h"
+#include "impl_dots.h"
 
 // ---- blocks
 
@@ -100,7 +101,7 @@ static long sgemm_scratch_bytes(long M, long N, long K) {
   if (M <= 0 || N <= 0 || K <= 0) return 0;
   const long kc = min_l(K, gemmKC), nc = min_l(ceil_div(N, NR) * NR, gemmNC);
   const long blocked = kc * nc + MR_MAX * rowStride + VL;
-  return 4 * max_l(blocked, turned_floats(M, N, K)) + 64;
+  return 4 * max_l(max_l(blocked, turned_floats(M, N, K)), dot_floats(M, N)) + 64;
 }
 
 static void sgemm(long M, long N, long K, const float *A, long a_rs, long a_cs, const float *B, long b_rs, long b_cs, float *C,
@@ -158,4 +159,16 @@ static void sgemv(long N, long K, const float *a, long a_cs, const float *B, lon
   else if (b_cs != 1) row_times_columns(&p);
   else if (b_rs > rowWide) row_times_rows(&p); // a stride, so that the same holds for every part of B
   else row_times_narrow(&p);
+}
+
+// ---- few columns along k
+
+static void sgemm_dots(long M, long N, long K, const float *A, long a_rs, const float *B, long b_cs, float *C, long ldc,
+                       const AccEpilogue *ep, void *scratch) {
+  Product p = product(M, N, K, A, a_rs, 1, C, ldc, false, ep, scratch);
+  p.B = B;
+  p.b_rs = 1;
+  p.b_cs = b_cs;
+  if (M <= 0 || N <= 0) return;
+  if (p.K == 0) empty_product(&p); else dot_product(&p);
 }

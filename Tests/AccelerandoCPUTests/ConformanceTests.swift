@@ -52,3 +52,39 @@ import Testing
     #expect(try promise.check(CPUBackend(threads: 2)) == nil)
   }
 }
+
+@Suite struct FrozenMatrixTests {
+  /// A layer of few outputs behind something that is cut by samples, with weights that stay.
+  private func run(_ inputs: [NDArray], _ backend: CPUBackend) throws -> (result: NDArray, program: Program) {
+    let program = try Program.trace(inputs.map(\.type)) { [(($0[0] * 0.5).relu().matmul($0[1]) + $0[2]).relu()] }
+    let execution = try backend.compile(program, frozenInputs: [1, 2]).bind(inputs.map { try backend.upload($0) })
+    try execution.run()
+    return (try execution.outputs[0].read(), program)
+  }
+
+  @Test(arguments: 0..<40 as Range<UInt64>)
+  func productsAgreeWithTheOracleAndDependNeitherOnThreadsNorOnTheBatch(_ seed: UInt64) throws {
+    var random = RandomSource(seed: seed)
+    let (m, k, n) = (random.integer(2...70), random.integer(100...1500), random.integer(1...14))
+    func tensor(_ shape: [Int]) throws -> NDArray {
+      try NDArray((0..<shape.reduce(1, *)).map { _ in Float(random.real(-1...1)) }, shape: shape)
+    }
+    let x = try tensor([m, k])
+    let weights = try [tensor([k, n]), tensor([n])]
+    let rows = random.integer(2...m)
+    let part = try NDArray(Array(x.elements(as: Float.self)[..<(rows * k)]), shape: [rows, k])
+    for instructionSet in InstructionSet.available {
+      let whole = try run([x] + weights, CPUBackend(threads: 1, instructionSet: instructionSet))
+      let expected = try ReferenceBackend().evaluate(whole.program, [x] + weights)[0]
+      let failure = difference(whole.result, from: expected, .of(.float32, ulps: 64, terms: 1024))
+      #expect(failure == nil, "\(m)×\(k)×\(n), \(instructionSet)")
+      for threads in 2...4 {
+        let shared = try run([x] + weights, CPUBackend(threads: threads, instructionSet: instructionSet))
+        #expect(shared.result == whole.result, "\(m)×\(k)×\(n), \(instructionSet), \(threads) threads")
+      }
+      let fewer = try run([part] + weights, CPUBackend(threads: 1, instructionSet: instructionSet))
+      let first = whole.result.elements(as: Float.self)[..<(rows * n)]
+      #expect(fewer.result.elements(as: Float.self)[...] == first, "\(rows) of \(m)×\(k)×\(n), \(instructionSet)")
+    }
+  }
+}

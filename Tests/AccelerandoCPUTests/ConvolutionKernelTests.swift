@@ -118,6 +118,46 @@ import Testing
       }
     }
   }
+
+  @Test("The gradient of weights from the winners alone is the one through the gradient of the pooling")
+  func winnersAreEnoughForTheGradientOfWeights() {
+    var fitting: [UInt32: Int] = [:]
+    for seed in 1...1500 as ClosedRange<UInt64> {
+      let example = ConvolutionExample(seed: seed)
+      let (n, count) = (example.geometry.N, example.weights)
+      for kernels in availableKernels {
+        example.with { c, p, _ in
+          guard kernels.conv_winners_fit(c, p) else { return }
+          fitting[kernels.isa.rawValue, default: 0] += 1
+          let scratch = Memory(bytes: max(kernels.conv_scratch_bytes(c), kernels.conv_winners_scratch_bytes(c, p)))
+          let (y, pooled) = (Memory(floats: example.outputs), Memory(floats: example.pooled))
+          let index = Memory(bytes: example.pooled)
+          kernels.conv_forward(c, example.x.floats, example.w.floats, y.floats, 0, n, nil, scratch.raw)
+          kernels.maxpool_forward_index(p, y.floats, pooled.floats, index.bytes, 0, n)
+          // The pooled values serve as their own gradient.
+          let large = Memory(floats: example.outputs)
+          kernels.maxpool_backward_index(p, index.bytes, pooled.floats, large.floats, 0, n)
+          let (expected, whole, parts) = (Memory(floats: count), Memory(floats: count), Memory(floats: count))
+          kernels.conv_backward_weights(c, example.x.floats, large.floats, expected.floats, 0, n, false, scratch.raw)
+          kernels.conv_winners_backward_weights(
+            c, p, example.x.floats, index.bytes, pooled.floats, whole.floats, 0, n, false, scratch.raw)
+          for i in 0..<n {
+            kernels.conv_winners_backward_weights(
+              c, p, example.x.floats, index.bytes, pooled.floats, parts.floats, i, i + 1, i > 0, scratch.raw)
+          }
+          #expect(whole.bits(count) == parts.bits(count), "seed \(seed), \(kernels.isa)")
+          let size =
+            (0..<example.pooled).reduce(Float(1)) { max($0, abs(pooled.floats[$1])) }
+            * Float(p.pointee.OH * p.pointee.OW * n)
+          let worst = (0..<count).reduce(Float(0)) { max($0, abs(whole.floats[$1] - expected.floats[$1])) }
+          #expect(worst < 2e-6 * size, "seed \(seed), \(c.pointee), \(p.pointee), \(kernels.isa)")
+        }
+      }
+    }
+    for kernels in availableKernels where kernels.vector_lanes >= 8 {
+      #expect(fitting[kernels.isa.rawValue, default: 0] > 30, "\(fitting)")
+    }
+  }
 }
 
 @Suite struct MaxPoolingKernelTests {

@@ -1,5 +1,5 @@
 // The matrix product's microkernels, bit for bit: whatever the layout, however the work is cut, packed beforehand or not,
-// every element is one chain over k. So a few lines of Swift tell exactly what must come out.
+// every element is one chain over k, or one for each lane. So a few lines of Swift tell exactly what must come out.
 
 import AccelerandoTestSupport
 import CKernels
@@ -14,7 +14,8 @@ private struct Example {
   let left: [Float], right: [Float], bias: [Float], before: [Float]
   let hasBias: Bool, relu: Bool, accumulates: Bool
 
-  init(seed: UInt64) {
+  /// - Parameter isAlongK: whether rows of A and columns of B are contiguous.
+  init(seed: UInt64, isAlongK: Bool = false) {
     var random = RandomSource(seed: seed)
     func size(_ large: Int) -> Int {
       random.integer(0...[1, 4, 14, 33, large].randomElement(using: &random, or: 4))
@@ -22,16 +23,16 @@ private struct Example {
     m = random.chance(0.2) ? 1 : size(140)
     n = random.chance(0.1) ? random.integer(449...500) : size(140)
     k = random.chance(0.1) ? 512 : size(900)
-    func strides(_ rows: Int, _ columns: Int) -> (row: Int, column: Int) {
+    func strides(_ rows: Int, _ columns: Int, _ layout: Int?) -> (row: Int, column: Int) {
       let gap = random.chance(0.5) ? 0 : random.integer(1...3)
-      switch random.integer(0...4) {
+      switch layout ?? random.integer(0...4) {
       case 0, 1: return (columns + gap, 1)
       case 2, 3: return (1, rows + gap)
       default: return (2 * columns + 1, 2)
       }
     }
-    a = strides(m, k)
-    b = strides(k, n)
+    a = strides(m, k, isAlongK ? 0 : nil)
+    b = strides(k, n, isAlongK ? 2 : nil)
     ldc = n + random.integer(0...2)
     func numbers(_ count: Int) -> [Float] { (0..<count).map { _ in Float(random.real(-1...1)) } }
     left = numbers(m * a.row + k * a.column + 1)
@@ -54,6 +55,28 @@ private struct Example {
           sum = fused ? sum.addingProduct(x, y) : sum + x * y
         }
         if hasBias { sum += bias[column] }
+        result[row * ldc + column] = relu ? max(sum, 0) : sum
+      }
+    }
+    return result
+  }
+
+  /// What must come out of sums with lanes along k, whatever `before` holds: a chain for each lane, then halves of the
+  /// lanes onto halves.
+  func laneSums(lanes: Int, fused: Bool) -> [Float] {
+    var result = before
+    for row in 0..<m {
+      for column in 0..<n {
+        var sums = [Float](repeating: 0, count: lanes)
+        for i in 0..<k {
+          let (x, y) = (left[row * a.row + i * a.column], right[i * b.row + column * b.column])
+          sums[i % lanes] = fused ? sums[i % lanes].addingProduct(x, y) : sums[i % lanes] + x * y
+        }
+        while sums.count > 1 {
+          let half = sums.count / 2
+          sums = (0..<half).map { sums[$0] + sums[half + $0] }
+        }
+        let sum = hasBias ? sums[0] + bias[column] : sums[0]
         result[row * ldc + column] = relu ? max(sum, 0) : sum
       }
     }
@@ -211,6 +234,35 @@ private let tables: [(kernels: AccKernels, fused: Bool)] = [accISABaseline, accI
       let error = (0..<n).map { abs(whole[$0] - expected[$0]) }.max() ?? 0
       #expect(error < 1e-4, "\(example.name), \(kernels.isa)")
       #expect(whole[n...] == example.before[n...], "\(example.name), \(kernels.isa)")
+    }
+  }
+
+  @Test(arguments: 600..<720 as Range<UInt64>)
+  func sumsWithLanesAlongKAreOneChainForEachLaneHoweverTheProductIsCut(_ seed: UInt64) {
+    let example = Example(seed: seed, isAlongK: true)
+    let (m, n, k, a, b) = (example.m, example.n, example.k, example.a, example.b)
+    for (kernels, fused) in tables {
+      var random = RandomSource(seed: seed + 1)
+      func product(_ rows: [Range<Int>], _ columns: [Range<Int>]) -> [Float] {
+        example.run(kernels) { buffers in
+          for rows in rows {
+            for columns in columns {
+              var epilogue = example.epilogue(buffers, from: columns.lowerBound)
+              kernels.sgemm_dots(
+                rows.count, columns.count, k, buffers.left + rows.lowerBound * a.row, a.row,
+                buffers.right + columns.lowerBound * b.column, b.column,
+                buffers.result + rows.lowerBound * example.ldc + columns.lowerBound, example.ldc, &epilogue,
+                buffers.scratch)
+            }
+          }
+        }
+      }
+      let whole = product([0..<m], [0..<n])
+      let cut = product(halves(of: m, &random), halves(of: n, &random))
+      #expect(cut == whole, "\(example.name), \(kernels.isa)")
+      #expect(product((0..<m).map { $0..<$0 + 1 }, [0..<n]) == whole, "\(example.name), \(kernels.isa)")
+      let expected = example.laneSums(lanes: kernels.vector_lanes, fused: fused)
+      #expect(whole == expected, "\(example.name), \(kernels.isa)")
     }
   }
 }

@@ -50,6 +50,14 @@ import Testing
     #expect(try seedCNN(batch: 32).kernels.allSatisfy { !$0.label.contains("backwardData") })
   }
 
+  @Test func theGradientOfAPoolingIsNotWrittenWhereOnlyTheKernelWantsIt() throws {
+    let report = try seedCNN(batch: 32)
+    if CPUBackend().instructionSet != .baseline {
+      #expect(report.kernels.contains { $0.label.contains("max pool gradient") }, "\(report)")
+      #expect(report.kernels.allSatisfy { !$0.label.contains("maxGradient") }, "\(report)")
+    }
+  }
+
   @Test func aSmallPerceptronsStepMeetsOnce() throws {
     let report = try plan(batch: 32) {
       Rescaling(1 / 255.0)

@@ -44,6 +44,8 @@ struct DotKernel: Kernel {
   let epilogue: Epilogue
   /// Whether `right` is packed, for many calls that each do a few rows.
   var isPacked = false
+  /// Whether sums run with lanes along k. They have an order of their own, so this goes for the whole product.
+  var isDots = false
   let isa: InstructionSet
 
   var label: String { "product \(shape.batch)×[\(shape.m), \(shape.k)]·[\(shape.k), \(shape.n)]\(epilogue.label)" }
@@ -119,6 +121,17 @@ struct DotKernel: Kernel {
           }
           return
         }
+        if isDots {
+          for batch in batches {
+            isa.kernels.sgemm_dots?(
+              rows.count, columns.count, shape.k,
+              a + batch * left.batchStride + rows.lowerBound * left.rowStride, left.rowStride,
+              b + batch * right.batchStride + columns.lowerBound * right.columnStride, right.columnStride,
+              c + (batch * shape.m + rows.lowerBound) * shape.n + columns.lowerBound, shape.n,
+              epilogue == nil ? nil : shifted, scratch)
+          }
+          return
+        }
         for batch in batches {
           isa.kernels.sgemm?(
             rows.count, columns.count, depth.count,
@@ -176,7 +189,7 @@ extension DotKernel {
       slicing.reread = [right.root]
       found.append(slicing)
     }
-    if !isPacked, shape.m > 1, shape.k % units.count == 0, units.count > 1, epilogue == Epilogue() {
+    if !isPacked, !isDots, shape.m > 1, shape.k % units.count == 0, units.count > 1, epilogue == Epilogue() {
       let partial = Slicing.Partial(function: .sum, value: result, elementCount: shape.m * shape.n)
       found.append(slicing(.depth, [leftDepth, rows], [rightDepth, columns], partial: partial))
     }
@@ -189,7 +202,8 @@ extension DotKernel {
   /// that each go through a second operand too large for the first-level cache. Such is the gradient of a large matrix, a
   /// few rows of which are then still in cache when the optimizer takes them.
   fileprivate var wantsPacking: Bool {
-    shape.batch == 1 && shape.m >= 4 * shape.k && shape.k * shape.n * 4 >= 1 << 16 && shape.m * shape.n * 4 >= 1 << 20
+    !isDots && shape.batch == 1 && shape.m >= 4 * shape.k && shape.k * shape.n * 4 >= 1 << 16
+      && shape.m * shape.n * 4 >= 1 << 20
   }
 
   fileprivate func writing(to result: Int) -> DotKernel {
@@ -241,10 +255,9 @@ extension Lowering {
     let shape = ProductShape(
       batch: size(leftView, operation.leftBatching), m: size(leftView, leftFree), n: size(rightView, rightFree),
       k: size(leftView, operation.leftContracting))
-    if shape.m == 1, shape.n < 32, shape.k >= 128, right.columnStride == 1, frozenInputs.contains(right.root),
-      rightView.type.dtype == .float32
-    {
-      // One sample and few columns: sums along contiguous columns are quicker, and the matrix is turned only once.
+    let isDots = isDots(shape, left: left, right: right) && rightView.type.dtype == .float32
+    if isDots, right.rowStride != 1 {
+      // Few columns: sums along contiguous columns are quicker, and the matrix is turned only once.
       let turned = rightView.transposed(operation.rightBatching + rightFree + operation.rightContracting)
       right = MatrixView(
         root: contiguous(turned), offset: 0, batchStride: shape.n * shape.k, rowStride: 1, columnStride: shape.k)
@@ -263,7 +276,8 @@ extension Lowering {
       return
     }
     let epilogue = rightFree.count == 1 ? takeEpilogue(of: &result, at: index) : Epilogue()
-    var kernel = DotKernel(shape: shape, left: left, right: right, result: result, epilogue: epilogue, isa: isa)
+    var kernel = DotKernel(
+      shape: shape, left: left, right: right, result: result, epilogue: epilogue, isDots: isDots, isa: isa)
     if kernel.wantsPacking {
       let pack = MatrixPackKernel(depth: shape.k, columns: shape.n, source: right, isa: isa)
       let packed = temporary(pack.packedBytes)
@@ -272,6 +286,13 @@ extension Lowering {
     }
     add(
       kernel, reads: [left.root, kernel.right.root] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+  }
+
+  /// Whether a product has so few columns that its sums should run with lanes along k, which takes a right operand that lies
+  /// along k or can be turned once and for all.
+  private func isDots(_ shape: ProductShape, left: MatrixView, right: MatrixView) -> Bool {
+    shape.n <= (shape.m == 1 ? 31 : 12) && shape.k >= 128 && left.columnStride == 1
+      && (right.rowStride == 1 || (right.columnStride == 1 && frozenInputs.contains(right.root)))
   }
 
   /// A product whose partial sums each lie by themselves, and what adds them up.

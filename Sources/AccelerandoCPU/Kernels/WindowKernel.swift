@@ -242,6 +242,7 @@ extension Lowering {
         padding: operation.window.paddingLow)
     {
       if let index = poolIndices[PoolSource(value: instruction.operands[0], window: operation.window)] {
+        if takeWeightGradient(of: result, geometry, index: index, gradient: gradient) { return }
         add(
           PoolKernel(
             kind: .maxGradient, geometry: geometry, source: index, gradient: gradient, result: result, index: index,

@@ -247,8 +247,8 @@ struct AccKernels {
   /// k, accumulated one after another, give the bits of one call.
   void (*sgemm)(long M, long N, long K, const float *A, long a_rs, long a_cs, const float *B, long b_rs, long b_cs, float *C,
                 long ldc, bool accumulate, const AccEpilogue *ep, void *scratch);
-  /// Scratch for sgemm, sgemm_prepacked and sgemv; grows with its arguments, so the bytes for a whole product serve every
-  /// part of it.
+  /// Scratch for sgemm, sgemm_prepacked, sgemm_dots and sgemv; grows with its arguments, so the bytes for a whole product serve
+  /// every part of it.
   long (*sgemm_scratch_bytes)(long M, long N, long K);
 
   /// A B that several calls or threads use can be packed once. It is cut into `sgemm_panels(N)` panels of columns; callers may
@@ -269,6 +269,11 @@ struct AccKernels {
   /// sum of several chains, in an order that only K and the strides decide: split-invariant over N, but not the bits of sgemm.
   void (*sgemv)(long N, long K, const float *a, long a_cs, const float *B, long b_rs, long b_cs, float *C,
                 const AccEpilogue *ep, void *scratch);
+  /// sgemm for a B of few columns that lie along k, as rows of A do: C[m][n] = sum over k of A[m*a_rs + k] * B[n*b_cs + k],
+  /// then the epilogue. Lanes are k, so the sums have an order of their own, which only K decides: split-invariant over M and
+  /// N, but not the bits of sgemm.
+  void (*sgemm_dots)(long M, long N, long K, const float *A, long a_rs, const float *B, long b_cs, float *C, long ldc,
+                     const AccEpilogue *ep, void *scratch);
 
   // ---- convolution
 
@@ -298,6 +303,16 @@ struct AccKernels {
                                 void *scratch);
   /// Enough for each of the five above.
   long (*conv_scratch_bytes)(const AccConv *c);
+
+  /// Whether `conv_winners_backward_weights` can do, and is quicker than, conv_backward_weights after maxpool_backward_index.
+  bool (*conv_winners_fit)(const AccConv *c, const AccPool *p);
+  /// The gradient of the weights of a convolution whose result was only max-pooled, from the positions of the winners and the
+  /// gradient of the pooled values: conv_backward_weights of maxpool_backward_index, up to the order of sums (one chain over
+  /// samples and windows, so ranges of samples may be added one after another), but that pixels which no winner saw do not
+  /// count even where they are infinite. Only where it fits.
+  void (*conv_winners_backward_weights)(const AccConv *c, const AccPool *p, const float *x, const uint8_t *index, const float *dy,
+                                        float *dw, long n0, long n1, bool accumulate, void *scratch);
+  long (*conv_winners_scratch_bytes)(const AccConv *c, const AccPool *p);
 
   /// Convolution, epilogue and max pooling in one: exactly conv_forward_packed followed by maxpool_forward_index, without the
   /// unpooled values ever leaving the cache. p->H, W and C are c->OH, OW and O. `index` may be NULL.

@@ -41,11 +41,17 @@ public final class Client: Sendable {
 
   private init(_ plugin: Plugin, options: [String: AttributeValue]) throws(DeviceError) {
     let sorted = options.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
-    let created = try withNamedValues(sorted) { values throws(DeviceError) in
-      try plugin.call(.createClient, "start the devices of \(plugin.path)") {
-        $0.options = values.baseAddress
-        $0.option_count = values.count
+    let created: PjrtClientCreation
+    do {
+      created = try withNamedValues(sorted) { values throws(DeviceError) in
+        try plugin.call(.createClient, "start the devices of \(plugin.path)") {
+          $0.options = values.baseAddress
+          $0.option_count = values.count
+        }
       }
+    } catch {
+      // Plugins report a machine without their devices under many codes.
+      throw DeviceError(error.kind == .outOfMemory ? .outOfMemory : .noDevice, error.message, remedy: error.remedy)
     }
     let handle = try Handle(created.client, from: "Client_Create")
     self.plugin = plugin

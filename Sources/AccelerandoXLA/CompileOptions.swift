@@ -9,8 +9,8 @@ public struct CompileOptions: Hashable, Sendable {
   public var partitions = 1
   /// The plugin's numbers of the devices to run on, one for each copy and partition; nil for the first ones.
   public var deviceNumbers: [Int]?
-  /// Settings of the compiler that are on or off, by name. The compiler must know the name.
-  var settings: [String: Bool] = [:]
+  /// Settings of the compiler by name; each compiler has its own, and refuses those that it does not know.
+  public var settings: [String: String] = [:]
 
   /// Options for one device.
   /// - Parameter deviceNumber: the plugin's number of the device.
@@ -46,23 +46,21 @@ public struct CompileOptions: Hashable, Sendable {
     }
     var options = ProtocolBuffer()
     options.add(3, message: build)
-    for (name, isOn) in settings.sorted(by: { $0.key < $1.key }) {
+    for (name, setting) in settings.sorted(by: { $0.key < $1.key }) {
       var value = ProtocolBuffer()
-      value.add(2, integer: isOn ? 1 : 0)
+      // Each kind has a field of its own.
+      switch (setting.lowercased(), Int(setting)) {
+      case ("true", _): value.add(2, integer: 1)
+      case ("false", _): value.add(2, integer: 0)
+      case (_, let integer?): value.add(3, integer: integer)
+      default: value.add(1, text: setting)
+      }
       var entry = ProtocolBuffer()
       entry.add(1, text: name)
       entry.add(2, message: value)
       options.add(7, message: entry)
     }
     return options.bytes
-  }
-}
-
-extension CompileOptions {
-  /// Settings without which results on a platform would not be those of StableHLO: XLA's CPU otherwise drops NaN in
-  /// minima and maxima, so that a training that went wrong looks well.
-  static func settings(for client: Client) -> [String: Bool] {
-    client.isHostMemory ? ["xla_cpu_enable_fast_min_max": false] : [:]
   }
 }
 

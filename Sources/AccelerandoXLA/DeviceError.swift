@@ -60,7 +60,6 @@ extension DeviceError {
       case 12: (.unsupported, "Use another device for this model, or a newer plugin")
       case 3, 9: (.unsupported, nil)
       case 10, 13, 14, 15: (.lost, nil)
-      case 5: (.noDevice, nil)
       default: (.failed, nil)
       }
     self.init(

@@ -41,7 +41,7 @@ public struct XLABackend: Backend {
   public func compiled(_ program: Program) throws -> XLAExecutable {
     let text = try program.stableHLO()
     var options = CompileOptions(deviceNumber: device.number)
-    options.settings = CompileOptions.settings(for: client)
+    options.settings = CompilerSettings.current(for: client)
     let key = try cache?.key(text: text, options: options, client: client, device: device)
     if let cache, let key, let loaded = cache.load(key, on: client) {
       return XLAExecutable(program: program, isFromCache: true, loaded: loaded, device: device)

@@ -20,13 +20,19 @@ struct Command {
   }()
 
   /// Starts the command in a directory, with a home of its own, so that no test touches the user's cache.
-  static func start(_ arguments: [String], in directory: URL, output: URL, errors: URL) throws -> Process {
+  static func start(_ arguments: [String], in directory: URL, withPlugins: Bool = false, output: URL, errors: URL)
+    throws -> Process
+  {
     for url in [output, errors] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
     process.currentDirectoryURL = directory
-    process.environment = ["HOME": directory.path, "PATH": "/nowhere"]
+    // Plugins come from where the environment says, if they are there at all.
+    let variable = "PJRT_NAMES_AND_LIBRARY_PATHS"
+    var environment = ["HOME": directory.path, "PATH": "/nowhere"]
+    if withPlugins { environment[variable] = ProcessInfo.processInfo.environment[variable] }
+    process.environment = environment
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: output)
     process.standardError = try FileHandle(forWritingTo: errors)
@@ -35,17 +41,17 @@ struct Command {
   }
 
   /// Runs the command to its end.
-  static func run(_ arguments: String..., in directory: URL) throws -> Outcome {
-    try run(arguments: arguments, in: directory)
+  static func run(_ arguments: String..., in directory: URL, withPlugins: Bool = false) throws -> Outcome {
+    try run(arguments: arguments, in: directory, withPlugins: withPlugins)
   }
 
   /// Runs the command to its end.
-  static func run(arguments: [String], in directory: URL) throws -> Outcome {
+  static func run(arguments: [String], in directory: URL, withPlugins: Bool = false) throws -> Outcome {
     let name = UUID().uuidString
     let (output, errors) = (
       directory.appendingPathComponent("\(name).out"), directory.appendingPathComponent("\(name).err")
     )
-    let process = try start(arguments, in: directory, output: output, errors: errors)
+    let process = try start(arguments, in: directory, withPlugins: withPlugins, output: output, errors: errors)
     process.waitUntilExit()
     return Outcome(
       status: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),

@@ -194,11 +194,6 @@ private let realHeader: URL? = TestPlugins.found.map {
   URL(fileURLWithPath: $0.path).deletingLastPathComponent().appendingPathComponent("include/pjrt_c_api.h")
 }.first { FileManager.default.fileExists(atPath: $0.path) }
 
-/// A C compiler of the system's.
-private let compiler: String? = ["cc", "clang", "gcc"].lazy.flatMap { name in
-  (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
-}.first { access($0, X_OK) == 0 }
-
 @Suite struct LayoutTests {
   @Test(
     .enabled(

@@ -34,3 +34,8 @@ func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
   defer { try? FileManager.default.removeItem(at: directory) }
   try body(directory)
 }
+
+/// A C compiler of the system's.
+let compiler: String? = ["cc", "clang", "gcc"].lazy.flatMap { name in
+  (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
+}.first { access($0, X_OK) == 0 }

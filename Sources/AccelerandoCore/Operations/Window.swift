@@ -198,6 +198,8 @@ public struct SelectAndScatter: Operation {
 
   public func lower(_ call: inout StableHLOCall) throws(GraphError) {
     let dtype = call.operandTypes[0].dtype
+    // A scalar's only window is itself; XLA ends the process over it.
+    if call.operandTypes[0].rank == 0 { call.forwardedOperand = 1 }
     call.constants = [Reduce.Function.sum.identity(dtype)]
     call.regions = [
       try StableHLOCall.scalarFunction(dtype, 2) { pair in

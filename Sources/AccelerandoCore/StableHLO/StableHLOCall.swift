@@ -15,6 +15,8 @@ public struct StableHLOCall {
   public var regions: [Program]
   /// Whether the regions read all operands but the first where they are, instead of having arguments.
   public var regionsReadOperands = false
+  /// For an operation that has nothing to do and that compilers do not expect: the operand that its result is.
+  public var forwardedOperand: Int?
 
   init(_ operation: any Operation, _ operandTypes: [TensorType]) throws(GraphError) {
     name = operation.name

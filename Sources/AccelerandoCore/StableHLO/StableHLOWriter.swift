@@ -73,6 +73,7 @@ struct StableHLOWriter {
     _ operation: any Operation, _ operands: [String], _ operandTypes: [TensorType], _ resultTypes: [TensorType]
   ) throws(GraphError) -> [String] {
     let call = try StableHLOCall(operation, operandTypes)
+    if let forwarded = call.forwardedOperand { return [operands[forwarded]] }
     var names = call.regionsReadOperands ? Array(operands.prefix(1)) : operands
     var types = call.regionsReadOperands ? Array(operandTypes.prefix(1)) : operandTypes
     for constant in call.constants {

@@ -103,6 +103,13 @@ let backends: [any Backend] = [ReferenceBackend()] + engines
   }
 }
 
+/// Traces a function of arrays like these and compiles it.
+func compile(
+  _ inputs: [NDArray], on backend: any Backend, _ body: ([Tensor]) throws -> [Tensor]
+) throws -> any Executable {
+  try backend.compile(try Program.trace(inputs.map(\.type), body))
+}
+
 /// Traces a function of arrays and runs it.
 func evaluate(
   _ inputs: [NDArray], on backend: any Backend, _ body: ([Tensor]) throws -> [Tensor]

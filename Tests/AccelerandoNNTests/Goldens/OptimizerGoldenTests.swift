@@ -14,24 +14,31 @@ import Testing
         optimizer.slots.map { NDArray(repeating: $0.initialValue, type: weight.type) }
       }
       let allGradients = golden.series("g")
+      var compiled: (any Executable)?
       for step in 1...20 {
         let gradients = try allGradients.map { try $0.rows(step - 1..<step).reshaped(Array($0.shape.dropFirst())) }
         let inputs = [NDArray(scalar: Float(step))] + weights + gradients + slots
         let count = weights.count
-        let results = try evaluate(inputs, on: backend) { tensors in
-          let rate = optimizer.learningRate.value(step: tensors[0])
-          let clipped = optimizer.clipped(Array(tensors[1 + count..<1 + 2 * count]))
-          var (newWeights, newSlots): ([Tensor], [Tensor]) = ([], [])
-          for index in 0..<count {
-            let first = 1 + 2 * count + index * optimizer.slots.count
-            let result = optimizer.update(
-              weight: tensors[1 + index], gradient: clipped[index],
-              slots: Array(tensors[first..<first + optimizer.slots.count]), step: tensors[0], learningRate: rate)
-            newWeights.append(result.weight)
-            newSlots += result.slots
+        let executable =
+          try compiled
+          ?? compile(inputs, on: backend) { tensors in
+            let rate = optimizer.learningRate.value(step: tensors[0])
+            let clipped = optimizer.clipped(Array(tensors[1 + count..<1 + 2 * count]))
+            var (newWeights, newSlots): ([Tensor], [Tensor]) = ([], [])
+            for index in 0..<count {
+              let first = 1 + 2 * count + index * optimizer.slots.count
+              let result = optimizer.update(
+                weight: tensors[1 + index], gradient: clipped[index],
+                slots: Array(tensors[first..<first + optimizer.slots.count]), step: tensors[0], learningRate: rate)
+              newWeights.append(result.weight)
+              newSlots += result.slots
+            }
+            return newWeights + newSlots
           }
-          return newWeights + newSlots
-        }
+        compiled = executable
+        let execution = try executable.bind(try inputs.map { try backend.upload($0) })
+        try execution.run()
+        let results = try execution.outputs.map { try $0.read() }
         weights = Array(results.prefix(count))
         slots = Array(results.dropFirst(count))
         for (index, weight) in weights.enumerated() {

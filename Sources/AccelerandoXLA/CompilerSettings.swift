@@ -1,0 +1,42 @@
+// Settings of XLA's compilers. XLA reads the environment variable XLA_FLAGS by itself and ends the process over a flag that
+// it does not know. As options of a compilation the same settings are checked, and what is wrong comes back as an error: so
+// the variable is taken away before a plugin sees it, and what it says goes along with every program.
+
+import Foundation
+import Synchronization
+
+enum CompilerSettings {
+  private static let fromEnvironment = Mutex<[String: String]?>(nil)
+
+  /// What XLA_FLAGS said when the first plugin was loaded.
+  static func takeFlags() -> [String: String] {
+    fromEnvironment.withLock { flags in
+      if let flags { return flags }
+      let text = ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? ""
+      unsetenv("XLA_FLAGS")
+      let taken = parsed(text)
+      flags = taken
+      return taken
+    }
+  }
+
+  /// Settings by name: `--xla_dump_to=/tmp/x --xla_cpu_enable_fast_math`.
+  static func parsed(_ flags: String) -> [String: String] {
+    var settings: [String: String] = [:]
+    for flag in flags.split(whereSeparator: \.isWhitespace) where flag.hasPrefix("--") {
+      let parts = flag.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = parts.first, !name.isEmpty else { continue }
+      settings[String(name)] = parts.count == 2 ? String(parts[1]) : "true"
+    }
+    // The number of devices of XLA's CPU is said to its client, and no setting of a compilation.
+    settings["xla_force_host_platform_device_count"] = nil
+    return settings
+  }
+
+  /// The settings of programs for a client.
+  static func current(for client: Client) -> [String: String] {
+    // XLA's CPU otherwise drops NaN in minima and maxima, so that a training that went wrong looks well.
+    let own = client.isHostMemory ? ["xla_cpu_enable_fast_min_max": "false"] : [:]
+    return own.merging(takeFlags()) { $1 }
+  }
+}

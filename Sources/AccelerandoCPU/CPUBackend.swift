@@ -33,7 +33,8 @@ public struct CPUBackend: Backend {
   }
 
   public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable {
-    CPUExecutable(program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool)
+    CPUExecutable(
+      program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool, frozenInputs: frozenInputs)
   }
 
   func plan(_ program: Program, frozenInputs: Set<Int> = []) throws -> Plan {

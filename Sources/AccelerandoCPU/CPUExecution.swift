@@ -75,7 +75,7 @@ final class CPUExecution: Execution {
     let start = teamwork.wantsTime ? Tracer.now() : 0
     run(frame, hasTeam ? pool : nil)
     if hasTeam == wantsTeam { teamwork.ran(start == 0 ? 0 : Double(Tracer.now() - start)) }
-    if hasTeam, !teamwork.wantsTeam { pool.rest() }
+    if hasTeam, teamwork.isLongRest { pool.rest() }
   }
 
   private func run(_ frame: Frame, _ team: ThreadPool?) {

@@ -22,11 +22,16 @@ struct Teamwork {
   private var window = (runs: 0, nanoseconds: 0.0)
   private var rest = Self.shortestRest
   private var isFirstWindow = true
+  /// Nanoseconds of the team's work that are not judged, after a rest: threads that slept may be slow to come back.
+  private var settling = 0.0
 
   private static let samples = 4
   private static let windowLength = 2e6
   private static let shortestRest = 1e6
   private static let longestRest = 64e6
+  /// Threads had better not sleep through a shorter rest than this.
+  private static let sleepWorthRest = 8e6
+  private static let settlingTime = 4e6
   /// Whoever takes longer than this is not held up by a few milliseconds.
   private static let longRun = 20e6
 
@@ -46,6 +51,12 @@ struct Teamwork {
     }
   }
 
+  /// Whether the rest is long enough for the other threads to sleep.
+  var isLongRest: Bool {
+    if case .alone = mode { return rest >= Self.sleepWorthRest }
+    return false
+  }
+
   /// Whether somebody wants to know how long the next run takes.
   var wantsTime: Bool {
     switch mode {
@@ -62,6 +73,7 @@ struct Teamwork {
     case .learning(let left):
       if left <= Self.samples { alone = min(alone, nanoseconds) }
       mode = nanoseconds > Self.longRun ? .settled(true) : left > 1 ? .learning(left: left - 1) : .team
+    case .team where settling > 0: settling -= nanoseconds
     case .team:
       window = (window.runs + 1, window.nanoseconds + nanoseconds)
       if window.nanoseconds >= Self.windowLength { compare() }
@@ -79,6 +91,7 @@ struct Teamwork {
     window = (0, 0)
     if isBehind {
       rest = isFirstWindow ? min(2 * rest, Self.longestRest) : Self.shortestRest
+      settling = Self.settlingTime
       mode = .alone(left: max(Int(rest / max(alone, 1)), Self.samples))
     }
     isFirstWindow = isBehind

@@ -33,8 +33,7 @@ public struct CPUBackend: Backend {
   }
 
   public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable {
-    CPUExecutable(
-      program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool, frozenInputs: frozenInputs)
+    CPUExecutable(program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool)
   }
 
   func plan(_ program: Program, frozenInputs: Set<Int> = []) throws -> Plan {

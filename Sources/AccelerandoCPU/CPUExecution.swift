@@ -8,7 +8,6 @@ struct CPUExecutable: Executable {
   let program: Program
   let plan: Plan
   let pool: ThreadPool
-  let frozenInputs: Set<Int>
 
   func bind(_ inputs: [any Buffer]) throws -> any Execution {
     guard inputs.count == program.inputs.count else {
@@ -37,9 +36,6 @@ final class CPUExecution: Execution {
   let frame: Frame
   private let pool: ThreadPool
   private let threadMemory: ThreadMemory
-  /// Inputs that the program neither updates nor has looked at already.
-  private let rebindable: Set<Int>
-  private var rebound: [Int: CPUBuffer] = [:]
   /// Whether the team runs the program, or the caller alone.
   var teamwork: Teamwork
 
@@ -51,18 +47,6 @@ final class CPUExecution: Execution {
       executable.plan, inputs: inputs.map { UnsafeMutableRawPointer($0.address) },
       outputs: outputs.map { $0.address }, threadMemory: threadMemory, keeping: inputs + outputs)
     teamwork = Teamwork(isShared: pool.threads > 1 && frame.isShared)
-    let program = executable.program
-    rebindable = Set(program.inputs.indices).subtracting(executable.frozenInputs)
-      .subtracting(program.aliases.values)
-  }
-
-  func rebind(_ input: Int, to buffer: any Buffer) -> Bool {
-    guard rebindable.contains(input), let buffer = buffer as? CPUBuffer,
-      buffer.type == frame.plan.program.inputs[input].type
-    else { return false }
-    rebound[input] = buffer
-    frame.point(input, at: buffer.address)
-    return true
   }
 
   func run() throws {
@@ -192,7 +176,6 @@ final class Frame {
   private(set) var steps: [Step] = []
   private let contexts: UnsafeMutablePointer<ThreadContext>
   private let arena: UnsafeMutableRawBufferPointer
-  private let threads: Int
   private let kept: [AnyObject]
 
   init(
@@ -217,7 +200,7 @@ final class Frame {
       }
     }
     // One table for the plan and one for each thread, which points at the thread's own values in its own.
-    threads = threadMemory.threads
+    let threads = threadMemory.threads
     let count = max(plan.places.count, 1)
     table = .allocate(capacity: count * (threads + 1))
     table.initialize(repeating: base, count: count * (threads + 1))
@@ -253,12 +236,6 @@ final class Frame {
       }
     }
     setUp()
-  }
-
-  /// Makes an input begin somewhere else, for all threads.
-  func point(_ input: Int, at address: UnsafeMutableRawPointer) {
-    let count = max(plan.places.count, 1)
-    for copy in 0...threads { table[copy * count + input] = address }
   }
 
   /// Whether there is work for several threads.

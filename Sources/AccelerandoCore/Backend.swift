@@ -69,14 +69,6 @@ public protocol Execution: AnyObject {
   var outputs: [any Buffer] { get }
   /// Runs the program once.
   func run() throws
-  /// Lets later runs read an input from another buffer of the same type, which is not written to meanwhile.
-  /// - Returns: false where that cannot be done; nothing has changed then.
-  func rebind(_ input: Int, to buffer: any Buffer) -> Bool
-}
-
-extension Execution {
-  /// Cannot be done.
-  public func rebind(_ input: Int, to buffer: any Buffer) -> Bool { false }
 }
 
 extension Buffer {

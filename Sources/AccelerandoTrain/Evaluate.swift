@@ -56,7 +56,6 @@ extension Model {
     try prepareValues()
     let feeder = try feeder(data.shuffled(false), .predict, batchSize: batchSize)
     try feeder.begin(pass: 0)
-    defer { feeder.finish() }
     var parts: [NDArray] = []
     while let step = try feeder.next() {
       try step.execution.run()

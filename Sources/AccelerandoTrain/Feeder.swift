@@ -105,17 +105,10 @@ final class Feeder {
     if direct?.held != nil {
       try step.load(rows: order[position..<end])
     } else if let arrays = direct?.arrays {
-      // Without an order of its own, a batch lies in one piece.
-      let isInOrder = kind == .predict && key == nil
-      if try !isInOrder || !step.readInPlace(arrays, rows: order[position]..<order[end - 1] + 1) {
-        try step.load(arrays, rows: order[position..<end])
-      }
+      try step.load(arrays, rows: order[position..<end])
     }
     return step
   }
-
-  /// Lets go of the arrays that steps read in place.
-  func finish() { direct?.steps.values.forEach { $0.finish() } }
 
   /// The step for batches of a size.
   private func directStep(_ count: Int) throws -> Step {

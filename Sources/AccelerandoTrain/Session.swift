@@ -90,7 +90,7 @@ final class Session {
     return Step(
       program: executable.program, execution: try executable.bind(inputs), count: signature.count,
       features: signature.features.indices.compactMap { batch[StateName.feature($0)] }, labels: batch[StateName.labels],
-      weights: batch[StateName.weights], rows: batch[StateName.rows], backend: backend)
+      weights: batch[StateName.weights], rows: batch[StateName.rows])
   }
 
   /// Steps of the same batch shape share the memory that the batch is put in.
@@ -113,14 +113,11 @@ final class Step {
   private let weights: (any Buffer)?
   /// Where the numbers of the batch's samples go, for a step that takes them from a data set on the device.
   private let rows: (any Buffer)?
-  private let backend: any Backend
-  /// Whether the features are read where they lie in somebody's arrays.
-  private var readsInPlace = false
   private var staging: [Int: NDArray] = [:]
 
   init(
     program: Program, execution: any Execution, count: Int, features: [any Buffer], labels: (any Buffer)?,
-    weights: (any Buffer)?, rows: (any Buffer)?, backend: any Backend
+    weights: (any Buffer)?, rows: (any Buffer)?
   ) {
     self.program = program
     self.execution = execution
@@ -129,36 +126,10 @@ final class Step {
     self.labels = labels
     self.weights = weights
     self.rows = rows
-    self.backend = backend
-  }
-
-  /// Lets the next run read the features where they lie, if the device can; `finish` gives them back.
-  func readInPlace(_ arrays: Batch, rows range: Range<Int>) throws -> Bool {
-    for (index, array) in arrays.features.enumerated() {
-      guard let number = program.inputs.firstIndex(where: { $0.name == StateName.feature(index) }),
-        let buffer = try backend.hold(try array.sharing(rows: range)), execution.rebind(number, to: buffer)
-      else {
-        finish()
-        return false
-      }
-      readsInPlace = true
-    }
-    return true
-  }
-
-  /// Reads the batch from memory of the step's own again.
-  func finish() {
-    guard readsInPlace else { return }
-    readsInPlace = false
-    for (index, buffer) in features.enumerated() {
-      guard let number = program.inputs.firstIndex(where: { $0.name == StateName.feature(index) }) else { continue }
-      _ = execution.rebind(number, to: buffer)
-    }
   }
 
   /// Puts a batch in place.
   func load(_ batch: Batch) throws {
-    finish()
     for (array, buffer) in zip(batch.features, features) { try buffer.write(array) }
     if let labels, let array = batch.labels { try labels.write(array) }
     if let weights, let array = batch.sampleWeights { try weights.write(array) }
@@ -184,7 +155,6 @@ final class Step {
 
   /// Puts rows of arrays in place, without anything in between where the device's memory is the host's.
   func load(_ arrays: Batch, rows: ArraySlice<Int>) throws {
-    finish()
     for index in features.indices { try gather(arrays.features[index], rows, into: features[index], place: index) }
     if let labels, let array = arrays.labels { try gather(array, rows, into: labels, place: -1) }
     if let weights, let array = arrays.sampleWeights { try gather(array, rows, into: weights, place: -2) }
@@ -220,22 +190,5 @@ struct HeldData {
       buffers[name] = buffer
     }
     self.buffers = buffers
-  }
-}
-
-extension NDArray {
-  /// Rows of the array, in the array's own memory, which they keep.
-  fileprivate func sharing(rows: Range<Int>) throws -> NDArray {
-    let rowBytes = byteCount / max(shape.first ?? 1, 1)
-    return try withUnsafeBytes { bytes in
-      let part = UnsafeRawBufferPointer(rebasing: bytes[rows.lowerBound * rowBytes..<rows.upperBound * rowBytes])
-      return try NDArray(
-        borrowing: part, type: type.with([rows.count] + shape.dropFirst()), owner: Kept(array: self))
-    }
-  }
-
-  private final class Kept: Sendable {
-    let array: NDArray
-    init(array: NDArray) { self.array = array }
   }
 }

@@ -44,24 +44,6 @@ import Testing
     #expect(held.1 == brought.1)
   }
 
-  @Test func predictionsOfArraysReadInPlaceAreThoseOfBatchesThatAreBrought() throws {
-    var (x, y) = try quadrants(101)
-    let model = try compiledClassifier(seed: 3)
-    let data = try Dataset(x, y)
-    for size in [16, 101, 7] {
-      let brought = try model.predict(data.mapped { $0 }, batchSize: size)
-      #expect(try model.predict(data, batchSize: size) == brought)
-      #expect(try model.predict(data.prefix(33), batchSize: size) == brought.rows(0..<33))
-      // The same step, on batches that are brought again.
-      #expect(try model.predict(data.mapped { $0 }, batchSize: size) == brought)
-    }
-    // Nothing is held any longer: changing the array changes what is predicted, and nothing else.
-    let before = try model.predict(x, batchSize: 16)
-    x.withUnsafeMutableBytes { bytes in for index in bytes.indices { bytes[index] = 0 } }
-    #expect(try model.predict(x, batchSize: 16) != before)
-    #expect(try model.predict(data, batchSize: 16) == before)
-  }
-
   @Test func arraysChangedAfterFitTookThemDoNotChangeTheData() throws {
     var (x, y) = try quadrants(64)
     let data = try Dataset(x, y)

@@ -43,7 +43,9 @@ extension Recipe {
   /// The program of the recipe's step.
   /// - Parameter batchSize: the samples in the step.
   /// - Throws: `GraphError` or `TrainingError` when the data do not fit the model.
-  public func stepProgram(_ kind: StepKind, on types: BatchTypes, batchSize: Int, backend: any Backend) throws -> Program {
+  public func stepProgram(_ kind: StepKind, on types: BatchTypes, batchSize: Int, backend: any Backend) throws
+    -> Program
+  {
     let inputs = types.features.map { ModelInput($0.shape, dtype: $0.dtype) }
     let model = Model(self.model, inputs: inputs, backend: backend, seed: fit.seed)
     return try model.stepProgram(

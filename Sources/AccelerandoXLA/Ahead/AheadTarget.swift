@@ -47,7 +47,8 @@ public struct AheadTarget: Hashable, Sendable, CustomStringConvertible {
       let example = rank == 1 ? "cuda:\(chip.name):8" : "tpu:\(chip.name):\(isCube ? "2x2x1" : "2x4")"
       throw DeviceError(
         .unsupported, "'\(parts[2])' is no arrangement of \(chip.title) chips",
-        remedy: "\(rank == 1 ? "It is a number" : "It has \(rank) sizes"), of up to \(Self.chipLimit) chips: \(example)")
+        remedy: "\(rank == 1 ? "It is a number" : "It has \(rank) sizes"), of up to \(Self.chipLimit) chips: \(example)"
+      )
     }
     shape = sizes
   }
@@ -77,7 +78,8 @@ public struct AheadTarget: Hashable, Sendable, CustomStringConvertible {
         let topology = try describe(to: plugin)
         guard topology.devices.count == deviceCount else {
           throw DeviceError(
-            .unsupported, "the plugin \(candidate.path) sees \(topology.devices.count) devices in \(self), not \(deviceCount)"
+            .unsupported,
+            "the plugin \(candidate.path) sees \(topology.devices.count) devices in \(self), not \(deviceCount)"
           )
         }
         return topology

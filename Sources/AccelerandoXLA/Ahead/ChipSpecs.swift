@@ -27,8 +27,13 @@ public struct ChipSpec: Hashable, Sendable {
   /// Floating-point operations a second in products of tensors of a type, as XLA computes them by default.
   public func peak(_ dtype: DType) -> Double { peaks[dtype] ?? peaks[.float32] ?? 0 }
 
-  /// Bytes of memory that one device of a chip has.
-  public var memoryBytesPerDevice: Int { memoryBytes / devicesPerChip }
+  /// Bytes of a chip's memory that programs get. XLA takes three quarters of a GPU's memory at the start and leaves the rest to
+  /// libraries; of a TPU's, the system keeps a little.
+  public var usableBytes: Int { platform == "cuda" ? memoryBytes / 4 * 3 : memoryBytes / 64 * 63 }
+
+  /// The shortest time in seconds that a kernel takes from its start to the next one's, however little it does. A GPU's
+  /// kernels follow each other, each with a pass over all multiprocessors; a TPU's program runs through.
+  public var kernelSeconds: Double { platform == "cuda" ? 2e-6 : 0 }
 
   /// Makes a description; rates are in units of 10¹² for arithmetic and 10⁹ bytes for memory and links.
   private init(

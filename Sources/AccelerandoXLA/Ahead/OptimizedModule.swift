@@ -215,21 +215,36 @@ extension OptimizedModule {
     return counts
   }
 
-  /// Bytes that the instructions of the first computation read and write: what one fuses stays inside it.
+  /// Bytes that the program's instructions read and write: what is fused into one stays inside it.
   public func bytesAccessed() -> Int {
-    let free: Set<String> = [
-      "parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "iota", "partition-id",
-      "replica-id", "copy-start", "opt-barrier",
-    ]
     var total = 0
-    walk(intoFusions: false) { instruction, computation, times in
-      guard !free.contains(instruction.opcode), !instruction.opcode.hasSuffix("-done"),
-        !["while", "call", "conditional"].contains(instruction.opcode)
-      else { return }
+    walkKernels { instruction, computation, times in
       let bytes = bytes(of: instruction.operands, in: computation) &+ instruction.shape.byteCount
       total = total &+ bytes &* times
     }
     return total
+  }
+
+  /// How many kernels run one after the other.
+  public func kernelCount() -> Int {
+    var count = 0
+    walkKernels { _, _, times in count = count &+ times }
+    return count
+  }
+
+  /// Goes through the instructions that a device does something for.
+  private func walkKernels(
+    _ visit: (Instruction, _ computation: [Int: Instruction], _ times: Int) -> Void
+  ) {
+    let free: Set<String> = [
+      "parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "partition-id", "replica-id",
+      "opt-barrier", "while", "call", "conditional", "async-start", "async-update",
+    ]
+    walk(intoFusions: false) { instruction, computation, times in
+      if !free.contains(instruction.opcode), !instruction.opcode.hasSuffix("-done") {
+        visit(instruction, computation, times)
+      }
+    }
   }
 
   private func bytes(of operands: [Int], in computation: [Int: Instruction]) -> Int {

@@ -21,7 +21,9 @@ public struct ProgramArithmetic: Hashable, Sendable {
 
   private mutating func add(_ program: Program) {
     for instruction in program.instructions {
-      guard let first = instruction.results.first, instruction.results.upperBound <= program.types.count else { continue }
+      guard let first = instruction.results.first, instruction.results.upperBound <= program.types.count else {
+        continue
+      }
       let result = program.types[first]
       let operands = instruction.operands.map { program.types[$0] }
       switch instruction.operation {

@@ -14,6 +14,7 @@ extension StepPlan: CustomStringConvertible {
     lines.append("")
     lines.append("per chip and step")
     lines.append(row("arithmetic", Self.count(flops) + "FLOP", productText))
+    if let kernels, bounds.kernels > 0 { lines.append(row("kernels", "\(kernels)", "one after the other")) }
     if let bytesAccessed { lines.append(row("memory traffic", byteText(Int(bytesAccessed)))) }
     for collective in collectives {
       lines.append(
@@ -24,21 +25,28 @@ extension StepPlan: CustomStringConvertible {
     for (name, count) in libraryCalls.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }).prefix(8) {
       lines.append(row("library call", "\(count)", name))
     }
-    lines.append("")
-    lines.append("time of a step")
-    lines.append(row("arithmetic bound", Self.time(bounds.arithmetic), "products at the chip's peak"))
-    lines.append(row("memory bound", Self.time(bounds.memory), "traffic at full bandwidth"))
-    if chips > 1 { lines.append(row("exchange bound", Self.time(bounds.exchanges), "over all links at once")) }
-    if let compilerSeconds { lines.append(row("compiler's estimate", Self.time(compilerSeconds))) }
-    lines.append(row("predicted", Self.time(stepSeconds), "limited by \(bounds.limit)"))
-    lines.append(
-      row("epoch", Self.time(epochSeconds), "\(stepsPerEpoch) \(stepsPerEpoch == 1 ? "step" : "steps"), data already there"))
+    // Of a program that was not compiled there is no time to tell.
+    if refusal == nil { lines += ["", "time of a step"] + times }
     if fits == false {
       lines.append("")
       lines.append("the largest values on a chip")
       for value in largest { lines.append(row(byteText(value.bytes), value.type, value.name)) }
     }
     return lines.joined(separator: "\n")
+  }
+
+  private var times: [String] {
+    var lines = [
+      row("arithmetic bound", Self.time(bounds.arithmetic), "products at the chip's peak"),
+      row("memory bound", Self.time(bounds.memory), "traffic at full bandwidth"),
+    ]
+    if chips > 1 { lines.append(row("exchange bound", Self.time(bounds.exchanges), "over all links at once")) }
+    if bounds.kernels > 0 { lines.append(row("kernel bound", Self.time(bounds.kernels), "kernels that do nothing")) }
+    if let compilerSeconds { lines.append(row("compiler's estimate", Self.time(compilerSeconds))) }
+    lines.append(row("predicted", Self.time(stepSeconds), "limited by \(bounds.limit)"))
+    let steps = stepsPerEpoch == 1 ? "1 step" : "\(stepsPerEpoch) steps"
+    lines.append(row("epoch", Self.time(epochSeconds), "\(steps), data already on the chips"))
+    return lines
   }
 
   private var verdict: [String] {

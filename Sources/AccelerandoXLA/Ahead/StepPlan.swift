@@ -20,7 +20,7 @@ public struct StepPlan: Sendable, Encodable {
     public var code: Int
     /// Everything together.
     public var total: Int
-    /// What the chip has.
+    /// What the chip has for programs.
     public var available: Int
   }
 
@@ -50,9 +50,11 @@ public struct StepPlan: Sendable, Encodable {
   public var collectives: [Collective]
   /// Functions of libraries that the program calls, and how often.
   public var libraryCalls: [String: Int]
+  /// Kernels that run one after the other; nil where the compiled program is not to be had.
+  public var kernels: Int?
   /// The compiler's own estimate of the time of a step, in seconds; nil where it makes none.
   public var compilerSeconds: Double?
-  /// The shortest time in seconds that arithmetic, memory and exchanges each take at the chip's peak.
+  /// The shortest times in seconds that a step can take, by what takes them.
   public var bounds: Bounds
   /// The predicted time of a step, in seconds: the compiler's estimate, but no less than the bound.
   public var stepSeconds: Double
@@ -79,20 +81,24 @@ public struct StepPlan: Sendable, Encodable {
     public var memory: Double
     /// Exchanges over all links at once.
     public var exchanges: Double
+    /// Kernels that do nothing.
+    public var kernels: Double
     /// The longest of them.
-    public var longest: Double { max(arithmetic, memory, exchanges) }
-    /// What is the longest.
+    public var longest: Double { max(arithmetic, memory, exchanges, kernels) }
+    /// What takes the longest.
     public var limit: String {
-      longest == exchanges && exchanges > 0 ? "exchanges" : longest == memory && memory > 0 ? "memory" : "arithmetic"
+      let all = [("arithmetic", arithmetic), ("memory", memory), ("exchanges", exchanges), ("kernels", kernels)]
+      return all.first { $0.1 == longest }?.0 ?? "arithmetic"
     }
 
-    enum CodingKeys: String, CodingKey { case arithmetic, memory, exchanges, longest, limit }
+    enum CodingKeys: String, CodingKey { case arithmetic, memory, exchanges, kernels, longest, limit }
 
     public func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(arithmetic, forKey: .arithmetic)
       try container.encode(memory, forKey: .memory)
       try container.encode(exchanges, forKey: .exchanges)
+      try container.encode(kernels, forKey: .kernels)
       try container.encode(longest, forKey: .longest)
       try container.encode(limit, forKey: .limit)
     }
@@ -160,44 +166,65 @@ public struct StepPlan: Sendable, Encodable {
     bytesAccessed = (costs["bytes accessed"] ?? optimized.map { Double($0.bytesAccessed()) }).map { $0 * perChip }
     compilerSeconds = costs["optimal_seconds"].flatMap { $0 > 0 ? $0 : nil }
     memory = (try? compiled?.memory()).map { Memory($0, on: chip) }
-    bounds = Self.bounds(arithmetic, bytesAccessed, collectives, on: chip)
+    kernels = optimized?.kernelCount()
+    bounds = Self.bounds(arithmetic, bytesAccessed, collectives, kernels: kernels ?? 0, on: chip)
     fits = memory.map { $0.total <= $0.available } ?? (compiled == nil ? false : nil)
     stepSeconds = max(compilerSeconds ?? 0, bounds.longest)
     stepsPerEpoch = (step.samples + step.batchSize - 1) / max(step.batchSize, 1)
     epochSeconds = stepSeconds * Double(stepsPerEpoch)
-    if fits == false { advice = Self.advice(step, memory, chip, largest) }
+    if fits == false {
+      advice = Self.advice(
+        step, needed: memory.map { $0.total / chip.devicesPerChip } ?? refusal.flatMap(Self.needed), chip)
+    }
   }
 
   /// The shortest times that a chip needs.
   static func bounds(
-    _ arithmetic: ProgramArithmetic, _ bytes: Double?, _ collectives: [Collective], on chip: ChipSpec
+    _ arithmetic: ProgramArithmetic, _ bytes: Double?, _ collectives: [Collective], kernels: Int, on chip: ChipSpec
   ) -> Bounds {
     let devices = Double(chip.devicesPerChip)
     let products = arithmetic.products.reduce(0.0) { $0 + $1.value * devices / max(chip.peak($1.key), 1) }
     let exchanges = collectives.reduce(0.0) { $0 + $1.sentBytes * devices / chip.linkBandwidth }
-    return Bounds(arithmetic: products, memory: (bytes ?? 0) / chip.memoryBandwidth, exchanges: exchanges)
+    return Bounds(
+      arithmetic: products, memory: (bytes ?? 0) / chip.memoryBandwidth, exchanges: exchanges,
+      kernels: Double(kernels) * chip.kernelSeconds)
   }
 
-  /// What can be changed, by what takes the memory.
-  static func advice(_ step: Step, _ memory: Memory?, _ chip: ChipSpec, _ largest: [LargeValue]) -> String {
+  /// What can be changed.
+  /// - Parameter needed: bytes that the program needs on one device, where that is known.
+  static func advice(_ step: Step, needed: Int?, _ chip: ChipSpec) -> String {
     let state = step.program.aliases.values.reduce(0) { $0 + step.program.inputs[$1].type.byteCount }
-    let room = chip.memoryBytesPerDevice
+    let room = chip.usableBytes / chip.devicesPerChip
     if state > room {
-      return "Parameters and what the optimizer remembers take \(byteText(state)) by themselves: use a smaller model, an "
+      return
+        "Parameters and what the optimizer remembers take \(byteText(state)) by themselves: use a smaller model, an "
         + "optimizer that remembers less (sgd), or a chip with more memory"
     }
     var words: [String] = []
-    if let memory, step.batchSizePerDevice > 1 {
-      // What grows with the batch is what is not state.
-      let variable = max(memory.total / chip.devicesPerChip - state, 1)
-      let possible = Int(Double(step.batchSizePerDevice) * Double(room - state) / Double(variable) * 0.95)
-      let devices = max(step.batchSize / max(step.batchSizePerDevice, 1), 1)
-      if possible >= 1 { words.append("--batch-size \(possible * devices) should fit") }
-    } else if step.batchSizePerDevice > 1 {
-      words.append("use a smaller --batch-size")
+    let devices = max(step.batchSize / max(step.batchSizePerDevice, 1), 1)
+    if let needed, step.batchSizePerDevice > 1 {
+      // What is not state grows with the batch, nearly in proportion.
+      let growing = Double(max(needed - state, 1))
+      let possible = Int(0.9 * Double(step.batchSizePerDevice) * Double(room - state) / growing)
+      if possible >= 1, possible < step.batchSizePerDevice {
+        words.append("--batch-size \(possible * devices) should fit")
+      }
     }
+    if words.isEmpty, step.batchSizePerDevice > 1 { words.append("use a smaller --batch-size") }
     words.append("use more chips, or chips with more memory")
-    return words.joined(separator: "; ")
+    let text = words.joined(separator: "; ")
+    return text.prefix(1).uppercased() + text.dropFirst()
+  }
+
+  /// The memory that a compiler says it would need: `the total memory required for HLO temporaries (350.38G) exceeds …`.
+  static func needed(_ refusal: String) -> Int? {
+    guard let open = refusal.firstIndex(of: "("), let close = refusal[open...].firstIndex(of: ")") else { return nil }
+    let text = refusal[refusal.index(after: open)..<close]
+    let units: [Character: Double] = ["K": 0x1p10, "M": 0x1p20, "G": 0x1p30, "T": 0x1p40]
+    guard let unit = text.last.flatMap({ units[$0] }), let number = Double(text.dropLast()), number < 1e6 else {
+      return nil
+    }
+    return Int(number * unit)
   }
 }
 
@@ -207,7 +234,7 @@ extension StepPlan.Memory {
     self.init(
       arguments: memory.arguments * devices, outputs: memory.outputs * devices, aliased: memory.aliased * devices,
       temporary: memory.temporary * devices, code: memory.code * devices, total: memory.total * devices,
-      available: chip.memoryBytes)
+      available: chip.usableBytes)
   }
 }
 

@@ -25,9 +25,9 @@ extension PruningPlan {
       let chosen = try Self.parameters(target, among: all, prunable)
       let own = chosen.filter { taken.insert($0.spec.name).inserted }
       guard let schedule = target.schedule, !own.isEmpty else { continue }
+      for parameter in own { try target.structure.check(parameter) }
       try schedule.validate()
       try Self.checkTurns(schedule)
-      for parameter in own { try target.structure.check(parameter) }
       groups.append(
         Group(
           schedule: schedule, structure: target.structure, competition: target.competition,

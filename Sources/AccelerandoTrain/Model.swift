@@ -152,7 +152,8 @@ public final class Model {
 
   func programs() throws -> StepPrograms {
     StepPrograms(
-      layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms, rule: parameterRule)
+      layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
+      rule: parameterRule)
   }
 
   /// Brings a dataset to the steps of a kind.

@@ -17,7 +17,9 @@ import Testing
 
   @Test func numbersAreSortedAsTheirOrderIsDefined() throws {
     let backend = CPUBackend(threads: 1)
-    let numbers: [Float] = [3, -0.0, .nan, 0, -.infinity, 2.5, -7, .infinity, -0.0, Float(bitPattern: 9), -Float(bitPattern: 9), 3]
+    let numbers: [Float] = [
+      3, -0.0, .nan, 0, -.infinity, 2.5, -7, .infinity, -0.0, Float(bitPattern: 9), -Float(bitPattern: 9), 3,
+    ]
     for descending in [false, true] {
       let type = TensorType(.float32, [numbers.count, 2])
       let program = try Program.trace([type]) { [$0[0].sorted(axis: 0, descending: descending)] }

@@ -152,7 +152,8 @@ public struct StepPlan: Sendable, Encodable {
     batchSize = step.batchSize
     batchSizePerChip = step.batchSizePerDevice * chip.devicesPerChip
     samples = step.samples
-    compiler = topology.compilerVersion.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+    let version = topology.plugin.version
+    compiler = "XLA for \(chip.platform == "cuda" ? "CUDA" : "TPU"), PJRT \(version.major).\(version.minor)"
     flops = arithmetic.total * perChip
     productFlops = Dictionary(uniqueKeysWithValues: arithmetic.products.map { ($0.rawValue, $1 * perChip) })
     largest = LargeValue.largest(8, of: step.program)

@@ -1,5 +1,5 @@
-// What chips can do at most, by what their makers publish. From it follow the bounds that no program can beat, and whether
-// a program fits. Numbers are per chip, without sparsity; a chip may appear to programs as more than one device.
+// What chips can do at most, by what their makers publish. From it follow bounds of a program's time, and whether it fits.
+// Numbers are per chip, without sparsity; a chip may appear to programs as more than one device.
 
 import AccelerandoCore
 

@@ -32,6 +32,9 @@ done
 [ -n "$data" ] || { echo "--data needs the directory with the files of Fashion-MNIST" >&2 && exit 64; }
 [ -x "$program" ] || { echo "there is no program $program: build it, or name it with --program" >&2 && exit 66; }
 mkdir -p "$out"
+# The plugin that came with this Python's JAX is found there.
+VIRTUAL_ENV=${VIRTUAL_ENV:-$("$python" -c 'import sys; print(sys.prefix)')}
+export VIRTUAL_ENV
 # A cache of its own: compiled programs that were there before would leave no trace of what they call.
 XDG_CACHE_HOME=$(mktemp -d)
 export XDG_CACHE_HOME

@@ -41,6 +41,8 @@ struct Plan: ParsableCommand {
     let batchSize = batchSize ?? recipe.fit.batchSize
     let share = (batchSize - 1) / target.deviceCount + 1
     let program = try recipe.stepProgram(.train, on: data.types, batchSize: share, backend: CPUBackend(threads: 1))
+    // Compilers warn of programs that do not fit, as if that were not what is asked.
+    setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0)
     if !json { tell("Compiling the step of '\(recipe.name)' for \(target) …") }
     let step = StepPlan.Step(program: program, batchSize: batchSize, batchSizePerDevice: share, samples: data.count)
     let plan = try StepPlan(step, on: target)

@@ -20,7 +20,7 @@ import Testing
   @Test func aModelThatHoldsNothingIsTracedWithACompilationOfItsOwn() throws {
     let model = classifier()
     let types = BatchTypes(features: [TensorType(.float32, [2])], labels: TensorType(.int32, []))
-    let compilation = Compilation(optimizer: .sgd(learningRate: 0.1), loss: .sparseCategoricalCrossentropy)
+    let compilation = Compilation(optimizer: .sgd(0.1), loss: .sparseCategoricalCrossentropy)
     let program = try model.stepProgram(.train, on: types, batchSize: 4, compilation: compilation)
     #expect(program.inputs.contains { $0.name == "x0" && $0.type == TensorType(.float32, [4, 2]) })
     #expect(model.compilation == nil)

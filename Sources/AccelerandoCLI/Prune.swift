@@ -33,6 +33,13 @@ struct Prune: ParsableCommand {
   @Option(help: "The size of a block, rows and columns.")
   var blockSize: BlockSize = BlockSize(height: 4, width: 4)
 
+  @Option(
+    help: "What a block counts for: the \(Pruning.Pooling.allCases.map(\.rawValue).joined(separator: " or the ")).")
+  var pooling: Pruning.Pooling = .mean
+
+  @Option(help: "For n:m, how many of each group of neighbours along the input axis become zero.")
+  var zeros: ZerosOf = ZerosOf(zeros: 2, group: 4)
+
   @Option(help: "Layers to prune, by name, type or a pattern with *; may be given several times. All by default.")
   var layers: [String] = []
 
@@ -166,8 +173,8 @@ struct Prune: ParsableCommand {
     let structure: Pruning.Structure
     switch method {
     case .magnitude: structure = .weights
-    case .block: structure = .blocks(height: blockSize.height, width: blockSize.width)
-    case .nOfM: return .nOfM(layers: chosen)
+    case .block: structure = .blocks(height: blockSize.height, width: blockSize.width, pooling: pooling)
+    case .nOfM: return .nOfM(zeros: zeros.zeros, of: zeros.group, layers: chosen)
     case .filters: structure = .filters
     }
     let competition: Pruning.Competition = global ? .global : .tensor
@@ -235,6 +242,27 @@ struct SparsityRange: ExpressibleByArgument {
   }
 
   var defaultValueDescription: String { initial.map { "\($0)..\(final)" } ?? "\(final)" }
+}
+
+extension Pruning.Pooling: ExpressibleByArgument {}
+
+/// `2:4`.
+struct ZerosOf: ExpressibleByArgument {
+  var zeros: Int
+  var group: Int
+
+  init(zeros: Int, group: Int) {
+    self.zeros = zeros
+    self.group = group
+  }
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let zeros = parts[0], let group = parts[1] else { return nil }
+    self.init(zeros: zeros, group: group)
+  }
+
+  var defaultValueDescription: String { "\(zeros):\(group)" }
 }
 
 /// `4x4`.

@@ -68,7 +68,9 @@ import Testing
           Issue.record("something else was thrown: \(error)")
         }
       }
-      for (places, shape) in [([UInt8](repeating: 255, count: 2), "[9]"), ([1], "[-1]"), ([3], "[8]"), ([1, 0], "[8]")] {
+      for (places, shape) in [
+        ([UInt8](repeating: 255, count: 2), "[9]"), ([1], "[-1]"), ([3], "[8]"), ([1, 0], "[8]"),
+      ] {
         try Safetensors.write(
           [("x.nonzero", NDArray([Float(1)])), ("x.places", NDArray(places))],
           metadata: ["sparse": "{\"x\":\(shape)}"], to: url)

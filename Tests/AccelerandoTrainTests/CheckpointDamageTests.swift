@@ -78,7 +78,7 @@ import Testing
           }
         for position in positions {
           var damaged = original
-          damaged[position] ^= UInt8(1 + random.next(upperBound: 255))
+          damaged[position] ^= UInt8(truncatingIfNeeded: 1 + random.next(upperBound: UInt64(255)))
           try Data(damaged).write(to: url)
           do {
             let read = try CheckpointFiles.read(place)
@@ -101,7 +101,7 @@ import Testing
         let original = try Data(contentsOf: url)
         // A newline at the end of a text is no loss.
         let last = file == "manifest.json" ? original.count - 1 : original.count
-        for count in Set((0..<min(last, 700)) + (max(0, last - 100)..<last)) {
+        for count in Set(0..<min(last, 700)).union(max(0, last - 100)..<last) {
           try original.prefix(count).write(to: url)
           let text = message { _ = try CheckpointFiles.read(place) }
           #expect(text.contains(file), "\(file) cut to \(count): \(text)")

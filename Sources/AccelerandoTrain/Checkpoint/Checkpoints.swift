@@ -65,7 +65,7 @@ public final class Checkpoints: Callback {
   /// - Parameters:
   ///   - directory: where checkpoints are kept; it is made if it is not there.
   ///   - interval: how often they are written. One is also written at the beginning, at the end, and when the run is interrupted; for nil,
-  ///     only when it is interrupted.
+  ///     only when it is interrupted, and at the end of a run that goes on.
   ///   - keep: how many are kept; at least 1.
   ///   - resumes: whether a run goes on from the last good checkpoint, if there is one. Where it does not, checkpoints of
   ///     an earlier run that did not come to its end are an error, so that nobody loses one by a slip.
@@ -80,6 +80,8 @@ public final class Checkpoints: Callback {
   public func onTrainEnd(_ run: TrainingRun) throws {
     writer.wait()
     try writer.check()
+    // What an interrupted run left here is not this run's, and this one is over.
+    if interval == nil, !resumes, writes, !run.wasInterrupted { folder.removeAll() }
   }
 }
 
@@ -161,8 +163,8 @@ extension Checkpoints: CheckpointKeeper {
     try writer.check()
     epochsSince += 1
     if run.wasInterrupted { return try writeInterruption(capture) }
-    guard let interval else { return }
-    if isLast { return try writeNow(capture) }
+    // A run that goes on leaves behind that it came to its end, or it would go on from the same place again.
+    if isLast, interval != nil || run.isResumed { return try writeNow(capture) }
     if case .epochs(let epochs) = interval, epochsSince >= epochs { try begin(capture) }
   }
 

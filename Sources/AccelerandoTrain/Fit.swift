@@ -119,7 +119,10 @@ final class FitLoop {
   func train() throws {
     try resume()
     for callback in callbacks { try callback.onTrainBegin(run) }
-    if !run.isResumed { (epoch, nextPass) = (run.firstEpoch, run.firstEpoch) }
+    if !run.isResumed {
+      try checkRule()
+      (epoch, nextPass) = (run.firstEpoch, run.firstEpoch)
+    }
     try runBegins()
     while epoch < run.epochs, !run.stopsTraining || run.isInsideEpoch {
       if !run.isInsideEpoch { try beginEpoch() }
@@ -172,7 +175,15 @@ final class FitLoop {
     try stepsEnded(1)
   }
 
+  /// A rule for parameters that this run gives no chance to is a mistake.
+  private func checkRule() throws {
+    guard let rule = run.model.parameterRule else { return }
+    let steps = run.stepsPerEpoch.map { max(run.epochs - run.firstEpoch, 0) * $0 }
+    try rule.check(try run.model.ruleState(), steps: steps)
+  }
+
   private func finishEpoch(_ epoch: Int, seconds: Double) throws {
+    try run.model.settleParameters()
     var logs = try run.logs()
     var validationSeconds: Double?
     if let validation, (epoch + 1) % validationFrequency == 0 {

@@ -70,6 +70,9 @@ struct Prune: ParsableCommand {
   @Option(help: ArgumentHelp("Save the pruned model in this directory.", valueName: "dir"))
   var output: String?
 
+  @Flag(help: "Leave zeros out of the saved files; only this program reads such files.")
+  var sparse = false
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
@@ -179,7 +182,7 @@ struct Prune: ParsableCommand {
       method: method.rawValue, schedule: schedule.rawValue, sparsity: try after.sparsity(), verdict: verdict,
       weightsSHA256: try after.weights().sha256())
     if json { try printJSON(report) } else { print("\n\(report.sparsity)\n\n\(verdict)") }
-    try directory?.save(after, recipe: recipe, history: history)
+    try directory?.save(after, recipe: recipe, history: history, sparse: sparse)
     if let directory { tell("The pruned model is saved in \(directory.url.path).") }
   }
 

@@ -50,7 +50,7 @@ import Testing
     try withTemporaryDirectory { directory in
       let report = try report(
         "cnn", "--sparsity", "0.5..0.9", "--train-epochs", "2", "--epochs", "2", "--frequency", "4", "--output",
-        "small",
+        "small", "--sparse",
         in: directory)
       let kept = Dictionary(uniqueKeysWithValues: report.sparsity.rows.map { ($0.parameter, $0.kept) })
       #expect(kept["layers.1.weight"] == 29)

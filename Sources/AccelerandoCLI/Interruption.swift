@@ -42,7 +42,7 @@ final class InterruptionWatch: Callback {
 
   func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
     if interruptionCount != 0 {
-      throw Interrupted(description: "interrupted in epoch \(run.epoch + 1), after step \(step + 1)")
+      throw Interrupted(description: "interrupted in epoch \(run.epoch + 1), after step \(run.stepsDone)")
     }
   }
 }

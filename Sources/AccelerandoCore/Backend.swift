@@ -5,6 +5,12 @@ public protocol Backend: Sendable {
   /// A name for people: `cpu`, `cuda:0`.
   var name: String { get }
 
+  /// Whether a run comes back before the work is done, so that the host can prepare the next one meanwhile.
+  var runsAhead: Bool { get }
+
+  /// Whether a program that is run again and again is faster as the body of a loop on the device.
+  func prefersLoop(of step: Program) -> Bool
+
   /// Makes memory on the device for a tensor; its contents are zeros.
   /// - Throws: when the memory is not to be had.
   func makeBuffer(_ type: TensorType) throws -> any Buffer
@@ -29,6 +35,12 @@ public protocol Backend: Sendable {
 }
 
 extension Backend {
+  /// Runs are done when they come back.
+  public var runsAhead: Bool { false }
+
+  /// A call costs nothing worth saving.
+  public func prefersLoop(of step: Program) -> Bool { false }
+
   /// Holds nothing.
   public func hold(_ array: NDArray) throws -> (any Buffer)? { nil }
 
@@ -67,8 +79,15 @@ public protocol Executable: Sendable {
 public protocol Execution: AnyObject {
   /// The buffers that the outputs are written to, one for each output.
   var outputs: [any Buffer] { get }
-  /// Runs the program once.
+  /// Runs the program once; what is far away may still be at work when the call comes back.
   func run() throws
+  /// Waits until the runs are done.
+  func finish() throws
+}
+
+extension Execution {
+  /// Runs are done when they come back.
+  public func finish() throws {}
 }
 
 extension Buffer {

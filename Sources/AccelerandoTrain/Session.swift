@@ -64,8 +64,13 @@ final class Session {
   }
 
   /// A step that takes its batches from a data set on the device. It belongs to the caller, with the data set.
-  func step(_ signature: StepSignature, _ programs: StepPrograms, on data: HeldData) throws -> Step {
-    try bind(try executable(signature, programs), signature, held: data.buffers)
+  /// - Parameter order: the order of the samples on the device, for steps that take many batches.
+  func step(
+    _ signature: StepSignature, _ programs: StepPrograms, on data: HeldData, order: (any Buffer)?
+  ) throws -> Step {
+    var held = data.buffers
+    held[StateName.order] = order
+    return try bind(try executable(signature, programs), signature, held: held)
   }
 
   private func executable(_ signature: StepSignature, _ programs: StepPrograms) throws -> any Executable {
@@ -90,7 +95,8 @@ final class Session {
     return Step(
       program: executable.program, execution: try executable.bind(inputs), count: signature.count,
       features: signature.features.indices.compactMap { batch[StateName.feature($0)] }, labels: batch[StateName.labels],
-      weights: batch[StateName.weights], rows: batch[StateName.rows])
+      weights: batch[StateName.weights], rows: batch[StateName.rows],
+      range: batch[StateName.first].flatMap { first in batch[StateName.steps].map { (first, $0) } })
   }
 
   /// Steps of the same batch shape share the memory that the batch is put in.
@@ -108,17 +114,22 @@ final class Step {
   let program: Program
   let execution: any Execution
   let count: Int
+  /// Whether it takes many steps at a time.
+  var isLoop: Bool { range != nil }
   private let features: [any Buffer]
   private let labels: (any Buffer)?
   private let weights: (any Buffer)?
   /// Where the numbers of the batch's samples go, for a step that takes them from a data set on the device.
   private let rows: (any Buffer)?
+  /// Where the place in the order and the number of steps go, for a program of many steps.
+  private let range: (first: any Buffer, steps: any Buffer)?
   private var staging: [Int: NDArray] = [:]
 
   init(
     program: Program, execution: any Execution, count: Int, features: [any Buffer], labels: (any Buffer)?,
-    weights: (any Buffer)?, rows: (any Buffer)?
+    weights: (any Buffer)?, rows: (any Buffer)?, range: (first: any Buffer, steps: any Buffer)?
   ) {
+    self.range = range
     self.program = program
     self.execution = execution
     self.count = count
@@ -151,6 +162,14 @@ final class Step {
     staged.withUnsafeMutableBytes { fill($0) }
     try rows.write(staged)
     staging[-3] = staged
+  }
+
+  /// Says where in the order of the samples to begin and how many steps to take.
+  func load(first: Int, steps: Int) throws {
+    guard let range else { return }
+    for (buffer, number) in [(range.first, first), (range.steps, steps)] {
+      try withUnsafeBytes(of: Int32(truncatingIfNeeded: number)) { try buffer.write($0) }
+    }
   }
 
   /// Puts rows of arrays in place, without anything in between where the device's memory is the host's.

@@ -4,83 +4,6 @@
 import AccelerandoCore
 import AccelerandoNN
 
-/// What a step does.
-public enum StepKind: String, Hashable, Sendable, CaseIterable {
-  /// Forward, loss, gradients, the optimizer's update, metrics.
-  case train
-  /// Forward, loss, metrics.
-  case evaluate
-  /// Forward.
-  case predict
-
-  /// The prefix of the running totals, so that validation in the middle of an epoch disturbs nothing.
-  var totals: String { self == .train ? "train" : "evaluate" }
-}
-
-/// What a program of a step is made for: shapes are static, so a ragged last batch has a program of its own.
-struct StepSignature: Hashable {
-  let kind: StepKind
-  let features: [TensorType]
-  let labels: TensorType?
-  let isWeighted: Bool
-  /// The samples of the data set, where it lies on the device and steps take their batches from it by row numbers; nil
-  /// where each batch is brought.
-  let held: Int?
-
-  init(kind: StepKind, batch: Batch) {
-    held = nil
-    self.kind = kind
-    features = batch.features.map(\.type)
-    labels = kind == .predict ? nil : batch.labels?.type
-    isWeighted = kind != .predict && batch.sampleWeights != nil
-  }
-
-  init(kind: StepKind, like batch: Batch, count: Int, isHeld: Bool) {
-    held = isHeld ? batch.count : nil
-    func resized(_ type: TensorType) -> TensorType { type.with([count] + type.shape.dropFirst()) }
-    self.kind = kind
-    features = batch.features.map { resized($0.type) }
-    labels = kind == .predict ? nil : batch.labels.map { resized($0.type) }
-    isWeighted = kind != .predict && batch.sampleWeights != nil
-  }
-
-  /// A step that predicts for features of these types.
-  init(inferenceOn features: [TensorType]) {
-    kind = .predict
-    self.features = features
-    labels = nil
-    isWeighted = false
-    held = nil
-  }
-
-  var count: Int { features.first?.shape.first ?? 0 }
-
-  /// The inputs of the program that change with the batch.
-  var batchNames: Set<String> {
-    if held != nil { return [StateName.rows] }
-    return Set(features.indices.map(StateName.feature) + [StateName.labels, StateName.weights])
-  }
-}
-
-/// Names of the tensors that live from step to step.
-enum StateName {
-  static let iteration = "iteration"
-  static let learningRate = "learning_rate"
-  static let randomKey = "random_key"
-  static func parameter(_ name: String) -> String { "parameter/\(name)" }
-  static func slot(_ name: String, of parameter: String) -> String { "slot/\(parameter).\(name)" }
-  static func total(_ kind: StepKind, _ name: String) -> String { "\(kind.totals)/\(name)" }
-  static func feature(_ index: Int) -> String { "x\(index)" }
-  static let labels = "y"
-  static let weights = "w"
-  /// Which samples of the data set are in the batch.
-  static let rows = "rows"
-
-  /// Counters beside the totals: samples, and the sum of their weights.
-  static let sampleCount = "count"
-  static let weightSum = "weights"
-}
-
 /// Traces the programs of a model's steps.
 struct StepPrograms {
   let layer: any Layer
@@ -91,17 +14,24 @@ struct StepPrograms {
   /// Traces the program of a step. Its inputs are named as in `StateName`.
   /// - Throws: `GraphError` when the data do not fit the model, the loss or a metric.
   func program(_ signature: StepSignature) throws -> Program {
+    let step = try oneStep(signature)
+    guard case .looped(_, let order) = signature.source else { return step }
+    return try step.looped(batch: signature.count, order: order)
+  }
+
+  private func oneStep(_ signature: StepSignature) throws -> Program {
     let trace = StepTrace()
     let parameters = Dictionary(
       uniqueKeysWithValues: outline.parameters.map { spec in
         (spec.name, trace.input(StateName.parameter(spec.name), spec.type))
       })
-    let rows = signature.held.map { _ in trace.input(StateName.rows, TensorType(.int32, [signature.count])) }
+    let rows = signature.source.samples.map { _ in trace.input(StateName.rows, TensorType(.int32, [signature.count])) }
     func batch(_ name: String, _ type: TensorType) -> Tensor {
-      guard let held = signature.held, let rows else { return trace.input(name, type) }
+      guard let held = signature.source.samples, let rows else { return trace.input(name, type) }
       trace.graph.path = ["batch"]
       defer { trace.graph.path = [] }
-      return trace.input(name, type.with([held] + type.shape.dropFirst())).taking(rows)
+      let data = trace.input(name, type.with([held] + type.shape.dropFirst()))
+      return data.reshaped([held, type.shape.dropFirst().elementCount]).taking(rows).reshaped(type.shape)
     }
     let features = signature.features.enumerated().map { batch(StateName.feature($0), $1) }
     let iteration = signature.kind == .train ? trace.input(StateName.iteration, TensorType(.int32, [])) : nil

@@ -34,6 +34,22 @@ public struct XLABackend: Backend {
     return buffer
   }
 
+  public var runsAhead: Bool { true }
+
+  /// Calls cost several microseconds, and a GPU's are worth a small step. XLA's CPU compiles convolutions in loops to slower
+  /// code: a step of a small convolutional network takes twice as long.
+  public func prefersLoop(of step: Program) -> Bool {
+    !(client.isHostMemory && step.instructions.contains { $0.operation is Convolution })
+  }
+
+  /// Puts the array on the device if it leaves the larger part of the free memory to the model.
+  public func hold(_ array: NDArray) throws -> (any Buffer)? {
+    if !client.isHostMemory, let memory = device.memory(), let limit = memory.limit {
+      guard array.byteCount < (limit - memory.used) / 2 else { return nil }
+    }
+    return try upload(array)
+  }
+
   public func compile(_ program: Program) throws -> any Executable { try compiled(program) }
 
   /// Makes a program ready to run on the device.

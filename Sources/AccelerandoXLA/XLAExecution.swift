@@ -11,7 +11,7 @@ final class XLAExecution: Execution {
   private let inputs: [XLABuffer]
   private let results: [XLABuffer]
   private let call: PreparedCall
-  private var inFlight: [Event] = []
+  fileprivate var inFlight: [Event] = []
 
   /// Steps that the host may be ahead of the device: enough to hide the host's work, few enough to bound memory.
   private static let mostInFlight = 4
@@ -46,6 +46,12 @@ final class XLAExecution: Execution {
     for (index, result) in results.enumerated() {
       result.replace(by: try Handle(call.results[index], from: "LoadedExecutable_Execute"))
     }
+  }
+}
+
+extension XLAExecution {
+  func finish() throws {
+    while !inFlight.isEmpty { try inFlight.removeFirst().wait("run a step") }
   }
 }
 

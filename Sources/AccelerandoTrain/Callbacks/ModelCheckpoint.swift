@@ -34,6 +34,8 @@ public final class ModelCheckpoint: Callback {
     best = initialBest
   }
 
+  public var stepInterval: Int? { everySteps }
+
   public func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
     guard let everySteps, everySteps > 0 else { return }
     steps += 1

@@ -30,8 +30,9 @@ struct StepPrograms {
       guard let held = signature.source.samples, let rows else { return trace.input(name, type) }
       trace.graph.path = ["batch"]
       defer { trace.graph.path = [] }
+      // Rows of a matrix are one copy each everywhere; compilers see through the shapes.
       let data = trace.input(name, type.with([held] + type.shape.dropFirst()))
-      return data.reshaped([held, type.shape.dropFirst().elementCount]).taking(rows).reshaped(type.shape)
+      return data.reshaped([held, type.shape.dropFirst().reduce(1, *)]).taking(rows).reshaped(type.shape)
     }
     let features = signature.features.enumerated().map { batch(StateName.feature($0), $1) }
     let iteration = signature.kind == .train ? trace.input(StateName.iteration, TensorType(.int32, [])) : nil

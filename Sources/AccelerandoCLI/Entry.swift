@@ -49,6 +49,6 @@ struct AccelerandoCommand: ParsableCommand {
       """,
     subcommands: [
       Train.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self, Recipes.self,
-      DataCommand.self, Devices.self, PluginCommand.self,
+      DataCommand.self, Devices.self, PluginCommand.self, Plan.self, Export.self,
     ])
 }

@@ -20,6 +20,9 @@ public enum FashionMNIST {
   /// The type of one image.
   public static let imageType = TensorType(.uint8, [28, 28, 1])
 
+  /// The number of images to train on.
+  public static let trainingCount = 60_000
+
   package static let files = [
     DatasetFile(
       name: "train-images-idx3-ubyte", compressedSize: 26_421_880,

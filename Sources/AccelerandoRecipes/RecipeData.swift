@@ -24,6 +24,11 @@ public enum RecipeData: Sendable {
     if case .dataset = self { FashionMNIST.imageType } else { nil }
   }
 
+  /// The number of samples to train on, where it is known without the data.
+  var knownCount: Int? {
+    if case .dataset(let name) = self { name == FashionMNIST.name ? FashionMNIST.trainingCount : nil } else { nil }
+  }
+
   /// What the classes are called, if that is known.
   public var classNames: [String]? {
     if case .dataset = self { FashionMNIST.classNames } else { nil }

@@ -21,68 +21,77 @@ extension XLAExecutable {
     public var total: Int { code + arguments + outputs - aliased + temporary }
   }
 
-  private func inspect<Result>(
-    _ body: (Plugin, UnsafeMutableRawPointer) throws(DeviceError) -> Result
-  ) throws(DeviceError) -> Result {
+  private func inspect<Result>(_ body: (ExecutableView) throws(DeviceError) -> Result) throws(DeviceError) -> Result {
     let executable = try loaded.executable()
     let plugin = loaded.client.plugin
     defer { plugin.destroy(.destroyExecutable, executable) }
-    return try body(plugin, executable.pointer)
+    return try body(ExecutableView(plugin: plugin, executable: executable))
   }
 
   /// The memory that the program takes.
   /// - Throws: `DeviceError` where the plugin does not tell.
-  public func memory() throws -> Memory {
-    try inspect { plugin, executable throws(DeviceError) in
-      let stats = try plugin.call(.compiledMemory, "ask for the memory of a program") { $0.executable = executable }
-      return Memory(
-        code: Int(stats.code_bytes), arguments: Int(stats.argument_bytes), outputs: Int(stats.output_bytes),
-        aliased: Int(stats.alias_bytes), temporary: Int(stats.temporary_bytes))
-    }
-  }
+  public func memory() throws -> Memory { try inspect { view throws(DeviceError) in try view.memory() } }
 
   /// The compiler's estimates: `flops`, `bytes accessed`, `optimal_seconds`.
   /// - Throws: `DeviceError` where the plugin does not tell.
-  public func costs() throws -> [String: Double] {
-    try inspect { plugin, executable throws(DeviceError) in
-      let result = try plugin.call(.costAnalysis, "ask for the costs of a program") { $0.object = executable }
-      return attributeValues(result.values, result.count).compactMapValues { value in
-        switch value {
-        case .number(let number): Double(number)
-        case .integer(let integer): Double(integer)
-        default: nil
-        }
-      }
-    }
-  }
+  public func costs() throws -> [String: Double] { try inspect { view throws(DeviceError) in try view.costs() } }
 
   /// What the compiler made of the program, in the plugin's own format.
   /// - Returns: the name of the format and the bytes: `hlo_with_config`, a protocol buffer of the optimized module.
   /// - Throws: `DeviceError` where the plugin does not tell.
   public func optimizedProgram() throws -> (format: String, bytes: [UInt8]) {
-    try inspect { plugin, executable throws(DeviceError) in
-      let action = "ask for the compiled program"
-      var program = PjrtProgram()
-      program.head.size = MemoryLayout<PjrtProgram>.size
-      // The first call says how long it is, the second fills it in.
-      try withUnsafeMutablePointer(to: &program) { program throws(DeviceError) in
-        _ = try plugin.call(.optimizedProgram, action) {
-          $0.executable = executable
-          $0.program = program
-        }
+    try inspect { view throws(DeviceError) in try view.optimizedProgram() }
+  }
+}
+
+/// A compiled program that is being looked at, whether it is loaded on a device or not.
+struct ExecutableView {
+  let plugin: Plugin
+  let executable: Handle
+
+  func memory() throws(DeviceError) -> XLAExecutable.Memory {
+    let executable = executable.pointer
+    let stats = try plugin.call(.compiledMemory, "ask for the memory of a program") { $0.executable = executable }
+    return XLAExecutable.Memory(
+      code: Int(stats.code_bytes), arguments: Int(stats.argument_bytes), outputs: Int(stats.output_bytes),
+      aliased: Int(stats.alias_bytes), temporary: Int(stats.temporary_bytes))
+  }
+
+  func costs() throws(DeviceError) -> [String: Double] {
+    let executable = executable.pointer
+    let result = try plugin.call(.costAnalysis, "ask for the costs of a program") { $0.object = executable }
+    return attributeValues(result.values, result.count).compactMapValues { value in
+      switch value {
+      case .number(let number): Double(number)
+      case .integer(let integer): Double(integer)
+      default: nil
       }
-      let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: max(program.code_length, 1))
-      defer { memory.deallocate() }
-      memory.initialize(repeating: 0)
-      program.code = memory.baseAddress
-      try withUnsafeMutablePointer(to: &program) { program throws(DeviceError) in
-        _ = try plugin.call(.optimizedProgram, action) {
-          $0.executable = executable
-          $0.program = program
-        }
-      }
-      let format = Plugin.text(program.format, program.format_length)
-      return (format, memory.prefix(program.code_length).map { UInt8(bitPattern: $0) })
     }
+  }
+
+  func optimizedProgram() throws(DeviceError) -> (format: String, bytes: [UInt8]) {
+    let executable = executable.pointer
+    let action = "ask for the compiled program"
+    var program = PjrtProgram()
+    program.head.size = MemoryLayout<PjrtProgram>.size
+    // The first call says how long it is, the second fills it in.
+    try withUnsafeMutablePointer(to: &program) { program throws(DeviceError) in
+      _ = try plugin.call(.optimizedProgram, action) {
+        $0.executable = executable
+        $0.program = program
+      }
+    }
+    let memory = UnsafeMutableBufferPointer<CChar>.allocate(capacity: max(program.code_length, 1))
+    defer { memory.deallocate() }
+    memory.initialize(repeating: 0)
+    program.code = memory.baseAddress
+    try withUnsafeMutablePointer(to: &program) { program throws(DeviceError) in
+      _ = try plugin.call(.optimizedProgram, action) {
+        $0.executable = executable
+        $0.program = program
+      }
+    }
+    let format = Plugin.text(program.format, program.format_length)
+    return (format, memory.prefix(program.code_length).map { UInt8(bitPattern: $0) })
   }
 }

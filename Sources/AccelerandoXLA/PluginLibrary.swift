@@ -18,6 +18,7 @@ extension Plugin {
       // The libraries log to standard error from the first moment; what matters comes back as errors.
       setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0)
       _ = CompilerSettings.takeFlags()
+      TPUHost.prepareEnvironment(for: path)
       openSiblings(of: path)
       guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else { throw loaderError(path) }
       guard let symbol = dlsym(library, "GetPjrtApi") else {

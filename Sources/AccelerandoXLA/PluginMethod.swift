@@ -21,6 +21,8 @@ extension PjrtObjectToAttributes: PluginArguments {}
 extension PjrtOnReady: PluginArguments {}
 extension PjrtClientCreation: PluginArguments {}
 extension PjrtCompilation: PluginArguments {}
+extension PjrtTopologyCreation: PluginArguments {}
+extension PjrtAheadCompilation: PluginArguments {}
 extension PjrtUpload: PluginArguments {}
 extension PjrtDownload: PluginArguments {}
 extension PjrtMemoryStats: PluginArguments {}
@@ -59,6 +61,7 @@ extension PluginMethod where Arguments == PjrtObject {
   static var destroyBuffer: Self { Self(PjrtBufferDestroy, "Buffer_Destroy") }
   static var destroyExecutable: Self { Self(PjrtExecutableDestroy, "Executable_Destroy") }
   static var destroyLoaded: Self { Self(PjrtLoadedDestroy, "LoadedExecutable_Destroy") }
+  static var destroyTopology: Self { Self(PjrtTopologyDestroy, "TopologyDescription_Destroy") }
 }
 
 extension PluginMethod where Arguments == PjrtObjectToText {
@@ -66,6 +69,7 @@ extension PluginMethod where Arguments == PjrtObjectToText {
   static var platformName: Self { Self(PjrtClientPlatformName, "Client_PlatformName") }
   static var platformVersion: Self { Self(PjrtClientPlatformVersion, "Client_PlatformVersion") }
   static var deviceKind: Self { Self(PjrtDescriptionKind, "DeviceDescription_Kind") }
+  static var topologyVersion: Self { Self(PjrtTopologyPlatformVersion, "TopologyDescription_PlatformVersion") }
 }
 
 extension PluginMethod where Arguments == PjrtObjectToInt {
@@ -90,6 +94,7 @@ extension PluginMethod where Arguments == PjrtObjectToObject {
 
 extension PluginMethod where Arguments == PjrtObjectToList {
   static var devices: Self { Self(PjrtClientAddressableDevices, "Client_AddressableDevices") }
+  static var topologyDevices: Self { Self(PjrtTopologyDevices, "TopologyDescription_GetDeviceDescriptions") }
 }
 
 extension PluginMethod where Arguments == PjrtAttributes {
@@ -111,6 +116,14 @@ extension PluginMethod where Arguments == PjrtClientCreation {
 
 extension PluginMethod where Arguments == PjrtCompilation {
   static var compile: Self { Self(PjrtClientCompile, "Client_Compile") }
+}
+
+extension PluginMethod where Arguments == PjrtTopologyCreation {
+  static var createTopology: Self { Self(PjrtTopologyCreate, "TopologyDescription_Create") }
+}
+
+extension PluginMethod where Arguments == PjrtAheadCompilation {
+  static var compileAhead: Self { Self(PjrtCompileAhead, "Compile") }
 }
 
 extension PluginMethod where Arguments == PjrtUpload {

@@ -48,6 +48,18 @@ private let pairs: [LayoutPair] =
         ("options_length", "compile_options_size"), ("executable", "executable"),
       ]),
     LayoutPair(
+      "PjrtTopologyCreation", "PJRT_TopologyDescription_Create_Args",
+      [
+        ("name", "topology_name"), ("name_length", "topology_name_size"), ("options", "create_options"),
+        ("option_count", "num_options"), ("topology", "topology"),
+      ]),
+    LayoutPair(
+      "PjrtAheadCompilation", "PJRT_Compile_Args",
+      [
+        ("topology", "topology"), ("program", "program"), ("options", "compile_options"),
+        ("options_length", "compile_options_size"), ("client", "client"), ("executable", "executable"),
+      ]),
+    LayoutPair(
       "PjrtUpload", "PJRT_Client_BufferFromHostBuffer_Args",
       [
         ("client", "client"), ("data", "data"), ("element_type", "type"), ("dimensions", "dims"),
@@ -121,7 +133,7 @@ private let objects: [(own: String, fields: [String], reals: [(name: String, fie
     [
       ("Error_Destroy", ["error"]), ("Event_Destroy", ["event"]), ("Event_Await", ["event"]),
       ("Client_Destroy", ["client"]), ("Buffer_Destroy", ["buffer"]), ("Executable_Destroy", ["executable"]),
-      ("LoadedExecutable_Destroy", ["executable"]),
+      ("LoadedExecutable_Destroy", ["executable"]), ("TopologyDescription_Destroy", ["topology"]),
     ]
   ),
   (
@@ -131,6 +143,7 @@ private let objects: [(own: String, fields: [String], reals: [(name: String, fie
       ("Client_PlatformName", ["client", "platform_name", "platform_name_size"]),
       ("Client_PlatformVersion", ["client", "platform_version", "platform_version_size"]),
       ("DeviceDescription_Kind", ["device_description", "device_kind", "device_kind_size"]),
+      ("TopologyDescription_PlatformVersion", ["topology", "platform_version", "platform_version_size"]),
     ]
   ),
   (
@@ -155,7 +168,10 @@ private let objects: [(own: String, fields: [String], reals: [(name: String, fie
   ),
   (
     "PjrtObjectToList", ["object", "list", "count"],
-    [("Client_AddressableDevices", ["client", "addressable_devices", "num_addressable_devices"])]
+    [
+      ("Client_AddressableDevices", ["client", "addressable_devices", "num_addressable_devices"]),
+      ("TopologyDescription_GetDeviceDescriptions", ["topology", "descriptions", "num_descriptions"]),
+    ]
   ),
   ("PjrtAttributes", ["values", "count"], [("Plugin_Attributes", ["attributes", "num_attributes"])]),
   (
@@ -187,6 +203,9 @@ private let methods: [(place: Int, name: String)] = [
   (PjrtBufferToHostBuffer, "Buffer_ToHostBuffer"), (PjrtBufferReadyEvent, "Buffer_ReadyEvent"),
   (PjrtBufferUnsafePointer, "Buffer_UnsafePointer"),
   (PjrtExecutableGetCompiledMemoryStats, "Executable_GetCompiledMemoryStats"),
+  (PjrtTopologyCreate, "TopologyDescription_Create"), (PjrtTopologyDestroy, "TopologyDescription_Destroy"),
+  (PjrtTopologyPlatformVersion, "TopologyDescription_PlatformVersion"),
+  (PjrtTopologyDevices, "TopologyDescription_GetDeviceDescriptions"), (PjrtCompileAhead, "Compile"),
 ]
 
 /// The header that came with a plugin, if one did.

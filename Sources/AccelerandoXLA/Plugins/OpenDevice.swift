@@ -58,9 +58,7 @@ extension XLABackend {
         }
         dlclose(driver)
       case "tpu":
-        let devices = (try? FileManager.default.contentsOfDirectory(atPath: "/dev")) ?? []
-        let groups = (try? FileManager.default.contentsOfDirectory(atPath: "/dev/vfio")) ?? []
-        guard devices.contains(where: { $0.hasPrefix("accel") }) || groups.contains(where: { Int($0) != nil }) else {
+        guard TPUHost.hasChip else {
           throw DeviceError(
             .noDevice, "there is no TPU chip on this machine: neither /dev/accel* nor /dev/vfio has one",
             remedy: "Use a TPU VM; in a container, pass the chips through")

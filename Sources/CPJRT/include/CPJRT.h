@@ -66,6 +66,11 @@ enum {
   PjrtBufferToHostBuffer = 70,
   PjrtBufferReadyEvent = 72,
   PjrtBufferUnsafePointer = 73,
+  PjrtTopologyCreate = 82,
+  PjrtTopologyDestroy = 83,
+  PjrtTopologyPlatformVersion = 85,
+  PjrtTopologyDevices = 86,
+  PjrtCompileAhead = 89,
   PjrtExecutableGetCompiledMemoryStats = 96,
 };
 
@@ -201,6 +206,27 @@ typedef struct {
   size_t options_length;
   void *executable;
 } PjrtCompilation;
+
+/// Describes devices that need not be there: how many of which kind, and how they are connected.
+typedef struct {
+  PjrtHead head;
+  const char *name;
+  size_t name_length;
+  const PjrtNamedValue *options;
+  size_t option_count;
+  void *topology;
+} PjrtTopologyCreation;
+
+/// Compiles for devices that need not be there. No client is needed.
+typedef struct {
+  PjrtHead head;
+  const void *topology;
+  const PjrtProgram *program;
+  const char *options;
+  size_t options_length;
+  void *client;
+  void *executable;
+} PjrtAheadCompilation;
 
 /// How long the plugin may read the host's memory.
 enum {

@@ -1,0 +1,96 @@
+// Compiles a recipe's step for machines that are not here, and says what it would take there; or writes it down for other
+// tools.
+
+import Accelerando
+import AccelerandoRecipes
+import ArgumentParser
+import Foundation
+
+struct Plan: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compiles a recipe's training step for GPUs or TPUs that need not be here, and predicts memory and time.",
+    discussion: """
+      A target is tpu:CHIP:SHAPE or cuda:CHIP:COUNT: tpu:v5e:2x4, tpu:v5e:16x16, cuda:h200, cuda:h100:8. The real compiler \
+      makes the real step; it is in the plugin: 'accelerando plugin install tpu', or 'cuda12 --compile-only'.
+
+      Known chips: \(ChipSpec.all.map { "\($0.platform):\($0.name)" }.joined(separator: ", ")).
+      """)
+
+  @Argument(help: "A built-in recipe's name or the path of a YAML file.")
+  var recipe: String
+
+  @Option(help: "What to compile for.")
+  var target: String
+
+  @Option(help: "Samples in a step on all chips together; the recipe's by default.")
+  var batchSize: Int?
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @OptionGroup var dataOptions: DataOptions
+
+  func validate() throws {
+    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+  }
+
+  func run() throws {
+    let target = try AheadTarget(target)
+    let recipe = try Recipe(recipe)
+    let data = try recipe.dataOutline(override: dataOptions.data.map(DataOverride.init), limit: dataOptions.limit)
+    let batchSize = batchSize ?? recipe.fit.batchSize
+    let share = (batchSize + target.deviceCount - 1) / target.deviceCount
+    let program = try recipe.stepProgram(.train, on: data.types, batchSize: share, backend: CPUBackend(threads: 1))
+    if !json { tell("Compiling the step of '\(recipe.name)' for \(target) …") }
+    let step = StepPlan.Step(program: program, batchSize: batchSize, batchSizePerDevice: share, samples: data.count)
+    let plan = try StepPlan(step, on: target)
+    if json {
+      let encoder = JSONEncoder()
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(plan), as: UTF8.self))
+    } else {
+      print(plan)
+    }
+  }
+}
+
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Writes a recipe's step as StableHLO text, which every compiler with MLIR reads.")
+
+  @Argument(help: "A built-in recipe's name or the path of a YAML file.")
+  var recipe: String
+
+  @Option(help: ArgumentHelp("The file to write.", valueName: "file"))
+  var stablehlo: String
+
+  @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var step = "train"
+
+  @Option(help: "Samples in the step; the recipe's by default.")
+  var batchSize: Int?
+
+  @OptionGroup var dataOptions: DataOptions
+
+  func validate() throws {
+    if StepKind(rawValue: step) == nil {
+      throw ValidationError(
+        "--step is one of \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")); received '\(step)'.")
+    }
+    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+  }
+
+  func run() throws {
+    let recipe = try Recipe(recipe)
+    let data = try recipe.dataOutline(override: dataOptions.data.map(DataOverride.init), limit: dataOptions.limit)
+    let kind = StepKind(rawValue: step) ?? .train
+    let program = try recipe.stepProgram(
+      kind, on: data.types, batchSize: batchSize ?? recipe.fit.batchSize, backend: CPUBackend(threads: 1))
+    let text = try program.stableHLO(name: "\(recipe.name)_\(kind.rawValue)_step")
+    try AtomicFile.write(to: URL(fileURLWithPath: stablehlo)) { try $0.write(Array(text.utf8)) }
+    print(
+      "\(stablehlo): \(program.instructions.count) operations, \(program.inputs.count) inputs, "
+        + "\(program.outputs.count) outputs")
+  }
+}

@@ -1,0 +1,55 @@
+// A recipe's step as a program, for tools that compile or show it. The data sets that come by themselves need not be there:
+// what is known of them suffices.
+
+import AccelerandoCore
+import AccelerandoDatasets
+import AccelerandoFormats
+import AccelerandoTrain
+import Foundation
+
+/// What is known of a recipe's data without the numbers in them.
+public struct DataOutline: Hashable, Sendable {
+  /// The types of a sample and of its label.
+  public var types: BatchTypes
+  /// Samples to train on.
+  public var count: Int
+
+  /// Describes data.
+  public init(types: BatchTypes, count: Int) {
+    self.types = types
+    self.count = count
+  }
+
+  /// Describes loaded data.
+  public init(_ data: LoadedData) {
+    let targets = data.train.targets.type
+    self.init(
+      types: BatchTypes(features: [data.input], labels: targets.with(Array(targets.shape.dropFirst()))),
+      count: data.train.count)
+  }
+}
+
+extension Recipe {
+  /// Describes the recipe's data, which are loaded only where nothing is known of them beforehand.
+  /// - Throws: `FormatError` when the data are missing or damaged.
+  public func dataOutline(override: DataOverride? = nil, limit: Int? = nil) throws -> DataOutline {
+    guard override == nil, let input = data.knownInput, let count = data.knownCount else {
+      return DataOutline(try data.load(in: directory, override: override, limit: limit))
+    }
+    return DataOutline(
+      types: BatchTypes(features: [input], labels: TensorType(.uint8, [])), count: min(count, limit ?? count))
+  }
+
+  /// The program of the recipe's step.
+  /// - Parameter batchSize: the samples in the step.
+  /// - Throws: `GraphError` or `TrainingError` when the data do not fit the model.
+  public func stepProgram(_ kind: StepKind, on types: BatchTypes, batchSize: Int, backend: any Backend) throws
+    -> Program
+  {
+    let inputs = types.features.map { ModelInput($0.shape, dtype: $0.dtype) }
+    let model = Model(self.model, inputs: inputs, backend: backend, seed: fit.seed)
+    return try model.stepProgram(
+      kind, on: types, batchSize: batchSize,
+      compilation: Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics))
+  }
+}

@@ -1,0 +1,45 @@
+// A step as a program alone: nothing is uploaded and nothing runs, so that steps can be looked at, written down or compiled
+// for devices that are not there, and for models that are too large for this machine.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// The types of the batches that a step is traced for.
+public struct BatchTypes: Hashable, Sendable {
+  /// The type of one sample of each input of the model, without the batch axis.
+  public var features: [TensorType]
+  /// The type of one label, without the batch axis; nil where there are none.
+  public var labels: TensorType?
+
+  /// Describes batches.
+  public init(features: [TensorType], labels: TensorType? = nil) {
+    self.features = features
+    self.labels = labels
+  }
+}
+
+extension Model {
+  /// Traces the program of a step without giving the model values. Its inputs are what changes from step to step: parameters,
+  /// what the optimizer remembers, running totals, and the batch.
+  /// - Parameters:
+  ///   - kind: what the step does.
+  ///   - types: the types of a sample and of its label.
+  ///   - batchSize: the samples in the batch.
+  ///   - compilation: what the model is trained with; nil for what it was compiled with.
+  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit.
+  public func stepProgram(
+    _ kind: StepKind, on types: BatchTypes, batchSize: Int, compilation: Compilation? = nil
+  ) throws -> Program {
+    guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }
+    let compilation = compilation ?? self.compilation
+    func row(_ type: TensorType) -> NDArray { NDArray(zeros: type.with([1] + type.shape)) }
+    // One sample stands for all: it takes the shapes that a real batch would be brought into.
+    let expectation = DataExpectation(
+      inputs: inputs.map(\.shape), output: try outline().output.shape, loss: compilation?.loss)
+    let sample = try expectation.fitted(
+      Batch(features: types.features.map(row), labels: kind == .predict ? nil : types.labels.map(row)))
+    let programs = StepPrograms(
+      layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms)
+    return try programs.program(StepSignature(kind: kind, like: sample, count: batchSize, isHeld: false))
+  }
+}

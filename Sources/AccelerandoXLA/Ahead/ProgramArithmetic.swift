@@ -1,0 +1,101 @@
+// How much a program computes and which of its values are large, from the program itself: compilers tell different parts of
+// it, and a program that was refused for want of memory is never seen again.
+
+import AccelerandoCore
+
+/// The arithmetic of a program's products, which is what chips have units of their own for.
+public struct ProgramArithmetic: Hashable, Sendable {
+  /// Floating-point operations in matrix products and convolutions, by the element type of the operands.
+  public private(set) var products: [DType: Double] = [:]
+  /// Elements that the other operations compute, each counted as one operation.
+  public private(set) var elements: Double = 0
+
+  /// Everything together.
+  public var total: Double { products.values.reduce(elements, +) }
+
+  /// Counts a program's arithmetic; the bodies of loops count once.
+  /// - Throws: `GraphError` when a composite cannot be opened.
+  public init(_ program: Program) throws {
+    add(try program.expandingComposites())
+  }
+
+  private mutating func add(_ program: Program) {
+    for instruction in program.instructions {
+      guard let first = instruction.results.first, instruction.results.upperBound <= program.types.count else {
+        continue
+      }
+      let result = program.types[first]
+      let operands = instruction.operands.map { program.types[$0] }
+      switch instruction.operation {
+      case let dot as DotGeneral where operands.count == 2:
+        let inner = dot.leftContracting.reduce(1.0) { $0 * Double(operands[0].shape[$1]) }
+        products[operands[0].dtype, default: 0] += 2 * Double(result.elementCount) * inner
+      case let convolution as Convolution where operands.count == 2:
+        products[operands[0].dtype, default: 0] += Self.flops(convolution, operands[0], operands[1], result)
+      case is Constant: break
+      default:
+        elements += instruction.results.reduce(0) { $0 + Double(program.types[$1].elementCount) }
+        for region in instruction.operation.regions where region.instructions.count > 1 { add(region) }
+      }
+    }
+  }
+
+  /// The products that a convolution adds up, those with padding and with the holes of a dilated input left out.
+  private static func flops(
+    _ convolution: Convolution, _ input: TensorType, _ kernel: TensorType, _ result: TensorType
+  ) -> Double {
+    let d = convolution.dimensions
+    var work = 2 * Double(result.shape[d.outputBatch]) * Double(result.shape[d.outputFeature])
+    work *= Double(kernel.shape[d.kernelInput])
+    for axis in convolution.strides.indices {
+      let size = input.shape[d.inputSpatial[axis]]
+      let dilation = convolution.inputDilation[axis]
+      let taps = kernel.shape[d.kernelSpatial[axis]]
+      var pairs = 0
+      for position in 0..<result.shape[d.outputSpatial[axis]] {
+        let start = position * convolution.strides[axis] - convolution.paddingLow[axis]
+        for tap in 0..<taps {
+          let place = start + tap * convolution.kernelDilation[axis]
+          if place >= 0, place % dilation == 0, place / dilation < size { pairs += 1 }
+        }
+      }
+      work *= Double(pairs)
+    }
+    return work
+  }
+}
+
+/// A value of a program that takes much memory.
+public struct LargeValue: Hashable, Sendable, Encodable {
+  /// Where it comes from: an input's name, or the layer and the operation that compute it.
+  public let name: String
+  /// Its type: `float32[32, 28, 28, 32]`.
+  public let type: String
+  /// Bytes that it takes.
+  public let bytes: Int
+  /// Whether it is an input: state or data, which is there during the whole step.
+  public let isInput: Bool
+}
+
+extension LargeValue {
+  /// The largest values of a program, largest first. Compilers never store some of those that are computed.
+  public static func largest(_ count: Int, of program: Program) -> [LargeValue] {
+    var values = program.inputs.map { input in
+      LargeValue(name: input.name, type: "\(input.type)", bytes: input.type.byteCount, isInput: true)
+    }
+    // Views cost nothing, and what is computed element by element is fused into what uses it.
+    let stored: Set<String> = [
+      "dot_general", "convolution", "reduce", "reduce_window", "select_and_scatter", "gather", "scatter", "sort",
+      "concatenate", "all_reduce",
+    ]
+    for instruction in program.instructions {
+      let isStored = instruction.operation is any Composite || stored.contains(instruction.operation.name)
+      for result in instruction.results where isStored {
+        let type = program.types[result]
+        let name = (instruction.path + [instruction.operation.name]).joined(separator: " › ")
+        values.append(LargeValue(name: name, type: "\(type)", bytes: type.byteCount, isInput: false))
+      }
+    }
+    return Array(values.sorted { ($0.bytes, $1.name) > ($1.bytes, $0.name) }.prefix(count))
+  }
+}

@@ -1,0 +1,137 @@
+// Devices that need not be there: a compiler can make programs for a machine that it only has the description of. So it can
+// be known on a laptop whether a step fits on 256 chips, and how long it will take.
+
+import CPJRT
+import Foundation
+
+/// Devices that programs are compiled for without having them.
+public final class Topology: Sendable {
+  /// One of the devices.
+  public struct Device: Hashable, Sendable {
+    /// The plugin's number of it.
+    public let number: Int
+    /// What it is: `TPU v5 lite`.
+    public let kind: String
+  }
+
+  /// The plugin whose compiler it is.
+  public let plugin: Plugin
+  /// The devices, in the plugin's order.
+  public let devices: [Device]
+  /// What the plugin says about its compiler's version.
+  public let compilerVersion: String
+  let handle: Handle
+
+  /// Describes devices to a plugin.
+  /// - Parameters:
+  ///   - name: in the plugin's own words: `v5e:2x4`; empty where options say everything.
+  ///   - options: what else the plugin is told.
+  ///   - title: what the devices are called in errors.
+  /// - Throws: `DeviceError` when the plugin knows no such devices, or cannot compile without having them.
+  public init(_ plugin: Plugin, name: String, options: [String: AttributeValue] = [:], title: String? = nil) throws {
+    let sorted = options.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+    let letters = name.utf8.map { CChar(bitPattern: $0) }
+    let created = try letters.withUnsafeBufferPointer { letters throws(DeviceError) in
+      try withNamedValues(sorted) { values throws(DeviceError) in
+        try plugin.call(.createTopology, "describe the devices \(title ?? name) to \(plugin.path)") {
+          $0.name = letters.baseAddress
+          $0.name_length = letters.count
+          $0.options = values.baseAddress
+          $0.option_count = values.count
+        }
+      }
+    }
+    let handle = try Handle(created.topology, from: "TopologyDescription_Create")
+    self.plugin = plugin
+    self.handle = handle
+    do {
+      let list = try plugin.call(.topologyDevices, "list the devices of \(title ?? name)") {
+        $0.object = handle.pointer
+      }
+      devices = try (0..<list.count).map { index throws(DeviceError) in
+        let device = try Handle(list.list?[index], from: "TopologyDescription_GetDeviceDescriptions")
+        let number = try plugin.call(.deviceNumber, "read the number of a device") {
+          $0.object = UnsafeRawPointer(device.pointer)
+        }
+        return Device(
+          number: Int(number.value), kind: try plugin.text(.deviceKind, of: device, "read the kind of a device"))
+      }
+      compilerVersion = (try? plugin.text(.topologyVersion, of: handle, "read the compiler's version")) ?? ""
+    } catch {
+      plugin.destroy(.destroyTopology, handle)
+      throw error
+    }
+  }
+
+  deinit { plugin.destroy(.destroyTopology, handle) }
+
+  /// Compiles a program for these devices.
+  /// - Parameters:
+  ///   - text: the program as StableHLO text.
+  ///   - options: how it is compiled, and for how many of the devices.
+  /// - Throws: `DeviceError` for what the compiler refuses: memory that does not suffice is of the kind `outOfMemory`.
+  public func compile(_ text: String, _ options: CompileOptions) throws -> AheadProgram {
+    let result = try withPjrtProgram(text, options) { program, options throws(DeviceError) in
+      try plugin.call(.compileAhead, "compile the program") {
+        $0.topology = UnsafeRawPointer(handle.pointer)
+        $0.program = program
+        $0.options = options.baseAddress?.assumingMemoryBound(to: CChar.self)
+        $0.options_length = options.count
+      }
+    }
+    return AheadProgram(self, try Handle(result.executable, from: "Compile"))
+  }
+}
+
+/// A program that was compiled for devices that need not be there: it can be looked at.
+public final class AheadProgram: Sendable {
+  /// What it is for.
+  public let topology: Topology
+  private let handle: Handle
+
+  init(_ topology: Topology, _ handle: Handle) {
+    self.topology = topology
+    self.handle = handle
+  }
+
+  deinit { topology.plugin.destroy(.destroyExecutable, handle) }
+
+  private var view: ExecutableView { ExecutableView(plugin: topology.plugin, executable: handle) }
+
+  /// The memory that the program takes on each device.
+  /// - Throws: `DeviceError` where the plugin does not tell.
+  public func memory() throws -> XLAExecutable.Memory { try view.memory() }
+
+  /// The compiler's estimates for each device: `flops`, `bytes accessed`, `optimal_seconds`.
+  /// - Throws: `DeviceError` where the plugin does not tell.
+  public func costs() throws -> [String: Double] { try view.costs() }
+
+  /// What the compiler made of the program.
+  /// - Throws: `DeviceError` where the plugin does not tell.
+  public func optimizedProgram() throws -> (format: String, bytes: [UInt8]) { try view.optimizedProgram() }
+}
+
+/// Calls `body` with a program and options in a plugin's form.
+func withPjrtProgram<Result>(
+  _ text: String, _ options: CompileOptions,
+  _ body: (UnsafePointer<PjrtProgram>, UnsafeRawBufferPointer) throws(DeviceError) -> Result
+) throws(DeviceError) -> Result {
+  var code = text.utf8.map { CChar(bitPattern: $0) }
+  let format = "mlir".utf8.map { CChar(bitPattern: $0) }
+  let bytes = options.bytes
+  return try code.withUnsafeMutableBufferPointer { code throws(DeviceError) in
+    try format.withUnsafeBufferPointer { format throws(DeviceError) in
+      try bytes.withUnsafeBufferPointer { bytes throws(DeviceError) in
+        var program = PjrtProgram()
+        program.head.size = MemoryLayout<PjrtProgram>.size
+        program.code = code.baseAddress
+        program.code_length = code.count
+        program.format = format.baseAddress
+        program.format_length = format.count
+        return try withUnsafePointer(to: program) { program throws(DeviceError) in
+          try body(program, UnsafeRawBufferPointer(bytes))
+        }
+      }
+    }
+  }
+}

@@ -11,6 +11,15 @@ public protocol Backend: Sendable {
   /// Whether a program that is run again and again is faster as the body of a loop on the device.
   func prefersLoop(of step: Program) -> Bool
 
+  /// The workers, each with a device of its own, that run every program together. They meet in `AllReduce`; buffers hold the
+  /// same on each of them, but for those of `makeStackedBuffer(_:)`.
+  var workerCount: Int { get }
+
+  /// Makes memory of a type on each worker, for a tensor that differs between them. The buffer's own type has the workers'
+  /// parts one after the other along the first axis; scalars become a vector.
+  /// - Throws: when the memory is not to be had.
+  func makeStackedBuffer(_ type: TensorType) throws -> any Buffer
+
   /// Makes memory on the device for a tensor; its contents are zeros.
   /// - Throws: when the memory is not to be had.
   func makeBuffer(_ type: TensorType) throws -> any Buffer
@@ -35,6 +44,14 @@ public protocol Backend: Sendable {
 }
 
 extension Backend {
+  /// One device works alone.
+  public var workerCount: Int { 1 }
+
+  /// Where one device works alone, the buffer of a type.
+  public func makeStackedBuffer(_ type: TensorType) throws -> any Buffer {
+    try makeBuffer(type.shape.isEmpty ? type.with([1]) : type)
+  }
+
   /// Runs are done when they come back.
   public var runsAhead: Bool { false }
 

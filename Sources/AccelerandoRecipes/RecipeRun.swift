@@ -14,7 +14,7 @@ extension Recipe {
   public func makeModel(for input: TensorType, backend: any Backend) throws -> Model {
     let input = ModelInput(input.shape, dtype: input.dtype)
     let model = Model(self.model, inputs: [input], backend: backend, seed: fit.seed)
-    try model.compile(optimizer: try makeOptimizer(), loss: loss, metrics: metrics)
+    try model.compile(optimizer: try makeOptimizer(), loss: loss, metrics: metrics, precision: precision)
     return model
   }
 

@@ -62,7 +62,7 @@ extension Model {
     var parts: [NDArray] = []
     while let step = try feeder.next()?.step {
       try step.execution.run()
-      if let output = step.execution.outputs.first { parts.append(try output.read()) }
+      if let output = try step.prediction() { parts.append(output) }
     }
     return try concatenated(parts)
   }

@@ -18,6 +18,7 @@ final class Feeder {
   /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
   private let isPrepared: Bool
 
+  private var workers: Int { session.backend.workerCount }
   private var pass = 0
   private var direct: Direct?
   private var batches: BatchIterator?
@@ -114,7 +115,7 @@ final class Feeder {
     guard let batch = try batches?.next() else { return nil }
     let prepared =
       isPrepared ? batch : try Self.prepared(batch, kind, expectation, classWeights, origin: "step \(stepNumber)")
-    let step = try session.step(StepSignature(kind: kind, batch: prepared), programs)
+    let step = try session.step(StepSignature(kind: kind, like: prepared, workers: workers), programs)
     try step.load(prepared)
     return step
   }
@@ -128,8 +129,9 @@ final class Feeder {
     if let known = direct.loop {
       step = known
     } else {
-      let source = BatchSource.looped(samples: direct.arrays.count, order: direct.order.count)
-      let signature = StepSignature(kind: kind, like: direct.arrays, count: batchSize, source: source)
+      let source = BatchSource.looped(samples: direct.arrays.count, order: order.type.elementCount)
+      let signature = StepSignature(
+        kind: kind, like: direct.arrays, count: batchSize, source: source, workers: workers)
       step = try session.step(signature, programs, on: held, order: order)
       self.direct?.loop = step
     }
@@ -144,7 +146,8 @@ final class Feeder {
     guard let direct, direct.held != nil, direct.order.count >= batchSize else { return false }
     if let known = direct.takesLoops { return known }
     let source = BatchSource.held(samples: direct.arrays.count)
-    let signature = StepSignature(kind: kind, like: direct.arrays, count: batchSize, source: source)
+    let signature = StepSignature(
+      kind: kind, like: direct.arrays, count: batchSize, source: source, workers: workers)
     let answer = session.backend.prefersLoop(of: try programs.program(signature))
     self.direct?.takesLoops = answer
     return answer
@@ -153,7 +156,9 @@ final class Feeder {
   /// Puts the order of a pass on the device.
   private func holdOrder(_ order: [Int]) throws {
     guard try takesLoops() else { return }
-    let numbers = NDArray(order.map { Int32(truncatingIfNeeded: $0) })
+    // The last worker's row that counts for nothing may lie behind the last sample.
+    let padding = [Int32](repeating: 0, count: batchSize % workers == 0 ? 0 : 1)
+    let numbers = NDArray(order.map { Int32(truncatingIfNeeded: $0) } + padding)
     if let buffer = direct?.heldOrder {
       try buffer.write(numbers)
     } else {
@@ -179,7 +184,7 @@ final class Feeder {
     guard let direct else { throw TrainingError("the dataset has no arrays.") }
     if let known = direct.steps[count] { return known }
     let source = direct.held == nil ? BatchSource.brought : .held(samples: direct.arrays.count)
-    let signature = StepSignature(kind: kind, like: direct.arrays, count: count, source: source)
+    let signature = StepSignature(kind: kind, like: direct.arrays, count: count, source: source, workers: workers)
     let step =
       try direct.held.map { try session.step(signature, programs, on: $0, order: nil) }
       ?? session.step(signature, programs)

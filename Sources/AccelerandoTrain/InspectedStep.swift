@@ -24,6 +24,6 @@ extension Model {
     guard let step = try feeder.next()?.step else {
       throw TrainingError("the dataset is empty: there is no batch to show a step for.")
     }
-    return InspectedStep(program: step.program, execution: step.execution, sampleCount: step.count)
+    return InspectedStep(program: step.program, execution: step.execution, sampleCount: step.shares.count)
   }
 }

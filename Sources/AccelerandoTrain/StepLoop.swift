@@ -10,8 +10,9 @@ extension Program {
   /// step leaves behind is carried from step to step; outputs that take over no input cannot be, and are left out.
   /// - Parameters:
   ///   - batch: the samples of a step.
+  ///   - rows: those of them that a worker takes, from its own offset on.
   ///   - order: the length of the order.
-  func looped(batch: Int, order: Int) throws -> Program {
+  func looped(batch: Int, rows: Int, order: Int) throws -> Program {
     let scalar = TensorType(.int32, [])
     let kept = inputs.enumerated().filter { $0.element.name != StateName.rows }.map {
       (number: $0.offset, input: $0.element)
@@ -31,8 +32,11 @@ extension Program {
         carried[0].less(than: carried[3])
       } body: { carried in
         let values = Array(carried.dropFirst(1 + added.count))
-        let start = carried[2] + carried[0] * Double(batch)
-        let rows = carried[1].dynamicSliced(starts: [start], sizes: [batch])
+        var start = carried[2] + carried[0] * Double(batch)
+        if let place = kept.firstIndex(where: { $0.input.name == StateName.shareOffset }) {
+          start = start + values[place]
+        }
+        let rows = carried[1].dynamicSliced(starts: [start], sizes: [rows])
         var operands: [Tensor] = []
         var next = values.makeIterator()
         for input in inputs {

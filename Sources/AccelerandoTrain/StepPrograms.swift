@@ -16,7 +16,7 @@ struct StepPrograms {
   func program(_ signature: StepSignature) throws -> Program {
     let step = try oneStep(signature)
     guard case .looped(_, let order) = signature.source else { return step }
-    return try step.looped(batch: signature.count, order: order)
+    return try step.looped(batch: signature.globalCount, rows: signature.count, order: order)
   }
 
   private func oneStep(_ signature: StepSignature) throws -> Program {
@@ -39,10 +39,11 @@ struct StepPrograms {
     let key = iteration.map { iteration in
       trace.input(StateName.randomKey, TensorType(.uint32, [2])).foldingIn(iteration)
     }
+    let share = signature.workers > 1 ? trace.share(signature) : nil
     let scope = Scope(
       graph: trace.graph, names: outline.names, values: parameters, isTraining: signature.kind == .train,
-      randomKey: key, transforms: transforms)
-    let prediction = scope.run { layer.applied(to: features) }
+      randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType)
+    let prediction = scope.run { layer.applied(to: features) }.widenedPrediction()
     if signature.kind == .predict {
       trace.outputs.append(prediction)
       return try trace.program()
@@ -52,14 +53,15 @@ struct StepPrograms {
     }
     let labels = batch(StateName.labels, labelType)
     let weights = signature.isWeighted ? batch(StateName.weights, TensorType(.float32, [signature.count])) : nil
-    let loss = addLoss(trace, signature, compilation, prediction, labels, weights)
-    addMetrics(trace, signature, compilation, prediction, labels, weights)
+    let loss = addLoss(trace, signature, compilation, prediction, labels, weights, share)
+    addMetrics(trace, signature, compilation, prediction, labels, weights, share)
     if let iteration {
-      addUpdate(trace, compilation.optimizer, loss, parameters, iteration)
+      addUpdate(trace, compilation, loss, parameters, iteration, share)
       for (name, value) in scope.updates.sorted(by: { $0.key < $1.key }) {
-        trace.assign(StateName.parameter(name), value)
+        // Each worker has the statistics of its own part.
+        let common = value.dtype.isFloating ? share?.averaged(value) ?? value : value
+        trace.assign(StateName.parameter(name), common)
       }
-      trace.assign(StateName.iteration, iteration + 1)
     }
     return try trace.program()
   }
@@ -67,7 +69,7 @@ struct StepPrograms {
   /// The mean loss of the batch, Σ(weight · loss) / N; its sum goes to the totals.
   private func addLoss(
     _ trace: StepTrace, _ signature: StepSignature, _ compilation: Compilation, _ prediction: Tensor,
-    _ labels: Tensor, _ weights: Tensor?
+    _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
   ) -> Tensor {
     let graph = trace.graph
     graph.path = ["loss '\(compilation.loss.name)'"]
@@ -78,17 +80,18 @@ struct StepPrograms {
       values = labels.scalar(0).converted(to: .float32).broadcast(to: [signature.count])
     }
     if let weights { values = values * weights.converted(to: values.dtype) }
-    let sum = values.sum()
+    // A worker's own part of the sum; the gradients are summed over the workers, so that each sample counts the same.
+    let sum = (share?.masked(values) ?? values).sum()
     graph.path = []
-    trace.accumulate(StateName.total(signature.kind, "loss"), sum.converted(to: .float32))
-    let count = sum.scalar(Double(signature.count)).converted(to: .float32)
+    trace.accumulate(StateName.total(signature.kind, "loss"), sum.converted(to: .float32), share)
+    let count = sum.scalar(Double(signature.globalCount)).converted(to: .float32)
     trace.accumulate(StateName.total(signature.kind, StateName.sampleCount), count)
-    return sum / Double(max(signature.count, 1))
+    return sum / Double(max(signature.globalCount, 1))
   }
 
   private func addMetrics(
     _ trace: StepTrace, _ signature: StepSignature, _ compilation: Compilation, _ prediction: Tensor,
-    _ labels: Tensor, _ weights: Tensor?
+    _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
   ) {
     let graph = trace.graph
     for (metric, isWeighted) in compilation.watched {
@@ -101,18 +104,24 @@ struct StepPrograms {
       }
       if isWeighted, let weights { values = values * weights }
       graph.path = []
-      trace.accumulate(StateName.total(signature.kind, metric.name), values.sum())
+      let sum = (share?.masked(values) ?? values).sum()
+      trace.accumulate(StateName.total(signature.kind, metric.name), sum, share)
     }
     if !compilation.weightedMetrics.isEmpty {
-      let sum = weights?.sum() ?? labels.constant(NDArray(scalar: Float(signature.count)))
-      trace.accumulate(StateName.total(signature.kind, StateName.weightSum), sum)
+      let name = StateName.total(signature.kind, StateName.weightSum)
+      if let weights {
+        trace.accumulate(name, (share?.masked(weights) ?? weights).sum(), share)
+      } else {
+        trace.accumulate(name, labels.constant(NDArray(scalar: Float(signature.globalCount))))
+      }
     }
   }
 
   private func addUpdate(
-    _ trace: StepTrace, _ optimizer: any Optimizer, _ loss: Tensor, _ parameters: [String: Tensor],
-    _ iteration: Tensor
+    _ trace: StepTrace, _ compilation: Compilation, _ loss: Tensor, _ parameters: [String: Tensor],
+    _ iteration: Tensor, _ share: BatchShare?
   ) {
+    let optimizer = compilation.optimizer
     let trainable = outline.parameters.filter { $0.role == .trainable }
     let weights = trainable.compactMap { parameters[$0.name] }
     let step = iteration.converted(to: .float32) + 1
@@ -122,17 +131,33 @@ struct StepPrograms {
     case .schedule: rate = optimizer.learningRate.value(step: step)
     }
     let slotNames = optimizer.slots.map(\.name)
-    let gradients = optimizer.clipped(gradients(of: loss, withRespectTo: weights))
-    for ((spec, weight), gradient) in zip(zip(trainable, weights), gradients) {
+    let raw: [Tensor]
+    // Whether the step counts; nil where every step does.
+    var counts: Tensor?
+    func summed(_ gradient: Tensor) -> Tensor { share?.summed(gradient) ?? gradient }
+    if compilation.precision.scalesLoss {
+      let scale = trace.input(LossScale.scaleName, TensorType(.float32, []))
+      let goodSteps = trace.input(LossScale.goodStepsName, TensorType(.float32, []))
+      let scaled = LossScale.gradients(of: loss, weights, scale: scale, goodSteps: goodSteps, summing: summed)
+      raw = scaled.gradients
+      counts = scaled.isFinite
+      trace.assign(LossScale.scaleName, scaled.scale)
+      trace.assign(LossScale.goodStepsName, scaled.goodSteps)
+    } else {
+      raw = gradients(of: loss, withRespectTo: weights).map(summed)
+    }
+    func kept(_ new: Tensor, _ old: Tensor) -> Tensor { counts.map { select($0, new, old) } ?? new }
+    for ((spec, weight), gradient) in zip(zip(trainable, weights), optimizer.clipped(raw)) {
       let names = slotNames.map { StateName.slot($0, of: spec.name) }
       let slots = names.map { trace.input($0, spec.type) }
       trace.graph.path = ["optimizer", spec.name]
       let updated = optimizer.update(
         weight: weight, gradient: gradient, slots: slots, step: step, learningRate: rate)
       trace.graph.path = []
-      trace.assign(StateName.parameter(spec.name), updated.weight)
-      for (name, value) in zip(names, updated.slots) { trace.assign(name, value) }
+      trace.assign(StateName.parameter(spec.name), kept(updated.weight, weight))
+      for (name, (new, old)) in zip(names, zip(updated.slots, slots)) { trace.assign(name, kept(new, old)) }
     }
+    trace.assign(StateName.iteration, kept(iteration + 1, iteration))
   }
 }
 
@@ -155,8 +180,23 @@ private final class StepTrace {
   }
 
   /// Adds to a running total, a `float32` scalar.
-  func accumulate(_ name: String, _ value: Tensor) {
-    assign(name, input(name, TensorType(.float32, [])) + value)
+  /// - Parameter share: given where the value is a worker's own part.
+  func accumulate(_ name: String, _ value: Tensor, _ share: BatchShare? = nil) {
+    assign(name, input(name, TensorType(.float32, [])) + (share?.summed(value) ?? value))
+  }
+
+  /// The part of the batch that is the worker's whose program runs.
+  func share(_ signature: StepSignature) -> BatchShare {
+    let offset = input(StateName.shareOffset, TensorType(.int32, []))
+    let samples = input(StateName.shareCount, TensorType(.int32, []))
+    var mask: Tensor?
+    if signature.shares.isPadded {
+      let rows = graph.add(Iota(TensorType(.int32, [signature.count]), axis: 0), [])[0]
+      mask = rows.less(than: samples.broadcast(to: rows.shape)).converted(to: .float32)
+    }
+    return BatchShare(
+      globalCount: signature.globalCount, count: signature.count, offset: offset,
+      sampleCount: samples.converted(to: .float32), mask: mask)
   }
 
   func program() throws -> Program { try Program(graph, outputs: outputs, aliases: aliases) }

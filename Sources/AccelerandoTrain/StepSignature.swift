@@ -38,26 +38,26 @@ enum BatchSource: Hashable {
 /// What a program of a step is made for: shapes are static, so a ragged last batch has a program of its own.
 struct StepSignature: Hashable {
   let kind: StepKind
+  /// The types of a worker's part of the batch.
   let features: [TensorType]
   let labels: TensorType?
   let isWeighted: Bool
   let source: BatchSource
-
-  init(kind: StepKind, batch: Batch) {
-    source = .brought
-    self.kind = kind
-    features = batch.features.map(\.type)
-    labels = kind == .predict ? nil : batch.labels?.type
-    isWeighted = kind != .predict && batch.sampleWeights != nil
-  }
+  /// The workers that compute the step together.
+  let workers: Int
+  /// The samples of the whole batch.
+  let globalCount: Int
 
   /// - Parameters:
-  ///   - batch: what batches are parts of.
-  ///   - count: the samples of a step.
-  init(kind: StepKind, like batch: Batch, count: Int, source: BatchSource) {
-    self.source = source
-    func resized(_ type: TensorType) -> TensorType { type.with([count] + type.shape.dropFirst()) }
+  ///   - batch: the batch, or what batches are parts of.
+  ///   - count: the samples of a step; those of `batch` for nil.
+  init(kind: StepKind, like batch: Batch, count: Int? = nil, source: BatchSource = .brought, workers: Int = 1) {
+    let shares = BatchShares(of: count ?? batch.count, workers: workers)
+    func resized(_ type: TensorType) -> TensorType { type.with([shares.rows] + type.shape.dropFirst()) }
     self.kind = kind
+    self.source = source
+    self.workers = workers
+    globalCount = shares.count
     features = batch.features.map { resized($0.type) }
     labels = kind == .predict ? nil : batch.labels.map { resized($0.type) }
     isWeighted = kind != .predict && batch.sampleWeights != nil
@@ -70,9 +70,15 @@ struct StepSignature: Hashable {
     labels = nil
     isWeighted = false
     source = .brought
+    workers = 1
+    globalCount = features.first?.shape.first ?? 0
   }
 
+  /// The rows of a worker's part.
   var count: Int { features.first?.shape.first ?? 0 }
+
+  /// How the batch is divided.
+  var shares: BatchShares { BatchShares(of: globalCount, workers: workers) }
 
   /// The inputs of the program that change with the batch.
   var batchNames: Set<String> {
@@ -101,6 +107,9 @@ enum StateName {
   static let order = "order"
   static let first = "first"
   static let steps = "steps"
+  /// Where a worker's part of the batch begins, and its samples.
+  static let shareOffset = "share/offset"
+  static let shareCount = "share/count"
 
   /// Counters beside the totals: samples, and the sum of their weights.
   static let sampleCount = "count"

@@ -13,7 +13,7 @@ private func model(_ normalization: any Layer, _ backend: any Backend) throws ->
   let image = Input(shape: [6, 6, 2], name: "image")
   let side = Input(shape: [4, 6], name: "side")
   let features = Flatten()(MaxPooling2D()(normalization(Conv2D(3, kernelSize: (3, 3))(image))))
-  let attention = Flatten()(MultiHeadAttention(2, keySize: 3, dropout: 0.2)(side))
+  let attention = Flatten()(MultiHeadAttention(headCount: 2, keySize: 3, dropout: 0.2)(side))
   let joined = Dropout(0.25)(Dense(5, activation: .tanh)(Concatenate()([features, attention])))
   let model = Model(
     inputs: [image, side], outputs: [Dense(3, activation: .softmax)(joined)], backend: backend, seed: 11)
@@ -42,6 +42,8 @@ private struct GroupedNormalization: Layer {
   let movingMean = Parameter(.zeros, role: .state), movingVariance = Parameter(.ones, role: .state)
 
   func forward(_ x: Tensor) -> Tensor {
+    // Models are looked at with one sample first.
+    let groups = x.shape[0] % groups == 0 ? groups : 1
     let features = x.dim(-1)
     let (mean, variance) = (movingMean[features], movingVariance[features])
     let (scale, shift) = (gamma[features], beta[features])
@@ -111,7 +113,8 @@ struct MirroredTests {
     let means = weights["layers.0.movingMean"]?.elements(as: Double.self) ?? []
     #expect(zip(means, [4.2, 44]).allSatisfy { abs($0 - $1) < 1e-4 }, "\(means)")
     let variances = weights["layers.0.movingVariance"]?.elements(as: Double.self) ?? []
-    let expected = [(14.0 / 3 * 3 + 4 * 2) / 5, (1400.0 / 3 * 3 + 625 * 2) / 5]
+    // (14/3 · 3 + 4 · 2) / 5 and (1400/3 · 3 + 625 · 2) / 5
+    let expected = [4.4, 530]
     #expect(zip(variances, expected).allSatisfy { abs($0 - $1) < 1e-3 }, "\(variances)")
   }
 

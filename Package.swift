@@ -11,6 +11,7 @@ let package = Package(
     .library(name: "AccelerandoCore", targets: ["AccelerandoCore"]),
     .library(name: "AccelerandoNN", targets: ["AccelerandoNN"]),
     .library(name: "AccelerandoTrain", targets: ["AccelerandoTrain"]),
+    .library(name: "AccelerandoCompress", targets: ["AccelerandoCompress"]),
     .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
     .library(name: "AccelerandoXLA", targets: ["AccelerandoXLA"]),
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
@@ -41,7 +42,7 @@ let package = Package(
       name: "Accelerando",
       dependencies: [
         "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain",
-        "AccelerandoCPU", "AccelerandoXLA",
+        "AccelerandoCompress", "AccelerandoCPU", "AccelerandoXLA",
       ]),
     .executableTarget(
       name: "AccelerandoCLI",
@@ -55,6 +56,9 @@ let package = Package(
     .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
     .target(
       name: "AccelerandoTrain", dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoFormats"]),
+    .target(
+      name: "AccelerandoCompress",
+      dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoFormats"]),
     .executableTarget(name: "SeedMLP", dependencies: ["Accelerando"], path: "Examples/SeedMLP"),
     .executableTarget(name: "SeedCNN", dependencies: ["Accelerando"], path: "Examples/SeedCNN"),
     .executableTarget(name: "CustomLayer", dependencies: ["Accelerando"], path: "Examples/CustomLayer"),
@@ -82,6 +86,12 @@ let package = Package(
       dependencies: [
         "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU", "AccelerandoFormats",
         "AccelerandoTestSupport", "CAllocationCounter",
+      ]),
+    .testTarget(
+      name: "AccelerandoCompressTests",
+      dependencies: [
+        "AccelerandoCompress", "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU",
+        "AccelerandoFormats", "AccelerandoTestSupport",
       ]),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),

@@ -39,6 +39,9 @@ MODELS = {
     "residual": Model((32, 32, 3), 10, steps=16),
     "separable": Model((32, 32, 3), 10, steps=16),
     "transformer": Model((64,), 10, steps=16, vocabulary=1000),
+    # Sized for accelerators.
+    "resnet": Model((64, 64, 3), 10, steps=8),
+    "encoder": Model((256,), 10, steps=8, vocabulary=8192),
 }
 
 

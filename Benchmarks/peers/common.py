@@ -2,7 +2,7 @@
 
 A peer is a script that does one work once, in a process of its own, so that no two thread pools ever share one:
 
-    python torch_peer.py WORK --variant VARIANT --data DIRECTORY [--seconds S] [--samples N]
+    python torch_peer.py WORK --variant VARIANT --data DIRECTORY [--seconds S] [--samples N] [--device cuda] [--bfloat16]
 
 It prints one JSON object: `seconds` is the median of a unit of the work (a step, a call, a whole prediction).
 """
@@ -32,6 +32,8 @@ class Job:
         self.seconds = options.seconds
         self.samples = options.samples
         self.directory = options.data
+        self.device = options.device
+        self.bfloat16 = options.bfloat16  # activations and products; weights and their updates stay float32
         self.model = works.MODELS.get(work.model)
 
 
@@ -43,7 +45,11 @@ def run(versions, kinds):
     parser.add_argument("--data")
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--samples", type=int, default=60000)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--bfloat16", action="store_true")
     options = parser.parse_args()
+    # JAX reads this when it is imported.
+    os.environ["JAX_PLATFORMS"] = options.device
     work = works.parse(options.work)
     result = kinds[work.kind](Job(work, options))
     result["peak_bytes"] = resident_bytes("VmHWM:")

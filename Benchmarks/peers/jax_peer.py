@@ -1,7 +1,5 @@
 """JAX at its best: data on the device, the whole step under jit with donated state, and the whole epoch as one lax.scan."""
 
-import os
-
 import common
 
 
@@ -110,6 +108,20 @@ def separable(net, x):
     return net.dense(x.mean((1, 2)), 10)
 
 
+def resnet(net, x):
+    x = net.relu(net.normalized(x, 64))
+    for features, stride in [(64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)]:
+        x = net.residual(x, features, stride)
+    return net.dense(x.mean((1, 2)), 10)
+
+
+def encoder(net, x):
+    x = net.parameter((8192, 512), 512)[x]
+    for _ in range(4):
+        x = net.encoder(x, 8, 2048)
+    return net.dense(x.mean(1), 10)
+
+
 def transformer(net, x):
     x = net.parameter((1000, 64), 64)[x]
     x = net.encoder(net.encoder(x, 4, 128), 4, 128)
@@ -126,6 +138,8 @@ MODELS = {
     "residual": residual,
     "separable": separable,
     "transformer": transformer,
+    "resnet": resnet,
+    "encoder": encoder,
 }
 
 
@@ -139,7 +153,15 @@ def prepare(job):
         model(net, jax.numpy.asarray(example))
         return tuple(net.parameters)
 
-    return jax, make, lambda parameters, x: model(Net(jax, parameters), x)
+    def apply(parameters, x):
+        """The scores as float32; with bfloat16, weights and samples are rounded on the way in."""
+        if job.bfloat16:
+            low = jax.numpy.bfloat16
+            parameters = [parameter.astype(low) for parameter in parameters]
+            x = x.astype(low) if jax.numpy.issubdtype(x.dtype, jax.numpy.floating) else x
+        return model(Net(jax, parameters), x).astype("float32")
+
+    return jax, make, apply
 
 
 def trainer(job):
@@ -267,7 +289,8 @@ def product(job):
     m, k, n = job.work.shape
     form = job.work.form
     a, b = common.random_arrays((k, m) if form == "at" else (m, k), (n, k) if form == "bt" else (k, n))
-    a, b = jax.device_put(a), jax.device_put(b)
+    dtype = "bfloat16" if job.bfloat16 else "float32"
+    a, b = jax.device_put(a).astype(dtype), jax.device_put(b).astype(dtype)
     step = jax.jit(lambda a, b: (a.T if form == "at" else a) @ (b.T if form == "bt" else b))
     return common.measure(lambda: step(a, b).block_until_ready(), job.seconds)
 
@@ -300,5 +323,4 @@ def versions():
 KINDS = {"train": train, "predict": predict, "latency": latency, "product": product, "convolution": convolution}
 
 if __name__ == "__main__":
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
     common.run(versions, KINDS)

@@ -7,12 +7,13 @@ import common
 from common import works
 
 
-def variants(work):
+def variants(work, device="cpu"):
     """The ways that are tried; the best one counts. A trailing `-1` means one thread, which is quicker for small work."""
     convolutional = work.model and works.MODELS[work.model].convolutional and work.model != "mlp"
     layouts = ["eager", "channels-last"] if convolutional else ["eager"]
     if work.kind == "train":
-        return layouts + ["compile"] + (["compile-channels-last"] if convolutional else [])
+        compiled = ["compile"] + (["compile-channels-last"] if convolutional else [])
+        return layouts + compiled + ([f"graph-{way}" for way in layouts] if device == "cuda" else [])
     if work.kind == "predict":
         return layouts + ["script", "compile"]
     if work.kind == "latency":
@@ -30,6 +31,9 @@ def torch():
 
 def prepare(job):
     module = torch()
+    # XLA multiplies float32 in TF32 on GPUs by default; so does PyTorch then.
+    module.backends.cuda.matmul.allow_tf32 = module.backends.cudnn.allow_tf32 = True
+    module.backends.cudnn.benchmark = True
     module.set_num_threads(1 if job.variant.endswith("-1") else common.CORES)
     module.manual_seed(1)
     return module
@@ -105,13 +109,18 @@ def make_model(name):
         "separable": lambda: [
             *normalized(3, 32, stride=2), nn.ReLU(), *separable(32, 64, 1), *separable(64, 128, 2),
             *separable(128, 128, 1), *pooled(128)],
+        "resnet": lambda: [
+            *normalized(3, 64), nn.ReLU(), Residual(64, 64), Residual(64, 64), Residual(64, 128, 2), Residual(128, 128),
+            Residual(128, 256, 2), Residual(256, 256), Residual(256, 512, 2), Residual(512, 512), *pooled(512)],
+        "encoder": lambda: [
+            nn.Embedding(8192, 512), *[Encoder(512, 8, 2048) for _ in range(4)], Mean(), nn.Linear(512, 10)],
         "transformer": lambda: [
             nn.Embedding(1000, 64), Encoder(64, 4, 128), Encoder(64, 4, 128), Mean(), nn.Linear(64, 10)],
     }[name]()
 
 
 def build(job, module):
-    model = module.nn.Sequential(*make_model(job.work.model))
+    model = module.nn.Sequential(*make_model(job.work.model)).to(job.device)
     return model.to(memory_format=module.channels_last) if "channels-last" in job.variant else model
 
 
@@ -127,7 +136,7 @@ def tensor(module, array, job):
 def train(job):
     module = prepare(job)
     x, y = common.training_data(job)
-    x, y = tensor(module, x, job), module.from_numpy(y)
+    x, y = tensor(module, x, job).to(job.device), module.from_numpy(y).to(job.device)
     model, epoch = trainer(job, module)
     epoch(x[: common.warm_up_count(job, len(x))], y)
     losses = []
@@ -138,32 +147,72 @@ def train(job):
     if test is not None:
         model.eval()
         with module.inference_mode():
-            scores = model(tensor(module, test[0], job))
-        result["accuracy"] = float((scores.argmax(1).numpy() == test[1]).mean())
+            scores = model(tensor(module, test[0], job).to(job.device))
+        result["accuracy"] = float((scores.argmax(1).cpu().numpy() == test[1]).mean())
     return result
 
 
 def trainer(job, module):
     """The model, and a function that trains it for an epoch and gives the last loss."""
     model = build(job, module)
-    adam = module.optim.Adam(model.parameters(), lr=0.001, fused=True)
-    loss_of = lambda x, y: module.nn.functional.cross_entropy(model(x), y)  # noqa: E731
+    graphs = job.variant.startswith("graph-")
+    adam = module.optim.Adam(model.parameters(), lr=0.001, fused=True, capturable=graphs)
+
+    def loss_of(x, y):
+        with module.autocast(job.device, module.bfloat16, enabled=job.bfloat16):
+            return module.nn.functional.cross_entropy(model(x), y)
+
     if "compile" in job.variant:
         loss_of = module.compile(loss_of, dynamic=False)
 
+    def step(images, labels):
+        adam.zero_grad(set_to_none=True)
+        loss = loss_of(images, labels)
+        loss.backward()
+        adam.step()
+        return loss.detach()
+
+    whole = graph_step(job, module, step) if graphs else step
+
     def epoch(x, y):
-        order = module.randperm(len(x))
+        order = module.randperm(len(x), device=x.device)
         for rows in order.split(job.work.batch):
             images = x.index_select(0, rows)
             if images.dtype == module.uint8:
                 images = images.float() / 255
-            adam.zero_grad(set_to_none=True)
-            loss = loss_of(images, y.index_select(0, rows))
-            loss.backward()
-            adam.step()
-        return loss.detach()
+            loss = (whole if len(rows) == job.work.batch else step)(images, y.index_select(0, rows))
+        if job.device == "cuda":
+            module.cuda.synchronize()
+        return loss
 
     return model, epoch
+
+
+def graph_step(job, module, step):
+    """The step as one CUDA graph, which is recorded at the first batch and played back for the others."""
+    state = {}
+
+    def record(images, labels):
+        state["images"], state["labels"] = images.clone(), labels.clone()
+        side = module.cuda.Stream()
+        side.wait_stream(module.cuda.current_stream())
+        with module.cuda.stream(side):
+            for _ in range(3):
+                step(state["images"], state["labels"])
+        module.cuda.current_stream().wait_stream(side)
+        state["graph"] = module.cuda.CUDAGraph()
+        with module.cuda.graph(state["graph"]):
+            state["loss"] = step(state["images"], state["labels"])
+
+    def play(images, labels):
+        if not state:
+            record(images, labels)
+        state["images"].copy_(images)
+        state["labels"].copy_(labels)
+        state["graph"].replay()
+        return state["loss"]
+
+    return play
 
 
 def inference(job, module, example):
@@ -201,11 +250,18 @@ def product(job):
     module = prepare(job)
     m, k, n = job.work.shape
     a, b = common.random_arrays((k, m) if job.work.form == "at" else (m, k), (n, k) if job.work.form == "bt" else (k, n))
-    a, b = module.from_numpy(a), module.from_numpy(b)
+    dtype = module.bfloat16 if job.bfloat16 else module.float32
+    a, b = (module.from_numpy(array).to(job.device, dtype) for array in (a, b))
     a, b = a.t() if job.work.form == "at" else a, b.t() if job.work.form == "bt" else b
-    out = module.empty(m, n)
+    out = module.empty(m, n, device=job.device, dtype=dtype)
+
+    def call():
+        module.mm(a, b, out=out)
+        if job.device == "cuda":
+            module.cuda.synchronize()
+
     with module.inference_mode():
-        return common.measure(lambda: module.mm(a, b, out=out), job.seconds)
+        return common.measure(call, job.seconds)
 
 
 def convolution(job):

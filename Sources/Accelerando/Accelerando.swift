@@ -2,6 +2,7 @@
 // otherwise.
 
 @_exported import AccelerandoCPU
+@_exported import AccelerandoCompress
 @_exported import AccelerandoCore
 @_exported import AccelerandoDatasets
 @_exported import AccelerandoFormats

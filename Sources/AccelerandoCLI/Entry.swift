@@ -33,7 +33,7 @@ enum Entry {
     case is Interrupted: 130
     case is RecipeNotFound: 64
     case is DeviceError: 69
-    case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch: 65
+    case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch, is CompressionError: 65
     default: 70
     }
   }
@@ -48,7 +48,7 @@ struct AccelerandoCommand: ParsableCommand {
       ones, and 'accelerando recipes mlp > mine.yaml' is a beginning of one's own.
       """,
     subcommands: [
-      Train.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self, Recipes.self,
+      Train.self, Prune.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self, Recipes.self,
       DataCommand.self, Devices.self, PluginCommand.self, Plan.self, Export.self,
     ])
 }

@@ -31,7 +31,7 @@ struct Plan: ParsableCommand {
   @OptionGroup var dataOptions: DataOptions
 
   func validate() throws {
-    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkBatchSize(batchSize)
   }
 
   func run() throws {
@@ -39,8 +39,10 @@ struct Plan: ParsableCommand {
     let recipe = try Recipe(recipe)
     let data = try recipe.dataOutline(override: dataOptions.data.map(DataOverride.init), limit: dataOptions.limit)
     let batchSize = batchSize ?? recipe.fit.batchSize
-    let share = (batchSize + target.deviceCount - 1) / target.deviceCount
+    let share = (batchSize - 1) / target.deviceCount + 1
     let program = try recipe.stepProgram(.train, on: data.types, batchSize: share, backend: CPUBackend(threads: 1))
+    // Compilers warn of programs that do not fit, as if that were not what is asked.
+    setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0)
     if !json { tell("Compiling the step of '\(recipe.name)' for \(target) …") }
     let step = StepPlan.Step(program: program, batchSize: batchSize, batchSizePerDevice: share, samples: data.count)
     let plan = try StepPlan(step, on: target)
@@ -78,7 +80,7 @@ struct Export: ParsableCommand {
       throw ValidationError(
         "--step is one of \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")); received '\(step)'.")
     }
-    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkBatchSize(batchSize)
   }
 
   func run() throws {
@@ -93,4 +95,10 @@ struct Export: ParsableCommand {
       "\(stablehlo): \(program.instructions.count) operations, \(program.inputs.count) inputs, "
         + "\(program.outputs.count) outputs")
   }
+}
+
+/// Refuses batches of no size, and of sizes that nothing can hold.
+private func checkBatchSize(_ size: Int?) throws {
+  guard let size, !(1...1 << 30).contains(size) else { return }
+  throw ValidationError("--batch-size needs a number from 1 to \(1 << 30); received \(size).")
 }

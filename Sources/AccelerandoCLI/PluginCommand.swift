@@ -38,6 +38,10 @@ struct PluginCommand: ParsableCommand {
         "\(PluginKind.allCases.map(\.rawValue).joined(separator: ", ")), or the path of a wheel or a shared library.")
     var plugin: String
 
+    @Flag(
+      help: "Leave out the libraries that are needed to run programs on a GPU; 'accelerando plan' does without them.")
+    var compileOnly = false
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -45,7 +49,7 @@ struct PluginCommand: ParsableCommand {
       let store = PluginStore.current()
       let installed: FoundPlugin
       if let kind = PluginKind(rawValue: plugin) {
-        installed = try store.install(kind, progress: tell)
+        installed = try store.install(kind, compileOnly: compileOnly, progress: tell)
       } else {
         guard plugin.contains("/") || plugin.contains(".") else {
           throw ValidationError(
@@ -81,8 +85,12 @@ struct PluginCommand: ParsableCommand {
     @Argument(help: "The plugin's name.")
     var name: String
 
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
     func run() throws {
-      try PluginStore.current().remove(name)
+      let removed = try PluginStore.current().remove(name)
+      if json { return try printJSON(Entry(removed)) }
       print("\(name) is removed.")
     }
   }

@@ -97,8 +97,9 @@ final class CPUExecution: Execution {
 
   private func run(_ branch: Plan.Branch, _ frames: [Frame], _ memory: Memory, _ team: ThreadPool?) {
     let index = Int(memory[branch.index].load(as: Int32.self))
-    let chosen = frames[frames.indices.contains(index) ? index : frames.count - 1]
-    for (position, operand) in branch.operands.enumerated() {
+    let choice = frames.indices.contains(index) ? index : frames.count - 1
+    let chosen = frames[choice]
+    for (position, operand) in branch.operands.enumerated() where branch.reads[choice][position] {
       chosen.inputs[position].copyMemory(
         from: memory[operand], byteCount: chosen.plan.program.inputs[position].type.byteCount)
     }

@@ -19,9 +19,11 @@ extension Lowering {
   func lowerCase(_ operation: Case, _ instruction: Program.Instruction) throws {
     let operands = instruction.operands.map { contiguous($0) }
     let results = Array(instruction.results)
+    let plans = try operation.branches.map { try Self.plan($0, isa: isa) }
     let branch = Plan.Branch(
-      index: operands[0], branches: try operation.branches.map { try Self.plan($0, isa: isa) },
-      operands: Array(operands.dropFirst()), results: results.map { ($0, type($0).byteCount) })
+      index: operands[0], branches: plans, operands: Array(operands.dropFirst()),
+      reads: plans.map { plan in plan.program.inputs.indices.map { plan.program.uses(input: $0) } },
+      results: results.map { ($0, type($0).byteCount) })
     append(Draft(step: .branch(branch), reads: operands, writes: results))
   }
 }

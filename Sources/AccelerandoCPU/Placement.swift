@@ -102,8 +102,10 @@ struct Placement {
     for (output, value) in program.outputs.enumerated() {
       let root = lowering.contiguous(value)
       let view = View(root: root, type: program.types[value])
+      // What is only the beginning of a larger value cannot be computed in memory of its own size.
+      let fits = lowering.byteCounts[root] <= program.types[value].byteCount
       guard let input = program.aliases[output] else {
-        if places[root] == .none, firstWrite[root] != .max {
+        if fits, places[root] == .none, firstWrite[root] != .max {
           places[root] = .output(output)
           lastRead[root] = .max
         } else {
@@ -112,7 +114,7 @@ struct Placement {
         continue
       }
       if root == input { continue }
-      if places[root] == .none, firstWrite[root] != .max, mayOverwrite(input, with: root) {
+      if fits, places[root] == .none, firstWrite[root] != .max, mayOverwrite(input, with: root) {
         places[root] = .input(input)
         lastRead[root] = .max
       } else {

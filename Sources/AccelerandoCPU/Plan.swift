@@ -42,6 +42,8 @@ struct Plan: Sendable {
     let index: Int
     let branches: [Plan]
     let operands: [Int]
+    /// For each branch, which operands it reads.
+    let reads: [[Bool]]
     let results: [(value: Int, byteCount: Int)]
   }
 

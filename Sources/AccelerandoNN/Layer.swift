@@ -50,7 +50,7 @@ extension Layer {
       return forward(inputs[0])
     }
     guard let scope = Scope.current else { return body() }
-    return scope.call(self, name: name, body)
+    return scope.call(self, on: inputs, name: name, body)
   }
 }
 

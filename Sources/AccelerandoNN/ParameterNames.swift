@@ -7,44 +7,52 @@ import AccelerandoCore
 public struct ParameterNames: Sendable {
   private var names: [ParameterKey: String] = [:]
   private(set) var ordered: [(key: ParameterKey, name: String)] = []
+  private var owners: [String: any Layer] = [:]
 
   /// Walks the stored properties of a layer. A parameter that is reached twice keeps its first name.
   public init(of layer: any Layer) {
     var visitedObjects: Set<ObjectIdentifier> = []
-    visit(layer, path: "", &visitedObjects)
+    visit(layer, path: "", owner: layer, &visitedObjects)
   }
 
   /// The parameters' names, in the order of the properties.
   public var all: [String] { ordered.map(\.name) }
 
+  /// The innermost layer that stores the parameter of a name.
+  public func owner(of name: String) -> (any Layer)? { owners[name] }
+
   func name(of parameter: Parameter) -> String? { names[parameter.key] }
 
-  private mutating func visit(_ value: Any, path: String, _ visitedObjects: inout Set<ObjectIdentifier>) {
+  private mutating func visit(
+    _ value: Any, path: String, owner: any Layer, _ visitedObjects: inout Set<ObjectIdentifier>
+  ) {
     if let parameter = value as? Parameter {
       guard names[parameter.key] == nil else { return }
       names[parameter.key] = path
       ordered.append((parameter.key, path))
+      owners[path] = owner
       return
     }
     if Self.isPlain(value) { return }
+    let owner = value as? any Layer ?? owner
     var mirror: Mirror? = Mirror(reflecting: value)
     if mirror?.displayStyle == .class {
       // Objects may refer to each other in circles.
       guard visitedObjects.insert(ObjectIdentifier(value as AnyObject)).inserted else { return }
     }
     while let current = mirror {
-      visitChildren(of: current, path: path, &visitedObjects)
+      visitChildren(of: current, path: path, owner: owner, &visitedObjects)
       mirror = current.superclassMirror
     }
   }
 
   private mutating func visitChildren(
-    of mirror: Mirror, path: String, _ visitedObjects: inout Set<ObjectIdentifier>
+    of mirror: Mirror, path: String, owner: any Layer, _ visitedObjects: inout Set<ObjectIdentifier>
   ) {
     func extended(_ label: String) -> String { path.isEmpty ? label : path + "." + label }
     switch mirror.displayStyle {
     case .optional, .enum:
-      for child in mirror.children { visit(child.value, path: path, &visitedObjects) }
+      for child in mirror.children { visit(child.value, path: path, owner: owner, &visitedObjects) }
     case .dictionary:
       var entries: [(label: String, value: Any)] = []
       for child in mirror.children {
@@ -53,13 +61,13 @@ public struct ParameterNames: Sendable {
       }
       // A dictionary has no order of its own; names in order make programs and files reproducible.
       for entry in entries.sorted(by: { $0.label < $1.label }) {
-        visit(entry.value, path: extended(entry.label), &visitedObjects)
+        visit(entry.value, path: extended(entry.label), owner: owner, &visitedObjects)
       }
     default:
       for (index, child) in mirror.children.enumerated() {
         var label = child.label ?? String(index)
         if label.hasPrefix("_") || label.hasPrefix(".") { label.removeFirst() }
-        visit(child.value, path: extended(label), &visitedObjects)
+        visit(child.value, path: extended(label), owner: owner, &visitedObjects)
       }
     }
   }

@@ -24,6 +24,10 @@ public final class Scope: @unchecked Sendable {
     public let name: String
     /// The layer's type.
     public let typeName: String
+    /// The layer.
+    public let layer: any Layer
+    /// The types of what it was called with.
+    public let inputs: [TensorType]
     /// The type of the result.
     public let output: TensorType
     /// The names of the parameters that were first used in this call.
@@ -187,7 +191,7 @@ extension Scope {
 
 extension Scope {
   /// Calls a layer's formula with its name in the path of errors.
-  func call(_ layer: any Layer, name given: String?, _ body: () -> Tensor) -> Tensor {
+  func call(_ layer: any Layer, on inputs: [Tensor], name given: String?, _ body: () -> Tensor) -> Tensor {
     let typeName = layer.typeName
     let name = given ?? layer.name ?? automaticName(typeName)
     let outer = graph.path
@@ -200,7 +204,7 @@ extension Scope {
     if frames.count == 1 {
       layerCalls.append(
         LayerCall(
-          name: name, typeName: typeName, output: result.type,
+          name: name, typeName: typeName, layer: layer, inputs: inputs.map(\.type), output: result.type,
           parameters: parameters[parametersBefore...].map(\.name)))
     }
     return result

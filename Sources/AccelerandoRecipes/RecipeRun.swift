@@ -14,8 +14,14 @@ extension Recipe {
   public func makeModel(for input: TensorType, backend: any Backend) throws -> Model {
     let input = ModelInput(input.shape, dtype: input.dtype)
     let model = Model(self.model, inputs: [input], backend: backend, seed: fit.seed)
-    try model.compile(optimizer: try makeOptimizer(), loss: loss, metrics: metrics, precision: precision)
+    try model.compile(try makeCompilation())
     return model
+  }
+
+  /// What the recipe's model is trained with.
+  /// - Throws: `ConfigError` when the optimizer's settings are wrong.
+  public func makeCompilation() throws -> Compilation {
+    Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics, precision: precision)
   }
 
   /// The recipe's callbacks.

@@ -115,6 +115,7 @@ private final class FitLoop {
 
   func train() throws {
     for callback in callbacks { try callback.onTrainBegin(run) }
+    try checkRule()
     nextPass = run.firstEpoch
     var epoch = run.firstEpoch
     while epoch < run.epochs, !run.stopsTraining {
@@ -182,7 +183,15 @@ private final class FitLoop {
     }
   }
 
+  /// A rule for parameters that this run gives no chance to is a mistake.
+  private func checkRule() throws {
+    guard let rule = run.model.parameterRule else { return }
+    let steps = run.stepsPerEpoch.map { max(run.epochs - run.firstEpoch, 0) * $0 }
+    try rule.check(try run.model.ruleState(), steps: steps)
+  }
+
   private func finishEpoch(_ epoch: Int, seconds: Double) throws {
+    try run.model.settleParameters()
     var logs = try run.logs()
     var validationSeconds: Double?
     if let validation, (epoch + 1) % validationFrequency == 0 {

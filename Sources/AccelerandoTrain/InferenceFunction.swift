@@ -61,7 +61,10 @@ public final class InferenceFunction {
   /// The model's output, `[batch, …]`.
   /// - Parameter arrays: one array for each input, `[batch, …]` with the batch size that the function was made for.
   /// - Throws: `GraphError` when an array has another type than its input.
-  public func callAsFunction(_ arrays: NDArray...) throws -> NDArray {
+  public func callAsFunction(_ arrays: NDArray...) throws -> NDArray { try self(arrays) }
+
+  /// The model's output for inputs in an array; see above.
+  public func callAsFunction(_ arrays: [NDArray]) throws -> NDArray {
     guard arrays.count == inputs.count else {
       throw GraphError("the model has \(inputs.count) inputs; received \(arrays.count).")
     }
@@ -98,8 +101,11 @@ extension Model {
   public func inferenceFunction(batchSize: Int = 1) throws -> InferenceFunction {
     guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }
     let types = inputs.map { TensorType($0.dtype, [batchSize] + $0.shape) }
-    let program = try programs().program(StepSignature(inferenceOn: types))
-    let weights = try weights()
+    // The rule's work is done once, beforehand: its state is no input of the function.
+    var programs = try programs()
+    programs.rule = nil
+    let program = try programs.program(StepSignature(inferenceOn: types))
+    let weights = try settledWeights()
     return try InferenceFunction(program, parameters: weights.entries.map(\.1), on: backend)
   }
 }

@@ -35,10 +35,13 @@ public final class Model {
   public private(set) var compilation: Compilation?
   /// Applied to every read of a parameter, in order: masks, casts, quantization.
   public let parameterTransforms: [Scope.Transform]
+  /// What is done to parameters at the beginning of every step; `setParameterRule(_:)` sets it.
+  public internal(set) var parameterRule: (any ParameterRule)?
 
   private(set) var session: Session
   private let described: Result<Outline, any Error>
   private var holdsValues = false
+  var settling: Settling?
 
   /// Makes a model. An architecture that makes no sense is reported by the first call that uses it.
   /// - Parameters:
@@ -167,7 +170,8 @@ public final class Model {
 
   func programs() throws -> StepPrograms {
     StepPrograms(
-      layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms)
+      layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
+      rule: parameterRule)
   }
 
   /// Brings a dataset to the steps of a kind.

@@ -10,6 +10,7 @@ struct StepPrograms {
   let outline: Outline
   let compilation: Compilation?
   let transforms: [Scope.Transform]
+  var rule: (any ParameterRule)?
 
   /// Traces the program of a step. Its inputs are named as in `StateName`.
   /// - Throws: `GraphError` when the data do not fit the model, the loss or a metric.
@@ -21,10 +22,11 @@ struct StepPrograms {
 
   private func oneStep(_ signature: StepSignature) throws -> Program {
     let trace = StepTrace()
-    let parameters = Dictionary(
+    var parameters = Dictionary(
       uniqueKeysWithValues: outline.parameters.map { spec in
         (spec.name, trace.input(StateName.parameter(spec.name), spec.type))
       })
+    if let rule { parameters.merge(trace.apply(rule, to: parameters, signature.kind)) { $1 } }
     let rows = signature.source.samples.map { _ in trace.input(StateName.rows, TensorType(.int32, [signature.count])) }
     func batch(_ name: String, _ type: TensorType) -> Tensor {
       guard let held = signature.source.samples, let rows else { return trace.input(name, type) }
@@ -177,6 +179,17 @@ private final class StepTrace {
   func assign(_ name: String, _ value: Tensor) {
     if let number = numbers[name] { aliases[outputs.count] = number }
     outputs.append(value)
+  }
+
+  /// The parameters that a rule changes.
+  func apply(_ rule: any ParameterRule, to parameters: [String: Tensor], _ kind: StepKind) -> [String: Tensor] {
+    graph.path = ["parameter rule"]
+    defer { graph.path = [] }
+    let state = rule.initialState
+    let step = RuleStep(
+      kind: kind, read: { name in state[name].map { self.input(name, $0.type) } },
+      write: { self.assign($0, $1) })
+    return rule.apply(to: parameters, in: step)
   }
 
   /// Adds to a running total, a `float32` scalar.

@@ -69,7 +69,6 @@ extension PluginMethod where Arguments == PjrtObjectToText {
   static var platformName: Self { Self(PjrtClientPlatformName, "Client_PlatformName") }
   static var platformVersion: Self { Self(PjrtClientPlatformVersion, "Client_PlatformVersion") }
   static var deviceKind: Self { Self(PjrtDescriptionKind, "DeviceDescription_Kind") }
-  static var topologyVersion: Self { Self(PjrtTopologyPlatformVersion, "TopologyDescription_PlatformVersion") }
 }
 
 extension PluginMethod where Arguments == PjrtObjectToInt {

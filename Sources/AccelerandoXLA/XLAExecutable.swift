@@ -17,27 +17,12 @@ final class LoadedProgram: Sendable {
 
   /// Compiles StableHLO text.
   convenience init(text: String, options: CompileOptions, on client: Client) throws {
-    var code = Array(text.utf8)
-    let format = Array("mlir".utf8)
-    let bytes = options.bytes
-    let compiled = try code.withUnsafeMutableBytes { code in
-      try format.withUnsafeBytes { format in
-        try bytes.withUnsafeBytes { bytes in
-          var program = PjrtProgram()
-          program.head.size = MemoryLayout<PjrtProgram>.size
-          program.code = code.baseAddress?.assumingMemoryBound(to: CChar.self)
-          program.code_length = code.count
-          program.format = format.baseAddress?.assumingMemoryBound(to: CChar.self)
-          program.format_length = format.count
-          return try withUnsafePointer(to: program) { program in
-            try client.plugin.call(.compile, "compile the program for \(client.platform)") {
-              $0.client = client.handle.pointer
-              $0.program = program
-              $0.options = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-              $0.options_length = bytes.count
-            }
-          }
-        }
+    let compiled = try withPjrtProgram(text, options) { program, options throws(DeviceError) in
+      try client.plugin.call(.compile, "compile the program for \(client.platform)") {
+        $0.client = client.handle.pointer
+        $0.program = program
+        $0.options = options.baseAddress?.assumingMemoryBound(to: CChar.self)
+        $0.options_length = options.count
       }
     }
     try self.init(compiled.executable, client, from: "Client_Compile")
@@ -70,6 +55,31 @@ final class LoadedProgram: Sendable {
     let object = handle.pointer
     let result = try client.plugin.call(.loadedExecutable, "look at the compiled program") { $0.object = object }
     return try Handle(result.result, from: "LoadedExecutable_GetExecutable")
+  }
+}
+
+/// Calls `body` with a program and options in a plugin's form.
+func withPjrtProgram<Result>(
+  _ text: String, _ options: CompileOptions,
+  _ body: (UnsafePointer<PjrtProgram>, UnsafeRawBufferPointer) throws(DeviceError) -> Result
+) throws(DeviceError) -> Result {
+  var code = text.utf8.map { CChar(bitPattern: $0) }
+  let format = "mlir".utf8.map { CChar(bitPattern: $0) }
+  let bytes = options.bytes
+  return try code.withUnsafeMutableBufferPointer { code throws(DeviceError) in
+    try format.withUnsafeBufferPointer { format throws(DeviceError) in
+      try bytes.withUnsafeBufferPointer { bytes throws(DeviceError) in
+        var program = PjrtProgram()
+        program.head.size = MemoryLayout<PjrtProgram>.size
+        program.code = code.baseAddress
+        program.code_length = code.count
+        program.format = format.baseAddress
+        program.format_length = format.count
+        return try withUnsafePointer(to: program) { program throws(DeviceError) in
+          try body(program, UnsafeRawBufferPointer(bytes))
+        }
+      }
+    }
   }
 }
 

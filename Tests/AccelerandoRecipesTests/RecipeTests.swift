@@ -40,6 +40,15 @@ import Testing
     #expect(recipe.metrics.map(\.name) == ["accuracy"])
   }
 
+  @Test func whatIsKnownOfDataWithoutThemIsWhatTheyAre() throws {
+    let recipe = try Recipe("mlp")
+    let known = try recipe.dataOutline()
+    let sample = try recipe.dataOutline(override: .sample)
+    #expect(known.types == sample.types)
+    #expect(known.count == 60_000 && sample.count == 512)
+    #expect(try recipe.dataOutline(limit: 100).count == 100)
+  }
+
   @Test func unknownNamesAreRefusedWithLineAndNearestName() {
     let cases: [(replace: String, with: String, expected: [String])] = [
       ("Flatten", "Flaten", ["r.yaml:4", "there is no layer 'Flaten'", "Flatten"]),

@@ -143,7 +143,6 @@ private let objects: [(own: String, fields: [String], reals: [(name: String, fie
       ("Client_PlatformName", ["client", "platform_name", "platform_name_size"]),
       ("Client_PlatformVersion", ["client", "platform_version", "platform_version_size"]),
       ("DeviceDescription_Kind", ["device_description", "device_kind", "device_kind_size"]),
-      ("TopologyDescription_PlatformVersion", ["topology", "platform_version", "platform_version_size"]),
     ]
   ),
   (
@@ -204,7 +203,6 @@ private let methods: [(place: Int, name: String)] = [
   (PjrtBufferUnsafePointer, "Buffer_UnsafePointer"),
   (PjrtExecutableGetCompiledMemoryStats, "Executable_GetCompiledMemoryStats"),
   (PjrtTopologyCreate, "TopologyDescription_Create"), (PjrtTopologyDestroy, "TopologyDescription_Destroy"),
-  (PjrtTopologyPlatformVersion, "TopologyDescription_PlatformVersion"),
   (PjrtTopologyDevices, "TopologyDescription_GetDeviceDescriptions"), (PjrtCompileAhead, "Compile"),
 ]
 

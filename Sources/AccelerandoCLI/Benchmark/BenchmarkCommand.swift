@@ -37,18 +37,20 @@ struct Benchmark: ParsableCommand {
   @Flag(help: "Print one JSON object a line for each work.")
   var json = false
 
-  @OptionGroup var threadOptions: ThreadOptions
+  @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
     guard seconds >= 0, seconds.isFinite else { throw ValidationError("--seconds needs a number of at least 0.") }
     guard repeats >= 1 else { throw ValidationError("--repeats needs at least 1; received \(repeats).") }
     guard samples >= 1 else { throw ValidationError("--samples needs at least 1; received \(samples).") }
-    _ = try chosenInstructionSet()
+    if try chosenInstructionSet() != nil, deviceOptions.device != "cpu" {
+      throw ValidationError("--instruction-set is for the device cpu; received '\(deviceOptions.device)'.")
+    }
     for name in works { _ = try parsed(name) }
   }
 
   func run() throws {
-    let backend = CPUBackend(threads: threadOptions.threads, instructionSet: try chosenInstructionSet())
+    let backend = try makeBackend()
     let bench = Bench(backend: backend, seconds: seconds, samples: samples, data: data)
     let chosen = try (works.isEmpty ? BenchmarkSelection.names : works).map { ($0, try parsed($0)) }
     var measurements: [String: [Measurement]] = [:]
@@ -66,6 +68,11 @@ struct Benchmark: ParsableCommand {
       guard let result = Measurement.median(of: measurements[name] ?? []) else { continue }
       print(json ? try table.json(name, result) : table.row(name, work, result))
     }
+  }
+
+  private func makeBackend() throws -> any Backend {
+    guard let instructionSet = try chosenInstructionSet() else { return try deviceOptions.makeBackend() }
+    return CPUBackend(threads: deviceOptions.threadOptions.threads, instructionSet: instructionSet)
   }
 
   private func chosenInstructionSet() throws -> InstructionSet? {
@@ -103,15 +110,18 @@ enum BenchmarkSelection {
 
 /// How measurements are printed.
 struct BenchmarkTable {
-  let backend: CPUBackend
+  let backend: any Backend
+
+  private var engine: CPUBackend? { backend as? CPUBackend }
 
   var header: String {
-    "On \(backend.threads) threads with \(backend.instructionSet); medians.\n"
-      + pad("work", 46) + lead("time", 14) + lead("", 16) + "  note"
+    let place = engine.map { "\($0.threads) threads with \($0.instructionSet)" } ?? backend.name
+    return "On \(place); medians.\n" + pad("work", 46) + lead("time", 14) + lead("", 16) + "  note"
   }
 
   func row(_ name: String, _ work: any BenchmarkWork, _ result: Measurement) -> String {
-    let rate = work.flops.map { String(format: "%.1f GFLOP/s", Double($0) / result.seconds * 1e-9) } ?? ""
+    let flops = work.flops.map(Double.init) ?? result.productFlops
+    let rate = flops.map { String(format: "%.1f GFLOP/s", $0 / result.seconds * 1e-9) } ?? ""
     var notes: [String] = []
     if let accuracy = result.accuracy { notes.append(String(format: "accuracy %.3f", accuracy)) }
     if let loss = result.loss { notes.append(String(format: "loss %.3f", loss)) }
@@ -125,24 +135,27 @@ struct BenchmarkTable {
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let line = Line(
-      work: name, threads: backend.threads, instructionSet: backend.instructionSet.description, measurement: result)
+      work: name, device: backend.name, threads: engine?.threads, instructionSet: engine?.instructionSet.description,
+      measurement: result)
     return String(decoding: try encoder.encode(line), as: UTF8.self)
   }
 
   private struct Line: Encodable {
     let work: String
-    let threads: Int
-    let instructionSet: String
+    let device: String
+    let threads: Int?
+    let instructionSet: String?
     let measurement: Measurement
 
-    enum Keys: String, CodingKey { case work, threads, instructionSet }
+    enum Keys: String, CodingKey { case work, device, threads, instructionSet }
 
     func encode(to encoder: any Encoder) throws {
       try measurement.encode(to: encoder)
       var container = encoder.container(keyedBy: Keys.self)
       try container.encode(work, forKey: .work)
-      try container.encode(threads, forKey: .threads)
-      try container.encode(instructionSet, forKey: .instructionSet)
+      try container.encode(device, forKey: .device)
+      try container.encodeIfPresent(threads, forKey: .threads)
+      try container.encodeIfPresent(instructionSet, forKey: .instructionSet)
     }
   }
 

@@ -71,6 +71,17 @@ struct BenchmarkModel {
       let encoded = encoder(encoder(embedded, width: 64), width: 64)
       return GlobalAveragePooling2D()(Reshape([8, 8, 64])(encoded))
     },
+    // Sized for accelerators.
+    BenchmarkModel("resnet", [64, 64, 3], steps: 8) { x in
+      let stages = [(64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)]
+      let first = ReLU()(normalized(x, 64))
+      return GlobalAveragePooling2D()(stages.reduce(first) { residual($0, $1.0, stride: $1.1) })
+    },
+    BenchmarkModel("encoder", [256], steps: 8, vocabulary: 8192) { x in
+      var x = Embedding(inputDim: 8192, outputDim: 512)(x)
+      for _ in 0..<4 { x = encoder(x, width: 512, heads: 8, hidden: 2048) }
+      return GlobalAveragePooling2D()(Reshape([16, 16, 512])(x))
+    },
   ]
 
   private static func dense(_ x: LayerOutput, _ units: Int...) -> LayerOutput {
@@ -101,11 +112,11 @@ struct BenchmarkModel {
     return ReLU()(normalized(spatial, filters, size: 1))
   }
 
-  /// Attention with four heads and a dense layer of twice the width, each beside its input.
-  private static func encoder(_ x: LayerOutput, width: Int) -> LayerOutput {
-    let attention = MultiHeadAttention(headCount: 4, keySize: width / 4)
+  /// Attention and a dense layer, each beside its input.
+  private static func encoder(_ x: LayerOutput, width: Int, heads: Int = 4, hidden units: Int? = nil) -> LayerOutput {
+    let attention = MultiHeadAttention(headCount: heads, keySize: width / heads)
     let attended = Add()([x, attention([LayerNormalization()(x)])])
-    let hidden = Dense(2 * width, activation: .gelu(approximate: true))(LayerNormalization()(attended))
+    let hidden = Dense(units ?? 2 * width, activation: .gelu(approximate: true))(LayerNormalization()(attended))
     return Add()([attended, Dense(width)(hidden)])
   }
 }

@@ -5,7 +5,7 @@ import Foundation
 
 /// What works are measured with.
 struct Bench {
-  let backend: CPUBackend
+  let backend: any Backend
   let seconds: Double
   let samples: Int
   let data: String?
@@ -111,6 +111,10 @@ struct TrainingWork: BenchmarkWork {
     let history = try trained.fit(data, epochs: .max, batchSize: batch, callbacks: [clock], verbose: .silent)
     var result = Measurement(times: history.epochs.map(\.seconds), unitsEach: data.steps(batchSize: batch) ?? 1)
     result.loss = history["loss"].last
+    let features = trained.inputs.map { TensorType($0.dtype, $0.shape) }
+    let types = BatchTypes(features: features, labels: TensorType(.int32, []))
+    let program = try trained.stepProgram(.train, on: types, batchSize: batch)
+    result.productFlops = try ProgramArithmetic(program).products.values.reduce(0, +)
     return result
   }
 }

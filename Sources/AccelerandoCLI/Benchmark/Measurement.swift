@@ -19,6 +19,8 @@ struct Measurement: Encodable {
   var loss: Double?
   /// The accuracy on the test data.
   var accuracy: Double?
+  /// Floating-point operations of the products in a training step.
+  var productFlops: Double?
   /// What was in memory before the work began.
   var importBytes: Int?
   /// The most that was ever in memory.

@@ -251,6 +251,12 @@ struct SortKernel: Kernel {
     let stride = types[0].shape.rowMajorStrides[operation.axis]
     for line in portion(range, of: tasks, extent: lines) {
       let start = line / stride * stride * length + line % stride
+      if types.count == 1, types[0].dtype == .float32 {
+        sortByDigits(
+          memory.elements(operands[0], Float.self) + start, into: memory.elements(results[0], Float.self) + start,
+          count: length, stride: stride, descending: operation.descending)
+        continue
+      }
       let order = types[0].dtype.visit(
         Order(
           source: memory[operands[0]], start: start, stride: stride, length: length, descending: operation.descending))

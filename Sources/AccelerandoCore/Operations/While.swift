@@ -161,7 +161,7 @@ private struct LoopGradient {
 
 extension Program {
   /// Whether an instruction or an output reads the input.
-  func uses(input: Int) -> Bool {
+  public func uses(input: Int) -> Bool {
     outputs.contains(input) || instructions.contains { $0.operands.contains(input) }
   }
 

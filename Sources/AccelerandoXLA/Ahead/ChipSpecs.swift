@@ -1,5 +1,5 @@
-// What chips can do at most, by what their makers publish. From it follow the bounds that no program can beat, and whether
-// a program fits. Numbers are per chip, without sparsity; a chip may appear to programs as more than one device.
+// What chips can do at most, by what their makers publish. From it follow bounds of a program's time, and whether it fits.
+// Numbers are per chip, without sparsity; a chip may appear to programs as more than one device.
 
 import AccelerandoCore
 
@@ -80,7 +80,7 @@ public struct ChipSpec: Hashable, Sendable {
   private static let tpus = [
     ChipSpec(
       "v3", "TPU v3", tpu: 32 << 30, bandwidth: 900, links: 82, bfloat16: 123, devicesPerChip: 2),
-    ChipSpec("v4", "TPU v4", tpu: 32 << 30, bandwidth: 1200, links: 150, bfloat16: 275),
+    ChipSpec("v4", "TPU v4", tpu: 32 << 30, bandwidth: 1200, links: 150, bfloat16: 275, devicesPerChip: 2),
     ChipSpec("v5e", "TPU v5e", tpu: 16 << 30, bandwidth: 819, links: 100, bfloat16: 197),
     ChipSpec("v5p", "TPU v5p", tpu: 95 << 30, bandwidth: 2765, links: 300, bfloat16: 459),
     ChipSpec("v6e", "TPU v6e (Trillium)", tpu: 32 << 30, bandwidth: 1640, links: 224, bfloat16: 918),

@@ -78,7 +78,8 @@ public struct LargeValue: Hashable, Sendable, Encodable {
 }
 
 extension LargeValue {
-  /// The largest values of a program, largest first. Compilers never store some of those that are computed.
+  /// The largest values of a program, largest first: inputs, and results that something reads and that take no input's place.
+  /// Compilers do without storing some of them.
   public static func largest(_ count: Int, of program: Program) -> [LargeValue] {
     var values = program.inputs.map { input in
       LargeValue(name: input.name, type: "\(input.type)", bytes: input.type.byteCount, isInput: true)
@@ -88,9 +89,10 @@ extension LargeValue {
       "dot_general", "convolution", "reduce", "reduce_window", "select_and_scatter", "gather", "scatter", "sort",
       "concatenate", "all_reduce",
     ]
+    let updated = Set(program.aliases.keys.map { program.outputs[$0] })
     for instruction in program.instructions {
       let isStored = instruction.operation is any Composite || stored.contains(instruction.operation.name)
-      for result in instruction.results where isStored {
+      for result in instruction.results where isStored && !updated.contains(result) {
         let type = program.types[result]
         let name = (instruction.path + [instruction.operation.name]).joined(separator: " › ")
         values.append(LargeValue(name: name, type: "\(type)", bytes: type.byteCount, isInput: false))

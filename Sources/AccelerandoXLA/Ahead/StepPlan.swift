@@ -131,6 +131,7 @@ public struct StepPlan: Sendable, Encodable {
   ///   - search: where the compiler is looked for.
   /// - Throws: `DeviceError` when there is no compiler, or it refuses the program for another reason than memory.
   public init(_ step: Step, on target: AheadTarget, search: PluginSearch = .current()) throws {
+    try Self.checkSizes(step.program)
     let topology = try target.topology(search: search)
     let chip = target.chip
     let perChip = Double(chip.devicesPerChip)
@@ -152,7 +153,8 @@ public struct StepPlan: Sendable, Encodable {
     batchSize = step.batchSize
     batchSizePerChip = step.batchSizePerDevice * chip.devicesPerChip
     samples = step.samples
-    compiler = topology.compilerVersion.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+    let version = topology.plugin.version
+    compiler = "XLA for \(chip.platform == "cuda" ? "CUDA" : "TPU"), PJRT \(version.major).\(version.minor)"
     flops = arithmetic.total * perChip
     productFlops = Dictionary(uniqueKeysWithValues: arithmetic.products.map { ($0.rawValue, $1 * perChip) })
     largest = LargeValue.largest(8, of: step.program)
@@ -170,11 +172,20 @@ public struct StepPlan: Sendable, Encodable {
     bounds = Self.bounds(arithmetic, bytesAccessed, collectives, kernels: kernels ?? 0, on: chip)
     fits = memory.map { $0.total <= $0.available } ?? (compiled == nil ? false : nil)
     stepSeconds = max(compilerSeconds ?? 0, bounds.longest)
-    stepsPerEpoch = (step.samples + step.batchSize - 1) / max(step.batchSize, 1)
+    stepsPerEpoch = step.samples < 1 ? 0 : (step.samples - 1) / max(step.batchSize, 1) + 1
     epochSeconds = stepSeconds * Double(stepsPerEpoch)
     if fits == false {
       advice = Self.advice(
         step, needed: memory.map { $0.total / chip.devicesPerChip } ?? refusal.flatMap(Self.needed), chip)
+    }
+  }
+
+  /// Refuses values that no chip could hold: compilers end the process over sizes that they cannot count.
+  private static func checkSizes(_ program: Program) throws {
+    for type in program.types where type.elementCount > 1 << 44 {
+      throw DeviceError(
+        .outOfMemory, "the step has a value of type \(type), which no chip can hold",
+        remedy: "Use a smaller batch or model")
     }
   }
 

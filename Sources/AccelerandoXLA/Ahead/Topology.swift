@@ -18,8 +18,6 @@ public final class Topology: Sendable {
   public let plugin: Plugin
   /// The devices, in the plugin's order.
   public let devices: [Device]
-  /// What the plugin says about its compiler's version.
-  public let compilerVersion: String
   let handle: Handle
 
   /// Describes devices to a plugin.
@@ -56,7 +54,6 @@ public final class Topology: Sendable {
         return Device(
           number: Int(number.value), kind: try plugin.text(.deviceKind, of: device, "read the kind of a device"))
       }
-      compilerVersion = (try? plugin.text(.topologyVersion, of: handle, "read the compiler's version")) ?? ""
     } catch {
       plugin.destroy(.destroyTopology, handle)
       throw error
@@ -109,29 +106,4 @@ public final class AheadProgram: Sendable {
   /// What the compiler made of the program.
   /// - Throws: `DeviceError` where the plugin does not tell.
   public func optimizedProgram() throws -> (format: String, bytes: [UInt8]) { try view.optimizedProgram() }
-}
-
-/// Calls `body` with a program and options in a plugin's form.
-func withPjrtProgram<Result>(
-  _ text: String, _ options: CompileOptions,
-  _ body: (UnsafePointer<PjrtProgram>, UnsafeRawBufferPointer) throws(DeviceError) -> Result
-) throws(DeviceError) -> Result {
-  var code = text.utf8.map { CChar(bitPattern: $0) }
-  let format = "mlir".utf8.map { CChar(bitPattern: $0) }
-  let bytes = options.bytes
-  return try code.withUnsafeMutableBufferPointer { code throws(DeviceError) in
-    try format.withUnsafeBufferPointer { format throws(DeviceError) in
-      try bytes.withUnsafeBufferPointer { bytes throws(DeviceError) in
-        var program = PjrtProgram()
-        program.head.size = MemoryLayout<PjrtProgram>.size
-        program.code = code.baseAddress
-        program.code_length = code.count
-        program.format = format.baseAddress
-        program.format_length = format.count
-        return try withUnsafePointer(to: program) { program throws(DeviceError) in
-          try body(program, UnsafeRawBufferPointer(bytes))
-        }
-      }
-    }
-  }
 }

@@ -49,4 +49,13 @@ public enum PluginKind: String, Hashable, Sendable, CaseIterable {
       ]
     }
   }
+
+  /// The companions that the compiler needs, where nothing is to be run: NVIDIA's assembler and its library of functions.
+  public var compilerCompanions: [String] {
+    switch self {
+    case .cpu, .tpu: []
+    case .cuda12: ["nvidia-cuda-nvcc-cu12"]
+    case .cuda13: ["nvidia-cuda-nvcc", "nvidia-nvvm"]
+    }
+  }
 }

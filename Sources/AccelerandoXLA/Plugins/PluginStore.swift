@@ -30,38 +30,47 @@ public struct PluginStore: Sendable {
 
   private static let recordName = "plugin.json"
 
-  /// The installed plugins, in the order of their names.
-  public func plugins() -> [FoundPlugin] {
+  /// The installed plugins, in the order of their folders' names.
+  public func plugins() -> [FoundPlugin] { installed().map(\.plugin) }
+
+  private func installed() -> [(folder: URL, plugin: FoundPlugin)] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
     return names.sorted().filter { !$0.hasPrefix(".") }.compactMap { name in
-      let folder = directory.appendingPathComponent(name)
+      let folder = directory.appendingPathComponent(name, isDirectory: true)
       guard let data = try? Data(contentsOf: folder.appendingPathComponent(Self.recordName)),
         let record = try? JSONDecoder().decode(Record.self, from: data)
       else { return nil }
       let library = folder.appendingPathComponent(record.library)
-      return FoundPlugin(
+      let plugin = FoundPlugin(
         name: record.name, platform: record.platform, path: library.path, origin: "installed from \(record.source)")
+      return (folder, plugin)
     }
   }
 
   /// Fetches a plugin and what it needs with pip.
-  /// - Parameter progress: is told what is being done.
+  /// - Parameters:
+  ///   - compileOnly: leaves out what is needed to run programs, but not to compile them.
+  ///   - progress: is told what is being done.
   /// - Throws: `FormatError` when something cannot be fetched or written, `DeviceError` when the library does not load;
   ///   an earlier installation stays as it was.
   @discardableResult
-  public func install(_ kind: PluginKind, progress: (String) -> Void = { _ in }) throws -> FoundPlugin {
+  public func install(
+    _ kind: PluginKind, compileOnly: Bool = false, progress: (String) -> Void = { _ in }
+  ) throws -> FoundPlugin {
     try install(name: kind.rawValue) { folder in
+      let companions = compileOnly ? kind.compilerCompanions : kind.companions
       var failure: (any Error)?
       for (package, path) in kind.libraries {
-        progress("Fetching \(package) …")
+        let others = companions.isEmpty ? "" : companions.count == 1 ? " and 1 more" : " and \(companions.count) more"
+        progress("Fetching \(package)\(others) …")
         do {
-          try pip([package] + kind.companions, into: folder)
+          try pip([package] + companions, into: folder, progress)
         } catch {
           failure = failure ?? error
           continue
         }
         let version = Self.version(of: package, in: folder)
-        let source = version.map { "\(package) \($0)" } ?? package
+        let source = (version.map { "\(package) \($0)" } ?? package) + (compileOnly ? ", to compile only" : "")
         return Record(name: kind.rawValue, platform: kind.platform, library: path, source: source)
       }
       throw failure ?? FormatError(file: kind.rawValue, reason: "there is no package to install it from")
@@ -80,7 +89,7 @@ public struct PluginStore: Sendable {
     return try install(name: name) { folder in
       if isWheel {
         progress("Unpacking \(file.lastPathComponent) …")
-        try pip([file.path], into: folder)
+        try pip([file.path], into: folder, progress)
         let known = PluginKind.allCases.first { kind in
           kind.libraries.contains { access(folder.appendingPathComponent($0.path).path, R_OK) == 0 }
         }
@@ -106,21 +115,22 @@ public struct PluginStore: Sendable {
   }
 
   /// Removes an installed plugin.
+  /// - Returns: what was removed.
   /// - Throws: `FormatError` when there is none of the name or it cannot be removed.
-  public func remove(_ name: String) throws {
-    let folder = directory.appendingPathComponent(name, isDirectory: true)
-    guard !name.isEmpty, !name.hasPrefix("."), !name.contains("/"),
-      FileManager.default.fileExists(atPath: folder.appendingPathComponent(Self.recordName).path)
-    else {
-      let names = plugins().map { URL(fileURLWithPath: $0.path).path }
+  @discardableResult
+  public func remove(_ name: String) throws -> FoundPlugin {
+    let installed = installed()
+    guard let (folder, plugin) = installed.first(where: { $0.plugin.name == name }) else {
+      let names = installed.map(\.plugin.name).joined(separator: ", ")
       throw FormatError(
         file: directory.path, reason: "no plugin '\(name)' is installed",
-        remedy: names.isEmpty ? "Nothing is installed here" : "'accelerando plugin list' shows what is")
+        remedy: names.isEmpty ? "Nothing is installed here" : "Installed here: \(names)")
     }
     // Out of the way at once, so that it is gone whole even if deleting is cut short.
-    let old = directory.appendingPathComponent(".\(name).\(UUID().uuidString).old")
+    let old = directory.appendingPathComponent(".\(folder.lastPathComponent).\(UUID().uuidString).old")
     try FileManager.default.moveItem(at: folder, to: old)
     try? FileManager.default.removeItem(at: old)
+    return plugin
   }
 
   private func install(name: String, _ fill: (URL) throws -> Record) throws -> FoundPlugin {
@@ -157,10 +167,19 @@ public struct PluginStore: Sendable {
       origin: "installed from \(record.source)")
   }
 
-  private func pip(_ packages: [String], into folder: URL) throws {
+  private func pip(_ packages: [String], into folder: URL, _ progress: (String) -> Void) throws {
     let arguments = ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target", folder.path] + packages
+    // Some packages are gigabytes; a sign of life every few seconds says that it goes on.
+    let start = ContinuousClock.now
+    var told = 0
+    func poll() {
+      let seconds = Int((ContinuousClock.now - start).components.seconds)
+      guard seconds / 15 > told else { return }
+      told = seconds / 15
+      progress("… \(seconds) s")
+    }
     for python in ["python3", "python"] where Command.find(python) != nil {
-      try Command(name: python, arguments: ["-m", "pip"] + arguments, directory: folder).run()
+      try Command(name: python, arguments: ["-m", "pip"] + arguments, directory: folder).run(poll: poll)
       return
     }
     guard Command.find("pip3") != nil else {
@@ -169,7 +188,7 @@ public struct PluginStore: Sendable {
         remedy:
           "Install python3-pip, or download the plugin elsewhere and name its path. Python is not needed to run it")
     }
-    try Command(name: "pip3", arguments: arguments, directory: folder).run()
+    try Command(name: "pip3", arguments: arguments, directory: folder).run(poll: poll)
   }
 
   private static func version(of package: String, in folder: URL) -> String? {

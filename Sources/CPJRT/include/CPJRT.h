@@ -68,7 +68,6 @@ enum {
   PjrtBufferUnsafePointer = 73,
   PjrtTopologyCreate = 82,
   PjrtTopologyDestroy = 83,
-  PjrtTopologyPlatformVersion = 85,
   PjrtTopologyDevices = 86,
   PjrtCompileAhead = 89,
   PjrtExecutableGetCompiledMemoryStats = 96,

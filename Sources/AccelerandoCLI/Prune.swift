@@ -1,0 +1,242 @@
+// A model with fewer weights: trained from a recipe or taken as it was saved, pruned while it trains on, and judged.
+
+import Accelerando
+import AccelerandoRecipes
+import ArgumentParser
+import Foundation
+
+struct Prune: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Prunes a model while it trains, and says what that gained.",
+    discussion: """
+      A recipe's model is trained first, as 'train' does; a model that 'train --output' wrote is taken as it is. Then it \
+      trains on while weights become zero. At the end both are measured: accuracy on held-out data, bytes, time.
+      """)
+
+  @Argument(help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train --output' wrote.")
+  var source: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The part of the weights to make zero; two numbers, 0.5..0.9, are where a polynomial schedule begins and ends.",
+      valueName: "part"))
+  var sparsity: SparsityRange = SparsityRange(initial: nil, final: 0.5)
+
+  @Option(help: "How the sparsity grows: \(ScheduleName.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var schedule: ScheduleName = .polynomial
+
+  @Option(help: "What is taken out: \(PruningMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var method: PruningMethod = .magnitude
+
+  @Option(help: "The size of a block, rows and columns.")
+  var blockSize: BlockSize = BlockSize(height: 4, width: 4)
+
+  @Option(help: "Layers to prune, by name, type or a pattern with *; may be given several times. All by default.")
+  var layers: [String] = []
+
+  @Flag(help: "Let the weights of all layers compete with each other, not those of each layer.")
+  var global = false
+
+  @Option(help: "How many times to go through the data while pruning.")
+  var epochs: Int = 4
+
+  @Option(help: "How many times to go through the data before, for a recipe; as many as the recipe says by default.")
+  var trainEpochs: Int?
+
+  @Option(help: "Samples in one step.")
+  var batchSize: Int?
+
+  @Option(help: "The learning rate while pruning, in place of the recipe's.")
+  var learningRate: Double?
+
+  @Option(help: "The first step that masks may be computed in.")
+  var begin: Int = 0
+
+  @Option(help: "The last step that masks may be computed in; three quarters of the steps for a polynomial schedule.")
+  var end: Int?
+
+  @Option(help: "Steps from one computation of the masks to the next.")
+  var frequency: Int = 100
+
+  @Option(help: ArgumentHelp("Save the pruned model in this directory.", valueName: "dir"))
+  var output: String?
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @OptionGroup var dataOptions: DataOptions
+  @OptionGroup var deviceOptions: DeviceOptions
+
+  func validate() throws {
+    for (name, value) in [("--sparsity", sparsity.initial ?? 0), ("--sparsity", sparsity.final)]
+    where !(value >= 0 && value < 1) {
+      throw ValidationError("\(name) needs numbers of at least 0 and below 1; received \(value).")
+    }
+    if epochs < 1 { throw ValidationError("--epochs needs at least 1; received \(epochs).") }
+    if let trainEpochs, trainEpochs < 1 {
+      throw ValidationError("--train-epochs needs at least 1; received \(trainEpochs).")
+    }
+    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    if frequency < 1 { throw ValidationError("--frequency needs at least 1; received \(frequency).") }
+    if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
+      throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
+    }
+    if schedule == .constant, sparsity.initial != nil {
+      throw ValidationError("--schedule constant has one sparsity; received two. Use --schedule polynomial.")
+    }
+  }
+
+  func run() throws {
+    let isTrained = RunDirectory.isDirectory(source)
+    let opened = isTrained ? try RunDirectory(opening: source) : nil
+    var recipe = try opened?.loadRecipe() ?? Recipe(source)
+    recipe.fit.epochs = trainEpochs ?? recipe.fit.epochs
+    recipe.fit.batchSize = batchSize ?? recipe.fit.batchSize
+    let directory = try output.map { try RunDirectory(creating: $0) }
+    let backend = try deviceOptions.makeBackend()
+    let data = try dataOptions.load(recipe)
+    let held = try heldOut(recipe, data)
+    let verbosity = json ? Verbosity.silent : .automatic
+
+    let before: Model
+    if let opened {
+      before = try opened.loadModel(backend: backend)
+    } else {
+      before = try recipe.makeModel(for: data.input, backend: backend)
+      // What cannot be pruned should be said before an hour of training.
+      try before.prune(try pruning(steps: steps(recipe, data)))
+      try before.setParameterRule(nil)
+      if !json { tell("Training the model before it is pruned, \(recipe.fit.epochs) epochs.") }
+      _ = try recipe.train(before, on: data, callbacks: try recipe.makeCallbacks(), verbose: verbosity)
+    }
+
+    if let learningRate { recipe.setLearningRate(learningRate) }
+    recipe.fit.epochs = epochs
+    let model = try recipe.makeModel(for: data.input, backend: backend)
+    try model.setWeights(try before.weights())
+    try model.prune(try pruning(steps: steps(recipe, data)))
+    if !json { tell("Pruning it, \(epochs) epochs.") }
+    let history = try recipe.train(model, on: data, callbacks: [], verbose: verbosity)
+    let after = try model.stripped()
+    if !json { tell("Measuring both.") }
+    try before.compile(try recipe.makeCompilation())
+    let verdict = try CompressionVerdict(before: before, after: after, on: held)
+    let report = PruningReport(
+      method: method.rawValue, schedule: schedule.rawValue, sparsity: try after.sparsity(), verdict: verdict,
+      weightsSHA256: try after.weights().sha256())
+    if json { try printJSON(report) } else { print("\n\(report.sparsity)\n\n\(verdict)") }
+    try directory?.save(after, recipe: recipe, history: history)
+    if let directory { tell("The pruned model is saved in \(directory.url.path).") }
+  }
+
+  /// The steps of the pruning.
+  private func steps(_ recipe: Recipe, _ data: LoadedData) -> Int {
+    let count = Int((Double(data.train.count) * (1 - (recipe.fit.validationSplit ?? 0))).rounded(.down))
+    let each = (count + recipe.fit.batchSize - 1) / recipe.fit.batchSize
+    return epochs * (recipe.fit.stepsPerEpoch ?? each)
+  }
+
+  /// Samples that are not trained on.
+  private func heldOut(_ recipe: Recipe, _ data: LoadedData) throws -> Dataset {
+    if let split = recipe.fit.validationSplit, split > 0 {
+      return try data.train.dataset().split(lastFraction: split).last
+    }
+    if let validation = data.validation { return try validation.dataset() }
+    tell("Nothing is held out of these data: accuracy is measured on what the model is trained on.")
+    return try data.train.dataset()
+  }
+
+  private func pruning(steps: Int) throws -> Pruning {
+    let chosen = layers.isEmpty ? ["*"] : layers
+    let structure: Pruning.Structure
+    switch method {
+    case .magnitude: structure = .weights
+    case .block: structure = .blocks(height: blockSize.height, width: blockSize.width)
+    case .nOfM: return .nOfM(layers: chosen)
+    case .filters: structure = .filters
+    }
+    let competition: Pruning.Competition = global ? .global : .tensor
+    switch schedule {
+    case .constant:
+      return Pruning(
+        ConstantSparsity(sparsity.final, begin: begin, end: end, frequency: frequency), structure: structure,
+        competition: competition, layers: chosen)
+    case .polynomial:
+      // The last quarter of the training heals what the last masks broke.
+      let last = end ?? max(begin + 1, steps * 3 / 4)
+      return Pruning(
+        PolynomialDecay(
+          from: sparsity.initial ?? 0, to: sparsity.final, begin: begin, end: last, frequency: frequency),
+        structure: structure, competition: competition, layers: chosen)
+    }
+  }
+}
+
+/// What the command prints for programs.
+private struct PruningReport: Encodable {
+  let method: String
+  let schedule: String
+  let sparsity: SparsitySummary
+  let verdict: CompressionVerdict
+  let weightsSHA256: String
+
+  enum CodingKeys: String, CodingKey {
+    case method, schedule, sparsity, verdict
+    case weightsSHA256 = "weights_sha256"
+  }
+}
+
+/// How the sparsity grows.
+enum ScheduleName: String, CaseIterable, ExpressibleByArgument {
+  case polynomial, constant
+}
+
+/// What is taken out.
+enum PruningMethod: String, CaseIterable, ExpressibleByArgument {
+  case magnitude, block
+  case nOfM = "n:m"
+  case filters
+}
+
+/// `0.9`, or `0.5..0.9`.
+struct SparsityRange: ExpressibleByArgument {
+  var initial: Double?
+  var final: Double
+
+  init(initial: Double?, final: Double) {
+    self.initial = initial
+    self.final = final
+  }
+
+  init?(argument: String) {
+    if let number = Double(argument) {
+      self.init(initial: nil, final: number)
+      return
+    }
+    guard let dots = argument.range(of: ".."), let initial = Double(argument[..<dots.lowerBound]),
+      let final = Double(argument[dots.upperBound...])
+    else { return nil }
+    self.init(initial: initial, final: final)
+  }
+
+  var defaultValueDescription: String { initial.map { "\($0)..\(final)" } ?? "\(final)" }
+}
+
+/// `4x4`.
+struct BlockSize: ExpressibleByArgument {
+  var height: Int
+  var width: Int
+
+  init(height: Int, width: Int) {
+    self.height = height
+    self.width = width
+  }
+
+  init?(argument: String) {
+    let parts = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let height = parts[0], let width = parts[1] else { return nil }
+    self.init(height: height, width: width)
+  }
+
+  var defaultValueDescription: String { "\(height)x\(width)" }
+}

@@ -1,0 +1,97 @@
+// Masks as formulas over tensors: what each weight, block or filter counts for, the threshold that leaves so many of them,
+// and the way back to a mask of the weights' shape. They are traced into the step, so that no weight leaves the device.
+
+import AccelerandoCore
+
+extension Pruning.Structure {
+  /// What each unit (weight, block, filter) of a tensor counts for.
+  func scores(of weights: Tensor) -> Tensor {
+    let magnitudes = weights.abs()
+    switch self {
+    case .weights, .nOfM: return magnitudes
+    case .blocks(let height, let width, let pooling):
+      return pooled(pooled(magnitudes, axis: 0, size: height, pooling), axis: 1, size: width, pooling)
+    case .filters: return magnitudes.mean(axes: Array(0..<weights.rank - 1))
+    }
+  }
+
+  /// How many units a tensor of a shape has.
+  func unitCount(_ shape: [Int]) -> Int {
+    switch self {
+    case .weights, .nOfM: shape.reduce(1, *)
+    case .blocks(let height, let width, _): (shape[0] + height - 1) / height * ((shape[1] + width - 1) / width)
+    case .filters: shape[shape.count - 1]
+    }
+  }
+
+  /// A mask of units as a mask of weights of a shape.
+  func expanded(_ mask: Tensor, to shape: [Int]) -> Tensor {
+    switch self {
+    case .weights, .nOfM: return mask
+    case .blocks(let height, let width, _):
+      let (rows, columns) = (mask.shape[0], mask.shape[1])
+      return mask.broadcast(to: [rows, height, columns, width], axes: [0, 2])
+        .reshaped([rows * height, columns * width])
+        .sliced(starts: [0, 0], limits: shape)
+    case .filters: return mask.broadcast(to: shape, axes: [shape.count - 1])
+    }
+  }
+
+  /// What blocks along one axis count for. Windows lie as padding "same" lays them and what is beyond the edges does not
+  /// count, while the mask's blocks begin at the first element: TensorFlow's toolkit does both, and so masks agree.
+  private func pooled(_ x: Tensor, axis: Int, size: Int, _ pooling: Pruning.Pooling) -> Tensor {
+    guard size > 1 else { return x }
+    let extent = x.shape[axis]
+    let padding = (extent + size - 1) / size * size - extent
+    var window = WindowGeometry(size: [1, 1], strides: [1, 1])
+    window.size[axis] = size
+    window.strides[axis] = size
+    window.paddingLow[axis] = padding / 2
+    window.paddingHigh[axis] = padding - padding / 2
+    switch pooling {
+    case .max: return x.graph.add(ReduceWindow(.max, window), x)
+    case .mean:
+      let sum = x.graph.add(ReduceWindow(.sum, window), x)
+      let count = x.graph.add(ReduceWindow(.sum, window), x.onesLike())
+      return sum / count
+    }
+  }
+}
+
+/// The mask that leaves the `zeros` smallest of each group of `size` neighbours along the input axis out; of equals the
+/// first are kept.
+func groupMask(_ weights: Tensor, zeros: Int, of size: Int) -> Tensor {
+  let axis = weights.rank - 2
+  let shape = weights.shape
+  let grouped = Array(shape[..<axis]) + [shape[axis] / size, size] + shape[(axis + 1)...]
+  let magnitudes = weights.abs().reshaped(grouped)
+  let members = (0..<size).map { magnitudes.sliced(axis: axis + 1, $0..<$0 + 1) }
+  let masks = members.indices.map { index -> Tensor in
+    // How many go before this one.
+    let ahead = members.indices.filter { $0 != index }.map { other in
+      let isAhead =
+        other < index
+        ? members[other].greaterOrEqual(to: members[index]) : members[other].greater(than: members[index])
+      return isAhead.converted(to: .int32)
+    }
+    let rank = ahead.dropFirst().reduce(ahead.first ?? members[index].zerosLike().converted(to: .int32), +)
+    return rank.less(than: rank.scalar(Double(size - zeros)))
+  }
+  return Tensor.concatenating(masks, axis: axis + 1).reshaped(shape)
+}
+
+/// The masks of tensors whose units compete with each other, and the threshold, of which a unit that reaches it is kept.
+/// - Parameters:
+///   - kept: how many units are left, an `int32` scalar of at least 1.
+func competitionMasks(
+  _ weights: [Tensor], structure: Pruning.Structure, kept: Tensor
+) -> (masks: [Tensor], threshold: Tensor) {
+  let scores = weights.map { structure.scores(of: $0) }
+  let flat = scores.map { $0.reshaped([$0.type.elementCount]) }
+  let all = flat.count == 1 ? flat[0] : Tensor.concatenating(flat, axis: 0)
+  let threshold = all.sorted(descending: true).dynamicElement(kept - 1)
+  let masks = zip(weights, scores).map { weight, score in
+    structure.expanded(score.greaterOrEqual(to: threshold.broadcast(to: score.shape)), to: weight.shape)
+  }
+  return (masks, threshold)
+}

@@ -1,0 +1,68 @@
+// Pruning as a user sees it: put it on a model, train, take the machinery off again.
+
+import AccelerandoCore
+import AccelerandoNN
+import AccelerandoTrain
+
+extension Model {
+  /// Prunes the model while it trains: `fit` computes masks in the steps that the schedules say, and all steps, of
+  /// training and otherwise, see the masked weights. Works for every model; no layer is changed.
+  /// - Throws: `CompressionError` when the model has nothing to prune there, or the description does not fit it.
+  public func prune(_ pruning: Pruning) throws {
+    try setParameterRule(try PruningPlan(pruning, for: try outline()))
+  }
+
+  /// Makes weights zero at once, by their magnitudes as they are now.
+  /// - Parameters:
+  ///   - sparsity: the part of the weights that become zero, at least 0 and below 1.
+  ///   - structure: what is taken out at once.
+  ///   - competition: which weights compete with each other.
+  ///   - layers: names or types of layers, or names of parameters.
+  ///   - keepsMasks: whether training that follows leaves the zeros zero, as with `prune(_:)`.
+  /// - Throws: `CompressionError` when the model has nothing to prune there.
+  public func pruneOnce(
+    to sparsity: Double, structure: Pruning.Structure = .weights, competition: Pruning.Competition = .tensor,
+    layers: [String] = ["*"], keepsMasks: Bool = true
+  ) throws {
+    // Step 0 comes before all steps of training, so these masks are the only ones.
+    let schedule = ConstantSparsity(sparsity, begin: 0, end: 0, frequency: 1)
+    let pruning = Pruning(schedule, structure: structure, competition: competition, layers: layers)
+    let plan = try PruningPlan(pruning, for: try outline())
+    try setParameterRule(plan)
+    try setRuleState(try plan.firstMasks(for: try weights(), on: backend))
+    try settle()
+    if !keepsMasks { try setParameterRule(nil) }
+  }
+
+  /// A model of the same architecture without the machinery of pruning, with the zeros in its weights. Its optimizer
+  /// begins anew.
+  public func stripped() throws -> Model {
+    let model = Model(
+      layer, inputs: inputs, backend: backend, seed: seed, parameterTransforms: parameterTransforms)
+    try model.setWeights(try settledWeights())
+    if let compilation { try model.compile(compilation) }
+    return model
+  }
+
+  private func settle() throws { try setWeights(try settledWeights()) }
+}
+
+extension PruningPlan {
+  /// The state in which masks have been computed once.
+  fileprivate func firstMasks(for weights: Store, on backend: any Backend) throws -> Store {
+    var state = initialState
+    for group in groups {
+      let arrays = group.parameters.compactMap { weights[$0.name] }
+      let program = try Program.trace(arrays.map(\.type)) { tensors in
+        guard let first = tensors.first else { return [] }
+        return group.computed(tensors, first.constant(NDArray(scalar: Int32(0))))
+      }
+      let results = try backend.evaluate(program, arrays)
+      for (index, spec) in group.parameters.enumerated() {
+        state[Name.mask(spec.name)] = results[index]
+        state[Name.threshold(spec.name)] = results[group.parameters.count + index]
+      }
+    }
+    return state
+  }
+}

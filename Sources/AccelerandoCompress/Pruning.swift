@@ -1,0 +1,97 @@
+// What is to be pruned and how: a list of targets, each with layers, a schedule and the shape of what is taken out. It is a
+// description; `PruningPlan` is what it comes to for one model.
+
+import AccelerandoCore
+
+/// A way to make weights zero while a model trains.
+///
+///     try model.prune(Pruning(PolynomialDecay(from: 0.5, to: 0.9, end: 7000)))
+///     try model.fit(data, epochs: 4)
+///     let small = try model.stripped()
+public struct Pruning: Sendable {
+  /// What is taken out at once.
+  public enum Structure: Hashable, Sendable {
+    /// Single weights.
+    case weights
+    /// Blocks of a matrix. Its edges may have smaller blocks.
+    case blocks(height: Int, width: Int, pooling: Pooling = .mean)
+    /// So many zeros in each group of neighbours along the input axis. Of equals the first are kept.
+    case nOfM(zeros: Int = 2, of: Int = 4)
+    /// All the weights that lead to one output: a filter of a convolution, a neuron of a dense layer.
+    case filters
+  }
+
+  /// What a block counts for.
+  public enum Pooling: String, Hashable, Sendable, CaseIterable {
+    /// The mean of its weights' magnitudes.
+    case mean
+    /// The largest of them.
+    case max
+  }
+
+  /// Which weights compete with each other.
+  public enum Competition: String, Hashable, Sendable, CaseIterable {
+    /// Those of one tensor: every tensor gets the sparsity.
+    case tensor
+    /// Those of all tensors of the target: together they get the sparsity.
+    case global
+  }
+
+  /// Layers, and what is done to them.
+  public struct Target: Sendable {
+    /// Names of layers, types of layers or names of parameters; `*` stands for anything in them.
+    public var layers: [String]
+    /// When and how much; nil leaves the layers as they are.
+    public var schedule: (any PruningSchedule)?
+    /// What is taken out at once.
+    public var structure: Structure
+    /// Which weights compete with each other.
+    public var competition: Competition
+
+    /// Makes a target.
+    /// - Parameters:
+    ///   - layers: names or types of layers, or names of parameters, as in `dense_1`, `Conv2D`, `layers.3.*`.
+    ///   - schedule: when and how much.
+    ///   - structure: what is taken out at once.
+    ///   - competition: which weights compete with each other.
+    public init(
+      _ layers: [String] = ["*"], _ schedule: (any PruningSchedule)?, structure: Structure = .weights,
+      competition: Competition = .tensor
+    ) {
+      self.layers = layers
+      self.schedule = schedule
+      self.structure = structure
+      self.competition = competition
+    }
+
+    /// Layers that are left as they are, whatever later targets say.
+    public static func keeping(_ layers: String...) -> Target { Target(layers, nil) }
+  }
+
+  /// What is done; a tensor belongs to the first target that its name fits.
+  public var targets: [Target]
+
+  /// Prunes by a list of targets; a tensor belongs to the first target that it fits.
+  public init(targets: [Target]) { self.targets = targets }
+
+  /// Prunes all layers alike.
+  /// - Parameters:
+  ///   - schedule: when and how much. The default makes half of the weights zero, every 100 steps.
+  ///   - structure: what is taken out at once.
+  ///   - competition: which weights compete with each other.
+  ///   - layers: names or types of layers, or names of parameters; all by default.
+  public init(
+    _ schedule: any PruningSchedule = ConstantSparsity(0.5), structure: Structure = .weights,
+    competition: Competition = .tensor, layers: [String] = ["*"]
+  ) {
+    self.init(targets: [Target(layers, schedule, structure: structure, competition: competition)])
+  }
+
+  /// So many zeros in each group of neighbours along the input axis, chosen once, in the first step.
+  public static func nOfM(zeros: Int = 2, of group: Int = 4, layers: [String] = ["*"]) -> Pruning {
+    let sparsity = group > 0 ? Double(zeros) / Double(group) : 0
+    return Pruning(
+      ConstantSparsity(sparsity, begin: 1, end: 1, frequency: 1), structure: .nOfM(zeros: zeros, of: group),
+      layers: layers)
+  }
+}

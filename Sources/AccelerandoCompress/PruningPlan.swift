@@ -1,0 +1,154 @@
+// What pruning comes to for one model: which tensors belong together, and the part of a step's program that keeps their
+// masks. In a step of training the counter goes up, the masks are computed from the weights as the optimizer left them
+// if the schedule says so, and the weights are masked; then the layers see them. Masks, thresholds and the counter
+// are state of the model's.
+
+import AccelerandoCore
+import AccelerandoNN
+import AccelerandoTrain
+
+/// The rule that pruning puts on a model's parameters.
+struct PruningPlan: ParameterRule {
+  /// Tensors of one target.
+  struct Group: Sendable {
+    let schedule: any PruningSchedule
+    let structure: Pruning.Structure
+    let competition: Pruning.Competition
+    let parameters: [ParameterSpec]
+
+    /// Sets of tensors that compete within.
+    var contests: [[ParameterSpec]] {
+      competition == .global ? [parameters] : parameters.map { [$0] }
+    }
+  }
+
+  let groups: [Group]
+
+  /// Names of what is remembered.
+  enum Name {
+    static let step = "pruning/step"
+    static func mask(_ parameter: String) -> String { "pruning/mask/\(parameter)" }
+    static func threshold(_ parameter: String) -> String { "pruning/threshold/\(parameter)" }
+  }
+
+  /// The parameters that have masks.
+  var parameters: [ParameterSpec] { groups.flatMap(\.parameters) }
+
+  var initialState: Store {
+    var state = Store()
+    state[Name.step] = NDArray(scalar: Int32(0))
+    for spec in parameters {
+      state[Name.mask(spec.name)] = NDArray(repeating: 1, type: spec.type.with(.bool))
+      state[Name.threshold(spec.name)] = NDArray(repeating: 0, type: spec.type.with([]))
+    }
+    return state
+  }
+
+  func apply(to parameters: [String: Tensor], in step: RuleStep) -> [String: Tensor] {
+    var masked: [String: Tensor] = [:]
+    let counter = step.kind == .train ? step.state(Name.step).map { $0 + 1 } : nil
+    if let counter { step.remember(Name.step, counter) }
+    for group in groups {
+      let known = group.parameters.compactMap { spec in parameters[spec.name].map { (spec, $0) } }
+      var masks = known.compactMap { step.state(Name.mask($0.0.name)) }
+      guard masks.count == known.count else { continue }
+      if let counter {
+        let thresholds = known.compactMap { step.state(Name.threshold($0.0.name)) }
+        let updated = group.updated(known.map(\.1), masks, thresholds, counter)
+        masks = Array(updated.prefix(masks.count))
+        for (index, (spec, _)) in known.enumerated() {
+          step.remember(Name.mask(spec.name), masks[index])
+          step.remember(Name.threshold(spec.name), updated[masks.count + index])
+        }
+      }
+      for ((spec, weight), mask) in zip(known, masks) {
+        masked[spec.name] = select(mask, weight, weight.zerosLike())
+      }
+    }
+    return masked
+  }
+
+  func check(_ state: Store, steps: Int?) throws {
+    guard let steps, steps > 0 else { return }
+    let done = state[Name.step]?.elements(as: Int32.self).first.map(Int.init) ?? 0
+    for group in groups {
+      // A run that goes on may have all its masks already.
+      if let first = group.schedule.firstFiring(from: 1), first <= done { continue }
+      guard let next = group.schedule.firstFiring(from: done + 1) else {
+        throw CompressionError(
+          "the pruning schedule of \(group.label) computes no masks: no step from \(max(group.schedule.begin, 1)) to "
+            + "\(group.schedule.end ?? 0) is one of its turns, every \(group.schedule.frequency) steps from "
+            + "\(group.schedule.begin). Make 'end' larger or 'frequency' smaller.")
+      }
+      guard next <= done + steps else {
+        throw CompressionError(
+          "the pruning schedule of \(group.label) computes its first masks in step \(next); this run has "
+            + (done == 0 ? "\(steps) steps" : "the steps \(done + 1) to \(done + steps)")
+            + " and would leave the model dense. Begin earlier, use a frequency of at most \(steps), or train longer.")
+      }
+    }
+  }
+}
+
+extension PruningPlan.Group {
+  /// The tensors in words.
+  var label: String {
+    let names = parameters.prefix(3).map { "'\($0.name)'" }.joined(separator: ", ")
+    return parameters.count > 3 ? "\(names) and \(parameters.count - 3) more" : names
+  }
+
+  /// The masks and then the thresholds after the mask update, if this step is the schedule's turn.
+  fileprivate func updated(_ weights: [Tensor], _ masks: [Tensor], _ thresholds: [Tensor], _ counter: Tensor)
+    -> [Tensor]
+  {
+    let count = weights.count
+    return conditional(turn(counter), on: masks + thresholds + weights + [counter]) { operands in
+      let weights = Array(operands[2 * count..<3 * count])
+      return computed(weights, operands[3 * count])
+    } otherwise: { operands in
+      Array(operands[..<(2 * count)])
+    }
+  }
+
+  /// Whether masks are computed in a step.
+  private func turn(_ counter: Tensor) -> Tensor {
+    func number(_ value: Int) -> Tensor { counter.constant(NDArray(scalar: Int32(clamping: value))) }
+    let begin = number(schedule.begin)
+    var turn = counter.greaterOrEqual(to: begin)
+    if let end = schedule.end { turn = turn.and(counter.lessOrEqual(to: number(end))) }
+    return turn.and((counter - begin).remainder(number(schedule.frequency)).equal(to: number(0)))
+  }
+
+  /// The masks and then the thresholds for weights as they are in a step.
+  func computed(_ weights: [Tensor], _ counter: Tensor) -> [Tensor] {
+    if case .nOfM(let zeros, let size) = structure {
+      return weights.map { groupMask($0, zeros: zeros, of: size) } + weights.map { $0.scalar(0) }
+    }
+    var masks: [Tensor] = []
+    var thresholds: [Tensor] = []
+    var next = 0
+    for contest in contests {
+      let members = Array(weights[next..<next + contest.count])
+      next += contest.count
+      let units = contest.reduce(0) { $0 + structure.unitCount($1.type.shape) }
+      let result = competitionMasks(members, structure: structure, kept: kept(of: units, counter))
+      masks += result.masks
+      thresholds += members.map { _ in result.threshold }
+    }
+    return masks + thresholds
+  }
+
+  /// How many of `units` are left in a step: looked up, since the schedule is known beforehand.
+  private func kept(of units: Int, _ counter: Tensor) -> Tensor {
+    let turns = updates.map { Int32(clamping: keptCount(of: units, sparsity: schedule.sparsity(at: $0))) }
+    let table = counter.constant(NDArray(turns))
+    func number(_ value: Int) -> Tensor { counter.constant(NDArray(scalar: Int32(clamping: value))) }
+    let turn = (counter - number(schedule.begin)) / number(schedule.frequency)
+    return table.dynamicElement(turn.minimum(number(turns.count - 1)))
+  }
+
+  /// The steps that masks are computed in, up to the one after which the sparsity stays.
+  var updates: [Int] {
+    Array(stride(from: schedule.begin, through: max(schedule.settled, schedule.begin), by: schedule.frequency))
+  }
+}

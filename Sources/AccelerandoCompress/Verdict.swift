@@ -1,0 +1,238 @@
+// What a compression was worth: accuracy, bytes and time, before and after, measured on this machine. It says so plainly
+// when something was not gained, since zeros alone make nothing faster.
+
+import AccelerandoCore
+import AccelerandoFormats
+import AccelerandoNN
+import AccelerandoTrain
+import Foundation
+
+/// A model before and after a compression.
+public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
+  /// What was measured of one model.
+  public struct Side: Sendable, Encodable {
+    /// The loss and the metrics on data that were held out.
+    public let metrics: Logs
+    /// The elements of its parameters.
+    public let parameters: Int
+    /// Those that are not zero.
+    public let nonzero: Int
+    /// The weights as a safetensors file.
+    public let bytes: Int
+    /// That file after gzip.
+    public let gzipBytes: Int
+    /// The weights as a sparse safetensors file.
+    public let sparseBytes: Int
+    /// That file after gzip.
+    public let sparseGzipBytes: Int
+    /// The time of a prediction for one sample, in seconds: the median.
+    public let latency: Double
+    /// Predictions in a second, in batches.
+    public let throughput: Double
+    /// The samples in such a batch.
+    public let batchSize: Int
+  }
+
+  /// Before.
+  public let before: Side
+  /// After.
+  public let after: Side
+  /// How layers with large parameters run fastest.
+  public let layers: [LayerForms]
+  /// What was gained and what was not, in sentences.
+  public let findings: [String]
+
+  public var description: String {
+    var rows: [[String]] = []
+    func row(_ name: String, _ first: String, _ second: String, _ change: String) {
+      rows.append([name, first, second, change])
+    }
+    for name in before.metrics.keys.sorted() {
+      guard let first = before.metrics[name], let second = after.metrics[name] else { continue }
+      row(name, decimals(first), decimals(second), (second < first ? "−" : "+") + decimals(abs(second - first)))
+    }
+    func count(_ name: String, _ value: (Side) -> Int) {
+      row(name, grouped(value(before)), grouped(value(after)), ratio(value(before), value(after)))
+    }
+    count("parameters", \.parameters)
+    count("not zero", \.nonzero)
+    count("file, bytes", \.bytes)
+    count("  gzip", \.gzipBytes)
+    count("  sparse", \.sparseBytes)
+    count("  sparse, gzip", \.sparseGzipBytes)
+    row("one sample", time(before.latency), time(after.latency), ratio(before.latency, after.latency))
+    row(
+      "samples/s, \(after.batchSize) each", grouped(Int(before.throughput)), grouped(Int(after.throughput)),
+      ratio(after.throughput, before.throughput))
+    var text = textTable(["", "before", "after", "gain"], rows, left: 1)
+    if !layers.isEmpty { text += "\n\n" + LayerForms.table(layers) }
+    return text + "\n\n" + findings.joined(separator: "\n")
+  }
+}
+
+extension CompressionVerdict {
+  /// Measures two models.
+  /// - Parameters:
+  ///   - before: the model as it was, compiled.
+  ///   - after: the compressed model, compiled, without the machinery of pruning.
+  ///   - data: samples that neither has been trained on, with labels.
+  ///   - batchSize: samples in a batch where many are predicted.
+  ///   - seconds: how long each time is measured for.
+  /// - Throws: what evaluation throws; `CompressionError` when there is nothing to measure with.
+  public init(before: Model, after: Model, on data: Dataset, batchSize: Int = 256, seconds: Double = 0.5) throws {
+    let first = try before.evaluate(data, batchSize: batchSize)
+    let second = try after.evaluate(data, batchSize: batchSize)
+    let latency = try Stopwatch.compare(
+      try before.repeatedPrediction(batchSize: 1), try after.repeatedPrediction(batchSize: 1), seconds: seconds)
+    let batch = try Stopwatch.compare(
+      try before.repeatedPrediction(batchSize: batchSize), try after.repeatedPrediction(batchSize: batchSize),
+      seconds: seconds)
+    func side(_ model: Model, _ metrics: Logs, _ latency: Double, _ batch: Double) throws -> Side {
+      let weights = try model.settledWeights()
+      let dense = try SavedSize(of: weights, sparse: false)
+      let sparse = try SavedSize(of: weights, sparse: true)
+      let summary = weights.entries.map { array in
+        array.1.elements(as: Double.self).reduce(0) { $0 + ($1 != 0 ? 1 : 0) }
+      }
+      return Side(
+        metrics: metrics, parameters: weights.entries.reduce(0) { $0 + $1.1.elementCount },
+        nonzero: summary.reduce(0, +), bytes: dense.bytes, gzipBytes: dense.gzipBytes, sparseBytes: sparse.bytes,
+        sparseGzipBytes: sparse.gzipBytes, latency: latency, throughput: Double(batchSize) / batch,
+        batchSize: batchSize)
+    }
+    self.before = try side(before, first, latency.first, batch.first)
+    self.after = try side(after, second, latency.second, batch.second)
+    layers = try LayerForms.measure(before: before, after: after, seconds: seconds / 10)
+    findings = Self.findings(self.before, self.after, layers)
+  }
+
+  /// Times closer to each other than this are taken for equal: a machine that others use varies by as much.
+  static let sameTime = 1.05
+
+  private static func findings(_ before: Side, _ after: Side, _ layers: [LayerForms]) -> [String] {
+    var lines: [String] = []
+    if let first = before.metrics["accuracy"], let second = after.metrics["accuracy"] {
+      let points = 100 * (second - first)
+      lines.append(
+        points < 0
+          ? "Accuracy: \(String(format: "%.2f", -points)) points lost."
+          : "Accuracy: nothing lost (\(String(format: "+%.2f", points)) points).")
+    }
+    let file = Double(before.gzipBytes) / Double(max(min(after.gzipBytes, after.sparseGzipBytes), 1))
+    lines.append(
+      file >= 1.05
+        ? "Size: \(String(format: "%.1f", file)) times smaller once compressed; uncompressed, the "
+          + (after.bytes < before.bytes
+            ? "file is smaller by itself."
+            : after.sparseBytes < before.bytes
+              ? "dense file is as large as before and the sparse one \(ratio(before.bytes, after.sparseBytes)) smaller."
+              : "file is as large as before.")
+        : "Size: no gain.")
+    func speed(_ name: String, _ ratio: Double) -> String {
+      if ratio >= sameTime { return "\(name): \(String(format: "%.2f", ratio)) times faster." }
+      if ratio <= 1 / sameTime { return "\(name): \(String(format: "%.2f", 1 / ratio)) times slower." }
+      return "\(name): no gain."
+    }
+    lines.append(speed("Latency of one sample", before.latency / after.latency))
+    lines.append(speed("Throughput", after.throughput / before.throughput))
+    let sparse = layers.filter { $0.fastest == .sparse }.map(\.layer)
+    let smaller = layers.filter { $0.fastest == .smallerDense }.map(\.layer)
+    if !sparse.isEmpty {
+      lines.append("One sample at a time, a sparse product would be faster in: \(sparse.joined(separator: ", ")).")
+    }
+    if !smaller.isEmpty {
+      lines.append("Smaller dense layers are fastest in: \(smaller.joined(separator: ", ")).")
+    }
+    if sparse.isEmpty, smaller.isEmpty, after.nonzero < before.nonzero, after.parameters == before.parameters {
+      lines.append("No layer is faster for its zeros: dense is the fastest form of all of them.")
+    }
+    return lines
+  }
+}
+
+/// How large weights are in a file.
+struct SavedSize {
+  let bytes: Int
+  let gzipBytes: Int
+
+  init(of weights: Store, sparse: Bool) throws {
+    let url = FileManager.default.temporaryDirectory
+      .appendingPathComponent("accelerando-\(UUID().uuidString).safetensors")
+    defer { try? FileManager.default.removeItem(at: url) }
+    let tensors = weights.entries.map { (name: $0.0, value: $0.1) }
+    if sparse {
+      try SparseSafetensors.write(tensors, to: url)
+    } else {
+      try Safetensors.write(tensors, to: url)
+    }
+    let contents = try FileContents(url)
+    bytes = contents.count
+    gzipBytes = try contents.withUnsafeBytes { try Gzip.compress($0).count }
+  }
+}
+
+extension Model {
+  /// A prediction for samples of noise, to be timed.
+  func repeatedPrediction(batchSize: Int) throws -> () throws -> Void {
+    let function = try inferenceFunction(batchSize: batchSize)
+    let inputs = function.inputTypes.map { type -> NDArray in
+      let numbers = RandomKey(seed: 1).uniform(type.elementCount, from: 0, to: 1)
+      return (try? NDArray(numbers, shape: type.shape).converted(to: type.dtype)) ?? NDArray(zeros: type)
+    }
+    if let input = inputs.first, inputs.count == 1, input.dtype == .float32, function.outputType.dtype == .float32 {
+      var output = [Float](repeating: 0, count: function.outputType.elementCount)
+      return {
+        try input.withUnsafeBytes { bytes in
+          try output.withUnsafeMutableBufferPointer { try function(bytes.bindMemory(to: Float.self), into: $0) }
+        }
+      }
+    }
+    return { _ = try function(inputs) }
+  }
+}
+
+/// Times what is short against the clock, and two things in turns, so that what else the machine does meets both.
+enum Stopwatch {
+  /// The median time of a call.
+  static func time(seconds: Double, _ call: () throws -> Void) throws -> Double {
+    try compare(call, {}, seconds: seconds).first
+  }
+
+  /// The median times of two calls.
+  static func compare(
+    _ first: () throws -> Void, _ second: () throws -> Void, seconds: Double
+  ) throws -> (first: Double, second: Double) {
+    func once(_ call: () throws -> Void, _ count: Int) throws -> Double {
+      let start = ContinuousClock.now
+      for _ in 0..<count { try call() }
+      return (ContinuousClock.now - start) / .seconds(1) / Double(count)
+    }
+    func block(_ call: () throws -> Void) throws -> Int {
+      for _ in 0..<3 { try call() }
+      return max(1, Int(0.001 / max(try once(call, 1), 1e-9)))
+    }
+    let blocks = (try block(first), try block(second))
+    var times: (first: [Double], second: [Double]) = ([], [])
+    let start = ContinuousClock.now
+    while times.first.count < 5 || (ContinuousClock.now - start) / .seconds(1) < 2 * seconds {
+      times.first.append(try once(first, blocks.0))
+      times.second.append(try once(second, blocks.1))
+    }
+    func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+    return (median(times.first), median(times.second))
+  }
+}
+
+/// `0.9123`.
+func decimals(_ value: Double) -> String { String(format: "%.4f", value) }
+
+/// A time for people: `12.3 µs`.
+func time(_ seconds: Double) -> String {
+  if seconds < 1e-3 { return String(format: "%.1f µs", seconds * 1e6) }
+  if seconds < 1 { return String(format: "%.2f ms", seconds * 1e3) }
+  return String(format: "%.2f s", seconds)
+}
+
+/// How many times one number is another: `3.2×`.
+func ratio(_ a: Double, _ b: Double) -> String { b > 0 ? String(format: "%.2f×", a / b) : "–" }
+func ratio(_ a: Int, _ b: Int) -> String { ratio(Double(a), Double(b)) }

@@ -1,0 +1,113 @@
+// Tensors that are mostly zeros, in a file that is as small as the zeros allow and still a safetensors file: of a sparse
+// tensor it holds the elements that are not zero and, a bit each, where they are.
+
+import AccelerandoCore
+import Foundation
+
+/// Safetensors files whose sparse tensors are packed.
+///
+/// A tensor `name` becomes `name.nonzero`, its elements that are not zero in row-major order, and `name.places`, one bit for
+/// each element, the first element in the lowest bit of the first byte. The metadata's entry `sparse` is a JSON object from
+/// the names of such tensors to their shapes. Tensors that would not become smaller stay as they are.
+public enum SparseSafetensors {
+  private static let key = "sparse"
+
+  /// Writes tensors, whole or not at all. The same tensors and metadata give the same bytes.
+  /// - Throws: `FormatError` when a name is used twice or the file cannot be written.
+  public static func write(
+    _ tensors: [(name: String, value: NDArray)], metadata: [String: String] = [:], to url: URL
+  ) throws {
+    var packed: [(name: String, value: NDArray)] = []
+    var shapes: [String] = []
+    for (name, value) in tensors {
+      guard let parts = try pack(value) else {
+        packed.append((name, value))
+        continue
+      }
+      packed += [("\(name).nonzero", parts.values), ("\(name).places", parts.places)]
+      shapes.append("\(name.jsonQuoted):[\(value.shape.map(String.init).joined(separator: ","))]")
+    }
+    var metadata = metadata
+    if !shapes.isEmpty { metadata[key] = "{\(shapes.joined(separator: ","))}" }
+    try Safetensors.write(packed, metadata: metadata, to: url)
+  }
+
+  /// Reads tensors, packed or not, with the metadata; plain safetensors files are read too.
+  /// - Throws: `FormatError` when the file cannot be read or is damaged.
+  public static func read(_ url: URL) throws -> (tensors: [(name: String, value: NDArray)], metadata: [String: String])
+  {
+    var (tensors, metadata) = try Safetensors.read(url)
+    guard let text = metadata.removeValue(forKey: key) else { return (tensors, metadata) }
+    func damaged(_ reason: String) -> FormatError {
+      FormatError(file: url.path, reason: reason, remedy: "The file is damaged")
+    }
+    guard let shapes = try? JSONDecoder().decode([String: [Int]].self, from: Data(text.utf8)) else {
+      throw damaged("the list of sparse tensors is not the JSON expected")
+    }
+    var named = Dictionary(tensors.map { ($0.name, $0.value) }) { first, _ in first }
+    var unpacked: [String: NDArray] = [:]
+    for (name, shape) in shapes {
+      guard let values = named.removeValue(forKey: "\(name).nonzero"),
+        let places = named.removeValue(forKey: "\(name).places")
+      else { throw damaged("the sparse tensor '\(name)' lacks its elements or their places") }
+      guard let array = unpack(values, places, shape) else {
+        throw damaged("the elements and places of the sparse tensor '\(name)' do not fit its shape \(shape)")
+      }
+      unpacked[name] = array
+    }
+    // In the file's order, a sparse tensor where its elements are.
+    tensors = tensors.compactMap { name, value in
+      if named[name] != nil { return (name, value) }
+      let suffix = ".nonzero"
+      guard name.hasSuffix(suffix) else { return nil }
+      let whole = String(name.dropLast(suffix.count))
+      return unpacked[whole].map { (whole, $0) }
+    }
+    return (tensors, metadata)
+  }
+
+  /// The elements that are not zero and their places; nil where that is no smaller. Negative zero is not taken for zero.
+  private static func pack(_ array: NDArray) throws -> (values: NDArray, places: NDArray)? {
+    let width = array.dtype.byteCount
+    let count = array.elementCount
+    var bits = [UInt8](repeating: 0, count: (count + 7) / 8)
+    var kept: [UInt8] = []
+    array.withUnsafeBytes { bytes in
+      for index in 0..<count {
+        let element = bytes[index * width..<(index + 1) * width]
+        if element.contains(where: { $0 != 0 }) {
+          bits[index / 8] |= 1 << (index % 8)
+          kept.append(contentsOf: element)
+        }
+      }
+    }
+    guard kept.count + bits.count < array.byteCount else { return nil }
+    let values = try kept.withUnsafeBytes {
+      try NDArray(bytes: $0, type: TensorType(array.dtype, [kept.count / width]))
+    }
+    return (values, NDArray(bits))
+  }
+
+  private static func unpack(_ values: NDArray, _ places: NDArray, _ shape: [Int]) -> NDArray? {
+    let width = values.dtype.byteCount
+    guard places.dtype == .uint8, shape.allSatisfy({ $0 >= 0 }), values.shape.count == 1,
+      let byteCount = shape.checkedByteCount(width: width)
+    else { return nil }
+    let count = byteCount / width
+    let bits = places.elements(as: UInt8.self)
+    guard bits.count == (count + 7) / 8, bits.reduce(0, { $0 + $1.nonzeroBitCount }) == values.elementCount,
+      count % 8 == 0 || (bits.last ?? 0) >> (count % 8) == 0
+    else { return nil }
+    var result = NDArray(zeros: TensorType(values.dtype, shape))
+    values.withUnsafeBytes { source in
+      result.withUnsafeMutableBytes { target in
+        var next = 0
+        for index in 0..<count where bits[index / 8] >> (index % 8) & 1 == 1 {
+          for byte in 0..<width { target[index * width + byte] = source[next + byte] }
+          next += width
+        }
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,121 @@
+// What is done to the parameters before a step computes with them, with a memory of its own: the masks of pruning. It is
+// traced into the step, so that a step stays one program whoever runs it, in a loop on the device too.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// A change to parameters at the beginning of every step.
+///
+/// In a step of training the changed values take the parameters' place: the layers compute with them, gradients are taken
+/// with respect to them, and the optimizer updates them. Evaluation and prediction compute with them and keep nothing.
+public protocol ParameterRule: Sendable {
+  /// What is remembered from step to step, with first values. The names begin with a prefix that no other state has, as
+  /// in `pruning/step`.
+  var initialState: Store { get }
+
+  /// The parameters that are changed, by name.
+  /// - Parameters:
+  ///   - parameters: the tensors of all parameters, by name.
+  ///   - step: the step that is being traced, which knows the rule's state.
+  func apply(to parameters: [String: Tensor], in step: RuleStep) -> [String: Tensor]
+
+  /// Refuses a run that the rule cannot do its work in, before the first step.
+  /// - Parameters:
+  ///   - state: what is remembered as the run begins.
+  ///   - steps: the steps of the run, if they are known beforehand.
+  func check(_ state: Store, steps: Int?) throws
+}
+
+/// A step that is being traced, as a rule for parameters sees it.
+public struct RuleStep {
+  /// What the step does. Only steps of training remember anything.
+  public let kind: StepKind
+  /// Makes the tensor of a value that is remembered.
+  let read: (String) -> Tensor?
+  /// Says what a value will be after the step.
+  let write: (String, Tensor) -> Void
+
+  /// The tensor of a value that the rule remembers; nil if it remembers none of the name.
+  public func state(_ name: String) -> Tensor? { read(name) }
+
+  /// Sets what a value will be after the step; without effect in steps that are not of training.
+  public func remember(_ name: String, _ value: Tensor) { if kind == .train { write(name, value) } }
+}
+
+extension Model {
+  /// Gives the model a rule for its parameters, or takes it away. Taken away, its work stays: parameters keep the values
+  /// that steps computed with.
+  public func setParameterRule(_ rule: (any ParameterRule)?) throws {
+    try prepareValues()
+    if let old = parameterRule {
+      try settleParameters()
+      session.forget(prefixes: old.initialState.names)
+    }
+    parameterRule = rule
+    settling = nil
+    // Programs that were made before know nothing of the rule.
+    session.forget(prefixes: [])
+    for (name, value) in rule?.initialState.entries ?? [] { try session.set(name, value) }
+  }
+
+  /// What the rule for parameters remembers, by name; empty without a rule.
+  public func ruleState() throws -> Store {
+    let names = parameterRule?.initialState.names ?? []
+    return Store(try names.compactMap { name in try session.value(name).map { (name, $0) } })
+  }
+
+  /// Sets what the rule for parameters remembers.
+  /// - Throws: `StoreMismatch` when it is of another rule or another model; nothing is changed then.
+  public func setRuleState(_ store: Store) throws {
+    let expected = parameterRule?.initialState.entries ?? []
+    if let mismatch = store.mismatch(with: expected.map { ($0.0, $0.1.type) }) { throw mismatch }
+    for (name, value) in store.entries { try session.set(name, value) }
+  }
+
+  /// The values of all parameters as steps compute with them: `weights()` where no rule changes them.
+  public func settledWeights() throws -> Store {
+    var weights = try weights()
+    guard let settling = try settlingExecution() else { return weights }
+    try settling.execution.run()
+    for (name, buffer) in zip(settling.names, settling.execution.outputs) { weights[name] = try buffer.read() }
+    return weights
+  }
+
+  /// Lets parameters have the values that the last step computed with, changed by the optimizer and the rule.
+  func settleParameters() throws {
+    guard let settling = try settlingExecution() else { return }
+    try settling.execution.run()
+    let values = try settling.execution.outputs.map { try $0.read() }
+    for (name, value) in zip(settling.names, values) { try session.set(StateName.parameter(name), value) }
+  }
+
+  /// The rule as a program of its own, tied to the session's memory.
+  private func settlingExecution() throws -> Settling? {
+    guard let rule = parameterRule else { return nil }
+    if let settling { return settling }
+    let graph = Graph()
+    var inputs: [(name: String, type: TensorType)] = []
+    func input(_ name: String, _ type: TensorType) -> Tensor {
+      inputs.append((name, type))
+      return graph.input(name, type)
+    }
+    let parameters = Dictionary(
+      uniqueKeysWithValues: try outline().parameters.map { spec in
+        (spec.name, input(StateName.parameter(spec.name), spec.type))
+      })
+    let state = rule.initialState
+    let step = RuleStep(kind: .evaluate, read: { name in state[name].map { input(name, $0.type) } }, write: { _, _ in })
+    let changed = rule.apply(to: parameters, in: step).sorted { $0.key < $1.key }
+    let program = try Program(graph, outputs: changed.map(\.value))
+    let buffers = try inputs.map { try session.buffer($0.name, $0.type) }
+    let made = Settling(names: changed.map(\.key), execution: try backend.compile(program).bind(buffers))
+    settling = made
+    return made
+  }
+
+  /// A program that applies the rule, and the parameters that it gives.
+  struct Settling {
+    let names: [String]
+    let execution: any Execution
+  }
+}

@@ -1,0 +1,217 @@
+import AccelerandoCore
+import AccelerandoNN
+import AccelerandoTrain
+import Testing
+
+@testable import AccelerandoCompress
+
+private func seedCNN(seed: UInt64 = 1) -> Model {
+  let layer = Sequential {
+    Conv2D(32, kernelSize: (3, 3), activation: .relu)
+    MaxPooling2D()
+    Flatten()
+    Dense(10, activation: .softmax)
+  }
+  return Model(layer, inputShape: [28, 28, 1], backend: testBackend, seed: seed)
+}
+
+/// Points whose class is their largest coordinate.
+private func points(_ count: Int) throws -> (x: NDArray, y: NDArray) {
+  let numbers = RandomKey(seed: 5).uniform(count * 8, from: -1, to: 1)
+  let labels = (0..<count).map { row in
+    let own = numbers[row * 8..<row * 8 + 4]
+    return Int32(own.enumerated().max { $0.element < $1.element }?.offset ?? 0)
+  }
+  return (try NDArray(numbers, shape: [count, 8]), NDArray(labels))
+}
+
+private func classifier(seed: UInt64 = 3) throws -> Model {
+  let layer = Sequential {
+    Dense(24, activation: .relu, name: "wide")
+    BatchNormalization()
+    Dense(12, activation: .tanh, name: "narrow")
+    Dense(4, activation: .softmax, name: "classes")
+  }
+  let model = Model(layer, inputShape: [8], backend: testBackend, seed: seed)
+  try model.compile(optimizer: .adam(0.01), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+  return model
+}
+
+private func kept(_ model: Model) throws -> [String: Int] {
+  Dictionary(uniqueKeysWithValues: try model.sparsity().rows.map { ($0.parameter, $0.kept) })
+}
+
+@Suite struct PruningTests {
+  @Test func halfOfTheSeedModelIs144And27040Weights() throws {
+    let model = seedCNN()
+    try model.pruneOnce(to: 0.5)
+    let counts = try kept(model)
+    #expect(counts["layers.0.weight"] == 144)
+    #expect(counts["layers.3.weight"] == 27_040)
+  }
+
+  @Test func zerosStayThroughTrainingAndStripping() throws {
+    let (x, y) = try points(96)
+    let model = try classifier()
+    try model.prune(Pruning(PolynomialDecay(from: 0.3, to: 0.75, end: 10, frequency: 2)))
+    try model.fit(x, y, epochs: 4, batchSize: 16, verbose: .silent)
+    let counts = try kept(model)
+    #expect(counts["layers.0.weight"] == 48)
+    #expect(counts["layers.2.weight"] == 72)
+    #expect(counts["layers.3.weight"] == 12)
+    #expect(counts["layers.1.gamma"] == 24)
+    let stripped = try model.stripped()
+    #expect(try stripped.weights() == model.settledWeights())
+    #expect(stripped.parameterRule == nil)
+    let predictions = try model.predict(x)
+    #expect(try stripped.predict(x) == predictions)
+  }
+
+  @Test func evaluationAndInferenceSeeMaskedWeightsInTheMiddleOfAnEpoch() throws {
+    let (x, y) = try points(64)
+    let model = try classifier()
+    try model.prune(Pruning(ConstantSparsity(0.5, begin: 1, end: 1, frequency: 1)))
+    var differences: [Double] = []
+    try model.fit(
+      x, y, batchSize: 16, shuffle: false,
+      callbacks: [
+        LambdaCallback(batchEnd: { _, run in
+          let settled = try run.model.settledWeights()
+          #expect(settled["layers.0.weight"]?.elements(as: Float.self).filter { $0 == 0 }.count == 96)
+          // The optimizer has moved what the masks will take out again.
+          #expect(try run.model.weights() != settled)
+          let one = try x.rows(0..<1)
+          let served = try run.model.inferenceFunction()(one).elements(as: Double.self)
+          let predicted = try run.model.predict(one).elements(as: Double.self)
+          differences += zip(served, predicted).map { abs($0 - $1) }
+        })
+      ], verbose: .silent)
+    #expect(differences.count == 16)
+    #expect(differences.allSatisfy { $0 < 1e-6 })
+  }
+
+  @Test func masksAreTheSameInADeepCopyOfTheStateAsInARunThatNeverStopped() throws {
+    let (x, y) = try points(96)
+    let schedule = PolynomialDecay(from: 0.2, to: 0.8, end: 20, frequency: 3)
+    let whole = try classifier()
+    try whole.prune(Pruning(schedule))
+    try whole.fit(x, y, epochs: 4, batchSize: 16, verbose: .silent)
+
+    let first = try classifier()
+    try first.prune(Pruning(schedule))
+    try first.fit(x, y, epochs: 2, batchSize: 16, verbose: .silent)
+    let second = try classifier(seed: 3)
+    try second.prune(Pruning(schedule))
+    try second.setWeights(first.weights())
+    try second.setOptimizerState(first.optimizerState())
+    try second.setRuleState(first.ruleState())
+    try second.fit(x, y, epochs: 4, batchSize: 16, initialEpoch: 2, verbose: .silent)
+    #expect(try second.weights() == whole.weights())
+    #expect(try second.ruleState() == whole.ruleState())
+  }
+
+  @Test func allLayersTogetherGetTheSparsityOfAGlobalTarget() throws {
+    let model = try classifier()
+    try model.pruneOnce(to: 0.6, competition: .global)
+    let counts = try kept(model)
+    let total = 8 * 24 + 24 * 12 + 12 * 4
+    let left = ["layers.0.weight", "layers.2.weight", "layers.3.weight"].compactMap { counts[$0] }
+    #expect(left.reduce(0, +) == keptCount(of: total, sparsity: 0.6))
+    // The threshold is one; the layers' scales are not.
+    #expect(left != [8 * 24, 24 * 12, 12 * 4].map { keptCount(of: $0, sparsity: 0.6) })
+  }
+
+  @Test func layersAreMeantByNameTypeOrPatternAndTheFirstTargetCounts() throws {
+    let model = try classifier()
+    let once = ConstantSparsity(0.5, begin: 1, end: 1, frequency: 1)
+    let deep = ConstantSparsity(0.75, begin: 1, end: 1, frequency: 1)
+    try model.prune(
+      Pruning(targets: [
+        .keeping("classes"), Pruning.Target(["n*w"], deep), Pruning.Target(["Dense"], once),
+      ]))
+    let (x, y) = try points(16)
+    try model.fit(x, y, batchSize: 16, verbose: .silent)
+    let counts = try kept(model)
+    #expect(counts["layers.0.weight"] == 96)
+    #expect(counts["layers.2.weight"] == 72)
+    #expect(counts["layers.3.weight"] == 48)
+  }
+
+  @Test func filtersGoAsAWhole() throws {
+    let model = seedCNN()
+    try model.pruneOnce(to: 0.75, structure: .filters)
+    let weights = try #require(try model.weights()["layers.0.weight"]).elements(as: Float.self)
+    let live = (0..<32).filter { filter in (0..<9).contains { weights[$0 * 32 + filter] != 0 } }
+    #expect(live.count == 8)
+    #expect(live.allSatisfy { filter in (0..<9).allSatisfy { weights[$0 * 32 + filter] != 0 } })
+    // The classes' neurons stay unless they are meant by name.
+    #expect(try kept(model)["layers.3.weight"] == 54_080)
+  }
+
+  @Test func patternsMatchAnythingAtAStar() {
+    #expect(matches("*", ""))
+    #expect(matches("layers.*.weight", "layers.12.weight"))
+    #expect(matches("a*b*c", "aXbYbZc"))
+    #expect(!matches("a*b", "abc"))
+    #expect(!matches("Dense", "Dense1"))
+    #expect(matches("Dense*", "Dense"))
+  }
+}
+
+@Suite struct PruningErrorTests {
+  @Test(arguments: [-0.1, 1, 1.5, .nan])
+  func sparsityIsAtLeastZeroAndBelowOne(sparsity: Double) {
+    let text = message { try seedCNN().prune(Pruning(ConstantSparsity(sparsity))) }
+    #expect(text.contains("at least 0 and below 1; received \(sparsity)"))
+    let later = message { try seedCNN().prune(Pruning(PolynomialDecay(from: 0.5, to: sparsity, end: 100))) }
+    #expect(later.contains("at the end"))
+  }
+
+  @Test func aScheduleThatNeverFiresIsSaidBeforeTheFirstStepWithTheStepsThereAre() throws {
+    let (x, y) = try points(96)
+    let model = try classifier()
+    let before = try model.weights()
+    try model.prune(Pruning(ConstantSparsity(0.5)))
+    let text = message { try model.fit(x, y, epochs: 2, batchSize: 16, verbose: .silent) }
+    #expect(text.contains("first masks in step 100; this run has 12 steps"))
+    #expect(try model.weights() == before)
+    // A longer run is as it should be, and what goes on from it too.
+    try model.fit(x, y, epochs: 17, batchSize: 16, verbose: .silent)
+    try model.fit(x, y, epochs: 1, batchSize: 16, verbose: .silent)
+  }
+
+  @Test func schedulesThatMakeNoSenseAreRefused() {
+    func refused(_ schedule: any PruningSchedule) -> String {
+      message { try seedCNN().prune(Pruning(schedule)) }
+    }
+    #expect(refused(ConstantSparsity(0.5, begin: -1)).contains("received begin -1"))
+    #expect(refused(ConstantSparsity(0.5, frequency: 0)).contains("frequency 0"))
+    #expect(refused(ConstantSparsity(0.5, begin: 10, end: 5)).contains("received end 5"))
+    #expect(refused(PolynomialDecay(from: 0, to: 0.5, begin: 10, end: 5)).contains("received end 5"))
+    #expect(refused(PolynomialDecay(from: 0, to: 0.5, end: 100, power: 0)).contains("power"))
+    #expect(refused(PolynomialDecay(from: 0, to: 0.5, end: 2_000_000_000, frequency: 1)).contains("larger frequency"))
+  }
+
+  @Test func structuresThatDoNotFitAreRefusedWithTheTensorsName() throws {
+    let blocks = message { try seedCNN().pruneOnce(to: 0.5, structure: .blocks(height: 4, width: 4)) }
+    #expect(blocks.contains("do not fit 'layers.0.weight'"))
+    let large = message {
+      try seedCNN().pruneOnce(to: 0.5, structure: .blocks(height: 4, width: 20), layers: ["Dense"])
+    }
+    #expect(large.contains("it is smaller"))
+    let groups = message { try seedCNN().prune(.nOfM(zeros: 2, of: 4)) }
+    #expect(groups.contains("its input axis has 1 elements, which 4 does not divide"))
+    let all = message { try seedCNN().prune(.nOfM(zeros: 4, of: 4, layers: ["Dense"])) }
+    #expect(all.contains("received 4 of 4"))
+  }
+
+  @Test func layersWithNothingToPruneAreNamed() throws {
+    let unknown = message { try seedCNN().pruneOnce(to: 0.5, layers: ["conv"]) }
+    #expect(unknown.contains("'conv' has nothing to prune") && unknown.contains("layers.0.weight"))
+    let normalization = message { try classifier().pruneOnce(to: 0.5, layers: ["BatchNormalization"]) }
+    #expect(normalization.contains("normalization and depthwise kernels are never pruned"))
+    let depthwise = Model(
+      DepthwiseConv2D(kernelSize: (3, 3)), inputShape: [8, 8, 2], backend: testBackend)
+    #expect(message { try depthwise.pruneOnce(to: 0.5) }.contains("the model has nothing to prune"))
+  }
+}

@@ -9,6 +9,8 @@ import Foundation
 @main
 enum Entry {
   static func main() {
+    // A file that may not grow further is an error to be told, like a full disk, and no reason to die on the spot.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try AccelerandoCommand.parseAsRoot()
       try command.run()

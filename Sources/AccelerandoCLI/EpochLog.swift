@@ -21,12 +21,44 @@ final class EpochLog: Callback {
       file = .standardOutput
       return
     }
-    guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path)
-    else {
+    // Emptied only when the run begins: one that goes on continues the file.
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
       throw FormatError(
         file: path, reason: "cannot write the file", remedy: "Check that its directory exists and may be written to")
     }
-    self.file = file
+    file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+
+  func onTrainBegin(_ run: TrainingRun) throws {
+    guard let state = run.restoredState(of: self) else {
+      if path != "-" { try? file.truncate(atOffset: 0) }
+      return
+    }
+    let reader = try ConfigReader(state.settings, subject: "the log of epochs")
+    if path != "-" {
+      let length = UInt64(clamping: try reader.int("length"))
+      try? file.truncate(atOffset: min(length, try file.seekToEnd()))
+      try file.seekToEnd()
+    }
+    if case .object(let fields)? = reader.value("pending")?.value {
+      pending = fields.map { field in
+        guard case .string(let text) = field.value.value else { return (field.key, "null") }
+        return (field.key, text)
+      }
+    }
+    epochStart = ContinuousClock.now.advanced(by: .seconds(-min(max(try reader.double("seconds"), 0), 1e9)))
+  }
+
+  func checkpointState(_ run: TrainingRun) throws -> CallbackState? {
+    let isFile = path != "-"
+    let length = isFile ? Int(clamping: try file.offset()) : 0
+    let fields = pending.map { $0.map { Config.Entry($0.key, Config(.string($0.value))) } }
+    return CallbackState(
+      Config([
+        "length": Config(.int(length)), "pending": fields.map { Config(.object($0)) },
+        "seconds": Config(.double((ContinuousClock.now - epochStart).inSeconds)),
+      ]), files: isFile ? [URL(fileURLWithPath: path)] : [])
   }
 
   func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {

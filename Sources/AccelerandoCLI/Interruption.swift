@@ -41,8 +41,9 @@ final class InterruptionWatch: Callback {
   }
 
   func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
-    if interruptionCount != 0 {
-      throw Interrupted(description: "interrupted in epoch \(run.epoch + 1), after step \(run.stepsDone)")
+    if interruptionCount != 0, !run.wasInterrupted {
+      run.interrupt(
+        throwing: Interrupted(description: "interrupted in epoch \(run.epoch + 1), after step \(run.stepsDone)"))
     }
   }
 }

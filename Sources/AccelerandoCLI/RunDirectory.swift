@@ -10,6 +10,8 @@ struct RunDirectory {
 
   private var model: URL { url.appendingPathComponent("model", isDirectory: true) }
   private var recipe: URL { url.appendingPathComponent("recipe.yaml") }
+  /// Where the checkpoints of the run lie.
+  var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
   private var record: URL { url.appendingPathComponent("training.json") }
 
   /// Makes the directory, or takes the one that is there.

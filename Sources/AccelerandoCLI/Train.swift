@@ -9,7 +9,7 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Trains a recipe's model.")
 
   @Argument(help: "A built-in recipe's name or the path of a YAML file.")
-  var recipe: String
+  var recipe: String?
 
   @Option(help: "How many times to go through the data.")
   var epochs: Int?
@@ -37,10 +37,17 @@ struct Train: ParsableCommand {
     help: ArgumentHelp("Write one JSON object a line for each epoch; '-' for standard output.", valueName: "file"))
   var json: String?
 
+  @OptionGroup var checkpointOptions: CheckpointOptions
   @OptionGroup var dataOptions: DataOptions
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
+    if recipe == nil, checkpointOptions.resume == nil {
+      throw ValidationError("Give a recipe, or --resume with the directory of a run that shall go on.")
+    }
+    if checkpointOptions.checkpointEvery != nil, output == nil, checkpointOptions.resume == nil {
+      throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")
+    }
     if let epochs, epochs < 1 { throw ValidationError("--epochs needs at least 1; received \(epochs).") }
     if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
     if let precision, Precision(rawValue: precision) == nil {
@@ -56,7 +63,23 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    var recipe = try Recipe(recipe)
+    let arguments = RunArguments.current
+    guard recipe == nil, let resume = checkpointOptions.resume else { return try train(arguments) }
+    // The rest is as it was when the run began. The paths that were given then may be relative.
+    let directory = URL(fileURLWithPath: resume, isDirectory: true)
+    let all = try RunArguments(of: directory).followed(by: arguments)
+    var command = try Train.parse(all.arguments)
+    command.checkpointOptions.resume = directory.path
+    if !FileManager.default.changeCurrentDirectoryPath(all.workingDirectory) {
+      tell("\(all.workingDirectory), where the run began, is gone; relative paths begin here.")
+    }
+    try command.train(all)
+  }
+
+  /// Trains, or goes on training.
+  /// - Parameter arguments: what this command was made of, to be kept with the run.
+  private func train(_ arguments: RunArguments) throws {
+    var recipe = try Recipe(recipe ?? "")
     recipe.fit.epochs = epochs ?? recipe.fit.epochs
     recipe.fit.batchSize = batchSize ?? recipe.fit.batchSize
     recipe.fit.validationSplit = validationSplit ?? recipe.fit.validationSplit
@@ -64,7 +87,8 @@ struct Train: ParsableCommand {
     recipe.precision = precision.flatMap(Precision.init(rawValue:)) ?? recipe.precision
     if let learningRate { recipe.setLearningRate(learningRate) }
     // What would fail after an hour of training should fail before it.
-    let directory = try output.map { try RunDirectory(creating: $0) }
+    let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0) }
+    let checkpoints = directory.map(checkpointOptions.makeCheckpoints)
     let log = try json.map { try EpochLog($0) }
     let backend = try deviceOptions.makeBackend()
 
@@ -73,6 +97,9 @@ struct Train: ParsableCommand {
     let interruption = InterruptionWatch()
     var callbacks: [any Callback] = try recipe.makeCallbacks(writingTo: directory?.url)
     if let log { callbacks.append(log) }
+    if let directory, let checkpoints {
+      callbacks += [checkpoints, RunBeginning(directory, checkpointOptions, arguments)] as [any Callback]
+    }
     callbacks.append(interruption)
     do {
       let verbosity = json == "-" ? Verbosity.silent : .automatic
@@ -86,7 +113,12 @@ struct Train: ParsableCommand {
       if isatty(STDOUT_FILENO) != 0 { print() }
       try log?.finish(weights: model.weights())
       try directory?.save(model, recipe: recipe, history: nil)
-      let fate = directory.map { "; the model is saved in \($0.url.path)" } ?? "; nothing is saved without --output"
+      try directory.map { try arguments.save(for: $0.url) }
+      let fate =
+        directory.map {
+          "; the model is saved in \($0.url.path). Go on with: accelerando train --resume \($0.url.path)"
+        }
+        ?? "; nothing is saved without --output"
       throw Interrupted(description: error.description + fate)
     } catch {
       try? log?.flush()

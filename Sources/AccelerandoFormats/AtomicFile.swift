@@ -73,12 +73,8 @@ public final class AtomicFile {
     guard rename(temporary, destination) == 0 else {
       throw FormatError.system("put the new file in place", file: destination)
     }
-    // The name is safe once the directory is; some file systems refuse this, and then there is nothing more to do.
-    let directory = open((temporary as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
-    if directory >= 0 {
-      _ = fsync(directory)
-      close(directory)
-    }
+    // The name is safe once the directory is.
+    synchronize((temporary as NSString).deletingLastPathComponent)
   }
 
   private func discard() {
@@ -103,4 +99,23 @@ public func makeDirectory(at url: URL) throws {
   var status = stat()
   let isThere = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   if !isThere { throw FormatError.system("make the directory", file: path, code: code) }
+}
+
+/// Gives a finished directory its name, once its files and the names of them are safe on the disk.
+/// - Throws: `FormatError` with the system's reason; the directory keeps its old name then.
+public func renameDurably(_ directory: URL, to destination: URL) throws {
+  synchronize(directory.path)
+  guard rename(directory.path, destination.path) == 0 else {
+    throw FormatError.system("put the new directory in place", file: destination.path)
+  }
+  synchronize(destination.deletingLastPathComponent().path)
+}
+
+/// Waits until a file's bytes, or the names in a directory, are safe on the disk; some file systems refuse this, and then there
+/// is nothing more to do.
+public func synchronize(_ path: String) {
+  let descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return }
+  _ = fsync(descriptor)
+  close(descriptor)
 }

@@ -78,10 +78,19 @@ final class Feeder {
   /// The number of steps of a pass, if it is known beforehand.
   var stepCount: Int? { dataset.steps(batchSize: batchSize) }
 
+  /// What the steps that come depend on, besides the samples themselves.
+  func settings() throws -> [RunSetting] {
+    [
+      RunSetting("batch size", batchSize), RunSetting("samples", dataset.count.map(String.init) ?? "a stream"),
+      RunSetting("shuffled", key != nil), RunSetting("digest of the data", try dataset.digest()),
+    ]
+  }
+
   /// Begins pass `number`; the order of the samples is a function of the number.
-  func begin(pass number: Int) throws {
+  /// - Parameter skipped: steps to leave out, as if they had been done.
+  func begin(pass number: Int, skipping skipped: Int = 0) throws {
     pass = number
-    stepNumber = 0
+    stepNumber = skipped
     let order = key.map { shuffledOrder(dataset.rows, key: $0.folded(UInt32(truncatingIfNeeded: number))) }
     if case .arrays(let arrays) = dataset.source, isPrepared, dataset.prefetchDepth == 0 {
       let order = order ?? Array(dataset.rows)
@@ -91,14 +100,14 @@ final class Feeder {
         direct = Direct(arrays: arrays, held: held, order: order)
       }
       direct?.order = order
-      direct?.position = 0
+      direct?.position = firstRow(skipping: skipped, batchSize: batchSize, of: order.count)
       try holdOrder(order)
       batches = nil
     } else {
       direct = nil
       // Far devices compute while the next batch is made.
       if session.backend.runsAhead, dataset.prefetchDepth == 0 { dataset.prefetchDepth = 2 }
-      batches = try dataset.makeBatches(batchSize: batchSize, order: order)
+      batches = try dataset.makeBatches(batchSize: batchSize, order: order, skipping: skipped)
     }
   }
 

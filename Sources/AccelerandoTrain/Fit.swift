@@ -65,7 +65,7 @@ extension Model {
     let loop = FitLoop(
       run: run, feeder: feeder, validation: validationFeeder, callbacks: callbacks + progress,
       stepsPerEpoch: stepsPerEpoch, validationSteps: validationSteps, validationFrequency: validationFrequency)
-    try loop.train()
+    try loop.trainKeepingCheckpoints { try settings() + feeder.settings() }
     return run.history
   }
 
@@ -86,7 +86,7 @@ extension Model {
 }
 
 /// One call of `fit`.
-private final class FitLoop {
+final class FitLoop {
   let run: TrainingRun
   let feeder: Feeder
   let validation: Feeder?
@@ -94,7 +94,14 @@ private final class FitLoop {
   let stepsPerEpoch: Int?
   let validationSteps: Int?
   let validationFrequency: Int
-  private var nextPass = 0
+  /// The number of the next pass through the data, and how many steps of the one before it were done; nil before the first.
+  var nextPass = 0
+  var passStep: Int?
+  /// The epoch that is going on, or that begins next, and when it began.
+  var epoch = 0
+  var epochStart = ContinuousClock.now
+  /// What the result depends on.
+  var settings: [RunSetting] = []
   private var pace = LaunchPace()
   /// The numbers of steps after which callbacks want to act.
   private let intervals: [Int]
@@ -114,27 +121,33 @@ private final class FitLoop {
   }
 
   func train() throws {
+    try resume()
     for callback in callbacks { try callback.onTrainBegin(run) }
-    try checkRule()
-    nextPass = run.firstEpoch
-    var epoch = run.firstEpoch
-    while epoch < run.epochs, !run.stopsTraining {
-      run.epoch = epoch
-      run.stepsDone = 0
-      for callback in callbacks { try callback.onEpochBegin(epoch, run) }
-      let start = ContinuousClock.now
-      try runSteps(startsPass: stepsPerEpoch == nil || epoch == run.firstEpoch)
-      let seconds = start.seconds
+    if !run.isResumed {
+      try checkRule()
+      (epoch, nextPass) = (run.firstEpoch, run.firstEpoch)
+    }
+    try runBegins()
+    while epoch < run.epochs, !run.stopsTraining || run.isInsideEpoch {
+      if !run.isInsideEpoch { try beginEpoch() }
+      try runSteps()
+      let seconds = epochStart.seconds
       if run.stepsPerEpoch == nil { run.stepsPerEpoch = run.stepsDone }
       try finishEpoch(epoch, seconds: seconds)
-      epoch += 1
     }
     for callback in callbacks { try callback.onTrainEnd(run) }
   }
 
-  private func runSteps(startsPass: Bool) throws {
+  private func beginEpoch() throws {
+    (run.epoch, run.stepsDone) = (epoch, 0)
+    for callback in callbacks { try callback.onEpochBegin(epoch, run) }
+    epochStart = .now
+    run.isInsideEpoch = true
     try run.model.session.resetTotals(.train)
-    if startsPass { try beginPass() }
+    if stepsPerEpoch == nil || passStep == nil { try beginPass() }
+  }
+
+  private func runSteps() throws {
     while !run.stopsTraining, stepsPerEpoch.map({ run.stepsDone < $0 }) ?? true,
       let launch = try nextLaunch(atMost: mostSteps)
     {
@@ -149,6 +162,7 @@ private final class FitLoop {
   private func beginPass() throws {
     try feeder.begin(pass: nextPass)
     nextPass += 1
+    passStep = 0
   }
 
   /// The next steps; with steps per epoch, an epoch that outlasts the data goes on with a new pass.
@@ -181,6 +195,7 @@ private final class FitLoop {
         try callback.onTrainBatchEnd(later, run)
       }
     }
+    try stepsEnded(launch.stepCount)
   }
 
   /// A rule for parameters that this run gives no chance to is a mistake.
@@ -206,6 +221,7 @@ private final class FitLoop {
     run.history.epochs.append(
       EpochRecord(
         epoch: epoch, steps: run.stepsDone, seconds: seconds, validationSeconds: validationSeconds, logs: logs))
+    try epochEnded()
   }
 }
 

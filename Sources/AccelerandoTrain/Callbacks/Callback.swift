@@ -24,6 +24,9 @@ public protocol Callback: AnyObject {
   func onValidationBegin(_ run: TrainingRun) throws
   /// After a validation, with its numbers.
   func onValidationEnd(_ logs: Logs, _ run: TrainingRun) throws
+  /// What the callback needs to find again when the run goes on from a checkpoint that is taken now: counters, the best value
+  /// so far, the length of a file. It finds it in `onTrainBegin`, as `run.restoredState(of: self)`.
+  func checkpointState(_ run: TrainingRun) throws -> CallbackState?
 }
 
 extension Callback {
@@ -36,6 +39,7 @@ extension Callback {
   public func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {}
   public func onValidationBegin(_ run: TrainingRun) throws {}
   public func onValidationEnd(_ logs: Logs, _ run: TrainingRun) throws {}
+  public func checkpointState(_ run: TrainingRun) throws -> CallbackState? { nil }
 }
 
 /// A training run that is going on, as callbacks see it.
@@ -60,6 +64,14 @@ public final class TrainingRun {
   public private(set) var wasInterrupted = false
   /// The epoch that training begins with. A callback that restores an earlier run may raise it before the first epoch.
   public var firstEpoch: Int
+  /// Whether the run goes on from a checkpoint. Before the first step of such a run, `onEpochBegin` is not called if the
+  /// epoch had begun already.
+  public internal(set) var isResumed = false
+  /// Whether an epoch is going on.
+  public internal(set) var isInsideEpoch = false
+  /// What the training loop throws once all callbacks know of the step, where somebody wants it to end now.
+  private(set) var interruption: (any Error)?
+  var restoredStates: [ObjectIdentifier: CallbackState] = [:]
   /// Messages that callbacks give to people; the progress display prints them between epochs.
   public internal(set) var messages: [String] = []
 
@@ -79,6 +91,22 @@ public final class TrainingRun {
     stopsTraining = true
   }
 
+  /// Ends training after the current step, without finishing the epoch: `fit` throws the error, once checkpoints are written.
+  public func interrupt(throwing error: any Error) {
+    wasInterrupted = true
+    interruption = error
+  }
+
+  /// What a callback gave as its `checkpointState` when the checkpoint was taken that the run goes on from; nil where there is
+  /// none.
+  public func restoredState(of callback: any Callback) -> CallbackState? { restoredStates[ObjectIdentifier(callback)] }
+
   /// Tells people something, once the progress display has finished its line.
   public func say(_ message: String) { messages.append(message) }
+
+  /// Takes the messages that nobody has shown yet.
+  public func takeMessages() -> [String] {
+    defer { messages = [] }
+    return messages
+  }
 }

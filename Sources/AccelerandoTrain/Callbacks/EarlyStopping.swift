@@ -36,12 +36,27 @@ public final class EarlyStopping: Callback {
     self.startFromEpoch = startFromEpoch
   }
 
-  public func onTrainBegin(_ run: TrainingRun) {
+  public func onTrainBegin(_ run: TrainingRun) throws {
     wait = 0
     best = nil
     bestWeights = nil
     bestEpoch = 0
     stoppedEpoch = nil
+    guard let state = run.restoredState(of: self) else { return }
+    let reader = try ConfigReader(state.settings, subject: "the state of EarlyStopping")
+    wait = try reader.int("wait")
+    best = try reader.number("best")
+    bestEpoch = try reader.int("best_epoch")
+    stoppedEpoch = try reader.optionalInt("stopped_epoch")
+    if state.tensors.count > 0 { bestWeights = state.tensors }
+  }
+
+  public func checkpointState(_ run: TrainingRun) -> CallbackState? {
+    let settings = Config([
+      "wait": Config(.int(wait)), "best": best.map { Config(.double($0)) }, "best_epoch": Config(.int(bestEpoch)),
+      "stopped_epoch": stoppedEpoch.map { Config(.int($0)) },
+    ])
+    return CallbackState(settings, tensors: bestWeights ?? Store())
   }
 
   public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {

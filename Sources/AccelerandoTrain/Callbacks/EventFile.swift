@@ -7,13 +7,17 @@ import Foundation
 final class EventFile {
   private let handle: FileHandle
 
-  /// Makes a new file in a directory, which is made if it is not there.
+  /// A name that TensorBoard takes for that of an event file, and that no other run has.
+  static func newName() -> String {
+    let process = ProcessInfo.processInfo
+    let seconds = Int(Date().timeIntervalSince1970)
+    return "events.out.tfevents.\(seconds).\(process.hostName).\(process.processIdentifier)"
+  }
+
+  /// Makes a file in a directory, which is made if it is not there. An earlier file of the name is gone.
   /// - Throws: `TrainingError` when the file cannot be made.
-  init(in directory: URL) throws {
+  init(in directory: URL, named name: String) throws {
     let manager = FileManager.default
-    let host = ProcessInfo.processInfo.hostName
-    let name =
-      "events.out.tfevents.\(Int(Date().timeIntervalSince1970)).\(host).\(ProcessInfo.processInfo.processIdentifier)"
     let url = directory.appendingPathComponent(name)
     do {
       try manager.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -27,6 +31,16 @@ final class EventFile {
     self.handle = handle
     try append(event(step: 0, field: 3, Data("brain.Event:2".utf8)))
   }
+
+  /// Takes a file that is there, to write at its end; nil if it is gone.
+  init?(continuing url: URL) throws {
+    guard let handle = FileHandle(forWritingAtPath: url.path) else { return nil }
+    self.handle = handle
+    try handle.seekToEnd()
+  }
+
+  /// The bytes that were written.
+  func length() throws -> Int { Int(clamping: try handle.offset()) }
 
   /// Writes numbers of a step, by tag.
   func write(_ values: [(tag: String, value: Double)], step: Int) throws {

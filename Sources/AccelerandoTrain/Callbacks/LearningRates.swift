@@ -1,5 +1,7 @@
 // Callbacks that change the learning rate between epochs. Within a program, schedules do it step by step.
 
+import AccelerandoNN
+
 /// Reduces the learning rate when a number has not become better for some epochs.
 public final class ReduceLROnPlateau: Callback {
   private var monitor: Monitor
@@ -38,6 +40,19 @@ public final class ReduceLROnPlateau: Callback {
     wait = 0
     remainingCooldown = 0
     best = nil
+    guard let state = run.restoredState(of: self) else { return }
+    let reader = try ConfigReader(state.settings, subject: "the state of ReduceLROnPlateau")
+    wait = try reader.int("wait")
+    remainingCooldown = try reader.int("cooldown")
+    best = try reader.number("best")
+  }
+
+  public func checkpointState(_ run: TrainingRun) -> CallbackState? {
+    CallbackState(
+      Config([
+        "wait": Config(.int(wait)), "cooldown": Config(.int(remainingCooldown)),
+        "best": best.map { Config(.double($0)) },
+      ]))
   }
 
   public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {

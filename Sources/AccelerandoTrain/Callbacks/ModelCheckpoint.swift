@@ -1,5 +1,6 @@
 // Saves the model as it trains, so that a crash costs an epoch and the best epoch is kept.
 
+import AccelerandoNN
 import Foundation
 
 /// Saves the model after epochs, or after some number of steps.
@@ -35,6 +36,17 @@ public final class ModelCheckpoint: Callback {
   }
 
   public var stepInterval: Int? { everySteps }
+
+  public func onTrainBegin(_ run: TrainingRun) throws {
+    guard let state = run.restoredState(of: self) else { return }
+    let reader = try ConfigReader(state.settings, subject: "the state of ModelCheckpoint")
+    best = try reader.number("best")
+    steps = try reader.int("steps")
+  }
+
+  public func checkpointState(_ run: TrainingRun) -> CallbackState? {
+    CallbackState(Config(["best": best.map { Config(.double($0)) }, "steps": Config(.int(steps))]))
+  }
 
   public func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
     guard let everySteps, everySteps > 0 else { return }

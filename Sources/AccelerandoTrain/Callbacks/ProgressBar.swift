@@ -14,6 +14,8 @@ public final class ProgressBar: Callback {
   private var lastShown = ContinuousClock.now
   private var trainingEnd: ContinuousClock.Instant?
   private var shownWidth = 0
+  /// The steps that this run found done when it went on inside an epoch.
+  private var stepsBefore = 0
 
   /// Makes a display.
   /// - Parameters:
@@ -38,9 +40,15 @@ public final class ProgressBar: Callback {
     }
   }
 
+  public func onTrainBegin(_ run: TrainingRun) {
+    for message in run.takeMessages() { write(message + "\n") }
+    if run.isInsideEpoch { onEpochBegin(run.epoch, run) }
+  }
+
   public func onEpochBegin(_ epoch: Int, _ run: TrainingRun) {
     if moves { write("Epoch \(epoch + 1)/\(run.epochs)\n") }
     epochStart = .now
+    stepsBefore = run.stepsDone
     lastShown = epochStart
     firstStepEnd = nil
     trainingEnd = nil
@@ -66,13 +74,11 @@ public final class ProgressBar: Callback {
     } else {
       write("Epoch \(epoch + 1)/\(run.epochs) - \(line)\n")
     }
-    for message in run.messages { write(message + "\n") }
-    run.messages = []
+    for message in run.takeMessages() { write(message + "\n") }
   }
 
   public func onTrainEnd(_ run: TrainingRun) {
-    for message in run.messages { write(message + "\n") }
-    run.messages = []
+    for message in run.takeMessages() { write(message + "\n") }
   }
 
   private func show(_ line: String, isLast: Bool = false) {
@@ -99,9 +105,10 @@ public final class ProgressBar: Callback {
     var parts = ["\(count)/\(total.map(String.init) ?? "?")"]
     if moves { parts[0] += " " + bar(run.stepsDone, total) }
     // The first step compiles; it says nothing about the others.
+    let steps = run.stepsDone - stepsBefore
     let perStep: Double =
-      run.stepsDone > 1
-      ? (now - (firstStepEnd ?? epochStart)).inSeconds / Double(run.stepsDone - 1)
+      steps > 1
+      ? (now - (firstStepEnd ?? epochStart)).inSeconds / Double(steps - 1)
       : (now - epochStart).inSeconds
     let elapsed = (now - epochStart).inSeconds
     let time: String

@@ -1,10 +1,12 @@
 // The numbers of every epoch where TensorBoard looks for them, under the names that Keras gives them.
 
+import AccelerandoNN
 import Foundation
 
 /// Writes event files for TensorBoard: `train` and `validation` below a directory, with tags like `epoch_loss`.
 public final class TensorBoard: Callback {
   private let directory: URL
+  private var name = ""
   private var training: EventFile?
   private var validation: EventFile?
 
@@ -13,7 +15,32 @@ public final class TensorBoard: Callback {
   public init(_ directory: URL) { self.directory = directory }
 
   public func onTrainBegin(_ run: TrainingRun) throws {
-    training = try EventFile(in: directory.appendingPathComponent("train"))
+    let state = try run.restoredState(of: self).map { try ConfigReader($0.settings, subject: "TensorBoard") }
+    // Both parts have one name for their files. It is known before there is any, so that a run that goes on finds, and begins
+    // again, also the file that was made after its checkpoint.
+    name = try state?.string("file") ?? EventFile.newName()
+    training = try goOn("train", state, run) ?? file("train")
+    validation = try goOn("validation", state, run)
+  }
+
+  private func file(_ part: String) throws -> EventFile {
+    try EventFile(in: directory.appendingPathComponent(part), named: name)
+  }
+
+  /// The file that a checkpoint speaks of, without what was written after it.
+  private func goOn(_ part: String, _ state: ConfigReader?, _ run: TrainingRun) throws -> EventFile? {
+    guard let length = try state?.optionalInt(part) else { return nil }
+    let url = directory.appendingPathComponent(part).appendingPathComponent(name)
+    try shortenFile(url, to: UInt64(clamping: length), for: "TensorBoard", run)
+    return try EventFile(continuing: url)
+  }
+
+  public func checkpointState(_ run: TrainingRun) throws -> CallbackState? {
+    CallbackState(
+      Config([
+        "file": Config(.string(name)), "train": try training.map { Config(.int(try $0.length())) },
+        "validation": try validation.map { Config(.int(try $0.length())) },
+      ]), files: ["train", "validation"].map { directory.appendingPathComponent($0).appendingPathComponent(name) })
   }
 
   public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {
@@ -24,7 +51,7 @@ public final class TensorBoard: Callback {
     }
     try training?.write(trained, step: epoch)
     if validated.isEmpty { return }
-    if validation == nil { validation = try EventFile(in: directory.appendingPathComponent("validation")) }
+    if validation == nil { validation = try file("validation") }
     try validation?.write(validated, step: epoch)
   }
 

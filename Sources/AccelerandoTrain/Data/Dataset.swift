@@ -151,20 +151,24 @@ struct BatchIterator {
 
 extension Dataset {
   /// The batches of one pass.
-  /// - Parameter order: the rows in the order of the pass; nil for the order in the arrays.
-  func makeBatches(batchSize: Int, order: [Int]?) throws -> BatchIterator {
-    let make = batchMaker(batchSize: max(self.batchSize ?? batchSize, 1), order: order)
+  /// - Parameters:
+  ///   - order: the rows in the order of the pass; nil for the order in the arrays.
+  ///   - skipped: batches to leave out at the beginning. Those of a stream are made all the same, but not transformed.
+  func makeBatches(batchSize: Int, order: [Int]?, skipping skipped: Int = 0) throws -> BatchIterator {
+    let make = batchMaker(batchSize: max(self.batchSize ?? batchSize, 1), order: order, skipping: skipped)
     return prefetchDepth > 0 ? prefetching(make, depth: prefetchDepth) : try make()
   }
 
-  private func batchMaker(batchSize: Int, order: [Int]?) -> MakeBatches {
+  private func batchMaker(batchSize: Int, order: [Int]?, skipping skipped: Int) -> MakeBatches {
     let (source, rows, transforms) = (source, rows, transforms)
     return {
       let batches: BatchIterator
       switch source {
-      case .stream(let make): batches = try make()
+      case .stream(let make):
+        batches = try make()
+        for _ in 0..<skipped { _ = try batches.next() }
       case .arrays(let arrays):
-        var position = 0
+        var position = firstRow(skipping: skipped, batchSize: batchSize, of: rows.count)
         batches = BatchIterator {
           guard position < rows.count else { return nil }
           let range = position..<min(position + batchSize, rows.count)
@@ -182,6 +186,12 @@ extension Dataset {
       }
     }
   }
+}
+
+/// Where the samples begin that come after `batches` batches.
+func firstRow(skipping batches: Int, batchSize: Int, of count: Int) -> Int {
+  let (row, overflow) = batches.multipliedReportingOverflow(by: batchSize)
+  return overflow ? count : min(row, count)
 }
 
 private func iterate(_ batches: some Sequence<Batch>) -> BatchIterator {

@@ -1,0 +1,129 @@
+// Options for runs that can be killed and go on. A run keeps the arguments that it began with beside its checkpoints, so that
+// '--resume DIR' is all that needs to be said to go on, whatever options there are or will be.
+
+import Accelerando
+import ArgumentParser
+import Foundation
+
+struct CheckpointOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Write a checkpoint after so many steps (500), some time (30s, 5m, 1h) or so many epochs (1e), into the --output directory.",
+      valueName: "interval"))
+  var checkpointEvery: String?
+
+  @Option(help: "How many checkpoints to keep.")
+  var keep: Int = 3
+
+  @Option(
+    help: ArgumentHelp(
+      "Go on with the run in this directory from its last good checkpoint. What is not said again is as it was.",
+      valueName: "dir"))
+  var resume: String?
+
+  /// How often checkpoints are written; nil for when the run is interrupted only.
+  var interval: Checkpoints.Interval? { checkpointEvery.flatMap(Checkpoints.Interval.init) }
+
+  func validate() throws {
+    if let text = checkpointEvery, interval == nil {
+      throw ValidationError("--checkpoint-every needs an interval like 500, 30s, 5m, 1h or 1e; received '\(text)'.")
+    }
+    if keep < 1 { throw ValidationError("--keep needs at least 1; received \(keep).") }
+  }
+
+  /// The checkpoints of a run.
+  func makeCheckpoints(_ directory: RunDirectory) -> Checkpoints {
+    Checkpoints(directory.checkpoints, every: interval, keep: keep, resumes: resume != nil)
+  }
+}
+
+/// The arguments that a run began with.
+struct RunArguments {
+  /// What came after `train`.
+  let arguments: [String]
+  /// Where relative paths among them begin.
+  let workingDirectory: String
+
+  private static func file(_ run: URL) -> URL {
+    run.appendingPathComponent("checkpoints", isDirectory: true).appendingPathComponent("command.json")
+  }
+
+  /// The arguments of this process.
+  static var current: RunArguments {
+    let all = CommandLine.arguments.dropFirst()
+    let own = all.firstIndex(of: Train.configuration.commandName ?? "train").map { all[($0 + 1)...] } ?? all
+    return RunArguments(arguments: Array(own), workingDirectory: FileManager.default.currentDirectoryPath)
+  }
+
+  init(arguments: [String], workingDirectory: String) {
+    self.arguments = arguments
+    self.workingDirectory = workingDirectory
+  }
+
+  /// Reads what a run has kept.
+  /// - Throws: `FormatError` when the directory is not that of a run that can go on.
+  init(of run: URL) throws {
+    let file = Self.file(run)
+    guard let data = FileManager.default.contents(atPath: file.path) else {
+      throw FormatError(
+        file: run.path, reason: "has no run that can go on: there is no checkpoints/\(file.lastPathComponent)",
+        remedy: "Name the directory that 'accelerando train --output DIR --checkpoint-every N' was given")
+    }
+    let reader = try ConfigReader(
+      Config(json: String(decoding: data, as: UTF8.self), file: file.path), subject: "the arguments of the run")
+    workingDirectory = try reader.string("directory")
+    arguments = try reader.array("arguments").map { value in
+      guard case .string(let text) = value.value else {
+        throw ConfigError("'arguments' needs a list of texts.", at: value.location)
+      }
+      return text
+    }
+  }
+
+  /// Keeps the arguments beside the checkpoints of a run.
+  func save(for run: URL) throws {
+    let file = Self.file(run)
+    try makeDirectory(at: file.deletingLastPathComponent())
+    let config = Config([
+      "directory": Config(.string(workingDirectory)),
+      "arguments": Config(.array(lasting.map { Config(.string($0)) })),
+    ])
+    try AtomicFile.write(to: file) { try $0.write(Array(config.json.utf8)) }
+  }
+
+  /// The arguments but for `--resume`, which speaks of one call only.
+  private var lasting: [String] {
+    var result: [String] = []
+    var isValue = false
+    for argument in arguments {
+      if !isValue, argument != "--resume", !argument.hasPrefix("--resume=") { result.append(argument) }
+      isValue = !isValue && argument == "--resume"
+    }
+    return result
+  }
+
+  /// These arguments with others behind them, whose word counts where both speak.
+  func followed(by others: RunArguments) -> RunArguments {
+    RunArguments(arguments: arguments + others.arguments, workingDirectory: workingDirectory)
+  }
+}
+
+/// Looks after a run's beginning: what there is to say, such as that a checkpoint was damaged, is said at once, and the
+/// arguments are kept once it is certain that nothing speaks against the run.
+final class RunBeginning: Callback {
+  private let directory: RunDirectory
+  private let options: CheckpointOptions
+  private let arguments: RunArguments
+
+  init(_ directory: RunDirectory, _ options: CheckpointOptions, _ arguments: RunArguments) {
+    (self.directory, self.options, self.arguments) = (directory, options, arguments)
+  }
+
+  func onTrainBegin(_ run: TrainingRun) throws {
+    for message in run.takeMessages() { tell(message) }
+    if options.resume != nil, !run.isResumed {
+      tell("There is no checkpoint in \(directory.checkpoints.path) yet; the run begins at its beginning.")
+    }
+    if options.interval != nil { try arguments.save(for: directory.url) }
+  }
+}

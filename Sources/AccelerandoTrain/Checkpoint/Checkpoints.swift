@@ -1,0 +1,208 @@
+// A run that can be killed at any moment and goes on as if nothing had happened. Handing this to `fit` is all there is to do:
+// the training loop says when a step or an epoch is over, and what the run is made of then is copied, and written while
+// training goes on.
+
+import AccelerandoFormats
+import AccelerandoNN
+import Foundation
+
+/// Writes checkpoints while a model trains, and goes on from the last good one.
+///
+///     let checkpoints = Checkpoints(directory, every: .steps(500), keep: 3, resumes: true)
+///     try model.fit(data, epochs: 10, callbacks: [checkpoints])
+///
+/// A checkpoint holds the weights, the optimizer, the step, the random keys, all other state of the model, the place in the
+/// data, the epoch's numbers so far, the history, and what callbacks give by `checkpointState(_:)`. A run that goes on from
+/// one ends with the same bits as one that was never stopped, if it is given the same model, data and settings; more
+/// `epochs` are welcome. What cannot be seen from here is not restored: the state of one's own closures.
+public final class Checkpoints: Callback {
+  /// How often checkpoints are written.
+  public enum Interval: Hashable, Sendable {
+    /// After so many steps.
+    case steps(Int)
+    /// After the step during which so many seconds are over.
+    case seconds(Double)
+    /// After so many epochs.
+    case epochs(Int)
+
+    /// Reads `500` (steps), `30s`, `5m`, `2h`, `1e` (epochs); nil for anything else, and for what is not above 0.
+    public init?(_ text: String) {
+      if let steps = Int(text), steps > 0 {
+        self = .steps(steps)
+        return
+      }
+      guard let unit = text.last, let number = Double(text.dropLast()), number > 0, number <= 1e9 else { return nil }
+      switch unit {
+      case "s": self = .seconds(number)
+      case "m": self = .seconds(number * 60)
+      case "h": self = .seconds(number * 3600)
+      case "e":
+        guard let epochs = Int(exactly: number) else { return nil }
+        self = .epochs(epochs)
+      default: return nil
+      }
+    }
+  }
+
+  /// Where the checkpoints lie, one directory each.
+  public let directory: URL
+  /// Whether this process writes. Of processes that train one model together, one writes and all read.
+  public var writes = true
+  private let interval: Interval?
+  private let keep: Int
+  private let resumes: Bool
+  private let folder: CheckpointFolder
+  private let writer = CheckpointWriter()
+
+  private var nextNumber = 0
+  private var distrusted: Set<CheckpointName> = []
+  private var last = ContinuousClock.now
+  private var stepsSince = 0
+  private var epochsSince = 0
+  private var wroteInterruption = false
+
+  /// Makes the callback.
+  /// - Parameters:
+  ///   - directory: where checkpoints are kept; it is made if it is not there.
+  ///   - interval: how often they are written. One is also written at the beginning, at the end, and when the run is interrupted; for nil,
+  ///     only when it is interrupted, and at the end of a run that goes on.
+  ///   - keep: how many are kept; at least 1.
+  ///   - resumes: whether a run goes on from the last good checkpoint, if there is one. Where it does not, checkpoints of
+  ///     an earlier run that did not come to its end are an error, so that nobody loses one by a slip.
+  public init(_ directory: URL, every interval: Interval? = .epochs(1), keep: Int = 3, resumes: Bool = false) {
+    self.directory = directory
+    self.interval = interval
+    self.keep = keep
+    self.resumes = resumes
+    folder = CheckpointFolder(url: directory)
+  }
+
+  /// Steps that are counted end a launch of many.
+  public var stepInterval: Int? {
+    if case .steps(let count)? = interval { return count }
+    return nil
+  }
+
+  public func onTrainEnd(_ run: TrainingRun) throws {
+    writer.wait()
+    try writer.check()
+    // What an interrupted run left here is not this run's, and this one is over.
+    if interval == nil, !resumes, writes, !run.wasInterrupted { folder.removeAll() }
+  }
+}
+
+// MARK: - What the training loop calls
+
+extension Checkpoints: CheckpointKeeper {
+  func restoration(_ run: TrainingRun) throws -> Checkpoint? {
+    try checkSettings()
+    let known = folder.names()
+    nextNumber = (known.last?.number ?? 0) + 1
+    distrusted = []
+    wroteInterruption = false
+    (stepsSince, epochsSince, last) = (0, 0, .now)
+    if writes, interval != nil {
+      try makeDirectory(at: directory)
+      folder.tidy()
+    }
+    guard resumes else {
+      if interval != nil, writes { try clearFinishedRun() }
+      return nil
+    }
+    guard let found = try folder.newest() else { return nil }
+    for (name, reason) in found.refused {
+      distrusted.insert(name)
+      run.say("\(name) cannot be used: \(reason) The run goes on from the one before it.")
+    }
+    let position = found.checkpoint.position
+    let place = position.isInsideEpoch ? "after step \(position.step) of epoch" : "at the beginning of epoch"
+    run.say(
+      position.isFinished
+        ? "The run in \(directory.path) had come to its end (\(found.name))."
+        : "The run goes on from \(found.name), \(place) \(position.epoch + 1).")
+    return found.checkpoint
+  }
+
+  private func checkSettings() throws {
+    let isPositive =
+      switch interval {
+      case .steps(let count)?, .epochs(let count)?: count > 0
+      case .seconds(let seconds)?: seconds > 0
+      case nil: true
+      }
+    guard isPositive, keep >= 1 else {
+      throw TrainingError("Checkpoints needs an interval above 0 and keeps at least 1; received keep \(keep).")
+    }
+  }
+
+  /// A run that begins anew takes the place of one that came to its end, and of no other.
+  private func clearFinishedRun() throws {
+    guard let newest = folder.names().last else { return }
+    guard let found = try? folder.newest(), found.checkpoint.position.isFinished else {
+      throw TrainingError(
+        "\(directory.path) has checkpoints of a run that is not over; the last is \(newest). Go on with it "
+          + "(--resume, or resumes: true), choose another directory, or remove it.")
+    }
+    folder.removeAll()
+  }
+
+  func runBegins(_ run: TrainingRun, _ capture: () throws -> Checkpoint) throws {
+    // So there is always something to go on from, and a place that cannot be written to is known at once.
+    if interval != nil, !run.isResumed { try begin(capture) }
+  }
+
+  func stepsEnded(_ count: Int, _ run: TrainingRun, _ capture: () throws -> Checkpoint) throws {
+    try writer.check()
+    stepsSince += count
+    if run.wasInterrupted { return try writeInterruption(capture) }
+    let isDue =
+      switch interval {
+      case .steps(let steps)?: stepsSince >= steps
+      case .seconds(let seconds)?: (ContinuousClock.now - last).inSeconds >= seconds
+      case .epochs?, nil: false
+      }
+    // A disk that is slower than that makes checkpoints rarer, and training no slower.
+    if isDue, !writer.isBusy { try begin(capture) }
+  }
+
+  func epochEnded(_ run: TrainingRun, isLast: Bool, _ capture: () throws -> Checkpoint) throws {
+    try writer.check()
+    epochsSince += 1
+    if run.wasInterrupted { return try writeInterruption(capture) }
+    // A run that goes on leaves behind that it came to its end, or it would go on from the same place again.
+    if isLast, interval != nil || run.isResumed { return try writeNow(capture) }
+    if case .epochs(let epochs) = interval, epochsSince >= epochs { try begin(capture) }
+  }
+
+  func failed() { writer.wait() }
+
+  /// Writes a checkpoint once: an epoch that was broken off comes to an end too, but the run goes on inside it.
+  private func writeInterruption(_ capture: () throws -> Checkpoint) throws {
+    guard !wroteInterruption else { return }
+    wroteInterruption = true
+    try writeNow(capture)
+  }
+
+  private func writeNow(_ capture: () throws -> Checkpoint) throws {
+    try begin(capture)
+    writer.wait()
+    try writer.check()
+  }
+
+  /// Copies the run's state, and begins to write the copy.
+  private func begin(_ capture: () throws -> Checkpoint) throws {
+    (stepsSince, epochsSince, last) = (0, 0, .now)
+    guard writes else { return }
+    let checkpoint = try capture()
+    let (folder, keep, distrusted, number) = (folder, keep, distrusted, nextNumber)
+    nextNumber += 1
+    writer.start { try folder.write(checkpoint, number: number, keep: keep, distrusted: distrusted) }
+  }
+
+  /// Removes all checkpoints, and the directory if there is nothing else in it.
+  func removeAll() {
+    writer.wait()
+    folder.removeAll()
+    rmdir(directory.path)
+  }
+}

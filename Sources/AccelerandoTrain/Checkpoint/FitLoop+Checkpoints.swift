@@ -1,0 +1,76 @@
+// Where the training loop meets its checkpoints: it is put back to one before it begins, and offers one whenever a step or an
+// epoch is over and all callbacks have had their turn.
+
+import AccelerandoCore
+import AccelerandoNN
+
+extension FitLoop {
+  private var keepers: [any CheckpointKeeper] { callbacks.compactMap { $0 as? any CheckpointKeeper } }
+
+  /// Trains. A checkpoint that is being written when training fails is finished all the same.
+  /// - Parameter settings: what the result depends on; asked for only where there are checkpoints to compare it with.
+  func trainKeepingCheckpoints(settings: () throws -> [RunSetting]) throws {
+    if !keepers.isEmpty {
+      let epochSteps = RunSetting("steps per epoch", stepsPerEpoch.map(String.init) ?? "a whole pass")
+      self.settings = try settings() + [epochSteps]
+    }
+    do {
+      try train()
+    } catch {
+      for keeper in keepers { keeper.failed() }
+      throw error
+    }
+  }
+
+  /// Puts the run back to the checkpoint that it shall go on from, if there is one.
+  func resume() throws {
+    for keeper in keepers {
+      guard let checkpoint = try keeper.restoration(run), !run.isResumed else { continue }
+      try run.restore(checkpoint, settings: settings, callbacks: callbacks)
+      let position = checkpoint.position
+      epoch = position.epoch
+      nextPass = position.nextPass
+      passStep = position.passStep
+      epochStart = ContinuousClock.now.advanced(by: .seconds(-position.seconds))
+      // An epoch that has begun is in the middle of a pass; so is one that has not, where passes are longer than epochs.
+      if let passStep, nextPass > 0, position.isInsideEpoch || stepsPerEpoch != nil {
+        try feeder.begin(pass: nextPass - 1, skipping: passStep)
+      }
+    }
+  }
+
+  /// Tells keepers of checkpoints that everything is in its place.
+  func runBegins() throws {
+    for keeper in keepers { try keeper.runBegins(run) { try checkpoint() } }
+  }
+
+  /// Tells keepers of checkpoints that steps are over, and ends the run if somebody wants it to end now.
+  func stepsEnded(_ count: Int) throws {
+    passStep = (passStep ?? 0) + count
+    for keeper in keepers { try keeper.stepsEnded(count, run) { try checkpoint() } }
+    if let interruption = run.interruption { throw interruption }
+  }
+
+  /// Goes on to the next epoch, and tells keepers of checkpoints.
+  func epochEnded() throws {
+    run.isInsideEpoch = false
+    epoch += 1
+    let isLast = epoch >= run.epochs || run.stopsTraining
+    for keeper in keepers { try keeper.epochEnded(run, isLast: isLast) { try checkpoint() } }
+  }
+
+  /// The run as it is now.
+  private func checkpoint() throws -> Checkpoint {
+    let inside = run.isInsideEpoch
+    // Who is interrupted wants to go on later.
+    let stops = run.stopsTraining && !run.wasInterrupted
+    return Checkpoint(
+      position: TrainingPosition(
+        epoch: epoch, isInsideEpoch: inside, step: inside ? run.stepsDone : 0,
+        seconds: inside ? epochStart.seconds : 0,
+        nextPass: nextPass, passStep: passStep, stops: stops,
+        isFinished: !inside && (epoch >= run.epochs || stops)),
+      iteration: try run.model.iteration(), settings: settings, history: run.history, state: try run.model.state(),
+      callbacks: try run.callbackStates(callbacks))
+  }
+}

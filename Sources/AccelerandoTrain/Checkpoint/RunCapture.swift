@@ -1,0 +1,116 @@
+// Taking a training run apart into a checkpoint, and putting one back. All memory of the model that lives from step to step is
+// taken by name, so that nothing here needs to know what there is: whoever keeps state in it will find it again.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// A callback that keeps checkpoints. The training loop calls it when all other callbacks have had their turn.
+protocol CheckpointKeeper: Callback {
+  /// What the run shall go on from; nil for its beginning. Called before anything else.
+  func restoration(_ run: TrainingRun) throws -> Checkpoint?
+  /// Called before the first step of this call of `fit`.
+  func runBegins(_ run: TrainingRun, _ capture: () throws -> Checkpoint) throws
+  /// Called after `count` steps; `capture` takes the checkpoint of now.
+  func stepsEnded(_ count: Int, _ run: TrainingRun, _ capture: () throws -> Checkpoint) throws
+  /// Called after an epoch, when it is in the history.
+  func epochEnded(_ run: TrainingRun, isLast: Bool, _ capture: () throws -> Checkpoint) throws
+  /// Called when training ends with an error: what is being written is to be finished.
+  func failed()
+}
+
+extension TrainingRun {
+  /// What to call callbacks in a checkpoint: by their types, and numbers where there are several of one.
+  static func names(of callbacks: [any Callback]) -> [String] {
+    var counts: [String: Int] = [:]
+    return callbacks.map { callback in
+      let type = String(describing: type(of: callback))
+      counts[type, default: 0] += 1
+      let count = counts[type] ?? 1
+      return count > 1 ? "\(type) \(count)" : type
+    }
+  }
+
+  /// The states that callbacks give, with their names.
+  func callbackStates(_ callbacks: [any Callback]) throws -> [(name: String, state: CallbackState)] {
+    try zip(Self.names(of: callbacks), callbacks).compactMap { name, callback in
+      try callback.checkpointState(self).map { (name, $0) }
+    }
+  }
+
+  /// Takes over what a checkpoint holds, but for the loop's place in the data.
+  /// - Throws: `TrainingError` when the run is another one than the checkpoint's.
+  func restore(_ checkpoint: Checkpoint, settings: [RunSetting], callbacks: [any Callback]) throws {
+    let earlier = Dictionary(checkpoint.settings.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+    let differences = settings.compactMap { setting -> String? in
+      guard let value = earlier[setting.name], value != setting.value else { return nil }
+      return "\n  \(setting.name): \(value) in the checkpoint, \(setting.value) now"
+    }
+    guard differences.isEmpty else {
+      throw TrainingError(
+        "the run cannot go on from the checkpoint, since its settings are others:\(differences.joined())\n"
+          + "Give it the settings that it began with.")
+    }
+    try model.restore(checkpoint.state)
+    history = checkpoint.history
+    stopsTraining = checkpoint.position.stops
+    isResumed = true
+    if stepsPerEpoch == nil { stepsPerEpoch = history.epochs.last?.steps }
+    epoch = checkpoint.position.epoch
+    stepsDone = checkpoint.position.step
+    isInsideEpoch = checkpoint.position.isInsideEpoch
+    let known = Dictionary(zip(Self.names(of: callbacks), callbacks), uniquingKeysWith: { first, _ in first })
+    for (name, state) in checkpoint.callbacks {
+      if let callback = known[name] {
+        restoredStates[ObjectIdentifier(callback)] = state
+      } else {
+        say("The checkpoint has the state of a callback \(name), which this run does not have.")
+      }
+    }
+  }
+}
+
+extension Model {
+  /// Everything that lives on the device from step to step.
+  func state() throws -> Store { try session.snapshot() }
+
+  /// Sets everything that lives on the device from step to step.
+  /// - Throws: `StoreMismatch` when it is of another model or optimizer; nothing is changed then.
+  func restore(_ state: Store) throws {
+    _ = try compiled()
+    try prepareValues()
+    try session.restore(state)
+  }
+
+  /// What the results of training depend on besides the data and the architecture.
+  func settings() throws -> [RunSetting] {
+    let compilation = try compiled()
+    return [
+      RunSetting("seed", seed), RunSetting("optimizer", String(describing: type(of: compilation.optimizer))),
+      RunSetting("loss", compilation.loss.name),
+      RunSetting("metrics", compilation.watched.map(\.metric.name).joined(separator: ", ")),
+      RunSetting("rule for parameters", parameterRule.map { String(describing: type(of: $0)) } ?? "none"),
+    ]
+  }
+}
+
+extension Session {
+  /// A copy of all tensors that live from step to step, by name.
+  func snapshot() throws -> Store {
+    Store(try buffers.sorted { $0.key < $1.key }.map { ($0.key, try $0.value.read()) })
+  }
+
+  /// Sets all tensors that live from step to step.
+  func restore(_ store: Store) throws {
+    // The totals are made when the first step is compiled; they come and go with it.
+    let totals = StepKind.allCases.map { $0.totals + "/" }
+    var types = buffers.filter { entry in !totals.contains { entry.key.hasPrefix($0) } }
+      .map { (name: $0.key, type: $0.value.type) }.sorted { $0.name < $1.name }
+    // A weight that the model does not have is a mistake; other state may be somebody's who makes it later.
+    let known = Set(types.map(\.name))
+    types += store.entries.filter { name, _ in
+      !known.contains(name) && !name.hasPrefix("parameter/") && !name.hasPrefix("slot/")
+    }.map { ($0.0, $0.1.type) }
+    if let mismatch = store.mismatch(with: types) { throw mismatch }
+    for (name, value) in store.entries { try set(name, value) }
+  }
+}

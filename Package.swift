@@ -71,7 +71,10 @@ let package = Package(
       dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CKernels"]),
     .testTarget(
       name: "AccelerandoXLATests",
-      dependencies: ["AccelerandoXLA", "AccelerandoFormats", "AccelerandoTestSupport", "CPJRT"]),
+      dependencies: [
+        "AccelerandoXLA", "AccelerandoCPU", "AccelerandoDatasets", "AccelerandoFormats", "AccelerandoNN",
+        "AccelerandoTestSupport", "AccelerandoTrain", "CPJRT",
+      ]),
     .testTarget(
       name: "AccelerandoNNTests",
       dependencies: [

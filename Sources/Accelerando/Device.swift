@@ -50,6 +50,31 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
 
   public var description: String { index == 0 ? platform : "\(platform):\(index)" }
 
+  /// The virtual devices of XLA's CPU, by number.
+  public static func xlaCPU(_ index: Int) -> Device { Device("xla-cpu", index) }
+
+  /// Devices by their names: `cuda:0,cuda:1`, or shorter `cuda:0-3`, `cuda:0,1`; a device alone as in `init(_:)`.
+  /// - Throws: `DeviceError` for a text that names none.
+  public static func list(_ text: String) throws -> [Device] {
+    var devices: [Device] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
+      let name =
+        part.contains(":") || Int(part.split(separator: "-").first ?? "") == nil
+        ? part : "\(devices.last?.platform ?? ""):\(part)"
+      guard let dash = name.lastIndex(of: "-"), let last = Int(name[name.index(after: dash)...]),
+        let colon = name.lastIndex(of: ":"), colon < dash, let first = Int(name[name.index(after: colon)..<dash])
+      else {
+        devices.append(try Device(name))
+        continue
+      }
+      guard first >= 0, first <= last, last - first < 4096 else {
+        throw DeviceError(.noDevice, "'\(part)' names no devices", remedy: "A range goes up, as in cuda:0-3")
+      }
+      for index in first...last { devices.append(try Device("\(name[..<colon]):\(index)")) }
+    }
+    return devices
+  }
+
   /// Opens the device.
   /// - Parameters:
   ///   - threads: for `cpu`, how many threads compute; nil for one per core.

@@ -43,7 +43,7 @@ final class InterruptionWatch: Callback {
   func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
     if interruptionCount != 0, !run.wasInterrupted {
       run.interrupt(
-        throwing: Interrupted(description: "interrupted in epoch \(run.epoch + 1), after step \(step + 1)"))
+        throwing: Interrupted(description: "interrupted in epoch \(run.epoch + 1), after step \(run.stepsDone)"))
     }
   }
 }

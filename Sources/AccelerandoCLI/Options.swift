@@ -35,12 +35,20 @@ struct ThreadOptions: ParsableArguments {
 
 /// Options of commands that run on any device.
 struct DeviceOptions: ParsableArguments {
-  @Option(help: "Where the model lives: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them.")
+  @Option(
+    help: """
+      Where the model lives: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them. Several share every \
+      batch: cuda:0-3, tpu:0,2.
+      """)
   var device: String = "cpu"
 
   @OptionGroup var threadOptions: ThreadOptions
 
-  func makeBackend() throws -> any Backend { try Device(device).makeBackend(threads: threadOptions.threads) }
+  func makeBackend() throws -> any Backend {
+    let devices = try Device.list(device)
+    if devices.count > 1 { return try Strategy.mirrored(devices: devices).makeBackend() }
+    return try Device(device).makeBackend(threads: threadOptions.threads)
+  }
 }
 
 /// Writes a line to standard error: what a person may want to know and no script reads.

@@ -5,6 +5,21 @@ public protocol Backend: Sendable {
   /// A name for people: `cpu`, `cuda:0`.
   var name: String { get }
 
+  /// Whether a run comes back before the work is done, so that the host can prepare the next one meanwhile.
+  var runsAhead: Bool { get }
+
+  /// Whether a program that is run again and again is faster as the body of a loop on the device.
+  func prefersLoop(of step: Program) -> Bool
+
+  /// The workers, each with a device of its own, that run every program together. They meet in `AllReduce`; buffers hold the
+  /// same on each of them, but for those of `makeStackedBuffer(_:)`.
+  var workerCount: Int { get }
+
+  /// Makes memory of a type on each worker, for a tensor that differs between them. The buffer's own type has the workers'
+  /// parts one after the other along the first axis; scalars become a vector.
+  /// - Throws: when the memory is not to be had.
+  func makeStackedBuffer(_ type: TensorType) throws -> any Buffer
+
   /// Makes memory on the device for a tensor; its contents are zeros.
   /// - Throws: when the memory is not to be had.
   func makeBuffer(_ type: TensorType) throws -> any Buffer
@@ -29,6 +44,20 @@ public protocol Backend: Sendable {
 }
 
 extension Backend {
+  /// One device works alone.
+  public var workerCount: Int { 1 }
+
+  /// Where one device works alone, the buffer of a type.
+  public func makeStackedBuffer(_ type: TensorType) throws -> any Buffer {
+    try makeBuffer(type.shape.isEmpty ? type.with([1]) : type)
+  }
+
+  /// Runs are done when they come back.
+  public var runsAhead: Bool { false }
+
+  /// A call costs nothing worth saving.
+  public func prefersLoop(of step: Program) -> Bool { false }
+
   /// Holds nothing.
   public func hold(_ array: NDArray) throws -> (any Buffer)? { nil }
 
@@ -67,8 +96,15 @@ public protocol Executable: Sendable {
 public protocol Execution: AnyObject {
   /// The buffers that the outputs are written to, one for each output.
   var outputs: [any Buffer] { get }
-  /// Runs the program once.
+  /// Runs the program once; what is far away may still be at work when the call comes back.
   func run() throws
+  /// Waits until the runs are done.
+  func finish() throws
+}
+
+extension Execution {
+  /// Runs are done when they come back.
+  public func finish() throws {}
 }
 
 extension Buffer {

@@ -17,7 +17,7 @@ public protocol Layer: Sendable {
   /// The type's name, for people and for files.
   var typeName: String { get }
 
-  /// Whether integers reach `forward` as they are. Otherwise they are converted to float32 first.
+  /// Whether integers reach `forward` as they are. Otherwise they are converted to floating-point numbers first.
   var acceptsIntegers: Bool { get }
 }
 
@@ -41,7 +41,7 @@ extension Layer {
   /// The layer applied to tensors under a name that the layer around it has chosen.
   func called(_ inputs: [Tensor], name: String?) -> Tensor {
     let body = { () -> Tensor in
-      let inputs = acceptsIntegers ? inputs : inputs.map { $0.dtype.isFloating ? $0 : $0.converted(to: .float32) }
+      let inputs = acceptsIntegers ? inputs : inputs.map(computable)
       if let merge = self as? any MergeLayer { return merge.forward(inputs) }
       guard inputs.count == 1 else {
         guard let first = inputs.first else { return Graph().input("no input", TensorType(.float32, [])) }
@@ -52,6 +52,13 @@ extension Layer {
     guard let scope = Scope.current else { return body() }
     return scope.call(self, on: inputs, name: name, body)
   }
+}
+
+/// Numbers that layers compute with: integers are converted, and floating-point numbers where the model computes in
+/// another type.
+private func computable(_ x: Tensor) -> Tensor {
+  let type = Scope.current?.computeType
+  return x.dtype.isFloating ? type.map { x.converted(to: $0) } ?? x : x.converted(to: type ?? .float32)
 }
 
 extension MergeLayer {

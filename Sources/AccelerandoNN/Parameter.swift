@@ -20,11 +20,21 @@ public struct Parameter: Sendable {
   public let role: ParameterRole
   /// The element type of the value.
   public let dtype: DType
+  /// Whether the value is read in its own element type where the model computes in another.
+  public let keepsPrecision: Bool
   let key = ParameterKey()
 
   /// Declares a parameter. It must be a stored property of a layer (directly, or inside arrays, optionals, dictionaries,
   /// structs or classes that the layer stores): its name is the path of the properties that lead to it.
-  public init(_ initializer: Initializer, role: ParameterRole = .trainable, dtype: DType = .float32) {
+  /// - Parameters:
+  ///   - initializer: how the first value is made.
+  ///   - role: who changes the value.
+  ///   - dtype: the element type of the value.
+  ///   - keepsPrecision: whether it is read as it is even where the model computes in 16 bits.
+  public init(
+    _ initializer: Initializer, role: ParameterRole = .trainable, dtype: DType = .float32, keepsPrecision: Bool = false
+  ) {
+    self.keepsPrecision = keepsPrecision
     self.initializer = initializer
     self.role = role
     self.dtype = dtype

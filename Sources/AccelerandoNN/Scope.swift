@@ -38,6 +38,10 @@ public final class Scope: @unchecked Sendable {
   public let graph: Graph
   /// Whether this is a training step: dropout drops, normalization uses the batch.
   public let isTraining: Bool
+  /// The part of the batch that is traced, where several workers compute it together.
+  public let share: BatchShare?
+  /// The element type that layers compute in; nil for that of their inputs and parameters.
+  public let computeType: DType?
   /// The parameters that were used, in the order of first use.
   public private(set) var parameters: [ParameterSpec] = []
   /// The new values of state, by the parameter's name.
@@ -67,10 +71,14 @@ public final class Scope: @unchecked Sendable {
   ///   - isTraining: whether layers behave as in training.
   ///   - randomKey: the `uint32[2]` key that layers draw randomness from; nil when there is none to be had.
   ///   - transforms: applied to every read of a parameter, in order.
+  ///   - share: the part of the batch that is traced, where several workers compute it together.
+  ///   - computeType: the element type that layers compute in, if not that of their inputs and parameters.
   public init(
     graph: Graph, names: ParameterNames, values: [String: Tensor]? = nil, isTraining: Bool = false,
-    randomKey: Tensor? = nil, transforms: [Transform] = []
+    randomKey: Tensor? = nil, transforms: [Transform] = [], share: BatchShare? = nil, computeType: DType? = nil
   ) {
+    self.share = share
+    self.computeType = computeType
     self.graph = graph
     self.names = names
     self.values = values ?? [:]
@@ -94,6 +102,14 @@ public final class Scope: @unchecked Sendable {
     }
     defer { randomCount += 1 }
     return randomKey.foldingIn(UInt32(truncatingIfNeeded: randomCount))
+  }
+}
+
+extension Scope {
+  /// The tensor with elements set to zero with probability `rate` and the others divided by 1 − `rate`; each call draws its
+  /// own. Workers that share a batch draw what one alone would have drawn.
+  func dropout(_ x: Tensor, rate: Double) -> Tensor {
+    x.dropout(rate: rate, key: nextRandomKey(), position: share.flatMap { $0.randomPosition(of: x) })
   }
 }
 
@@ -127,7 +143,10 @@ extension Scope {
       parameters.append(spec)
     }
     guard let value = value(for: spec) else { return graph.input(name, type) }
-    let result = transforms.reduce(value) { $1(spec, $0) }
+    var result = transforms.reduce(value) { $1(spec, $0) }
+    if let computeType, !parameter.keepsPrecision, spec.role == .trainable, result.dtype.isFloating {
+      result = result.converted(to: computeType)
+    }
     transformed[name] = result
     return result
   }

@@ -21,6 +21,8 @@ public struct Recipe: Sendable {
   public let loss: any Loss
   /// What is watched.
   public let metrics: [any Metric]
+  /// The element types that the model computes in.
+  public var precision: Precision
   /// How training runs.
   public var fit: FitSettings
   /// What happens besides, one callback each: `EarlyStopping: {patience: 2}`.
@@ -76,6 +78,7 @@ public struct Recipe: Sendable {
     optimizerConfig = compile.value("optimizer") ?? "adam"
     loss = try Catalog.losses.make(compile.required("loss"))
     metrics = try compile.has("metrics") ? compile.array("metrics").map { try Catalog.metrics.make($0) } : []
+    precision = try compile.choice("precision", default: Precision.float32)
     try compile.finish()
     fit = try FitSettings(ConfigReader(reader.value("fit") ?? nil, subject: "fit"))
     callbacks = try reader.has("callbacks") ? reader.array("callbacks") : []

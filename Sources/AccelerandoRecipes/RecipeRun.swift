@@ -21,7 +21,7 @@ extension Recipe {
   /// What the recipe's model is trained with.
   /// - Throws: `ConfigError` when the optimizer's settings are wrong.
   public func makeCompilation() throws -> Compilation {
-    Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics)
+    Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics, precision: precision)
   }
 
   /// The recipe's callbacks.

@@ -50,6 +50,6 @@ extension Recipe {
     let model = Model(self.model, inputs: inputs, backend: backend, seed: fit.seed)
     return try model.stepProgram(
       kind, on: types, batchSize: batchSize,
-      compilation: Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics))
+      compilation: Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics, precision: precision))
   }
 }

@@ -13,11 +13,15 @@ public struct Compilation: Sendable {
   public var metrics: [any Metric]
   /// What is watched, samples counting by their weights.
   public var weightedMetrics: [any Metric]
+  /// The element types that the model computes in.
+  public var precision: Precision
 
   /// Makes a compilation.
   public init(
-    optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = []
+    optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = [],
+    precision: Precision = .float32
   ) {
+    self.precision = precision
     self.optimizer = optimizer
     self.loss = loss
     self.metrics = metrics

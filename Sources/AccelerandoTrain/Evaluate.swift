@@ -27,9 +27,12 @@ extension Model {
     try session.resetTotals(.evaluate)
     try feeder.begin(pass: 0)
     var done = 0
-    while steps.map({ done < $0 }) ?? true, let step = try feeder.next() {
-      try step.execution.run()
-      done += 1
+    // Nobody watches: a thousand steps at a time keep the device busy, and Ctrl-C heard.
+    while steps.map({ done < $0 }) ?? true,
+      let launch = try feeder.next(atMost: min(1000, (steps ?? .max) - done))
+    {
+      try launch.step.execution.run()
+      done += launch.stepCount
     }
     guard done > 0 else { throw TrainingError("the dataset is empty: there is nothing to evaluate on.") }
     return try logs(.evaluate)
@@ -57,9 +60,9 @@ extension Model {
     let feeder = try feeder(data.shuffled(false), .predict, batchSize: batchSize)
     try feeder.begin(pass: 0)
     var parts: [NDArray] = []
-    while let step = try feeder.next() {
+    while let step = try feeder.next()?.step {
       try step.execution.run()
-      if let output = step.execution.outputs.first { parts.append(try output.read()) }
+      if let output = try step.prediction() { parts.append(output) }
     }
     return try concatenated(parts)
   }

@@ -6,7 +6,7 @@ import AccelerandoNN
 
 /// Loads one batch after the other into the steps that will run on them.
 final class Feeder {
-  private let dataset: Dataset
+  private var dataset: Dataset
   private let kind: StepKind
   private let batchSize: Int
   /// Nil for the order in the arrays.
@@ -18,6 +18,7 @@ final class Feeder {
   /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
   private let isPrepared: Bool
 
+  private var workers: Int { session.backend.workerCount }
   private var pass = 0
   private var direct: Direct?
   private var batches: BatchIterator?
@@ -28,10 +29,23 @@ final class Feeder {
     let arrays: Batch
     /// The arrays on the device, where it takes them.
     let held: HeldData?
+    /// Whether the device would rather be given many steps at a time, once that is known.
+    var takesLoops: Bool?
+    /// The order on the device, where it takes many steps at a time.
+    var heldOrder: (any Buffer)?
     /// The steps for batches of each size.
     var steps: [Int: Step] = [:]
+    /// The program of many steps.
+    var loop: Step?
     var order: [Int]
     var position = 0
+  }
+
+  /// A call to the device.
+  struct Launch {
+    let step: Step
+    /// How many steps it takes.
+    let stepCount: Int
   }
 
   /// - Parameters:
@@ -87,23 +101,78 @@ final class Feeder {
       }
       direct?.order = order
       direct?.position = firstRow(skipping: skipped, batchSize: batchSize, of: order.count)
+      try holdOrder(order)
       batches = nil
     } else {
       direct = nil
+      // Far devices compute while the next batch is made.
+      if session.backend.runsAhead, dataset.prefetchDepth == 0 { dataset.prefetchDepth = 2 }
       batches = try dataset.makeBatches(batchSize: batchSize, order: order, skipping: skipped)
     }
   }
 
-  /// Loads the next batch and returns the step to run; nil after the last batch.
-  func next() throws -> Step? {
+  /// Loads the next batches and returns what to run; nil after the last batch.
+  /// - Parameter limit: the most steps to take.
+  func next(atMost limit: Int = 1) throws -> Launch? {
+    if let loop = try nextLoop(atMost: limit) { return loop }
+    return try nextStep().map { Launch(step: $0, stepCount: 1) }
+  }
+
+  private func nextStep() throws -> Step? {
     stepNumber += 1
     if direct != nil { return try nextDirect() }
     guard let batch = try batches?.next() else { return nil }
     let prepared =
       isPrepared ? batch : try Self.prepared(batch, kind, expectation, classWeights, origin: "step \(stepNumber)")
-    let step = try session.step(StepSignature(kind: kind, batch: prepared), programs)
+    let step = try session.step(StepSignature(kind: kind, like: prepared, workers: workers), programs)
     try step.load(prepared)
     return step
+  }
+
+  /// Many full batches at once, where the device takes them.
+  private func nextLoop(atMost limit: Int) throws -> Launch? {
+    guard let direct, let held = direct.held, let order = direct.heldOrder else { return nil }
+    let count = min(limit, (direct.order.count - direct.position) / batchSize)
+    guard count > 0 else { return nil }
+    let step: Step
+    if let known = direct.loop {
+      step = known
+    } else {
+      let source = BatchSource.looped(samples: direct.arrays.count, order: order.type.elementCount)
+      let signature = StepSignature(
+        kind: kind, like: direct.arrays, count: batchSize, source: source, workers: workers)
+      step = try session.step(signature, programs, on: held, order: order)
+      self.direct?.loop = step
+    }
+    try step.load(first: direct.position, steps: count)
+    self.direct?.position += count * batchSize
+    stepNumber += count
+    return Launch(step: step, stepCount: count)
+  }
+
+  /// Whether the device would rather be given many steps at a time.
+  private func takesLoops() throws -> Bool {
+    guard let direct, direct.held != nil, direct.order.count >= batchSize else { return false }
+    if let known = direct.takesLoops { return known }
+    let source = BatchSource.held(samples: direct.arrays.count)
+    let signature = StepSignature(
+      kind: kind, like: direct.arrays, count: batchSize, source: source, workers: workers)
+    let answer = session.backend.prefersLoop(of: try programs.program(signature))
+    self.direct?.takesLoops = answer
+    return answer
+  }
+
+  /// Puts the order of a pass on the device.
+  private func holdOrder(_ order: [Int]) throws {
+    guard try takesLoops() else { return }
+    // The last worker's row that counts for nothing may lie behind the last sample.
+    let padding = [Int32](repeating: 0, count: batchSize % workers == 0 ? 0 : 1)
+    let numbers = NDArray(order.map { Int32(truncatingIfNeeded: $0) } + padding)
+    if let buffer = direct?.heldOrder {
+      try buffer.write(numbers)
+    } else {
+      self.direct?.heldOrder = try session.backend.upload(numbers)
+    }
   }
 
   private func nextDirect() throws -> Step? {
@@ -123,9 +192,11 @@ final class Feeder {
   private func directStep(_ count: Int) throws -> Step {
     guard let direct else { throw TrainingError("the dataset has no arrays.") }
     if let known = direct.steps[count] { return known }
-    let signature = StepSignature(kind: kind, like: direct.arrays, count: count, isHeld: direct.held != nil)
+    let source = direct.held == nil ? BatchSource.brought : .held(samples: direct.arrays.count)
+    let signature = StepSignature(kind: kind, like: direct.arrays, count: count, source: source, workers: workers)
     let step =
-      try direct.held.map { try session.step(signature, programs, on: $0) } ?? session.step(signature, programs)
+      try direct.held.map { try session.step(signature, programs, on: $0, order: nil) }
+      ?? session.step(signature, programs)
     self.direct?.steps[count] = step
     return step
   }

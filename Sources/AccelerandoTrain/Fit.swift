@@ -102,6 +102,9 @@ final class FitLoop {
   var epochStart = ContinuousClock.now
   /// What the result depends on.
   var settings: [RunSetting] = []
+  private var pace = LaunchPace()
+  /// The numbers of steps after which callbacks want to act.
+  private let intervals: [Int]
 
   init(
     run: TrainingRun, feeder: Feeder, validation: Feeder?, callbacks: [any Callback], stepsPerEpoch: Int?,
@@ -114,6 +117,7 @@ final class FitLoop {
     self.stepsPerEpoch = stepsPerEpoch
     self.validationSteps = validationSteps
     self.validationFrequency = validationFrequency
+    intervals = callbacks.compactMap(\.stepInterval).filter { $0 > 0 }
   }
 
   func train() throws {
@@ -144,9 +148,12 @@ final class FitLoop {
   }
 
   private func runSteps() throws {
-    while !run.stopsTraining, stepsPerEpoch.map({ run.stepsDone < $0 }) ?? true, let step = try nextStep() {
-      try runStep(step)
+    while !run.stopsTraining, stepsPerEpoch.map({ run.stepsDone < $0 }) ?? true,
+      let launch = try nextLaunch(atMost: mostSteps)
+    {
+      try perform(launch)
     }
+    pace.pause()
     guard run.stepsDone > 0 || run.stopsTraining else {
       throw TrainingError("the dataset is empty: its sequence of batches gave none.")
     }
@@ -158,21 +165,37 @@ final class FitLoop {
     passStep = 0
   }
 
-  /// The next step; with steps per epoch, an epoch that outlasts the data goes on with a new pass.
-  private func nextStep() throws -> Step? {
-    if let step = try feeder.next() { return step }
+  /// The next steps; with steps per epoch, an epoch that outlasts the data goes on with a new pass.
+  private func nextLaunch(atMost limit: Int) throws -> Feeder.Launch? {
+    if let launch = try feeder.next(atMost: limit) { return launch }
     guard stepsPerEpoch != nil else { return nil }
     try beginPass()
-    return try feeder.next()
+    return try feeder.next(atMost: limit)
   }
 
-  private func runStep(_ step: Step) throws {
+  /// How many steps may run before somebody wants to act: the pace, the end of the epoch, callbacks.
+  private var mostSteps: Int {
+    var limit = pace.stepsPerLaunch
+    if let stepsPerEpoch { limit = min(limit, stepsPerEpoch - run.stepsDone) }
+    for interval in intervals { limit = min(limit, interval - run.totalSteps % interval) }
+    return limit
+  }
+
+  private func perform(_ launch: Feeder.Launch) throws {
     let number = run.stepsDone
     for callback in callbacks { try callback.onTrainBatchBegin(number, run) }
-    try step.execution.run()
-    run.stepsDone = number + 1
+    try launch.step.execution.run()
+    if launch.step.isLoop { try pace.record(launch) }
+    run.stepsDone = number + launch.stepCount
+    run.totalSteps += launch.stepCount
     for callback in callbacks { try callback.onTrainBatchEnd(number, run) }
-    try stepsEnded(1)
+    for later in number + 1..<max(run.stepsDone, number + 1) {
+      for callback in callbacks {
+        try callback.onTrainBatchBegin(later, run)
+        try callback.onTrainBatchEnd(later, run)
+      }
+    }
+    try stepsEnded(launch.stepCount)
   }
 
   /// A rule for parameters that this run gives no chance to is a mistake.

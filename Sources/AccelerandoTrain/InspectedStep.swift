@@ -21,9 +21,9 @@ extension Model {
     try prepareValues()
     let feeder = try feeder(data, kind, batchSize: batchSize)
     try feeder.begin(pass: 0)
-    guard let step = try feeder.next() else {
+    guard let step = try feeder.next()?.step else {
       throw TrainingError("the dataset is empty: there is no batch to show a step for.")
     }
-    return InspectedStep(program: step.program, execution: step.execution, sampleCount: step.count)
+    return InspectedStep(program: step.program, execution: step.execution, sampleCount: step.shares.count)
   }
 }

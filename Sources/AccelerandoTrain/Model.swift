@@ -27,8 +27,8 @@ public final class Model {
   public let layer: any Layer
   /// The inputs.
   public let inputs: [ModelInput]
-  /// The device.
-  public let backend: any Backend
+  /// The device, or the devices that work together.
+  public var backend: any Backend { session.backend }
   /// What the first weights, the order of the samples and all randomness in layers are drawn from.
   public let seed: UInt64
   /// What the model is trained with, once it is compiled.
@@ -38,7 +38,7 @@ public final class Model {
   /// What is done to parameters at the beginning of every step; `setParameterRule(_:)` sets it.
   public internal(set) var parameterRule: (any ParameterRule)?
 
-  let session: Session
+  private(set) var session: Session
   private let described: Result<Outline, any Error>
   private var holdsValues = false
   var settling: Settling?
@@ -56,7 +56,6 @@ public final class Model {
   ) {
     self.layer = layer
     self.inputs = inputs
-    self.backend = backend
     self.seed = seed
     self.parameterTransforms = parameterTransforms
     session = Session(backend: backend)
@@ -94,23 +93,31 @@ public final class Model {
   /// Says what the model is trained with. Weights stay as they are; the optimizer starts anew.
   /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` when two metrics have one name.
   public func compile(
-    optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = []
+    optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = [],
+    precision: Precision = .float32
   ) throws {
     try compile(
-      Compilation(optimizer: optimizer, loss: loss, metrics: metrics, weightedMetrics: weightedMetrics))
+      Compilation(
+        optimizer: optimizer, loss: loss, metrics: metrics, weightedMetrics: weightedMetrics, precision: precision))
   }
 
   /// Says what the model is trained with.
   public func compile(_ compilation: Compilation) throws {
     try compilation.checkNames()
     try prepareValues()
-    session.forget(prefixes: ["slot/", "train/", "evaluate/", StateName.iteration, StateName.learningRate])
+    session.forget(prefixes: [
+      "slot/", "train/", "evaluate/", "loss_scale/", StateName.iteration, StateName.learningRate,
+    ])
     self.compilation = compilation
     for spec in try outline().parameters where spec.role == .trainable {
       for slot in compilation.optimizer.slots {
         let value = NDArray(repeating: slot.initialValue, type: spec.type)
         try session.set(StateName.slot(slot.name, of: spec.name), value)
       }
+    }
+    if compilation.precision.scalesLoss {
+      try session.set(LossScale.scaleName, NDArray(scalar: LossScale.initial))
+      try session.set(LossScale.goodStepsName, NDArray(scalar: Float(0)))
     }
     try session.set(StateName.iteration, NDArray(scalar: Int32(0)))
     try session.set(StateName.randomKey, RandomKey(seed: seed).folded("layers").array)
@@ -141,6 +148,17 @@ public final class Model {
             + "\(spec.type), they take \(Self.size(total)). Make that layer smaller.")
       }
     }
+  }
+
+  /// Takes the model's values, and what the optimizer remembers, to another device or to several. The memory on the old one is
+  /// given back.
+  /// - Throws: what the device throws that lacks the memory; the model is then where it was.
+  public func move(to backend: any Backend) throws {
+    let moved = Session(backend: backend)
+    for name in session.buffers.keys.sorted() {
+      if let value = try session.value(name) { try moved.set(name, value) }
+    }
+    session = moved
   }
 
   func compiled() throws -> Compilation {
@@ -215,7 +233,7 @@ extension Model {
   public func optimizerState() throws -> Store {
     _ = try compiled()
     let names = session.buffers.keys.filter {
-      $0.hasPrefix("slot/") || $0 == StateName.iteration || $0 == StateName.learningRate
+      $0.hasPrefix("slot/") || $0.hasPrefix("loss_scale/") || $0 == StateName.iteration || $0 == StateName.learningRate
     }
     return Store(try names.sorted().compactMap { name in try session.value(name).map { (name, $0) } })
   }

@@ -64,8 +64,13 @@ final class Session {
   }
 
   /// A step that takes its batches from a data set on the device. It belongs to the caller, with the data set.
-  func step(_ signature: StepSignature, _ programs: StepPrograms, on data: HeldData) throws -> Step {
-    try bind(try executable(signature, programs), signature, held: data.buffers)
+  /// - Parameter order: the order of the samples on the device, for steps that take many batches.
+  func step(
+    _ signature: StepSignature, _ programs: StepPrograms, on data: HeldData, order: (any Buffer)?
+  ) throws -> Step {
+    var held = data.buffers
+    held[StateName.order] = order
+    return try bind(try executable(signature, programs), signature, held: held)
   }
 
   private func executable(_ signature: StepSignature, _ programs: StepPrograms) throws -> any Executable {
@@ -75,29 +80,46 @@ final class Session {
     return made
   }
 
+  /// Where each worker's part of the batch begins, and its samples.
+  private func shareBuffers(_ shares: BatchShares) throws -> [String: any Buffer] {
+    let scalar = TensorType(.int32, [])
+    let parts = (0..<shares.workers).map { shares[$0] }
+    let (offset, count) = (try backend.makeStackedBuffer(scalar), try backend.makeStackedBuffer(scalar))
+    try offset.write(NDArray(parts.map { Int32(truncatingIfNeeded: $0.lowerBound) }))
+    try count.write(NDArray(parts.map { Int32(truncatingIfNeeded: $0.count) }))
+    return [StateName.shareOffset: offset, StateName.shareCount: count]
+  }
+
   private func bind(
     _ executable: any Executable, _ signature: StepSignature, held: [String: any Buffer]
   ) throws -> Step {
     let names = signature.batchNames
+    var held = held
+    if signature.workers > 1 {
+      held.merge(try shareBuffers(signature.shares)) { first, _ in first }
+    }
     var batch: [String: any Buffer] = [:]
     let inputs = try executable.program.inputs.map { input -> any Buffer in
       if let buffer = held[input.name] { return buffer }
       guard names.contains(input.name) else { return try buffer(input.name, input.type) }
-      let buffer = try batchBuffer(input)
+      let buffer = try batchBuffer(input, isShared: signature.workers > 1)
       batch[input.name] = buffer
       return buffer
     }
     return Step(
-      program: executable.program, execution: try executable.bind(inputs), count: signature.count,
+      program: executable.program, execution: try executable.bind(inputs), shares: signature.shares,
       features: signature.features.indices.compactMap { batch[StateName.feature($0)] }, labels: batch[StateName.labels],
-      weights: batch[StateName.weights], rows: batch[StateName.rows])
+      weights: batch[StateName.weights], rows: batch[StateName.rows],
+      range: batch[StateName.first].flatMap { first in batch[StateName.steps].map { (first, $0) } })
   }
 
   /// Steps of the same batch shape share the memory that the batch is put in.
-  private func batchBuffer(_ input: Program.Input) throws -> any Buffer {
+  private func batchBuffer(_ input: Program.Input, isShared: Bool) throws -> any Buffer {
     let key = BatchKey(name: input.name, type: input.type)
     if let known = batchBuffers[key] { return known }
-    let made = try backend.makeBuffer(input.type)
+    // The place in the order and the number of steps are the same for all workers.
+    let isCommon = !isShared || [StateName.first, StateName.steps].contains(input.name)
+    let made = isCommon ? try backend.makeBuffer(input.type) : try backend.makeStackedBuffer(input.type)
     batchBuffers[key] = made
     return made
   }
@@ -107,21 +129,30 @@ final class Session {
 final class Step {
   let program: Program
   let execution: any Execution
-  let count: Int
+  /// How the batch is divided among the workers.
+  let shares: BatchShares
+  /// For each row of all workers, the sample of the batch that it holds; nil where one worker has them all.
+  private let samples: [Int]?
+  /// Whether it takes many steps at a time.
+  var isLoop: Bool { range != nil }
   private let features: [any Buffer]
   private let labels: (any Buffer)?
   private let weights: (any Buffer)?
   /// Where the numbers of the batch's samples go, for a step that takes them from a data set on the device.
   private let rows: (any Buffer)?
+  /// Where the place in the order and the number of steps go, for a program of many steps.
+  private let range: (first: any Buffer, steps: any Buffer)?
   private var staging: [Int: NDArray] = [:]
 
   init(
-    program: Program, execution: any Execution, count: Int, features: [any Buffer], labels: (any Buffer)?,
-    weights: (any Buffer)?, rows: (any Buffer)?
+    program: Program, execution: any Execution, shares: BatchShares, features: [any Buffer], labels: (any Buffer)?,
+    weights: (any Buffer)?, rows: (any Buffer)?, range: (first: any Buffer, steps: any Buffer)?
   ) {
+    self.range = range
     self.program = program
     self.execution = execution
-    self.count = count
+    self.shares = shares
+    samples = shares.workers > 1 ? shares.samples : nil
     self.features = features
     self.labels = labels
     self.weights = weights
@@ -130,6 +161,7 @@ final class Step {
 
   /// Puts a batch in place.
   func load(_ batch: Batch) throws {
+    if samples != nil { return try load(batch, rows: Array(0..<batch.count)[...]) }
     for (array, buffer) in zip(batch.features, features) { try buffer.write(array) }
     if let labels, let array = batch.labels { try labels.write(array) }
     if let weights, let array = batch.sampleWeights { try weights.write(array) }
@@ -138,6 +170,7 @@ final class Step {
   /// Says which samples of the data set on the device the batch has.
   func load(rows numbers: ArraySlice<Int>) throws {
     guard let rows else { return }
+    let numbers = ordered(numbers)
     func fill(_ bytes: UnsafeMutableRawBufferPointer) {
       for (place, number) in zip(bytes.bindMemory(to: Int32.self).indices, numbers) {
         bytes.storeBytes(of: Int32(truncatingIfNeeded: number), toByteOffset: 4 * place, as: Int32.self)
@@ -153,11 +186,36 @@ final class Step {
     staging[-3] = staged
   }
 
+  /// Says where in the order of the samples to begin and how many steps to take.
+  func load(first: Int, steps: Int) throws {
+    guard let range else { return }
+    for (buffer, number) in [(range.first, first), (range.steps, steps)] {
+      try withUnsafeBytes(of: Int32(truncatingIfNeeded: number)) { try buffer.write($0) }
+    }
+  }
+
   /// Puts rows of arrays in place, without anything in between where the device's memory is the host's.
   func load(_ arrays: Batch, rows: ArraySlice<Int>) throws {
+    let rows = ordered(rows)
     for index in features.indices { try gather(arrays.features[index], rows, into: features[index], place: index) }
     if let labels, let array = arrays.labels { try gather(array, rows, into: labels, place: -1) }
     if let weights, let array = arrays.sampleWeights { try gather(array, rows, into: weights, place: -2) }
+  }
+
+  /// The rows of the batch's samples in the order of the workers.
+  private func ordered(_ rows: ArraySlice<Int>) -> ArraySlice<Int> {
+    guard let samples else { return rows }
+    return samples.map { rows[rows.startIndex + $0] }[...]
+  }
+
+  /// What a step of prediction has computed, a row for each sample of the batch.
+  func prediction() throws -> NDArray? {
+    guard let output = try execution.outputs.first?.read() else { return nil }
+    guard samples != nil, shares.isPadded else { return output }
+    let rows = (0..<shares.workers).flatMap { worker in (0..<shares[worker].count).map { worker * shares.rows + $0 } }
+    var result = NDArray(zeros: output.type.with([rows.count] + output.shape.dropFirst()))
+    result.withUnsafeMutableBytes { gatherRows(of: output, rows[...], into: $0) }
+    return result
   }
 
   private func gather(_ array: NDArray, _ rows: ArraySlice<Int>, into buffer: any Buffer, place: Int) throws {

@@ -4,83 +4,6 @@
 import AccelerandoCore
 import AccelerandoNN
 
-/// What a step does.
-public enum StepKind: String, Hashable, Sendable, CaseIterable {
-  /// Forward, loss, gradients, the optimizer's update, metrics.
-  case train
-  /// Forward, loss, metrics.
-  case evaluate
-  /// Forward.
-  case predict
-
-  /// The prefix of the running totals, so that validation in the middle of an epoch disturbs nothing.
-  var totals: String { self == .train ? "train" : "evaluate" }
-}
-
-/// What a program of a step is made for: shapes are static, so a ragged last batch has a program of its own.
-struct StepSignature: Hashable {
-  let kind: StepKind
-  let features: [TensorType]
-  let labels: TensorType?
-  let isWeighted: Bool
-  /// The samples of the data set, where it lies on the device and steps take their batches from it by row numbers; nil
-  /// where each batch is brought.
-  let held: Int?
-
-  init(kind: StepKind, batch: Batch) {
-    held = nil
-    self.kind = kind
-    features = batch.features.map(\.type)
-    labels = kind == .predict ? nil : batch.labels?.type
-    isWeighted = kind != .predict && batch.sampleWeights != nil
-  }
-
-  init(kind: StepKind, like batch: Batch, count: Int, isHeld: Bool) {
-    held = isHeld ? batch.count : nil
-    func resized(_ type: TensorType) -> TensorType { type.with([count] + type.shape.dropFirst()) }
-    self.kind = kind
-    features = batch.features.map { resized($0.type) }
-    labels = kind == .predict ? nil : batch.labels.map { resized($0.type) }
-    isWeighted = kind != .predict && batch.sampleWeights != nil
-  }
-
-  /// A step that predicts for features of these types.
-  init(inferenceOn features: [TensorType]) {
-    kind = .predict
-    self.features = features
-    labels = nil
-    isWeighted = false
-    held = nil
-  }
-
-  var count: Int { features.first?.shape.first ?? 0 }
-
-  /// The inputs of the program that change with the batch.
-  var batchNames: Set<String> {
-    if held != nil { return [StateName.rows] }
-    return Set(features.indices.map(StateName.feature) + [StateName.labels, StateName.weights])
-  }
-}
-
-/// Names of the tensors that live from step to step.
-enum StateName {
-  static let iteration = "iteration"
-  static let learningRate = "learning_rate"
-  static let randomKey = "random_key"
-  static func parameter(_ name: String) -> String { "parameter/\(name)" }
-  static func slot(_ name: String, of parameter: String) -> String { "slot/\(parameter).\(name)" }
-  static func total(_ kind: StepKind, _ name: String) -> String { "\(kind.totals)/\(name)" }
-  static func feature(_ index: Int) -> String { "x\(index)" }
-  static let labels = "y"
-  static let weights = "w"
-  /// Which samples of the data set are in the batch.
-  static let rows = "rows"
-
-  /// Counters beside the totals: samples, and the sum of their weights.
-  static let sampleCount = "count"
-  static let weightSum = "weights"
-}
-
 /// Traces the programs of a model's steps.
 struct StepPrograms {
   let layer: any Layer
@@ -92,28 +15,37 @@ struct StepPrograms {
   /// Traces the program of a step. Its inputs are named as in `StateName`.
   /// - Throws: `GraphError` when the data do not fit the model, the loss or a metric.
   func program(_ signature: StepSignature) throws -> Program {
+    let step = try oneStep(signature)
+    guard case .looped(_, let order) = signature.source else { return step }
+    return try step.looped(batch: signature.globalCount, rows: signature.count, order: order)
+  }
+
+  private func oneStep(_ signature: StepSignature) throws -> Program {
     let trace = StepTrace()
     var parameters = Dictionary(
       uniqueKeysWithValues: outline.parameters.map { spec in
         (spec.name, trace.input(StateName.parameter(spec.name), spec.type))
       })
     if let rule { parameters.merge(trace.apply(rule, to: parameters, signature.kind)) { $1 } }
-    let rows = signature.held.map { _ in trace.input(StateName.rows, TensorType(.int32, [signature.count])) }
+    let rows = signature.source.samples.map { _ in trace.input(StateName.rows, TensorType(.int32, [signature.count])) }
     func batch(_ name: String, _ type: TensorType) -> Tensor {
-      guard let held = signature.held, let rows else { return trace.input(name, type) }
+      guard let held = signature.source.samples, let rows else { return trace.input(name, type) }
       trace.graph.path = ["batch"]
       defer { trace.graph.path = [] }
-      return trace.input(name, type.with([held] + type.shape.dropFirst())).taking(rows)
+      // Rows of a matrix are one copy each everywhere; compilers see through the shapes.
+      let data = trace.input(name, type.with([held] + type.shape.dropFirst()))
+      return data.reshaped([held, type.shape.dropFirst().reduce(1, *)]).taking(rows).reshaped(type.shape)
     }
     let features = signature.features.enumerated().map { batch(StateName.feature($0), $1) }
     let iteration = signature.kind == .train ? trace.input(StateName.iteration, TensorType(.int32, [])) : nil
     let key = iteration.map { iteration in
       trace.input(StateName.randomKey, TensorType(.uint32, [2])).foldingIn(iteration)
     }
+    let share = signature.workers > 1 ? trace.share(signature) : nil
     let scope = Scope(
       graph: trace.graph, names: outline.names, values: parameters, isTraining: signature.kind == .train,
-      randomKey: key, transforms: transforms)
-    let prediction = scope.run { layer.applied(to: features) }
+      randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType)
+    let prediction = scope.run { layer.applied(to: features) }.widenedPrediction()
     if signature.kind == .predict {
       trace.outputs.append(prediction)
       return try trace.program()
@@ -123,14 +55,15 @@ struct StepPrograms {
     }
     let labels = batch(StateName.labels, labelType)
     let weights = signature.isWeighted ? batch(StateName.weights, TensorType(.float32, [signature.count])) : nil
-    let loss = addLoss(trace, signature, compilation, prediction, labels, weights)
-    addMetrics(trace, signature, compilation, prediction, labels, weights)
+    let loss = addLoss(trace, signature, compilation, prediction, labels, weights, share)
+    addMetrics(trace, signature, compilation, prediction, labels, weights, share)
     if let iteration {
-      addUpdate(trace, compilation.optimizer, loss, parameters, iteration)
+      addUpdate(trace, compilation, loss, parameters, iteration, share)
       for (name, value) in scope.updates.sorted(by: { $0.key < $1.key }) {
-        trace.assign(StateName.parameter(name), value)
+        // Each worker has the statistics of its own part.
+        let common = value.dtype.isFloating ? share?.averaged(value) ?? value : value
+        trace.assign(StateName.parameter(name), common)
       }
-      trace.assign(StateName.iteration, iteration + 1)
     }
     return try trace.program()
   }
@@ -138,7 +71,7 @@ struct StepPrograms {
   /// The mean loss of the batch, Σ(weight · loss) / N; its sum goes to the totals.
   private func addLoss(
     _ trace: StepTrace, _ signature: StepSignature, _ compilation: Compilation, _ prediction: Tensor,
-    _ labels: Tensor, _ weights: Tensor?
+    _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
   ) -> Tensor {
     let graph = trace.graph
     graph.path = ["loss '\(compilation.loss.name)'"]
@@ -149,17 +82,18 @@ struct StepPrograms {
       values = labels.scalar(0).converted(to: .float32).broadcast(to: [signature.count])
     }
     if let weights { values = values * weights.converted(to: values.dtype) }
-    let sum = values.sum()
+    // A worker's own part of the sum; the gradients are summed over the workers, so that each sample counts the same.
+    let sum = (share?.masked(values) ?? values).sum()
     graph.path = []
-    trace.accumulate(StateName.total(signature.kind, "loss"), sum.converted(to: .float32))
-    let count = sum.scalar(Double(signature.count)).converted(to: .float32)
+    trace.accumulate(StateName.total(signature.kind, "loss"), sum.converted(to: .float32), share)
+    let count = sum.scalar(Double(signature.globalCount)).converted(to: .float32)
     trace.accumulate(StateName.total(signature.kind, StateName.sampleCount), count)
-    return sum / Double(max(signature.count, 1))
+    return sum / Double(max(signature.globalCount, 1))
   }
 
   private func addMetrics(
     _ trace: StepTrace, _ signature: StepSignature, _ compilation: Compilation, _ prediction: Tensor,
-    _ labels: Tensor, _ weights: Tensor?
+    _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
   ) {
     let graph = trace.graph
     for (metric, isWeighted) in compilation.watched {
@@ -172,18 +106,24 @@ struct StepPrograms {
       }
       if isWeighted, let weights { values = values * weights }
       graph.path = []
-      trace.accumulate(StateName.total(signature.kind, metric.name), values.sum())
+      let sum = (share?.masked(values) ?? values).sum()
+      trace.accumulate(StateName.total(signature.kind, metric.name), sum, share)
     }
     if !compilation.weightedMetrics.isEmpty {
-      let sum = weights?.sum() ?? labels.constant(NDArray(scalar: Float(signature.count)))
-      trace.accumulate(StateName.total(signature.kind, StateName.weightSum), sum)
+      let name = StateName.total(signature.kind, StateName.weightSum)
+      if let weights {
+        trace.accumulate(name, (share?.masked(weights) ?? weights).sum(), share)
+      } else {
+        trace.accumulate(name, labels.constant(NDArray(scalar: Float(signature.globalCount))))
+      }
     }
   }
 
   private func addUpdate(
-    _ trace: StepTrace, _ optimizer: any Optimizer, _ loss: Tensor, _ parameters: [String: Tensor],
-    _ iteration: Tensor
+    _ trace: StepTrace, _ compilation: Compilation, _ loss: Tensor, _ parameters: [String: Tensor],
+    _ iteration: Tensor, _ share: BatchShare?
   ) {
+    let optimizer = compilation.optimizer
     let trainable = outline.parameters.filter { $0.role == .trainable }
     let weights = trainable.compactMap { parameters[$0.name] }
     let step = iteration.converted(to: .float32) + 1
@@ -193,17 +133,33 @@ struct StepPrograms {
     case .schedule: rate = optimizer.learningRate.value(step: step)
     }
     let slotNames = optimizer.slots.map(\.name)
-    let gradients = optimizer.clipped(gradients(of: loss, withRespectTo: weights))
-    for ((spec, weight), gradient) in zip(zip(trainable, weights), gradients) {
+    let raw: [Tensor]
+    // Whether the step counts; nil where every step does.
+    var counts: Tensor?
+    func summed(_ gradient: Tensor) -> Tensor { share?.summed(gradient) ?? gradient }
+    if compilation.precision.scalesLoss {
+      let scale = trace.input(LossScale.scaleName, TensorType(.float32, []))
+      let goodSteps = trace.input(LossScale.goodStepsName, TensorType(.float32, []))
+      let scaled = LossScale.gradients(of: loss, weights, scale: scale, goodSteps: goodSteps, summing: summed)
+      raw = scaled.gradients
+      counts = scaled.isFinite
+      trace.assign(LossScale.scaleName, scaled.scale)
+      trace.assign(LossScale.goodStepsName, scaled.goodSteps)
+    } else {
+      raw = gradients(of: loss, withRespectTo: weights).map(summed)
+    }
+    func kept(_ new: Tensor, _ old: Tensor) -> Tensor { counts.map { select($0, new, old) } ?? new }
+    for ((spec, weight), gradient) in zip(zip(trainable, weights), optimizer.clipped(raw)) {
       let names = slotNames.map { StateName.slot($0, of: spec.name) }
       let slots = names.map { trace.input($0, spec.type) }
       trace.graph.path = ["optimizer", spec.name]
       let updated = optimizer.update(
         weight: weight, gradient: gradient, slots: slots, step: step, learningRate: rate)
       trace.graph.path = []
-      trace.assign(StateName.parameter(spec.name), updated.weight)
-      for (name, value) in zip(names, updated.slots) { trace.assign(name, value) }
+      trace.assign(StateName.parameter(spec.name), kept(updated.weight, weight))
+      for (name, (new, old)) in zip(names, zip(updated.slots, slots)) { trace.assign(name, kept(new, old)) }
     }
+    trace.assign(StateName.iteration, kept(iteration + 1, iteration))
   }
 }
 
@@ -237,8 +193,23 @@ private final class StepTrace {
   }
 
   /// Adds to a running total, a `float32` scalar.
-  func accumulate(_ name: String, _ value: Tensor) {
-    assign(name, input(name, TensorType(.float32, [])) + value)
+  /// - Parameter share: given where the value is a worker's own part.
+  func accumulate(_ name: String, _ value: Tensor, _ share: BatchShare? = nil) {
+    assign(name, input(name, TensorType(.float32, [])) + (share?.summed(value) ?? value))
+  }
+
+  /// The part of the batch that is the worker's whose program runs.
+  func share(_ signature: StepSignature) -> BatchShare {
+    let offset = input(StateName.shareOffset, TensorType(.int32, []))
+    let samples = input(StateName.shareCount, TensorType(.int32, []))
+    var mask: Tensor?
+    if signature.shares.isPadded {
+      let rows = graph.add(Iota(TensorType(.int32, [signature.count]), axis: 0), [])[0]
+      mask = rows.less(than: samples.broadcast(to: rows.shape)).converted(to: .float32)
+    }
+    return BatchShare(
+      globalCount: signature.globalCount, count: signature.count, offset: offset,
+      sampleCount: samples.converted(to: .float32), mask: mask)
   }
 
   func program() throws -> Program { try Program(graph, outputs: outputs, aliases: aliases) }

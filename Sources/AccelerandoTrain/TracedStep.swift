@@ -25,12 +25,16 @@ extension Model {
   ///   - kind: what the step does.
   ///   - types: the types of a sample and of its label.
   ///   - batchSize: the samples in the batch.
+  ///   - workers: how many devices share the batch; the program is that of each of them, with an `AllReduce` wherever they
+  ///     meet.
   ///   - compilation: what the model is trained with; nil for what it was compiled with.
   /// - Throws: `GraphError` or `TrainingError` when data and model do not fit.
   public func stepProgram(
-    _ kind: StepKind, on types: BatchTypes, batchSize: Int, compilation: Compilation? = nil
+    _ kind: StepKind, on types: BatchTypes, batchSize: Int, workers: Int = 1, compilation: Compilation? = nil
   ) throws -> Program {
-    guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }
+    guard batchSize >= 1, workers >= 1 else {
+      throw TrainingError("a batch size and workers are at least 1; received \(batchSize) and \(workers).")
+    }
     let compilation = compilation ?? self.compilation
     func row(_ type: TensorType) -> NDArray { NDArray(zeros: type.with([1] + type.shape)) }
     // One sample stands for all: it takes the shapes that a real batch would be brought into.
@@ -40,6 +44,6 @@ extension Model {
       Batch(features: types.features.map(row), labels: kind == .predict ? nil : types.labels.map(row)))
     let programs = StepPrograms(
       layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms)
-    return try programs.program(StepSignature(kind: kind, like: sample, count: batchSize, isHeld: false))
+    return try programs.program(StepSignature(kind: kind, like: sample, count: batchSize, workers: workers))
   }
 }

@@ -1,14 +1,15 @@
-// The door of accelerators: a device of a plugin as a backend.
+// The door of accelerators: a device of a plugin, or several that work together, as a backend.
 
 import AccelerandoCore
 
-/// Runs programs on one device of a PJRT plugin: XLA's CPU, a GPU, a TPU.
+/// Runs programs on one device of a PJRT plugin (XLA's CPU, a GPU, a TPU), or on several at once: each runs the whole program,
+/// and they meet where it has an `AllReduce`.
 public struct XLABackend: Backend {
   /// The plugin's connection to its devices.
   public let client: Client
-  /// The device.
-  public let device: PluginDevice
-  /// What the device is called: `xla-cpu`, `cuda:0`.
+  /// The devices, at least one.
+  public let devices: [PluginDevice]
+  /// What the devices are called: `xla-cpu`, `cuda:0`, `cuda:0,1`.
   public let name: String
   /// Where compiled programs are kept from one process to the next; nil for nowhere.
   public let cache: CompileCache?
@@ -20,34 +21,68 @@ public struct XLABackend: Backend {
   ///   - cache: where compiled programs are kept.
   /// - Throws: `DeviceError` when the client has no such device.
   public init(_ client: Client, device: Int = 0, cache: CompileCache? = nil) throws {
-    self.client = client
-    self.device = try client.device(device)
-    self.cache = cache
-    name = client.isHostMemory && device == 0 ? "xla-cpu" : "\(client.platform):\(device)"
+    try self.init(client, devices: [device], cache: cache)
   }
 
-  public func makeBuffer(_ type: TensorType) throws -> any Buffer { XLABuffer(type, client, device) }
+  /// Makes a backend of devices that work together.
+  /// - Throws: `DeviceError` when the client lacks one of the devices, or one is named twice.
+  public init(_ client: Client, devices numbers: [Int], cache: CompileCache? = nil) throws {
+    guard !numbers.isEmpty, Set(numbers).count == numbers.count else {
+      throw DeviceError(.noDevice, "a model needs at least one device, and each of them once; received \(numbers)")
+    }
+    self.client = client
+    devices = try numbers.map { try client.device($0) }
+    self.cache = cache
+    let platform = client.isHostMemory ? "xla-cpu" : client.platform
+    name =
+      numbers == [0] && client.isHostMemory
+      ? platform : "\(platform):" + numbers.map(String.init).joined(separator: ",")
+  }
+
+  public var workerCount: Int { devices.count }
+
+  public func makeBuffer(_ type: TensorType) throws -> any Buffer { XLABuffer(type, client, devices) }
+
+  public func makeStackedBuffer(_ type: TensorType) throws -> any Buffer {
+    XLABuffer(type, client, devices, isStacked: true)
+  }
 
   public func upload(_ array: NDArray) throws -> any Buffer {
-    let buffer = XLABuffer(array.type, client, device)
+    let buffer = XLABuffer(array.type, client, devices)
     try buffer.lend(array)
     return buffer
   }
 
+  public var runsAhead: Bool { true }
+
+  /// Calls cost several microseconds, and a GPU's are worth a small step. XLA's CPU compiles convolutions in loops to slower
+  /// code: a step of a small convolutional network takes twice as long.
+  public func prefersLoop(of step: Program) -> Bool {
+    !(client.isHostMemory && step.instructions.contains { $0.operation is Convolution })
+  }
+
+  /// Puts the array on the device if it leaves the larger part of the free memory to the model.
+  public func hold(_ array: NDArray) throws -> (any Buffer)? {
+    if !client.isHostMemory, let memory = devices.compactMap({ $0.memory() }).first, let limit = memory.limit {
+      guard array.byteCount < (limit - memory.used) / 2 else { return nil }
+    }
+    return try upload(array)
+  }
+
   public func compile(_ program: Program) throws -> any Executable { try compiled(program) }
 
-  /// Makes a program ready to run on the device.
+  /// Makes a program ready to run on the devices.
   /// - Throws: `GraphError` for what cannot be said in StableHLO, `DeviceError` for what the device refuses.
   public func compiled(_ program: Program) throws -> XLAExecutable {
     let text = try program.stableHLO()
-    var options = CompileOptions(deviceNumber: device.number)
+    var options = CompileOptions(replicas: devices.count, deviceNumbers: devices.map(\.number))
     options.settings = CompilerSettings.current(for: client)
-    let key = try cache?.key(text: text, options: options, client: client, device: device)
+    let key = try cache?.key(text: text, options: options, client: client, device: devices[0])
     if let cache, let key, let loaded = cache.load(key, on: client) {
-      return XLAExecutable(program: program, isFromCache: true, loaded: loaded, device: device)
+      return XLAExecutable(program: program, isFromCache: true, loaded: loaded, devices: devices)
     }
     let loaded = try LoadedProgram(text: text, options: options, on: client)
     if let cache, let key { cache.store(loaded, key) }
-    return XLAExecutable(program: program, isFromCache: false, loaded: loaded, device: device)
+    return XLAExecutable(program: program, isFromCache: false, loaded: loaded, devices: devices)
   }
 }

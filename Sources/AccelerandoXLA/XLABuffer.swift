@@ -5,51 +5,71 @@ import AccelerandoCore
 import CPJRT
 import Synchronization
 
-/// Memory of a plugin's device that holds one tensor.
+/// Memory that holds one tensor, on one device of a plugin's or on each of several.
 final class XLABuffer: Buffer {
   let type: TensorType
+  /// The type of what is on one device: a part of the tensor where the buffer is stacked, all of it otherwise.
+  let partType: TensorType
   let client: Client
-  let device: PluginDevice
-  /// Nil until somebody asks: most new buffers are written before they are read.
-  private let handle: Mutex<Handle?>
+  let devices: [PluginDevice]
+  /// The plugin's buffers, one on each device; nil until somebody asks: most new buffers are written before they are read.
+  private let handles: Mutex<[Handle?]>
   private var plugin: Plugin { client.plugin }
+  /// Whether each device has a part of the tensor.
+  var isStacked: Bool { type != partType }
 
-  init(_ type: TensorType, _ client: Client, _ device: PluginDevice) {
-    self.type = type
+  /// - Parameters:
+  ///   - partType: the type of what is on one device.
+  ///   - isStacked: whether devices hold parts that lie one after the other along the first axis, and not all the same.
+  init(_ partType: TensorType, _ client: Client, _ devices: [PluginDevice], isStacked: Bool = false) {
+    let count = isStacked ? devices.count : 1
+    let rest = partType.shape.dropFirst()
+    self.partType = partType
+    type = isStacked ? partType.with([count * (partType.shape.first ?? 1)] + rest) : partType
     self.client = client
-    self.device = device
-    handle = Mutex(nil)
+    self.devices = devices
+    handles = Mutex([Handle?](repeating: nil, count: devices.count))
   }
 
   deinit {
-    if let last = handle.withLock({ $0 }) { client.plugin.destroy(.destroyBuffer, last) }
+    for last in handles.withLock({ $0 }) {
+      if let last { client.plugin.destroy(.destroyBuffer, last) }
+    }
   }
 
-  /// The plugin's buffer of now.
-  func current() throws(DeviceError) -> Handle {
-    try handle.withLock { handle throws(DeviceError) in
-      if let handle { return handle }
-      let made = try zeros()
-      handle = made
+  /// The plugin's buffer of now on a device.
+  func current(_ place: Int) throws(DeviceError) -> Handle {
+    try handles.withLock { handles throws(DeviceError) in
+      if let handle = handles[place] { return handle }
+      let made = try zeros(devices[place])
+      handles[place] = made
       return made
     }
   }
 
-  /// Exchanges the plugin's buffer; what still uses the old one keeps it alive.
-  func replace(by new: Handle) {
-    let old = handle.withLock { handle in
-      let old = handle
-      handle = new
+  /// Exchanges the plugin's buffer on a device; what still uses the old one keeps it alive.
+  func replace(_ place: Int, by new: Handle) {
+    let old = handles.withLock { handles in
+      let old = handles[place]
+      handles[place] = new
       return old
     }
     if let old { plugin.destroy(.destroyBuffer, old) }
+  }
+
+  /// The part of the tensor's bytes that is on a device.
+  private func part(_ place: Int) -> Range<Int> {
+    isStacked ? place * partType.byteCount..<(place + 1) * partType.byteCount : 0..<partType.byteCount
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws {
     guard bytes.count == type.byteCount else {
       throw GraphError("the buffer holds \(type), \(type.byteCount) bytes; received \(bytes.count).")
     }
-    replace(by: try upload(bytes, semantics: PjrtHostDuringCall).buffer)
+    for (place, device) in devices.enumerated() {
+      let part = UnsafeRawBufferPointer(rebasing: bytes[part(place)])
+      replace(place, by: try upload(part, to: device, semantics: PjrtHostDuringCall).buffer)
+    }
   }
 
   /// Lends the array to the device: where the device's memory is the host's, nothing is copied. The array is kept until
@@ -57,19 +77,22 @@ final class XLABuffer: Buffer {
   func lend(_ array: NDArray) throws {
     let isAligned = array.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % 64 == 0 }
     // An i1 of a plugin's is a byte of 0 or 1, as here.
-    guard client.isHostMemory, isAligned, array.byteCount >= 4096 else {
+    guard client.isHostMemory, isAligned, array.byteCount >= 4096, !isStacked, array.type == type else {
       try array.withUnsafeBytes { try write($0) }
       return
     }
     let keeper = ArrayKeeper(array)
-    let (buffer, done) = try keeper.array.withUnsafeBytes { try upload($0, semantics: PjrtHostZeroCopy) }
-    done?.keepAlive(keeper)
-    replace(by: buffer)
+    for (place, device) in devices.enumerated() {
+      let (buffer, done) = try keeper.array.withUnsafeBytes { try upload($0, to: device, semantics: PjrtHostZeroCopy) }
+      done?.keepAlive(keeper)
+      replace(place, by: buffer)
+    }
   }
 
   private func upload(
-    _ bytes: UnsafeRawBufferPointer, semantics: Int
+    _ bytes: UnsafeRawBufferPointer, to device: PluginDevice, semantics: Int
   ) throws(DeviceError) -> (buffer: Handle, done: Event?) {
+    let type = partType
     let dimensions = type.shape.map(Int64.init)
     let created = try dimensions.withUnsafeBufferPointer { dimensions throws(DeviceError) in
       try plugin.call(.upload, "put \(type), \(type.byteCount >> 10) KiB, on \(client.platform):\(device.index)") {
@@ -95,22 +118,31 @@ final class XLABuffer: Buffer {
     return (try Handle(created.buffer, from: "Client_BufferFromHostBuffer"), done)
   }
 
-  private func zeros() throws(DeviceError) -> Handle {
+  private func zeros(_ device: PluginDevice) throws(DeviceError) -> Handle {
+    let type = partType
     guard type.byteCount < 1 << 46 else {
       throw DeviceError(.outOfMemory, "\(type) needs \(type.byteCount) bytes, more than any device has")
     }
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(type.byteCount, 1), alignment: 64)
     defer { memory.deallocate() }
     memory.initializeMemory(as: UInt8.self, repeating: 0)
-    return try upload(UnsafeRawBufferPointer(rebasing: memory[0..<type.byteCount]), semantics: PjrtHostDuringCall)
-      .buffer
+    return try upload(
+      UnsafeRawBufferPointer(rebasing: memory[0..<type.byteCount]), to: device, semantics: PjrtHostDuringCall
+    )
+    .buffer
   }
 
   func read(into bytes: UnsafeMutableRawBufferPointer) throws {
     guard bytes.count == type.byteCount else {
       throw GraphError("the buffer holds \(type), \(type.byteCount) bytes; there is room for \(bytes.count).")
     }
-    let buffer = try current()
+    for place in isStacked ? devices.indices : 0..<1 {
+      try read(place, into: UnsafeMutableRawBufferPointer(rebasing: bytes[part(place)]))
+    }
+  }
+
+  private func read(_ place: Int, into bytes: UnsafeMutableRawBufferPointer) throws(DeviceError) {
+    let buffer = try current(place)
     if client.isHostMemory, plugin.has(PluginMethod.bufferAddress) {
       // Copying it ourselves is ten times as fast as asking the plugin.
       try waitUntilReady(buffer)
@@ -140,7 +172,7 @@ final class XLABuffer: Buffer {
       layout.minor_to_major = order.baseAddress
       layout.rank = order.count
       return try withUnsafeMutablePointer(to: &layout) { layout throws(DeviceError) in
-        try plugin.call(.download, "read \(type) from \(client.platform):\(device.index)") {
+        try plugin.call(.download, "read \(type) from \(client.platform)") {
           $0.buffer = buffer.pointer
           $0.layout = layout
           $0.data = bytes.baseAddress

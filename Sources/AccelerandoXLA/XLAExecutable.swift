@@ -89,7 +89,7 @@ public struct XLAExecutable: Executable {
   /// Whether the compiled program came from the cache.
   public let isFromCache: Bool
   let loaded: LoadedProgram
-  let device: PluginDevice
+  let devices: [PluginDevice]
 
   public func bind(_ inputs: [any Buffer]) throws -> any Execution {
     guard inputs.count == program.inputs.count else {
@@ -97,14 +97,15 @@ public struct XLAExecutable: Executable {
     }
     var buffers: [XLABuffer] = []
     for (input, buffer) in zip(program.inputs, inputs) {
-      guard let buffer = buffer as? XLABuffer, buffer.client === loaded.client, buffer.device.index == device.index
+      guard let buffer = buffer as? XLABuffer, buffer.client === loaded.client,
+        buffer.devices.map(\.index) == devices.map(\.index)
       else {
         throw GraphError(
           "the buffer for input '\(input.name)' lives on another device; this program runs on "
-            + "\(loaded.client.platform):\(device.index).")
+            + "\(devices.map { "\(loaded.client.platform):\($0.index)" }.joined(separator: ", ")).")
       }
-      guard buffer.type == input.type else {
-        throw GraphError("input '\(input.name)' is \(input.type); received a buffer of \(buffer.type).")
+      guard buffer.partType == input.type else {
+        throw GraphError("input '\(input.name)' is \(input.type); received a buffer of \(buffer.partType).")
       }
       buffers.append(buffer)
     }

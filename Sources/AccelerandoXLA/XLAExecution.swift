@@ -11,7 +11,7 @@ final class XLAExecution: Execution {
   private let inputs: [XLABuffer]
   private let results: [XLABuffer]
   private let call: PreparedCall
-  private var inFlight: [Event] = []
+  fileprivate var inFlight: [Event] = []
 
   /// Steps that the host may be ahead of the device: enough to hide the host's work, few enough to bound memory.
   private static let mostInFlight = 4
@@ -20,8 +20,10 @@ final class XLAExecution: Execution {
     let program = executable.program
     self.executable = executable
     self.inputs = inputs
+    let isStacked = inputs.contains(where: \.isStacked)
     results = program.outputTypes.enumerated().map { index, type in
-      program.aliases[index].map { inputs[$0] } ?? XLABuffer(type, executable.loaded.client, executable.device)
+      program.aliases[index].map { inputs[$0] }
+        ?? XLABuffer(type, executable.loaded.client, executable.devices, isStacked: isStacked)
     }
     outputs = results
     call = PreparedCall(executable, kept: Self.inputsToKeep(program, inputs))
@@ -40,42 +42,64 @@ final class XLAExecution: Execution {
   }
 
   func run() throws {
-    if inFlight.count >= Self.mostInFlight { try inFlight.removeFirst().wait("run a step") }
-    for (index, input) in inputs.enumerated() { call.arguments[index] = try input.current().pointer }
-    if let event = try call.run() { inFlight.append(event) }
-    for (index, result) in results.enumerated() {
-      result.replace(by: try Handle(call.results[index], from: "LoadedExecutable_Execute"))
+    if inFlight.count >= Self.mostInFlight * call.deviceCount {
+      for _ in 0..<call.deviceCount { try inFlight.removeFirst().wait("run a step") }
     }
+    for place in 0..<call.deviceCount {
+      let first = place * inputs.count
+      for (index, input) in inputs.enumerated() { call.arguments[first + index] = try input.current(place).pointer }
+    }
+    try call.run(&inFlight)
+    for place in 0..<call.deviceCount {
+      let first = place * results.count
+      for (index, result) in results.enumerated() {
+        result.replace(place, by: try Handle(call.results[first + index], from: "LoadedExecutable_Execute"))
+      }
+    }
+  }
+}
+
+extension XLAExecution {
+  func finish() throws {
+    while !inFlight.isEmpty { try inFlight.removeFirst().wait("run a step") }
   }
 }
 
 /// The memory of a call's arguments, which is filled in once.
 private final class PreparedCall {
+  let deviceCount: Int
+  /// The arguments of the first device, then those of the next.
   let arguments: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  /// The results of the first device, then those of the next.
   let results: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private let memory: UnsafeMutableRawBufferPointer
   private let execution: UnsafeMutablePointer<PjrtExecution>
-  private let argumentList: UnsafeMutablePointer<UnsafePointer<UnsafeMutableRawPointer?>?>
-  private let resultList: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutableRawPointer?>?>
-  private let event: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  private let argumentLists: UnsafeMutablePointer<UnsafePointer<UnsafeMutableRawPointer?>?>
+  private let resultLists: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutableRawPointer?>?>
+  private let events: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private let kept: UnsafeMutableBufferPointer<Int64>
   private let loaded: LoadedProgram
   private let resultCount: Int
 
   init(_ executable: XLAExecutable, kept indices: [Int64]) {
+    func allocate<Element>(_ count: Int, _ value: Element) -> UnsafeMutablePointer<Element> {
+      let pointer = UnsafeMutablePointer<Element>.allocate(capacity: max(count, 1))
+      pointer.initialize(repeating: value, count: max(count, 1))
+      return pointer
+    }
     loaded = executable.loaded
-    resultCount = executable.program.outputs.count
+    deviceCount = executable.devices.count
     let argumentCount = executable.program.inputs.count
-    arguments = .allocate(capacity: max(argumentCount, 1))
-    arguments.initialize(repeating: nil, count: max(argumentCount, 1))
-    results = .allocate(capacity: max(resultCount, 1))
-    results.initialize(repeating: nil, count: max(resultCount, 1))
-    argumentList = .allocate(capacity: 1)
-    argumentList.initialize(to: UnsafePointer(arguments))
-    resultList = .allocate(capacity: 1)
-    resultList.initialize(to: results)
-    event = .allocate(capacity: 1)
-    event.initialize(to: nil)
+    resultCount = deviceCount * executable.program.outputs.count
+    arguments = allocate(deviceCount * argumentCount, nil)
+    results = allocate(resultCount, nil)
+    argumentLists = allocate(deviceCount, nil)
+    resultLists = allocate(deviceCount, nil)
+    events = allocate(deviceCount, nil)
+    for place in 0..<deviceCount {
+      argumentLists[place] = UnsafePointer(arguments + place * argumentCount)
+      resultLists[place] = results + place * executable.program.outputs.count
+    }
     kept = .allocate(capacity: max(indices.count, 1))
     _ = kept.initialize(from: indices)
     // Two structs with spare room behind each, for plugins that know longer ones.
@@ -90,33 +114,35 @@ private final class PreparedCall {
     first[0].head.size = half
     first[0].executable = loaded.handle.pointer
     first[0].options = options.baseAddress
-    first[0].arguments = UnsafePointer(argumentList)
-    first[0].device_count = 1
+    first[0].arguments = UnsafePointer(argumentLists)
+    first[0].device_count = deviceCount
     first[0].argument_count = argumentCount
-    first[0].results = UnsafePointer(resultList)
-    first[0].complete_events = event
+    first[0].results = UnsafePointer(resultLists)
+    first[0].complete_events = events
     execution = first.baseAddress ?? .allocate(capacity: 1)
   }
 
   deinit {
     arguments.deallocate()
     results.deallocate()
-    argumentList.deallocate()
-    resultList.deallocate()
-    event.deallocate()
+    argumentLists.deallocate()
+    resultLists.deallocate()
+    events.deallocate()
     kept.deallocate()
     memory.deallocate()
   }
 
   /// Hands the work over; the results are in `results` then.
-  /// - Returns: what will say that the work is done.
-  func run() throws(DeviceError) -> Event? {
-    event.pointee = nil
+  /// - Parameter inFlight: gets what will say that the work is done, an event for each device.
+  func run(_ inFlight: inout [Event]) throws(DeviceError) {
+    for place in 0..<deviceCount { events[place] = nil }
     for index in 0..<resultCount { results[index] = nil }
     let plugin = loaded.client.plugin
     let error = pjrt_call(plugin.api, Int32(PjrtLoadedExecute), execution)
     if let error { throw plugin.translated(error, "run the program") }
-    guard let event = event.pointee else { return nil }
-    return try Event(event, plugin, from: "LoadedExecutable_Execute")
+    for place in 0..<deviceCount {
+      guard let event = events[place] else { continue }
+      inFlight.append(try Event(event, plugin, from: "LoadedExecutable_Execute"))
+    }
   }
 }

@@ -77,7 +77,7 @@ struct ExecutionTests {
     for backend in TestPlugins.backends {
       #expect(backend.client.platform == "cpu")
       #expect(backend.client.devices.count == 1)
-      #expect(!backend.device.kind.isEmpty)
+      #expect(!backend.devices[0].kind.isEmpty)
       #expect(throws: DeviceError.self) { try XLABackend(backend.client, device: 1) }
     }
   }

@@ -42,5 +42,11 @@ public struct Dropout: Composite {
 
 extension Tensor {
   /// The tensor with elements set to zero with probability `rate` and the others divided by 1 − `rate`.
-  public func dropout(rate: Double, key: Tensor) -> Tensor { graph.add(Dropout(rate: rate), self, key) }
+  /// - Parameters:
+  ///   - rate: the probability of zero.
+  ///   - key: a random key, `uint32[2]`.
+  ///   - position: a scalar `uint32` that is added to the positions of the random bits, for a part of a larger tensor.
+  public func dropout(rate: Double, key: Tensor, position: Tensor? = nil) -> Tensor {
+    graph.add(Dropout(rate: rate), [self, key] + (position.map { [$0] } ?? []))[0]
+  }
 }

@@ -17,6 +17,8 @@ public struct BatchNormalization: ConfigurableLayer {
   public let centers: Bool
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
+  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its part.
+  public let isSynchronized: Bool
   public let name: String?
   let gamma: Parameter
   let beta: Parameter
@@ -26,7 +28,7 @@ public struct BatchNormalization: ConfigurableLayer {
   /// Makes the layer.
   public init(
     axis: Int = -1, momentum: Double = 0.99, epsilon: Double = 1e-3, centers: Bool = true, scales: Bool = true,
-    gammaInitializer: Initializer = .ones, betaInitializer: Initializer = .zeros,
+    isSynchronized: Bool = false, gammaInitializer: Initializer = .ones, betaInitializer: Initializer = .zeros,
     movingMeanInitializer: Initializer = .zeros, movingVarianceInitializer: Initializer = .ones,
     name: String? = nil
   ) {
@@ -35,9 +37,10 @@ public struct BatchNormalization: ConfigurableLayer {
     self.epsilon = epsilon
     self.centers = centers
     self.scales = scales
+    self.isSynchronized = isSynchronized
     self.name = name
-    gamma = Parameter(gammaInitializer)
-    beta = Parameter(betaInitializer)
+    gamma = Parameter(gammaInitializer, keepsPrecision: true)
+    beta = Parameter(betaInitializer, keepsPrecision: true)
     movingMean = Parameter(movingMeanInitializer, role: .state)
     movingVariance = Parameter(movingVarianceInitializer, role: .state)
   }
@@ -54,8 +57,7 @@ public struct BatchNormalization: ConfigurableLayer {
     let scale = scales ? gamma[features].converted(to: wide.dtype) : wide.scalar(1).broadcast(to: [features])
     let shift = centers ? beta[features].converted(to: wide.dtype) : wide.scalar(0).broadcast(to: [features])
     if Scope.isTraining {
-      let normalize = BatchNormTraining(axis: feature, epsilon: epsilon)
-      let results = wide.graph.add(normalize, [wide, scale, shift])
+      let results = normalized(wide, feature, scale, shift)
       update(movingMean, runningMean, results[1])
       update(movingVariance, runningVariance, results[2])
       return results[0].converted(to: x.dtype)
@@ -66,6 +68,26 @@ public struct BatchNormalization: ConfigurableLayer {
     return (centered * factor.reshaped(place) + shift.reshaped(place)).converted(to: x.dtype)
   }
 
+  /// The tensor normalized by the batch's mean and variance, and these.
+  private func normalized(_ x: Tensor, _ feature: Int, _ scale: Tensor, _ shift: Tensor) -> [Tensor] {
+    guard let share = Scope.current?.share, isSynchronized || share.mask != nil else {
+      return x.graph.add(BatchNormTraining(axis: feature, epsilon: epsilon), [x, scale, shift])
+    }
+    let others = x.shape.indices.filter { $0 != feature }
+    let places = others.dropFirst().map { x.shape[$0] }.reduce(1, *)
+    let samples = isSynchronized ? share.sampleCount.filled(Double(share.globalCount)) : share.sampleCount
+    let count = (samples.maximum(1) * Double(places)).converted(to: x.dtype)
+    func mean(_ rows: Tensor) -> Tensor {
+      let sum = share.masked(rows).sum(axes: others)
+      return (isSynchronized ? share.summed(sum) : sum) / count
+    }
+    func spread(_ vector: Tensor) -> Tensor { vector.broadcast(to: x.shape, axes: [feature]) }
+    let center = mean(x)
+    let centered = x - spread(center)
+    let variance = mean(centered.squared())
+    return [centered * spread((variance + epsilon).rsqrt() * scale) + spread(shift), center, variance]
+  }
+
   private func update(_ parameter: Parameter, _ running: Tensor, _ batch: Tensor) {
     parameter.update(running * momentum + batch.converted(to: running.dtype) * (1 - momentum))
   }
@@ -74,7 +96,7 @@ public struct BatchNormalization: ConfigurableLayer {
     self.init(
       axis: try config.int("axis", default: -1), momentum: try config.double("momentum", default: 0.99),
       epsilon: try config.double("epsilon", default: 1e-3), centers: try config.bool("center", default: true),
-      scales: try config.bool("scale", default: true),
+      scales: try config.bool("scale", default: true), isSynchronized: try config.bool("synchronized", default: false),
       gammaInitializer: try config.initializer("gamma_initializer", default: .ones),
       betaInitializer: try config.initializer("beta_initializer", default: .zeros),
       movingMeanInitializer: try config.initializer("moving_mean_initializer", default: .zeros),
@@ -86,6 +108,7 @@ public struct BatchNormalization: ConfigurableLayer {
     Config([
       "name": name.map { Config(.string($0)) }, "axis": Config(.int(axis)), "momentum": Config(.double(momentum)),
       "epsilon": Config(.double(epsilon)), "center": Config(.bool(centers)), "scale": Config(.bool(scales)),
+      "synchronized": isSynchronized ? Config(.bool(true)) : nil,
       "gamma_initializer": try Catalog.initializers.config(of: gamma.initializer),
       "beta_initializer": try Catalog.initializers.config(of: beta.initializer),
       "moving_mean_initializer": try Catalog.initializers.config(of: movingMean.initializer),

@@ -18,7 +18,7 @@ public struct Dropout: ConfigurableLayer {
   public func forward(_ x: Tensor) -> Tensor {
     guard (0...1).contains(rate) else { return x.rejected("needs a rate from 0 to 1; received \(rate).") }
     guard let scope = Scope.current, scope.isTraining, rate > 0 else { return x }
-    return x.dropout(rate: rate, key: scope.nextRandomKey())
+    return scope.dropout(x, rate: rate)
   }
 
   public init(config: ConfigReader) throws {

@@ -26,8 +26,8 @@ public struct LayerNormalization: ConfigurableLayer {
     self.centers = centers
     self.scales = scales
     self.name = name
-    gamma = Parameter(gammaInitializer)
-    beta = Parameter(betaInitializer)
+    gamma = Parameter(gammaInitializer, keepsPrecision: true)
+    beta = Parameter(betaInitializer, keepsPrecision: true)
   }
 
   public func forward(_ x: Tensor) -> Tensor {

@@ -84,7 +84,7 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     let context: Tensor
     if dropout > 0, let scope = Scope.current, scope.isTraining {
       let shares = attention(queries * (1 / Double(keySize).squareRoot()), keys)
-      context = merged(shares.dropout(rate: dropout, key: scope.nextRandomKey()), values)
+      context = merged(scope.dropout(shares, rate: dropout), values)
     } else {
       context = queries.attending(to: keys, values: values, isCausal: isCausal)
     }

@@ -4,6 +4,10 @@ import AccelerandoCore
 
 /// Something that is told how training goes, and may change its course. All hooks are optional.
 public protocol Callback: AnyObject {
+  /// How often the callback needs to act between two steps: 1 for after each, 100 for after steps 100, 200, … of the run;
+  /// nil, the default, where it can wait. Far devices run many steps at a time; the hooks for steps are then called for all
+  /// of them afterwards, with the numbers that the last one left.
+  var stepInterval: Int? { get }
   /// Before the first epoch.
   func onTrainBegin(_ run: TrainingRun) throws
   /// After the last epoch.
@@ -12,9 +16,9 @@ public protocol Callback: AnyObject {
   func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws
   /// After an epoch and its validation. Numbers that are added or changed are seen by later callbacks and the history.
   func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws
-  /// Before a step, counted from 0 in each epoch.
+  /// Before a step, counted from 0 in each epoch; see `stepInterval`.
   func onTrainBatchBegin(_ step: Int, _ run: TrainingRun) throws
-  /// After a step. `run.logs()` gives the numbers of the epoch so far; asking costs a little, so ask when needed.
+  /// After a step; see `stepInterval`. `run.logs()` gives the numbers of the epoch so far; asking costs a little, so ask when needed.
   func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws
   /// Before a validation.
   func onValidationBegin(_ run: TrainingRun) throws
@@ -26,6 +30,7 @@ public protocol Callback: AnyObject {
 }
 
 extension Callback {
+  public var stepInterval: Int? { nil }
   public func onTrainBegin(_ run: TrainingRun) throws {}
   public func onTrainEnd(_ run: TrainingRun) throws {}
   public func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {}
@@ -49,6 +54,8 @@ public final class TrainingRun {
   public internal(set) var epoch = 0
   /// The steps that were done in this epoch.
   public internal(set) var stepsDone = 0
+  /// The steps that were done in all epochs of this run.
+  public internal(set) var totalSteps = 0
   /// What happened so far.
   public internal(set) var history = History()
   /// Set to true to stop: after the current step while an epoch runs, or after the current epoch.

@@ -27,6 +27,9 @@ public final class LambdaCallback: Callback {
     self.batchEnd = batchEnd
   }
 
+  /// A closure for steps wants to see each.
+  public var stepInterval: Int? { batchEnd == nil ? nil : 1 }
+
   public func onTrainBegin(_ run: TrainingRun) throws { try trainBegin?(run) }
   public func onTrainEnd(_ run: TrainingRun) throws { try trainEnd?(run) }
   public func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws { try epochBegin?(epoch, run) }

@@ -35,6 +35,8 @@ public final class ModelCheckpoint: Callback {
     best = initialBest
   }
 
+  public var stepInterval: Int? { everySteps }
+
   public func onTrainBegin(_ run: TrainingRun) throws {
     guard let state = run.restoredState(of: self) else { return }
     let reader = try ConfigReader(state.settings, subject: "the state of ModelCheckpoint")

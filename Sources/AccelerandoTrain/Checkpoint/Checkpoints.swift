@@ -77,6 +77,12 @@ public final class Checkpoints: Callback {
     folder = CheckpointFolder(url: directory)
   }
 
+  /// Steps that are counted end a launch of many.
+  public var stepInterval: Int? {
+    if case .steps(let count)? = interval { return count }
+    return nil
+  }
+
   public func onTrainEnd(_ run: TrainingRun) throws {
     writer.wait()
     try writer.check()

@@ -116,7 +116,8 @@ extension Compilation {
     self.init(
       optimizer: try catalogs.optimizers.make(try reader.required("optimizer")),
       loss: try catalogs.losses.make(try reader.required("loss")), metrics: try metrics("metrics"),
-      weightedMetrics: try metrics("weighted_metrics"))
+      weightedMetrics: try metrics("weighted_metrics"),
+      precision: try reader.choice("precision", default: Precision.float32))
     try reader.finish()
   }
 }
@@ -129,5 +130,6 @@ private func config(of compilation: Compilation) throws -> Config {
     "metrics": Config(.array(try compilation.metrics.map { try Catalog.metrics.config(of: $0) })),
     "weighted_metrics": Config(
       .array(try compilation.weightedMetrics.map { try Catalog.metrics.config(of: $0) })),
+    "precision": compilation.precision == .float32 ? nil : Config(.string(compilation.precision.rawValue)),
   ])
 }

@@ -14,12 +14,25 @@ extension XLABackend {
   public static func open(
     _ platform: String, index: Int = 0, search: PluginSearch = .current(), cache: CompileCache? = .current()
   ) throws -> XLABackend {
-    try XLABackend(try openClient(platform, search: search), device: index, cache: cache)
+    try open(platform, indices: [index], search: search, cache: cache)
+  }
+
+  /// Opens devices of one platform that work together.
+  /// - Parameter indices: the numbers of the devices; all for nil. XLA's CPU has as many virtual devices as are asked for.
+  /// - Throws: `DeviceError` saying what is missing and what would fix it.
+  public static func open(
+    _ platform: String, indices: [Int]?, search: PluginSearch = .current(), cache: CompileCache? = .current()
+  ) throws -> XLABackend {
+    let client = try openClient(platform, deviceCount: (indices?.max() ?? 0) + 1, search: search)
+    return try XLABackend(client, devices: indices ?? client.devices.map(\.index), cache: cache)
   }
 
   /// Starts the first plugin of a platform that works.
+  /// - Parameter deviceCount: the virtual devices that XLA's CPU should have.
   /// - Throws: `DeviceError` of the plugin that was preferred.
-  public static func openClient(_ platform: String, search: PluginSearch = .current()) throws -> Client {
+  public static func openClient(
+    _ platform: String, deviceCount: Int = 1, search: PluginSearch = .current()
+  ) throws -> Client {
     let plugins = search.plugins(for: platform)
     let kinds = PluginKind.allCases.filter { $0.platform == platform || $0.rawValue == platform }.map(\.rawValue)
     guard !plugins.isEmpty else {
@@ -33,7 +46,8 @@ extension XLABackend {
     var failure: (any Error)?
     for found in plugins {
       do {
-        let options: [String: AttributeValue] = found.platform == "cpu" ? ["cpu_device_count": .integer(1)] : [:]
+        let options: [String: AttributeValue] =
+          found.platform == "cpu" ? ["cpu_device_count": .integer(Int64(min(deviceCount, 256)))] : [:]
         let client = try Client.shared(try Plugin.load(found.path), options: options)
         guard !client.devices.isEmpty else {
           throw DeviceError(.noDevice, "the plugin \(found.path) finds no device")

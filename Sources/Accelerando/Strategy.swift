@@ -1,0 +1,76 @@
+// Who computes a step: one device, or several that share every batch and come to the result of one.
+
+import AccelerandoCPU
+import AccelerandoCore
+import AccelerandoNN
+import AccelerandoTrain
+import AccelerandoXLA
+
+/// How the work of a model is divided.
+public struct Strategy: Hashable, Sendable {
+  private enum Kind: Hashable {
+    case cores(Int?)
+    case devices([Device])
+  }
+
+  private let kind: Kind
+
+  /// Everything on one device.
+  public static func oneDevice(_ device: Device) -> Strategy { Strategy(kind: .devices([device])) }
+
+  /// Every batch divided among devices of one platform, as evenly as can be: `Device.cuda(0), Device.cuda(1)`, …. Each has all
+  /// weights; gradients are summed over the devices, each sample counting the same, so that the result is that of one device
+  /// but for the order of the sums.
+  public static func mirrored(devices: [Device]) -> Strategy { Strategy(kind: .devices(devices)) }
+
+  /// Every batch divided among cores of this machine's processor; nil for all of them. The result is the same, bit for bit,
+  /// for any number.
+  public static func mirrored(workers: Int? = nil) -> Strategy { Strategy(kind: .cores(workers)) }
+
+  /// Opens what the strategy needs.
+  /// - Parameter cache: where programs compiled for devices are kept from one process to the next.
+  /// - Throws: `DeviceError` saying what is missing and what would fix it, and for devices that cannot work together.
+  public func makeBackend(cache: CompileCache? = .current()) throws -> any Backend {
+    switch kind {
+    case .cores(let count):
+      if let count, count < 1 {
+        throw DeviceError(.noDevice, "a model needs at least one worker; received \(count)")
+      }
+      return CPUBackend(threads: count)
+    case .devices(let devices):
+      guard let first = devices.first else {
+        throw DeviceError(.noDevice, "a strategy needs at least one device", remedy: "'accelerando devices' lists them")
+      }
+      if devices.count == 1 { return try first.makeBackend(cache: cache) }
+      guard devices.allSatisfy({ $0.platform == first.platform }), first.platform != "cpu" else {
+        throw DeviceError(
+          .noDevice,
+          "devices that share a batch are of one platform other than cpu; received "
+            + devices.map(\.description).joined(separator: ", "),
+          remedy: "The engine for the processor uses all of its cores as one device")
+      }
+      return try XLABackend.open(
+        first.platform == "xla-cpu" ? "cpu" : first.platform, indices: devices.map(\.index), cache: cache)
+    }
+  }
+}
+
+extension Model {
+  /// Takes the model to the devices of a strategy.
+  /// - Throws: `DeviceError` when they cannot be used; the model is then where it was.
+  public func move(to strategy: Strategy) throws { try move(to: strategy.makeBackend()) }
+
+  /// Trains the model on the devices of a strategy; it lives there afterwards. See `fit` without a strategy for the others.
+  @discardableResult
+  public func fit(
+    _ data: Dataset, strategy: Strategy, epochs: Int = 1, batchSize: Int = 32, validation: Dataset? = nil,
+    validationSplit: Double = 0, shuffle: Bool = true, classWeights: [Int: Double]? = nil, initialEpoch: Int = 0,
+    stepsPerEpoch: Int? = nil, callbacks: [any Callback] = [], verbose: Verbosity = .automatic
+  ) throws -> History {
+    try move(to: strategy)
+    return try fit(
+      data, epochs: epochs, batchSize: batchSize, validation: validation, validationSplit: validationSplit,
+      shuffle: shuffle, classWeights: classWeights, initialEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch,
+      callbacks: callbacks, verbose: verbose)
+  }
+}

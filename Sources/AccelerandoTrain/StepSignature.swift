@@ -1,0 +1,117 @@
+// What programs are made for: what the step does, the shapes of its batch and where that comes from; and the names of a
+// program's inputs.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// What a step does.
+public enum StepKind: String, Hashable, Sendable, CaseIterable {
+  /// Forward, loss, gradients, the optimizer's update, metrics.
+  case train
+  /// Forward, loss, metrics.
+  case evaluate
+  /// Forward.
+  case predict
+
+  /// The prefix of the running totals, so that validation in the middle of an epoch disturbs nothing.
+  var totals: String { self == .train ? "train" : "evaluate" }
+}
+
+/// How a step comes by its batch.
+enum BatchSource: Hashable {
+  /// Each batch is brought.
+  case brought
+  /// From a data set of so many samples on the device, by their numbers.
+  case held(samples: Int)
+  /// As `held`, for many steps in one program, by a pass's order of so many samples that lies on the device too.
+  case looped(samples: Int, order: Int)
+
+  /// The samples of the data set on the device.
+  var samples: Int? {
+    switch self {
+    case .brought: nil
+    case .held(let samples), .looped(let samples, _): samples
+    }
+  }
+}
+
+/// What a program of a step is made for: shapes are static, so a ragged last batch has a program of its own.
+struct StepSignature: Hashable {
+  let kind: StepKind
+  /// The types of a worker's part of the batch.
+  let features: [TensorType]
+  let labels: TensorType?
+  let isWeighted: Bool
+  let source: BatchSource
+  /// The workers that compute the step together.
+  let workers: Int
+  /// The samples of the whole batch.
+  let globalCount: Int
+
+  /// - Parameters:
+  ///   - batch: the batch, or what batches are parts of.
+  ///   - count: the samples of a step; those of `batch` for nil.
+  init(kind: StepKind, like batch: Batch, count: Int? = nil, source: BatchSource = .brought, workers: Int = 1) {
+    let shares = BatchShares(of: count ?? batch.count, workers: workers)
+    func resized(_ type: TensorType) -> TensorType { type.with([shares.rows] + type.shape.dropFirst()) }
+    self.kind = kind
+    self.source = source
+    self.workers = workers
+    globalCount = shares.count
+    features = batch.features.map { resized($0.type) }
+    labels = kind == .predict ? nil : batch.labels.map { resized($0.type) }
+    isWeighted = kind != .predict && batch.sampleWeights != nil
+  }
+
+  /// A step that predicts for features of these types.
+  init(inferenceOn features: [TensorType]) {
+    kind = .predict
+    self.features = features
+    labels = nil
+    isWeighted = false
+    source = .brought
+    workers = 1
+    globalCount = features.first?.shape.first ?? 0
+  }
+
+  /// The rows of a worker's part.
+  var count: Int { features.first?.shape.first ?? 0 }
+
+  /// How the batch is divided.
+  var shares: BatchShares { BatchShares(of: globalCount, workers: workers) }
+
+  /// The inputs of the program that change with the batch.
+  var batchNames: Set<String> {
+    switch source {
+    case .brought: Set(features.indices.map(StateName.feature) + [StateName.labels, StateName.weights])
+    case .held: [StateName.rows]
+    case .looped: [StateName.first, StateName.steps]
+    }
+  }
+}
+
+/// Names of the tensors that live from step to step.
+enum StateName {
+  static let iteration = "iteration"
+  static let learningRate = "learning_rate"
+  static let randomKey = "random_key"
+  static func parameter(_ name: String) -> String { "parameter/\(name)" }
+  static func slot(_ name: String, of parameter: String) -> String { "slot/\(parameter).\(name)" }
+  static func total(_ kind: StepKind, _ name: String) -> String { "\(kind.totals)/\(name)" }
+  static func feature(_ index: Int) -> String { "x\(index)" }
+  static let labels = "y"
+  static let weights = "w"
+  /// Which samples of the data set are in the batch.
+  static let rows = "rows"
+  /// Many steps at a time: the order of the samples in a pass, the place in it to begin at, and how many steps to take.
+  static let order = "order"
+  static let first = "first"
+  static let steps = "steps"
+  /// Where a worker's part of the batch begins, and its samples.
+  static let shareOffset = "share/offset"
+  static let shareCount = "share/count"
+
+  /// Counters beside the totals: samples, and the sum of their weights.
+  static let sampleCount = "count"
+  static let weightSum = "weights"
+}

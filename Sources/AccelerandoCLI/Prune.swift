@@ -10,7 +10,9 @@ struct Prune: ParsableCommand {
     abstract: "Prunes a model while it trains, and says what that gained.",
     discussion: """
       A recipe's model is trained first, as 'train' does; a model that 'train --output' wrote is taken as it is. Then it \
-      trains on while weights become zero. At the end both are measured: accuracy on held-out data, bytes, time.
+      trains on while weights become zero. With --method filters, the least filters and neurons are taken out at once, \
+      and what trains on is a smaller dense model; schedules do not matter there. At the end both are measured: \
+      accuracy on held-out data, bytes, time.
       """)
 
   @Argument(help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train --output' wrote.")
@@ -30,6 +32,13 @@ struct Prune: ParsableCommand {
 
   @Option(help: "The size of a block, rows and columns.")
   var blockSize: BlockSize = BlockSize(height: 4, width: 4)
+
+  @Option(
+    help: "What a block counts for: the \(Pruning.Pooling.allCases.map(\.rawValue).joined(separator: " or the ")).")
+  var pooling: Pruning.Pooling = .mean
+
+  @Option(help: "For n:m, how many of each group of neighbours along the input axis become zero.")
+  var zeros: ZerosOf = ZerosOf(zeros: 2, group: 4)
 
   @Option(help: "Layers to prune, by name, type or a pattern with *; may be given several times. All by default.")
   var layers: [String] = []
@@ -104,17 +113,28 @@ struct Prune: ParsableCommand {
     } else {
       before = try recipe.makeModel(for: data.input, backend: backend)
       // What cannot be pruned should be said before an hour of training.
-      try before.prune(try pruning(steps: steps(recipe, data)))
-      try before.setParameterRule(nil)
+      if method == .filters {
+        _ = try before.withoutChannels(sparsity.final, layers: chosenLayers)
+      } else {
+        try before.prune(try pruning(steps: steps(recipe, data)))
+        try before.checkPruning(steps: steps(recipe, data))
+        try before.setParameterRule(nil)
+      }
       if !json { tell("Training the model before it is pruned, \(recipe.fit.epochs) epochs.") }
       _ = try recipe.train(before, on: data, callbacks: try recipe.makeCallbacks(), verbose: verbosity)
     }
 
     if let learningRate { recipe.setLearningRate(learningRate) }
     recipe.fit.epochs = epochs
-    let model = try recipe.makeModel(for: data.input, backend: backend)
-    try model.setWeights(try before.weights())
-    try model.prune(try pruning(steps: steps(recipe, data)))
+    let model: Model
+    if method == .filters {
+      model = try before.withoutChannels(sparsity.final, layers: chosenLayers)
+      try model.compile(try recipe.makeCompilation())
+    } else {
+      model = try recipe.makeModel(for: data.input, backend: backend)
+      try model.setWeights(try before.weights())
+      try model.prune(try pruning(steps: steps(recipe, data)))
+    }
     if !json { tell("Pruning it, \(epochs) epochs.") }
     let history = try recipe.train(model, on: data, callbacks: [], verbose: verbosity)
     let after = try model.stripped()
@@ -146,13 +166,15 @@ struct Prune: ParsableCommand {
     return try data.train.dataset()
   }
 
+  private var chosenLayers: [String] { layers.isEmpty ? ["*"] : layers }
+
   private func pruning(steps: Int) throws -> Pruning {
-    let chosen = layers.isEmpty ? ["*"] : layers
+    let chosen = chosenLayers
     let structure: Pruning.Structure
     switch method {
     case .magnitude: structure = .weights
-    case .block: structure = .blocks(height: blockSize.height, width: blockSize.width)
-    case .nOfM: return .nOfM(layers: chosen)
+    case .block: structure = .blocks(height: blockSize.height, width: blockSize.width, pooling: pooling)
+    case .nOfM: return .nOfM(zeros: zeros.zeros, of: zeros.group, layers: chosen)
     case .filters: structure = .filters
     }
     let competition: Pruning.Competition = global ? .global : .tensor
@@ -220,6 +242,27 @@ struct SparsityRange: ExpressibleByArgument {
   }
 
   var defaultValueDescription: String { initial.map { "\($0)..\(final)" } ?? "\(final)" }
+}
+
+extension Pruning.Pooling: ExpressibleByArgument {}
+
+/// `2:4`.
+struct ZerosOf: ExpressibleByArgument {
+  var zeros: Int
+  var group: Int
+
+  init(zeros: Int, group: Int) {
+    self.zeros = zeros
+    self.group = group
+  }
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let zeros = parts[0], let group = parts[1] else { return nil }
+    self.init(zeros: zeros, group: group)
+  }
+
+  var defaultValueDescription: String { "\(zeros):\(group)" }
 }
 
 /// `4x4`.

@@ -12,6 +12,13 @@ extension Model {
     try setParameterRule(try PruningPlan(pruning, for: try outline()))
   }
 
+  /// Refuses a run that gives some layer no masks.
+  /// - Parameter steps: the steps of the run.
+  /// - Throws: `CompressionError` naming the step of the first masks and the steps there are. `fit` says the same.
+  public func checkPruning(steps: Int) throws {
+    try parameterRule?.check(try ruleState(), steps: steps)
+  }
+
   /// Makes weights zero at once, by their magnitudes as they are now.
   /// - Parameters:
   ///   - sparsity: the part of the weights that become zero, at least 0 and below 1.

@@ -74,8 +74,9 @@ public struct Functional: MergeLayer {
   public let inputs: [InputSpec]
   public let name: String?
   /// For each layer, where its operands come from: a number below `inputs.count` is an input, others are layers.
-  let sources: [[Int]]
-  let output: Int
+  public let sources: [[Int]]
+  /// Where the result comes from, a number as in `sources`.
+  public let output: Int
   let problem: String?
 
   /// Takes the layers between `inputs` and `output`.
@@ -132,6 +133,14 @@ public struct Functional: MergeLayer {
     self.output = output
     self.name = name
     self.problem = problem
+  }
+
+  /// The same graph with other layers.
+  /// - Parameter replacement: the layer in the place of one of `layers`, by its number.
+  public func replacingLayers(_ replacement: (Int, any Layer) throws -> any Layer) rethrows -> Functional {
+    Functional(
+      layers: try layers.enumerated().map { try replacement($0.offset, $0.element) }, sources: sources, inputs: inputs,
+      output: output, name: name, problem: problem)
   }
 
   public var acceptsIntegers: Bool { true }

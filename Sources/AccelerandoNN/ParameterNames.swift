@@ -21,6 +21,13 @@ public struct ParameterNames: Sendable {
   /// The innermost layer that stores the parameter of a name.
   public func owner(of name: String) -> (any Layer)? { owners[name] }
 
+  /// The names here of the parameters that a layer inside stores, by their names in that layer.
+  public func names(inside layer: any Layer) -> [String: String] {
+    var result: [String: String] = [:]
+    for (key, name) in ParameterNames(of: layer).ordered { result[name] = names[key] }
+    return result
+  }
+
   func name(of parameter: Parameter) -> String? { names[parameter.key] }
 
   private mutating func visit(

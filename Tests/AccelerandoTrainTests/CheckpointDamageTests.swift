@@ -38,7 +38,7 @@ import Testing
       history.epochs = [
         EpochRecord(
           epoch: 0, steps: 3, seconds: 0.1, validationSeconds: nil,
-          logs: ["loss": .nan, "a": .infinity, "b": -0.0, "c": 0.1 + 0.2, "d": 5e-324])
+          logs: ["loss": .nan, "a": .infinity, "b": -0.0, "c": 0.1 + 0.2, "d": Double.leastNonzeroMagnitude])
       ]
       let checkpoint = Checkpoint(
         position: TrainingPosition(

@@ -8,13 +8,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+# Made with packages of its own, so only where it is asked for: requirements-pruning.txt.
+APART = ["pruning"]
 TOPICS = ["layers", "losses", "metrics", "optimizers", "schedules", "training", "random", "initializers", "ops"]
 
 
 def main(names):
-    unknown = sorted(set(names) - set(TOPICS))
+    unknown = sorted(set(names) - set(TOPICS + APART))
     if unknown:
-        sys.exit(f"No topic named {', '.join(unknown)}. Topics: {', '.join(TOPICS)}.")
+        sys.exit(f"No topic named {', '.join(unknown)}. Topics: {', '.join(TOPICS + APART)}.")
     for name in names or TOPICS:
         archive = importlib.import_module(f"goldens.{name}").archive()
         print(archive.save(os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")))

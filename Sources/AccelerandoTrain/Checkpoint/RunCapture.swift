@@ -96,7 +96,13 @@ extension Model {
 extension Session {
   /// A copy of all tensors that live from step to step, by name.
   func snapshot() throws -> Store {
-    Store(try buffers.sorted { $0.key < $1.key }.map { ($0.key, try $0.value.read()) })
+    Store(try buffers.sorted { $0.key < $1.key }.map { ($0.key, try Self.copy($0.value)) })
+  }
+
+  /// Training waits for this, so memory is gone through once where that can be.
+  private static func copy(_ buffer: any Buffer) throws -> NDArray {
+    guard let host = buffer as? any HostBuffer else { return try buffer.read() }
+    return try NDArray(bytes: UnsafeRawBufferPointer(host.memory), type: host.type)
   }
 
   /// Sets all tensors that live from step to step.

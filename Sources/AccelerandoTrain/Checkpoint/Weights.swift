@@ -6,12 +6,13 @@ import Foundation
 
 extension Model {
   /// Saves the values of all parameters as safetensors. An earlier file stays until the new one is complete.
+  /// - Parameter sparse: whether zeros are left out, with a bit for each element instead; see `SparseSafetensors`.
   /// - Throws: `FormatError` when the file cannot be written.
-  public func saveWeights(to url: URL) throws {
-    try write(try weights(), to: url)
+  public func saveWeights(to url: URL, sparse: Bool = false) throws {
+    try write(try weights(), to: url, sparse: sparse)
   }
 
-  /// Loads the values of all parameters.
+  /// Loads the values of all parameters, from a file with or without its zeros.
   /// - Throws: `FormatError` for a damaged file, `StoreMismatch` with every missing, unexpected and mis-shaped name for
   ///   weights of another model. The model is unchanged then.
   public func loadWeights(from url: URL) throws {
@@ -19,10 +20,15 @@ extension Model {
   }
 }
 
-func write(_ store: Store, to url: URL) throws {
-  try Safetensors.write(store.entries.map { (name: $0.0, value: $0.1) }, metadata: [:], to: url)
+func write(_ store: Store, to url: URL, sparse: Bool = false) throws {
+  let tensors = store.entries.map { (name: $0.0, value: $0.1) }
+  if sparse {
+    try SparseSafetensors.write(tensors, to: url)
+  } else {
+    try Safetensors.write(tensors, metadata: [:], to: url)
+  }
 }
 
 func readStore(_ url: URL) throws -> Store {
-  Store(try Safetensors.read(url).tensors.map { ($0.name, $0.value) })
+  Store(try SparseSafetensors.read(url).tensors.map { ($0.name, $0.value) })
 }

@@ -1,0 +1,197 @@
+// Which channels of a model belong together. Every output of a dense layer or a convolution is a channel; where layers add
+// two of them up, or scale one, they are one and the same for our purpose: they stay together or go together. Each value of
+// the model has a layout, the channel of each place along its last axis, and layers are rules about layouts.
+
+import AccelerandoCore
+import AccelerandoNN
+
+/// The channels of a model, and where its layers' parameters have them.
+struct ChannelGraph {
+  /// An axis of a parameter whose places are channels.
+  struct Axis {
+    let parameter: String
+    let axis: Int
+    let channels: [Int]
+  }
+
+  /// A layer that makes channels: its parameters' first name, and the channels of its outputs.
+  struct Producer {
+    let layer: any Layer
+    let name: String
+    let weight: String
+    let channels: [Int]
+  }
+
+  private(set) var axes: [Axis] = []
+  private(set) var producers: [Producer] = []
+  /// Normalization's parameters that scale channels: gamma and the variance, by name.
+  private(set) var scales: [(gamma: String?, variance: String, channels: [Int])] = []
+  private var parents: [Int] = []
+  private var isFixed: [Bool] = []
+  /// What fixes a channel, for messages: the name of a layer.
+  private(set) var fixedBy: [String] = []
+  private let names: ParameterNames
+
+  /// Follows the channels through a model.
+  /// - Parameter isFree: whether a layer's outputs may be taken out.
+  init(_ model: any Layer, inputs: [TensorType], names: ParameterNames, isFree: (Producer) -> Bool) throws {
+    self.names = names
+    let graph = Graph()
+    let key = graph.input("key", TensorType(.uint32, [2]))
+    let scope = Scope(graph: graph, names: names, isTraining: false, randomKey: key)
+    let tensors = inputs.enumerated().map { graph.input("input \($0.offset)", $0.element) }
+    let values = tensors.map { Value(tensor: $0, layout: fixedChannels($0)) }
+    let result = scope.run { follow(model, values) }
+    if let error = graph.firstError { throw error }
+    fix(result.layout, because: "the output")
+    for producer in producers where !isFree(producer) { fix(producer.channels, because: producer.name) }
+  }
+
+  /// A value of the model.
+  private struct Value {
+    let tensor: Tensor
+    /// The channel of each place along the last axis.
+    let layout: [Int]
+  }
+
+  /// The channel that stands for all that belong together with one.
+  func root(_ channel: Int) -> Int {
+    var channel = channel
+    while parents[channel] != channel { channel = parents[channel] }
+    return channel
+  }
+
+  /// Whether a channel has to stay.
+  func isFixed(_ channel: Int) -> Bool { isFixed[root(channel)] }
+
+  // MARK: Channels
+
+  private mutating func channels(_ count: Int, isFixed fixed: Bool = false) -> [Int] {
+    let first = parents.count
+    for index in 0..<count {
+      parents.append(first + index)
+      isFixed.append(fixed)
+    }
+    return Array(first..<first + count)
+  }
+
+  private mutating func fixedChannels(_ tensor: Tensor) -> [Int] {
+    channels(tensor.shape.last ?? 1, isFixed: true)
+  }
+
+  private mutating func fix(_ layout: [Int], because name: String) {
+    if layout.contains(where: { !isFixed($0) }) { fixedBy.append(name) }
+    for channel in layout { isFixed[root(channel)] = true }
+  }
+
+  private mutating func join(_ a: [Int], _ b: [Int]) {
+    for (a, b) in zip(a, b) {
+      let (first, second) = (root(a), root(b))
+      if first == second { continue }
+      parents[second] = first
+      isFixed[first] = isFixed[first] || isFixed[second]
+    }
+  }
+
+  // MARK: Layers
+
+  private mutating func follow(_ layer: any Layer, _ inputs: [Value]) -> Value {
+    switch layer {
+    case let sequential as Sequential where inputs.count == 1:
+      return sequential.layers.reduce(inputs[0]) { follow($1, [$0]) }
+    case let functional as Functional where functional.inputs.count == inputs.count:
+      var values = inputs
+      for (layer, sources) in zip(functional.layers, functional.sources) {
+        values.append(follow(layer, sources.map { values[$0] }))
+      }
+      guard values.indices.contains(functional.output) else { return inputs[0] }
+      return values[functional.output]
+    default:
+      let output = layer.applied(to: inputs.map(\.tensor))
+      return Value(tensor: output, layout: layout(layer, inputs, output))
+    }
+  }
+
+  /// The layout of a layer's output.
+  private mutating func layout(_ layer: any Layer, _ inputs: [Value], _ output: Tensor) -> [Int] {
+    guard let first = inputs.first, let extent = output.shape.last else { return fixedChannels(output) }
+    let own = names.names(inside: layer)
+    switch layer {
+    case let dense as Dense:
+      return produced(layer, own, first.layout, rank: 2, sized: dense.units, fixing: dense.activation)
+    case let convolution as Conv2D where convolution.groups == 1:
+      return produced(layer, own, first.layout, rank: 4, sized: convolution.filters, fixing: convolution.activation)
+    case let depthwise as DepthwiseConv2D:
+      let layout = first.layout.flatMap { [Int](repeating: $0, count: depthwise.depthMultiplier) }
+      note(own["weight"], axis: 2, first.layout)
+      note(own["bias"], axis: 0, layout)
+      if mixes(depthwise.activation) { fix(layout, because: layer.name ?? layer.typeName) }
+      return layout
+    case let normalization as BatchNormalization:
+      let axis = normalization.axis < 0 ? normalization.axis + output.rank : normalization.axis
+      guard axis == output.rank - 1 else { return first.layout }
+      for role in ["gamma", "beta", "movingMean", "movingVariance"] { note(own[role], axis: 0, first.layout) }
+      if let variance = own["movingVariance"] {
+        scales.append((normalization.scales ? own["gamma"] : nil, variance, first.layout))
+      }
+      return first.layout
+    case let activation as ActivationLayer:
+      if mixes(activation.activation) { fix(first.layout, because: layer.name ?? layer.typeName) }
+      return first.layout
+    case is ReLU, is LeakyReLU, is ELU, is AccelerandoNN.Dropout, is Rescaling, is MaxPooling2D, is AveragePooling2D,
+      is GlobalAveragePooling2D, is GlobalMaxPooling2D, is UpSampling2D, is ZeroPadding2D:
+      return first.layout
+    case is Flatten where first.tensor.rank >= 2 && !first.layout.isEmpty:
+      return (0..<extent).map { first.layout[$0 % first.layout.count] }
+    case is Add, is Average, is Subtract, is Maximum, is Minimum, is Multiply:
+      return merged(inputs, output, layer.name ?? layer.typeName)
+    case let concatenate as AccelerandoNN.Concatenate:
+      let axis = concatenate.axis < 0 ? concatenate.axis + output.rank : concatenate.axis
+      if axis == output.rank - 1 { return inputs.flatMap(\.layout) }
+      return merged(inputs, output, layer.name ?? layer.typeName)
+    default:
+      // What is unknown needs all that it gets, in its order.
+      for input in inputs { fix(input.layout, because: layer.name ?? layer.typeName) }
+      return fixedChannels(output)
+    }
+  }
+
+  /// The outputs of a layer with a kernel of inputs and outputs. Used a second time, it has the outputs that it had.
+  private mutating func produced(
+    _ layer: any Layer, _ own: [String: String], _ input: [Int], rank: Int, sized count: Int,
+    fixing activation: Activation
+  ) -> [Int] {
+    guard let weight = own["weight"] else { return channels(count, isFixed: true) }
+    if let known = producers.first(where: { $0.weight == weight }) {
+      if let axis = axes.first(where: { $0.parameter == weight && $0.axis == rank - 2 }) { join(axis.channels, input) }
+      return known.channels
+    }
+    let outputs = channels(count)
+    note(weight, axis: rank - 2, input)
+    note(weight, axis: rank - 1, outputs)
+    note(own["bias"], axis: 0, outputs)
+    let name = layer.name ?? layer.typeName
+    producers.append(Producer(layer: layer, name: name, weight: weight, channels: outputs))
+    if mixes(activation) { fix(outputs, because: name) }
+    return outputs
+  }
+
+  /// What adds values up, or chooses among them, place by place.
+  private mutating func merged(_ inputs: [Value], _ output: Tensor, _ name: String) -> [Int] {
+    let extent = output.shape.last ?? 1
+    let whole = inputs.filter { $0.layout.count == extent }
+    // A value that is spread over all channels belongs to none of them.
+    for input in inputs where input.layout.count != extent { fix(input.layout, because: name) }
+    guard let first = whole.first else { return fixedChannels(output) }
+    for other in whole.dropFirst() { join(first.layout, other.layout) }
+    return first.layout
+  }
+
+  private mutating func note(_ parameter: String?, axis: Int, _ channels: [Int]) {
+    guard let parameter, !axes.contains(where: { $0.parameter == parameter && $0.axis == axis }) else { return }
+    axes.append(Axis(parameter: parameter, axis: axis, channels: channels))
+  }
+
+  /// Whether what becomes of one channel depends on the others.
+  private func mixes(_ activation: Activation) -> Bool { activation == .softmax || activation == .logSoftmax }
+}

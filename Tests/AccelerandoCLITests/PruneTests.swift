@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+@Suite struct PruneTests {
+  private struct Report: Decodable {
+    struct Sparsity: Decodable {
+      struct Row: Decodable {
+        let parameter: String
+        let count: Int
+        let kept: Int
+        let prunable: Bool
+      }
+      let rows: [Row]
+    }
+    struct Side: Decodable {
+      let metrics: [String: Double]
+      let parameters: Int
+      let nonzero: Int
+      let bytes: Int
+      let gzipBytes: Int
+      let sparseGzipBytes: Int
+      let latency: Double
+      let throughput: Double
+    }
+    struct Layer: Decodable {
+      let layer: String
+      let dense: Double
+      let fastest: String
+    }
+    struct Verdict: Decodable {
+      let before: Side
+      let after: Side
+      let layers: [Layer]
+      let findings: [String]
+    }
+    let sparsity: Sparsity
+    let verdict: Verdict
+  }
+
+  private func report(_ arguments: String..., in directory: URL) throws -> Report {
+    let all = ["prune"] + arguments + ["--data", "sample", "--json"]
+    let outcome = try Command.run(arguments: all, in: directory)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+  }
+
+  @Test func aRecipeIsTrainedPrunedAndJudged() throws {
+    try withTemporaryDirectory { directory in
+      let report = try report(
+        "cnn", "--sparsity", "0.5..0.9", "--train-epochs", "2", "--epochs", "2", "--frequency", "4", "--output",
+        "small",
+        in: directory)
+      let kept = Dictionary(uniqueKeysWithValues: report.sparsity.rows.map { ($0.parameter, $0.kept) })
+      #expect(kept["layers.1.weight"] == 29)
+      #expect(kept["layers.4.weight"] == 5408)
+      let (before, after) = (report.verdict.before, report.verdict.after)
+      #expect(before.parameters == 54_410 && after.parameters == 54_410 && after.nonzero < 5_500)
+      #expect(after.gzipBytes * 4 < before.gzipBytes)
+      #expect(after.sparseGzipBytes < after.gzipBytes)
+      #expect(before.metrics["accuracy"] != nil && after.latency > 0 && after.throughput > 0)
+      #expect(report.verdict.layers.map(\.layer) == ["conv2d", "dense"])
+      #expect(report.verdict.findings.contains { $0.hasPrefix("Size: ") })
+      // What was saved is a model like any other, and can be pruned further.
+      let evaluated = try Command.run("evaluate", "small", "--data", "sample", "--json", in: directory)
+      let numbers = try JSONDecoder().decode([String: Double].self, from: Data(evaluated.output.utf8))
+      #expect(abs((numbers["accuracy"] ?? 0) - (after.metrics["accuracy"] ?? 1)) < 1e-6)
+      let again = try self.report(
+        "small", "--method", "filters", "--sparsity", "0.5", "--epochs", "1", in: directory)
+      #expect(again.verdict.after.parameters == 9 * 16 + 16 + 169 * 16 * 10 + 10)
+    }
+  }
+
+  @Test(arguments: [
+    (["--sparsity", "1"], "below 1; received 1"),
+    (["--schedule", "constant", "--epochs", "1"], "first masks in step 100; this run has 16 steps"),
+    (["--method", "n:m"], "which 4 does not divide"),
+    (["--method", "block"], "do not fit 'layers.1.weight'"),
+    (["--layers", "Flatten"], "'Flatten' has nothing to prune"),
+    (["--schedule", "constant", "--sparsity", "0.1..0.5"], "--schedule constant has one sparsity"),
+  ])
+  func whatCannotBePrunedIsSaidBeforeAnyTraining(_ arguments: [String], _ complaint: String) throws {
+    try withTemporaryDirectory { directory in
+      let outcome = try Command.run(arguments: ["prune", "cnn", "--data", "sample"] + arguments, in: directory)
+      #expect(outcome.status != 0)
+      #expect(outcome.errors.contains(complaint), "\(outcome.errors)")
+      #expect(!outcome.output.contains("Epoch 1"))
+    }
+  }
+}

@@ -91,7 +91,7 @@ let package = Package(
       name: "AccelerandoCompressTests",
       dependencies: [
         "AccelerandoCompress", "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU",
-        "AccelerandoFormats", "AccelerandoTestSupport",
+        "AccelerandoFormats", "AccelerandoXLA",
       ]),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),

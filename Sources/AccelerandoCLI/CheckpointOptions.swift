@@ -39,7 +39,9 @@ struct CheckpointOptions: ParsableArguments {
 
 /// The arguments that a run began with.
 struct RunArguments {
-  /// What came after `train`.
+  /// The command: `train` or `prune`.
+  let command: String
+  /// What came after it.
   let arguments: [String]
   /// Where relative paths among them begin.
   let workingDirectory: String
@@ -49,13 +51,15 @@ struct RunArguments {
   }
 
   /// The arguments of this process.
-  static var current: RunArguments {
+  static func current(of command: String) -> RunArguments {
     let all = CommandLine.arguments.dropFirst()
-    let own = all.firstIndex(of: Train.configuration.commandName ?? "train").map { all[($0 + 1)...] } ?? all
-    return RunArguments(arguments: Array(own), workingDirectory: FileManager.default.currentDirectoryPath)
+    let own = all.firstIndex(of: command).map { all[($0 + 1)...] } ?? all
+    return RunArguments(
+      command: command, arguments: Array(own), workingDirectory: FileManager.default.currentDirectoryPath)
   }
 
-  init(arguments: [String], workingDirectory: String) {
+  init(command: String, arguments: [String], workingDirectory: String) {
+    self.command = command
     self.arguments = arguments
     self.workingDirectory = workingDirectory
   }
@@ -71,6 +75,7 @@ struct RunArguments {
     }
     let reader = try ConfigReader(
       Config(json: String(decoding: data, as: UTF8.self), file: file.path), subject: "the arguments of the run")
+    command = try reader.string("command", default: "train")
     workingDirectory = try reader.string("directory")
     arguments = try reader.array("arguments").map { value in
       guard case .string(let text) = value.value else {
@@ -85,7 +90,7 @@ struct RunArguments {
     let file = Self.file(run)
     try makeDirectory(at: file.deletingLastPathComponent())
     let config = Config([
-      "directory": Config(.string(workingDirectory)),
+      "command": Config(.string(command)), "directory": Config(.string(workingDirectory)),
       "arguments": Config(.array(lasting.map { Config(.string($0)) })),
     ])
     try AtomicFile.write(to: file) { try $0.write(Array(config.json.utf8)) }
@@ -104,7 +109,23 @@ struct RunArguments {
 
   /// These arguments with others behind them, whose word counts where both speak.
   func followed(by others: RunArguments) -> RunArguments {
-    RunArguments(arguments: arguments + others.arguments, workingDirectory: workingDirectory)
+    RunArguments(
+      command: command, arguments: arguments + others.arguments, workingDirectory: workingDirectory)
+  }
+
+  /// The arguments that the run in a directory began with, with these behind them. Relative paths begin where they did.
+  /// - Throws: `FormatError` when there is no run of this command that can go on.
+  func goingOn(with run: URL) throws -> RunArguments {
+    let first = try RunArguments(of: run)
+    guard first.command == command else {
+      throw FormatError(
+        file: run.path, reason: "has a run of 'accelerando \(first.command)', not of '\(command)'",
+        remedy: "Go on with: accelerando \(first.command) --resume \(run.path)")
+    }
+    if !FileManager.default.changeCurrentDirectoryPath(first.workingDirectory) {
+      tell("\(first.workingDirectory), where the run began, is gone; relative paths begin here.")
+    }
+    return first.followed(by: self)
   }
 }
 

@@ -50,7 +50,8 @@ struct AccelerandoCommand: ParsableCommand {
       ones, and 'accelerando recipes mlp > mine.yaml' is a beginning of one's own.
       """,
     subcommands: [
-      Train.self, Prune.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self, Recipes.self,
+      Train.self, Prune.self, Compare.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self,
+      Recipes.self,
       DataCommand.self, Devices.self, PluginCommand.self, Plan.self, Export.self,
     ])
 }

@@ -16,7 +16,7 @@ struct Prune: ParsableCommand {
       """)
 
   @Argument(help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train --output' wrote.")
-  var source: String
+  var source: String?
 
   @Option(
     help: ArgumentHelp(
@@ -70,13 +70,23 @@ struct Prune: ParsableCommand {
   @Option(help: ArgumentHelp("Save the pruned model in this directory.", valueName: "dir"))
   var output: String?
 
+  @Flag(help: "Leave zeros out of the saved files; only this program reads such files.")
+  var sparse = false
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var checkpointOptions: CheckpointOptions
   @OptionGroup var dataOptions: DataOptions
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
+    if source == nil, checkpointOptions.resume == nil {
+      throw ValidationError("Give a recipe or a model, or --resume with the directory of a run that shall go on.")
+    }
+    if checkpointOptions.checkpointEvery != nil, output == nil, checkpointOptions.resume == nil {
+      throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")
+    }
     for (name, value) in [("--sparsity", sparsity.initial ?? 0), ("--sparsity", sparsity.final)]
     where !(value >= 0 && value < 1) {
       throw ValidationError("\(name) needs numbers of at least 0 and below 1; received \(value).")
@@ -96,12 +106,32 @@ struct Prune: ParsableCommand {
   }
 
   func run() throws {
+    let arguments = RunArguments.current(of: "prune")
+    guard source == nil, let resume = checkpointOptions.resume else { return try prune(source ?? "", arguments) }
+    let directory = URL(fileURLWithPath: resume, isDirectory: true)
+    let all = try arguments.goingOn(with: directory)
+    var command = try Prune.parse(all.arguments)
+    command.checkpointOptions.resume = directory.path
+    try command.prune(command.source ?? "", all)
+  }
+
+  /// Prunes, or goes on pruning.
+  /// - Parameter arguments: what this command was made of, to be kept with the run.
+  private func prune(_ source: String, _ arguments: RunArguments) throws {
     let isTrained = RunDirectory.isDirectory(source)
     let opened = isTrained ? try RunDirectory(opening: source) : nil
     var recipe = try opened?.loadRecipe() ?? Recipe(source)
     recipe.fit.epochs = trainEpochs ?? recipe.fit.epochs
     recipe.fit.batchSize = batchSize ?? recipe.fit.batchSize
-    let directory = try output.map { try RunDirectory(creating: $0) }
+    let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0) }
+    let interruption = InterruptionWatch()
+    defer { interruption.end() }
+    /// What a training needs to be killed and go on, with its checkpoints in a directory.
+    func callbacks(_ place: RunDirectory?) -> [any Callback] {
+      guard let directory, let place else { return [interruption] }
+      let checkpoints = checkpointOptions.makeCheckpoints(place)
+      return [checkpoints, RunBeginning(directory, checkpointOptions, arguments), interruption]
+    }
     let backend = try deviceOptions.makeBackend()
     let data = try dataOptions.load(recipe)
     let held = try heldOut(recipe, data)
@@ -110,6 +140,10 @@ struct Prune: ParsableCommand {
     let before: Model
     if let opened {
       before = try opened.loadModel(backend: backend)
+    } else if checkpointOptions.resume != nil, let path = directory?.dense.path,
+      let dense = try? RunDirectory(opening: path)
+    {
+      before = try dense.loadModel(backend: backend)
     } else {
       before = try recipe.makeModel(for: data.input, backend: backend)
       // What cannot be pruned should be said before an hour of training.
@@ -121,7 +155,10 @@ struct Prune: ParsableCommand {
         try before.setParameterRule(nil)
       }
       if !json { tell("Training the model before it is pruned, \(recipe.fit.epochs) epochs.") }
-      _ = try recipe.train(before, on: data, callbacks: try recipe.makeCallbacks(), verbose: verbosity)
+      let dense = try directory.map { try RunDirectory(creating: $0.dense.path) }
+      let history = try recipe.train(
+        before, on: data, callbacks: try recipe.makeCallbacks() + callbacks(dense), verbose: verbosity)
+      try dense?.save(before, recipe: recipe, history: history)
     }
 
     if let learningRate { recipe.setLearningRate(learningRate) }
@@ -136,7 +173,7 @@ struct Prune: ParsableCommand {
       try model.prune(try pruning(steps: steps(recipe, data)))
     }
     if !json { tell("Pruning it, \(epochs) epochs.") }
-    let history = try recipe.train(model, on: data, callbacks: [], verbose: verbosity)
+    let history = try recipe.train(model, on: data, callbacks: callbacks(directory), verbose: verbosity)
     let after = try model.stripped()
     if !json { tell("Measuring both.") }
     try before.compile(try recipe.makeCompilation())
@@ -145,7 +182,7 @@ struct Prune: ParsableCommand {
       method: method.rawValue, schedule: schedule.rawValue, sparsity: try after.sparsity(), verdict: verdict,
       weightsSHA256: try after.weights().sha256())
     if json { try printJSON(report) } else { print("\n\(report.sparsity)\n\n\(verdict)") }
-    try directory?.save(after, recipe: recipe, history: history)
+    try directory?.save(after, recipe: recipe, history: history, sparse: sparse)
     if let directory { tell("The pruned model is saved in \(directory.url.path).") }
   }
 

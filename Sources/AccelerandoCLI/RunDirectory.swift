@@ -10,6 +10,8 @@ struct RunDirectory {
 
   private var model: URL { url.appendingPathComponent("model", isDirectory: true) }
   private var recipe: URL { url.appendingPathComponent("recipe.yaml") }
+  /// Where pruning keeps the model that it began with.
+  var dense: URL { url.appendingPathComponent("dense", isDirectory: true) }
   /// Where the checkpoints of the run lie.
   var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
   private var record: URL { url.appendingPathComponent("training.json") }
@@ -44,8 +46,8 @@ struct RunDirectory {
   }
 
   /// Saves a model, the recipe and what happened; an earlier save stays until this one is complete.
-  func save(_ model: Model, recipe: Recipe, history: History?) throws {
-    try model.save(to: self.model)
+  func save(_ model: Model, recipe: Recipe, history: History?, sparse: Bool = false) throws {
+    try model.save(to: self.model, sparse: sparse)
     try write(recipe.text, to: self.recipe)
     let epochs = (history?.epochs ?? []).map { record in
       let logs = record.logs.sorted { $0.key < $1.key }.map { Config.Entry($0.key, Config(.double($0.value))) }

@@ -57,16 +57,13 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    let arguments = RunArguments.current
+    let arguments = RunArguments.current(of: "train")
     guard recipe == nil, let resume = checkpointOptions.resume else { return try train(arguments) }
     // The rest is as it was when the run began. The paths that were given then may be relative.
     let directory = URL(fileURLWithPath: resume, isDirectory: true)
-    let all = try RunArguments(of: directory).followed(by: arguments)
+    let all = try arguments.goingOn(with: directory)
     var command = try Train.parse(all.arguments)
     command.checkpointOptions.resume = directory.path
-    if !FileManager.default.changeCurrentDirectoryPath(all.workingDirectory) {
-      tell("\(all.workingDirectory), where the run began, is gone; relative paths begin here.")
-    }
     try command.train(all)
   }
 

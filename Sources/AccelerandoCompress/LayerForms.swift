@@ -47,13 +47,16 @@ public struct LayerForms: Sendable, Encodable {
     let olds = try before.kernelLayers()
     let news = try after.kernelLayers()
     guard olds.count == news.count else { return [] }
+    // Calling a program takes a little; the sparse product by itself does not have that yet.
+    let identity = Model(ActivationLayer(.linear), inputShape: [1], backend: after.backend)
+    let overhead = try Stopwatch.time(seconds: seconds, try identity.repeatedPrediction(batchSize: 1))
     return try zip(olds, news).map { old, new in
       let dense = try old.call()
       var smaller = new.weight.type == old.weight.type ? nil : try new.call()
       if smaller == nil, let shrunk = try new.withoutZeroOutputs() { smaller = try shrunk.call() }
       let sparse = new.sparsity > 0.3 ? new.sparseCall() : nil
       let times = try Stopwatch.compare(dense, sparse ?? smaller ?? {}, seconds: seconds)
-      let sparseTime = sparse == nil ? nil : times.second
+      let sparseTime = sparse == nil ? nil : times.second + overhead
       var smallerTime = sparse == nil && smaller != nil ? times.second : nil
       if sparse != nil, let smaller { smallerTime = try Stopwatch.time(seconds: seconds, smaller) }
       var fastest = Form.dense

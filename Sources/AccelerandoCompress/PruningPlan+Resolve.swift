@@ -109,6 +109,10 @@ extension Pruning.Structure {
       guard zeros >= 1, zeros < size else {
         throw CompressionError("N:M has at least 1 zero and fewer than M; received \(zeros) of \(size).")
       }
+      // Each weight is compared with each other of its group.
+      guard size <= 32 else {
+        throw CompressionError("N:M takes groups of at most 32 weights; received \(zeros) of \(size).")
+      }
       let inputs = shape[shape.count - 2]
       guard inputs % size == 0 else {
         throw CompressionError(

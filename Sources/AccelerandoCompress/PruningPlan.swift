@@ -8,7 +8,7 @@ import AccelerandoNN
 import AccelerandoTrain
 
 /// The rule that pruning puts on a model's parameters.
-struct PruningPlan: ParameterRule {
+struct PruningPlan: ParameterRule, CustomStringConvertible {
   /// Tensors of one target.
   struct Group: Sendable {
     let schedule: any PruningSchedule
@@ -23,6 +23,15 @@ struct PruningPlan: ParameterRule {
   }
 
   let groups: [Group]
+
+  /// What the masks depend on, in words: a run that goes on needs the same.
+  var description: String {
+    let parts = groups.map { group in
+      let names = group.parameters.map(\.name).joined(separator: " ")
+      return "\(group.schedule) \(group.structure) \(group.competition) of \(names)"
+    }
+    return "pruning by \(parts.joined(separator: "; "))"
+  }
 
   /// Names of what is remembered.
   enum Name {

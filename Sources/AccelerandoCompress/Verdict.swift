@@ -103,13 +103,16 @@ extension CompressionVerdict {
     self.before = try side(before, first, latency.first, batch.first)
     self.after = try side(after, second, latency.second, batch.second)
     layers = try LayerForms.measure(before: before, after: after, seconds: seconds / 10)
-    findings = Self.findings(self.before, self.after, layers)
+    let types = try [before, after].map { try $0.outline().parameters.map(\.type) }
+    findings = Self.findings(self.before, self.after, layers, sameProgram: types[0] == types[1])
   }
 
   /// Times closer to each other than this are taken for equal: a machine that others use varies by as much.
-  static let sameTime = 1.05
+  static let sameTime = 1.08
 
-  private static func findings(_ before: Side, _ after: Side, _ layers: [LayerForms]) -> [String] {
+  private static func findings(
+    _ before: Side, _ after: Side, _ layers: [LayerForms], sameProgram: Bool
+  ) -> [String] {
     var lines: [String] = []
     if let first = before.metrics["accuracy"], let second = after.metrics["accuracy"] {
       let points = 100 * (second - first)
@@ -129,6 +132,8 @@ extension CompressionVerdict {
               : "file is as large as before.")
         : "Size: no gain.")
     func speed(_ name: String, _ ratio: Double) -> String {
+      // What was measured of one and the same program is the machine's restlessness.
+      if sameProgram { return "\(name): no gain, zeros are multiplied like other numbers." }
       if ratio >= sameTime { return "\(name): \(String(format: "%.2f", ratio)) times faster." }
       if ratio <= 1 / sameTime { return "\(name): \(String(format: "%.2f", 1 / ratio)) times slower." }
       return "\(name): no gain."
@@ -198,7 +203,8 @@ enum Stopwatch {
     try compare(call, {}, seconds: seconds).first
   }
 
-  /// The median times of two calls.
+  /// The median time of the first call, and the second's from the median of their ratios: what slows the machine down for
+  /// a while slows both.
   static func compare(
     _ first: () throws -> Void, _ second: () throws -> Void, seconds: Double
   ) throws -> (first: Double, second: Double) {
@@ -219,7 +225,8 @@ enum Stopwatch {
       times.second.append(try once(second, blocks.1))
     }
     func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
-    return (median(times.first), median(times.second))
+    let first = median(times.first)
+    return (first, first * median(zip(times.first, times.second).map { $1 / max($0, 1e-12) }))
   }
 }
 

@@ -35,6 +35,8 @@ import Testing
     }
     let sparsity: Sparsity
     let verdict: Verdict
+    let weightsSHA256: String
+    enum CodingKeys: String, CodingKey { case sparsity, verdict, weightsSHA256 = "weights_sha256" }
   }
 
   private func report(_ arguments: String..., in directory: URL) throws -> Report {
@@ -48,7 +50,7 @@ import Testing
     try withTemporaryDirectory { directory in
       let report = try report(
         "cnn", "--sparsity", "0.5..0.9", "--train-epochs", "2", "--epochs", "2", "--frequency", "4", "--output",
-        "small",
+        "small", "--sparse",
         in: directory)
       let kept = Dictionary(uniqueKeysWithValues: report.sparsity.rows.map { ($0.parameter, $0.kept) })
       #expect(kept["layers.1.weight"] == 29)
@@ -67,6 +69,32 @@ import Testing
       let again = try self.report(
         "small", "--method", "filters", "--sparsity", "0.5", "--epochs", "1", in: directory)
       #expect(again.verdict.after.parameters == 9 * 16 + 16 + 169 * 16 * 10 + 10)
+    }
+  }
+
+  /// Killed wherever it happens to be: before the first checkpoint, in either training, or when all is done.
+  @Test(arguments: [0.1, 0.3, 0.6])
+  func aRunThatIsKilledGoesOnToTheSameWeights(after seconds: Double) throws {
+    try withTemporaryDirectory { directory in
+      let arguments = [
+        "cnn", "--sparsity", "0.3..0.8", "--train-epochs", "5", "--epochs", "5", "--frequency", "5",
+        "--checkpoint-every", "7", "--data", "sample", "--json",
+      ]
+      let whole = try Command.run(arguments: ["prune"] + arguments + ["--output", "whole"], in: directory)
+      let process = try Command.start(
+        ["prune"] + arguments + ["--output", "killed"], in: directory, output: directory.appendingPathComponent("out"),
+        errors: directory.appendingPathComponent("err"))
+      Thread.sleep(forTimeInterval: seconds)
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      var resumed = try Command.run("prune", "--resume", "killed", in: directory)
+      // Before its first steps a run keeps nothing that could go on.
+      if resumed.errors.contains("has no run that can go on") {
+        resumed = try Command.run(arguments: ["prune"] + arguments + ["--output", "killed"], in: directory)
+      }
+      #expect(whole.status == 0 && resumed.status == 0, "\(whole.errors) \(resumed.errors)")
+      let reports = try [whole, resumed].map { try JSONDecoder().decode(Report.self, from: Data($0.output.utf8)) }
+      #expect(reports[0].weightsSHA256 == reports[1].weightsSHA256)
     }
   }
 

@@ -22,7 +22,7 @@ extension PruningGolden {
   }
 
   /// The model of the runs, with its first weights; names in the order of Keras.
-  func model() throws -> (model: Model, names: [String]) {
+  func model(on backend: any Backend) throws -> (model: Model, names: [String]) {
     let layer = Sequential {
       Conv2D(4, kernelSize: (3, 3), activation: .relu)
       BatchNormalization()
@@ -31,7 +31,7 @@ extension PruningGolden {
       Dense(5, activation: .relu)
       Dense(3, activation: .softmax)
     }
-    let model = Model(layer, inputShape: [6, 6, 2], backend: testBackend)
+    let model = Model(layer, inputShape: [6, 6, 2], backend: backend)
     let parts = [
       (0, ["weight", "bias"]), (1, ["gamma", "beta", "movingMean", "movingVariance"]), (2, ["weight", "bias"]),
       (4, ["weight", "bias"]), (5, ["weight", "bias"]),
@@ -61,7 +61,11 @@ private func largestDifference(_ a: NDArray, _ b: NDArray) -> Double {
 
   @Test(arguments: runs)
   func masksAndWeightsAgreeWithTheToolkitStepByStep(_ golden: PruningGolden) throws {
-    let (model, names) = try golden.model()
+    for engine in engines { try run(golden, on: engine) }
+  }
+
+  private func run(_ golden: PruningGolden, on engine: any Backend) throws {
+    let (model, names) = try golden.model(on: engine)
     try model.compile(optimizer: .sgd(0.2, momentum: 0.9), loss: .sparseCategoricalCrossentropy)
     try model.prune(Pruning(try golden.schedule()))
     let recorder = Recorder()

@@ -3,11 +3,15 @@ import AccelerandoCore
 import AccelerandoFormats
 import AccelerandoNN
 import AccelerandoTrain
+import AccelerandoXLA
 import Foundation
 import Testing
 
 /// A backend for tests; results do not depend on the number of threads.
 let testBackend = CPUBackend(threads: 2)
+
+/// Our engine, and XLA's where its plugin is there.
+let engines: [any Backend] = [testBackend] + ((try? XLABackend.open("cpu", cache: nil)).map { [$0] } ?? [])
 
 func message(_ body: () throws -> Void) -> String {
   do { try body() } catch { return "\(error)" }

@@ -40,17 +40,19 @@ public struct ModelCatalogs: Sendable {
 extension Model {
   /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json` and
   /// `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
+  /// - Parameter sparse: whether the files leave zeros out; see `SparseSafetensors`. Loading sees to it by itself.
   /// - Throws: `ConfigError` when a layer, loss or the like cannot be written, `FormatError` or a system error when files
   ///   cannot; the earlier save is then untouched.
-  public func save(to directory: URL) throws {
+  public func save(to directory: URL, sparse: Bool = false) throws {
     let architecture = try architectureConfig().json
     let compilation = try compilation.map { try config(of: $0).json }
     try replaceDirectory(directory, marker: ModelFile.architecture) { place in
       try write(architecture, to: place.appendingPathComponent(ModelFile.architecture))
-      try saveWeights(to: place.appendingPathComponent(ModelFile.weights))
+      try saveWeights(to: place.appendingPathComponent(ModelFile.weights), sparse: sparse)
       guard let compilation else { return }
       try write(compilation, to: place.appendingPathComponent(ModelFile.compilation))
-      try AccelerandoTrain.write(try optimizerState(), to: place.appendingPathComponent(ModelFile.optimizer))
+      try AccelerandoTrain.write(
+        try optimizerState(), to: place.appendingPathComponent(ModelFile.optimizer), sparse: sparse)
     }
   }
 

@@ -88,7 +88,7 @@ extension Model {
       RunSetting("seed", seed), RunSetting("optimizer", String(describing: type(of: compilation.optimizer))),
       RunSetting("loss", compilation.loss.name),
       RunSetting("metrics", compilation.watched.map(\.metric.name).joined(separator: ", ")),
-      RunSetting("rule for parameters", parameterRule.map { String(describing: type(of: $0)) } ?? "none"),
+      RunSetting("rule for parameters", parameterRule.map { "\($0)" } ?? "none"),
     ]
   }
 }

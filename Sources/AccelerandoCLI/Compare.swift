@@ -1,0 +1,48 @@
+// Two models side by side: what a compression was worth, measured again, here and now.
+
+import Accelerando
+import AccelerandoRecipes
+import ArgumentParser
+import Foundation
+
+struct Compare: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measures two models against each other: accuracy, bytes, latency, throughput, layer by layer.",
+    discussion: "The data are those of the first model's recipe: their validation part, if they have one.")
+
+  @Argument(help: "A directory that 'train --output' or 'prune --output' wrote: the model before.")
+  var before: String
+
+  @Argument(help: "Another: the model after.")
+  var after: String
+
+  @Option(help: "Samples in a batch, where many are predicted.")
+  var batchSize: Int = 256
+
+  @Option(help: "How long each time is measured for.")
+  var seconds: Double = 1
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @OptionGroup var dataOptions: DataOptions
+  @OptionGroup var deviceOptions: DeviceOptions
+
+  func validate() throws {
+    guard batchSize >= 1 else { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    guard seconds > 0, seconds <= 3600 else {
+      throw ValidationError("--seconds needs a number above 0, up to 3600; received \(seconds).")
+    }
+  }
+
+  func run() throws {
+    let first = try RunDirectory(opening: before)
+    let second = try RunDirectory(opening: after)
+    let data = try dataOptions.load(try first.loadRecipe())
+    let backend = try deviceOptions.makeBackend()
+    let verdict = try CompressionVerdict(
+      before: try first.loadModel(backend: backend), after: try second.loadModel(backend: backend),
+      on: try (data.validation ?? data.train).dataset(), batchSize: batchSize, seconds: seconds)
+    if json { try printJSON(verdict) } else { print(verdict) }
+  }
+}

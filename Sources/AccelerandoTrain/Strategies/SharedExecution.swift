@@ -76,7 +76,7 @@ final class SharedExecution: Execution {
           }
           return (operands: operands, result: result, type: meeting.type)
         }
-        meeting = try SharedMeeting(sums, own: own, parts: parts, group: group)
+        meeting = try SharedMeeting(sums, own: own, parts: parts, group: group, team: team)
       }
       let shares = BatchShares(of: each.count, workers: min(backend.workers, max(each.count, 1)))
       rounds.append(
@@ -106,13 +106,13 @@ final class SharedExecution: Execution {
 
   /// Runs lists of executions, each on a thread.
   private func runParts(_ work: ThreadedWork) throws {
-    team.run { work.run($0) }
+    team.run(with: work) { $0.run($1) }
     if let error = work.error { throw error }
   }
 }
 
-/// Executions for threads. Unchecked because executions belong to one thread at a time: each list is given to one.
-private final class ThreadedWork: @unchecked Sendable {
+/// Executions for threads, a list for each.
+private final class ThreadedWork {
   private let lists: [[any Execution]]
   private let lock = NSLock()
   private var failure: (any Error)?

@@ -8,6 +8,7 @@ import Foundation
 final class SharedMeeting {
   private let sums: [Sum]
   private let group: any WorkerGroup
+  private let team: WorkerTeam
   /// The subtrees that are exchanged, in order: what each process has whole.
   private let subtrees: [Range<Int>]
   private let ownSubtrees: [Range<Int>]
@@ -31,16 +32,30 @@ final class SharedMeeting {
     /// They own the memory.
     let buffers: [any Buffer]
 
-    func add(_ target: UnsafeMutableRawPointer, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer) {
-      if isDouble { addAll(target, a, b, count, as: Double.self) } else { addAll(target, a, b, count, as: Float.self) }
+    func add(_ target: UnsafeMutableRawPointer, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ range: Range<Int>) {
+      if isDouble { addAll(target, a, b, range, as: Double.self) } else { addAll(target, a, b, range, as: Float.self) }
     }
-    var byteCount: Int { count * (isDouble ? 8 : 4) }
+
+    func copy(_ range: Range<Int>, to target: UnsafeMutableRawPointer, from source: UnsafeRawPointer) {
+      let size = isDouble ? 8 : 4
+      (target + range.lowerBound * size).copyMemory(
+        from: source + range.lowerBound * size, byteCount: range.count * size)
+    }
+
+    /// The elements that a member of a team adds up; little is added up by the first alone.
+    func share(of member: Int, in team: Int) -> Range<Int> {
+      if count < 4096 { return member == 0 ? 0..<count : 0..<0 }
+      // Whole lines of cache.
+      let step = (count / team + 15) / 16 * 16
+      return min(member * step, count)..<(member + 1 == team ? count : min((member + 1) * step, count))
+    }
   }
 
   init(
     _ tensors: [(operands: [any Buffer], result: any Buffer, type: TensorType)], own: Range<Int>, parts: Int,
-    group: any WorkerGroup
+    group: any WorkerGroup, team: WorkerTeam
   ) throws {
+    self.team = team
     var sums: [Sum] = []
     var offset = 0
     for tensor in tensors where tensor.type.elementCount > 0 {
@@ -96,56 +111,76 @@ final class SharedMeeting {
 
   /// Completes the sums.
   func run() throws {
-    guard let staged = staging.baseAddress else { return }
-    func ownPart(_ sum: Sum, _ tree: Range<Int>) -> UnsafeMutableRawPointer? {
-      tree.count == 1 ? sum.operands[tree.lowerBound - firstPart] : nil
-    }
     if group.size == 1 {
-      for sum in sums { add(sum, 0..<parts, into: sum.result) { ownPart(sum, $0) } }
+      addUp { meeting, sum, range in
+        meeting.add(sum, 0..<meeting.parts, range, into: sum.result) { meeting.ownPart(sum, $0) }
+      }
       return
     }
-    func place(_ subtree: Int, _ sum: Sum) -> UnsafeMutableRawPointer { staged + subtree * stride + sum.offset }
     let first = subtrees.firstIndex(of: ownSubtrees.first ?? 0..<0) ?? 0
-    for (number, subtree) in ownSubtrees.enumerated() {
-      for sum in sums { add(sum, subtree, into: place(first + number, sum)) { ownPart(sum, $0) } }
+    addUp { meeting, sum, range in
+      for (number, subtree) in meeting.ownSubtrees.enumerated() {
+        guard let place = meeting.place(of: first + number, sum) else { continue }
+        meeting.add(sum, subtree, range, into: place) { meeting.ownPart(sum, $0) }
+      }
     }
     try group.allGather(staging, parts: places)
-    for sum in sums {
-      add(sum, 0..<parts, into: sum.result) { tree in subtrees.firstIndex(of: tree).map { place($0, sum) } }
+    addUp { meeting, sum, range in
+      meeting.add(sum, 0..<meeting.parts, range, into: sum.result) { tree in
+        meeting.subtrees.firstIndex(of: tree).flatMap { meeting.place(of: $0, sum) }
+      }
     }
+  }
+
+  /// Has each member of the team add up its range of each tensor.
+  private func addUp(_ work: @escaping @Sendable (SharedMeeting, Sum, Range<Int>) -> Void) {
+    let members = team.count
+    team.run(with: self) { meeting, member in
+      for sum in meeting.sums { work(meeting, sum, sum.share(of: member, in: members)) }
+    }
+  }
+
+  private func ownPart(_ sum: Sum, _ tree: Range<Int>) -> UnsafeMutableRawPointer? {
+    tree.count == 1 ? sum.operands[tree.lowerBound - firstPart] : nil
+  }
+
+  /// Where a subtree's sum is exchanged.
+  private func place(of subtree: Int, _ sum: Sum) -> UnsafeMutableRawPointer? {
+    staging.baseAddress.map { $0 + subtree * stride + sum.offset }
   }
 
   /// Puts the sum of a tree's parts into memory.
   /// - Parameter known: where the sum of a subtree is, if it is there.
   private func add(
-    _ sum: Sum, _ tree: Range<Int>, into target: UnsafeMutableRawPointer,
+    _ sum: Sum, _ tree: Range<Int>, _ range: Range<Int>, into target: UnsafeMutableRawPointer,
     _ known: (Range<Int>) -> UnsafeMutableRawPointer?
   ) {
-    let place = total(sum, tree, into: target, depth: 0, known)
-    if place != target { target.copyMemory(from: place, byteCount: sum.byteCount) }
+    let place = total(sum, tree, range, into: target, depth: 0, known)
+    if place != target { sum.copy(range, to: target, from: place) }
   }
 
   /// The sum of a tree's parts: where it is known, or in `target`.
   private func total(
-    _ sum: Sum, _ tree: Range<Int>, into target: UnsafeMutableRawPointer, depth: Int,
+    _ sum: Sum, _ tree: Range<Int>, _ range: Range<Int>, into target: UnsafeMutableRawPointer, depth: Int,
     _ known: (Range<Int>) -> UnsafeMutableRawPointer?
   ) -> UnsafeMutableRawPointer {
     guard let scratched = scratch.baseAddress else { return target }
     if let place = known(tree) { return place }
     let middle = (tree.lowerBound + tree.upperBound) / 2
-    let left = total(sum, tree.lowerBound..<middle, into: target, depth: depth + 1, known)
+    let left = total(sum, tree.lowerBound..<middle, range, into: target, depth: depth + 1, known)
     let other = scratched + depth * stride + sum.offset
-    let right = total(sum, middle..<tree.upperBound, into: other, depth: depth + 1, known)
-    sum.add(target, left, right)
+    let right = total(sum, middle..<tree.upperBound, range, into: other, depth: depth + 1, known)
+    sum.add(target, left, right, range)
     return target
   }
 }
 
 /// Adds elementwise; the target may be one of the operands.
 private func addAll<Element: FloatingPoint>(
-  _ target: UnsafeMutableRawPointer, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int, as: Element.Type
+  _ target: UnsafeMutableRawPointer, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ range: Range<Int>,
+  as: Element.Type
 ) {
   let target = target.assumingMemoryBound(to: Element.self)
   let (a, b) = (a.assumingMemoryBound(to: Element.self), b.assumingMemoryBound(to: Element.self))
-  for index in 0..<count { target[index] = a[index] + b[index] }
+  for index in range { target[index] = a[index] + b[index] }
 }

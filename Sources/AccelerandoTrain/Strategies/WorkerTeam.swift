@@ -68,6 +68,16 @@ final class WorkerTeam: Sendable {
     shared.wake()
   }
 
+  /// Calls `work` with a value once for each member, as `run(_:)`. Whoever calls it sees to it that members keep out of each other's
+  /// way.
+  func run<Value>(with value: Value, _ work: @escaping @Sendable (Value, Int) -> Void) {
+    let lent = Lent(value: value)
+    run { work(lent.value, $0) }
+  }
+
+  /// Unchecked because the caller waits for all members: it only lends the value.
+  private struct Lent<Value>: @unchecked Sendable { let value: Value }
+
   /// Calls `work` once for each member, each on a thread of its own; on the caller's alone while the team is at work for
   /// somebody else.
   func run(_ work: @escaping @Sendable (Int) -> Void) {

@@ -185,6 +185,21 @@ struct MemoryWork: BenchmarkWork {
   }
 }
 
+/// A program that does next to nothing: what a call to the device costs. Calls are handed over one after the other, as
+/// steps of a training are.
+struct DispatchWork: BenchmarkWork {
+  var unit: String { "call" }
+
+  init?(name: String) {
+    guard name == "dispatch" else { return nil }
+  }
+
+  func measure(_ bench: Bench) throws -> Measurement {
+    let execution = try bench.bound([TensorType(.float32, [4])]) { [$0[0] + 1] }
+    return try .of(seconds: bench.seconds) { try execution.run() }
+  }
+}
+
 /// A matrix product `[M, K] × [K, N]`.
 struct ProductWork: BenchmarkWork {
   /// Which operand lies in memory with its axes exchanged.

@@ -33,6 +33,23 @@ struct ThreadOptions: ParsableArguments {
   func makeCPUBackend() -> CPUBackend { CPUBackend(threads: threads) }
 }
 
+/// The option of commands that compute in element types of the user's choice.
+struct PrecisionOption: ParsableArguments {
+  @Option(
+    help: "The element types to compute in: \(Precision.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var precision: String?
+
+  func validate() throws {
+    if let precision, Precision(rawValue: precision) == nil {
+      throw ValidationError(
+        "--precision is one of \(Precision.allCases.map(\.rawValue).joined(separator: ", ")); received '\(precision)'.")
+    }
+  }
+
+  /// The user's choice; nil without one.
+  var chosen: Precision? { precision.flatMap(Precision.init(rawValue:)) }
+}
+
 /// Options of commands that run on any device.
 struct DeviceOptions: ParsableArguments {
   @Option(

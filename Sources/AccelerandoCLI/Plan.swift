@@ -28,6 +28,7 @@ struct Plan: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup var precisionOption: PrecisionOption
   @OptionGroup var dataOptions: DataOptions
 
   func validate() throws {
@@ -36,11 +37,13 @@ struct Plan: ParsableCommand {
 
   func run() throws {
     let target = try AheadTarget(target)
-    let recipe = try Recipe(recipe)
+    var recipe = try Recipe(recipe)
+    recipe.precision = precisionOption.chosen ?? recipe.precision
     let data = try recipe.dataOutline(override: dataOptions.data.map(DataOverride.init), limit: dataOptions.limit)
     let batchSize = batchSize ?? recipe.fit.batchSize
     let share = (batchSize - 1) / target.deviceCount + 1
-    let program = try recipe.stepProgram(.train, on: data.types, batchSize: share, backend: CPUBackend(threads: 1))
+    let program = try recipe.stepProgram(
+      .train, on: data.types, batchSize: batchSize, workers: target.deviceCount, backend: CPUBackend(threads: 1))
     // Compilers warn of programs that do not fit, as if that were not what is asked.
     setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0)
     if !json { tell("Compiling the step of '\(recipe.name)' for \(target) …") }

@@ -26,9 +26,7 @@ struct Train: ParsableCommand {
   @Option(help: "Hold back this last part of the training data for validation, from 0 to 1.")
   var validationSplit: Double?
 
-  @Option(
-    help: "The element types to compute in: \(Precision.allCases.map(\.rawValue).joined(separator: ", ")).")
-  var precision: String?
+  @OptionGroup var precisionOption: PrecisionOption
 
   @Option(help: ArgumentHelp("Save the trained model in this directory.", valueName: "dir"))
   var output: String?
@@ -50,10 +48,6 @@ struct Train: ParsableCommand {
     }
     if let epochs, epochs < 1 { throw ValidationError("--epochs needs at least 1; received \(epochs).") }
     if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
-    if let precision, Precision(rawValue: precision) == nil {
-      throw ValidationError(
-        "--precision is one of \(Precision.allCases.map(\.rawValue).joined(separator: ", ")); received '\(precision)'.")
-    }
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }
@@ -81,7 +75,7 @@ struct Train: ParsableCommand {
     recipe.fit.batchSize = batchSize ?? recipe.fit.batchSize
     recipe.fit.validationSplit = validationSplit ?? recipe.fit.validationSplit
     recipe.fit.seed = seed ?? recipe.fit.seed
-    recipe.precision = precision.flatMap(Precision.init(rawValue:)) ?? recipe.precision
+    recipe.precision = precisionOption.chosen ?? recipe.precision
     if let learningRate { recipe.setLearningRate(learningRate) }
     // What would fail after an hour of training should fail before it.
     let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0) }

@@ -41,15 +41,17 @@ extension Recipe {
   }
 
   /// The program of the recipe's step.
-  /// - Parameter batchSize: the samples in the step.
+  /// - Parameters:
+  ///   - batchSize: the samples in the step.
+  ///   - workers: how many devices share them; the program is that of each.
   /// - Throws: `GraphError` or `TrainingError` when the data do not fit the model.
-  public func stepProgram(_ kind: StepKind, on types: BatchTypes, batchSize: Int, backend: any Backend) throws
-    -> Program
-  {
+  public func stepProgram(
+    _ kind: StepKind, on types: BatchTypes, batchSize: Int, workers: Int = 1, backend: any Backend
+  ) throws -> Program {
     let inputs = types.features.map { ModelInput($0.shape, dtype: $0.dtype) }
     let model = Model(self.model, inputs: inputs, backend: backend, seed: fit.seed)
     return try model.stepProgram(
-      kind, on: types, batchSize: batchSize,
-      compilation: Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics, precision: precision))
+      kind, on: types, batchSize: batchSize, workers: workers,
+      compilation: try makeCompilation())
   }
 }

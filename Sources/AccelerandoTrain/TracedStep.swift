@@ -43,7 +43,8 @@ extension Model {
     let sample = try expectation.fitted(
       Batch(features: types.features.map(row), labels: kind == .predict ? nil : types.labels.map(row)))
     let programs = StepPrograms(
-      layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms)
+      layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
+      rule: parameterRule)
     return try programs.program(StepSignature(kind: kind, like: sample, count: batchSize, workers: workers))
   }
 }

@@ -59,6 +59,14 @@ private let hasCUDA = plugins.contains("cuda12:") || plugins.contains("cuda13:")
       let plan = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
       #expect(plan?["fits"] as? Bool == true)
       #expect(plan?["samples"] as? Int == 60_000 && plan?["steps_per_epoch"] as? Int == 59)
+      let exchanges = plan?["collectives"] as? [[String: Any]] ?? []
+      if target.hasPrefix("tpu") {
+        // Every gradient is summed over all chips, which is at least a number for each parameter.
+        #expect(exchanges.contains { $0["operation"] as? String == "all-reduce" })
+        #expect(exchanges.reduce(0) { $0 + ($1["bytes"] as? Int ?? 0) } >= 4 * 101_770)
+      } else {
+        #expect(exchanges.isEmpty)
+      }
       #expect((plan?["epoch_seconds"] as? Double ?? 0) > 0)
       #expect(((plan?["memory"] as? [String: Any])?["arguments"] as? Int ?? 0) > 3 * 4 * 101_770)
     }

@@ -38,6 +38,7 @@ struct Benchmark: ParsableCommand {
   @Flag(help: "Print one JSON object a line for each work.")
   var json = false
 
+  @OptionGroup var precisionOption: PrecisionOption
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
@@ -52,7 +53,8 @@ struct Benchmark: ParsableCommand {
 
   func run() throws {
     let backend = try makeBackend()
-    let bench = Bench(backend: backend, seconds: seconds, samples: samples, data: data)
+    let precision = precisionOption.chosen ?? .float32
+    let bench = Bench(backend: backend, precision: precision, seconds: seconds, samples: samples, data: data)
     let chosen = try (works.isEmpty ? BenchmarkSelection.names : works).map { ($0, try parsed($0)) }
     var measurements: [String: [Measurement]] = [:]
     // Works take turns, so that a busy minute of the machine does not fall upon one of them alone.

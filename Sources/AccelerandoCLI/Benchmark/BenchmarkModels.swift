@@ -28,12 +28,15 @@ struct BenchmarkModel {
   }
 
   /// The model, with values to begin with.
-  /// - Parameter readsBytes: whether samples are images of bytes, to be brought to 0 to 1 in the model.
-  func make(backend: any Backend, readsBytes: Bool = false) throws -> Model {
+  /// - Parameters:
+  ///   - readsBytes: whether samples are images of bytes, to be brought to 0 to 1 in the model.
+  ///   - precision: the element types to train in.
+  func make(backend: any Backend, readsBytes: Bool = false, precision: Precision = .float32) throws -> Model {
     let start = Input(shape: input, dtype: vocabulary == nil ? .float32 : .int32)
     let features = body(readsBytes ? Rescaling(1 / 255.0)(start) : start)
     let model = Model(inputs: [start], output: Dense(classes, activation: .softmax)(features), backend: backend)
-    try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+    try model.compile(
+      optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy], precision: precision)
     return model
   }
 

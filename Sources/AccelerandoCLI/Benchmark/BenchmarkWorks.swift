@@ -6,6 +6,7 @@ import Foundation
 /// What works are measured with.
 struct Bench {
   let backend: any Backend
+  let precision: Precision
   let seconds: Double
   let samples: Int
   let data: String?
@@ -69,13 +70,13 @@ struct TrainingWork: BenchmarkWork {
 
   func measure(_ bench: Bench) throws -> Measurement {
     guard let steps = model.steps else { return try measureOnFashionMNIST(bench) }
-    let trained = try model.make(backend: bench.backend)
+    let trained = try model.make(backend: bench.backend, precision: bench.precision)
     return try timeEpochs(of: trained, on: madeUpData(steps * batch), bench)
   }
 
   private func measureOnFashionMNIST(_ bench: Bench) throws -> Measurement {
     let data = try bench.fashionMNIST()
-    let trained = try model.make(backend: bench.backend, readsBytes: true)
+    let trained = try model.make(backend: bench.backend, readsBytes: true, precision: bench.precision)
     let training = try Dataset(data.train.prefix(bench.samples))
     var result = try timeEpochs(of: trained, on: training, bench)
     result.accuracy = try trained.evaluate(Dataset(data.test), batchSize: 256)["accuracy"]

@@ -42,7 +42,7 @@ let package = Package(
       name: "Accelerando",
       dependencies: [
         "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain",
-        "AccelerandoCompress", "AccelerandoCPU", "AccelerandoXLA",
+        "AccelerandoCompress", "AccelerandoCPU", "AccelerandoXLA", "AccelerandoMPI",
       ]),
     .executableTarget(
       name: "AccelerandoCLI",
@@ -59,6 +59,8 @@ let package = Package(
     .target(
       name: "AccelerandoCompress",
       dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoFormats"]),
+    // Open MPI is loaded at run time, by processes that mpirun has started: nothing to link, nothing to switch on.
+    .target(name: "AccelerandoMPI", dependencies: ["AccelerandoCore"]),
     .executableTarget(name: "SeedMLP", dependencies: ["Accelerando"], path: "Examples/SeedMLP"),
     .executableTarget(name: "SeedCNN", dependencies: ["Accelerando"], path: "Examples/SeedCNN"),
     .executableTarget(name: "CustomLayer", dependencies: ["Accelerando"], path: "Examples/CustomLayer"),

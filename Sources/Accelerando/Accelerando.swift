@@ -6,6 +6,7 @@
 @_exported import AccelerandoCore
 @_exported import AccelerandoDatasets
 @_exported import AccelerandoFormats
+@_exported import AccelerandoMPI
 @_exported import AccelerandoNN
 @_exported import AccelerandoTrain
 @_exported import AccelerandoXLA

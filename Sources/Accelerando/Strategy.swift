@@ -2,6 +2,7 @@
 
 import AccelerandoCPU
 import AccelerandoCore
+import AccelerandoMPI
 import AccelerandoNN
 import AccelerandoTrain
 import AccelerandoXLA
@@ -10,6 +11,7 @@ import AccelerandoXLA
 public struct Strategy: Hashable, Sendable {
   private enum Kind: Hashable {
     case cores(Int?)
+    case processes(Int?)
     case devices([Device])
   }
 
@@ -23,20 +25,30 @@ public struct Strategy: Hashable, Sendable {
   /// but for the order of the sums.
   public static func mirrored(devices: [Device]) -> Strategy { Strategy(kind: .devices(devices)) }
 
-  /// Every batch divided among cores of this machine's processor; nil for all of them. The result is the same, bit for bit,
-  /// for any number.
+  /// Every batch divided among threads of this process; nil for one on each core. The result is the same, bit for bit, for any
+  /// number, and for any number of processes with `multiWorker`. (Without a strategy the cores share batches too, faster, and
+  /// with sums in another order.)
   public static func mirrored(workers: Int? = nil) -> Strategy { Strategy(kind: .cores(workers)) }
+
+  /// Every batch divided among the processes that mpirun has started, on one machine or many, and in each of them among
+  /// threads; nil for its share of the cores. A process that was started alone works alone, and comes to the same bits.
+  public static func multiWorker(threads: Int? = nil) -> Strategy { Strategy(kind: .processes(threads)) }
 
   /// Opens what the strategy needs.
   /// - Parameter cache: where programs compiled for devices are kept from one process to the next.
-  /// - Throws: `DeviceError` saying what is missing and what would fix it, and for devices that cannot work together.
+  /// - Throws: `DeviceError` saying what is missing and what would fix it, and for devices that cannot work together;
+  ///   `WorkerError` when Open MPI is missing.
   public func makeBackend(cache: CompileCache? = .current()) throws -> any Backend {
     switch kind {
     case .cores(let count):
-      if let count, count < 1 {
-        throw DeviceError(.noDevice, "a model needs at least one worker; received \(count)")
+      if let count, !(1...256).contains(count) {
+        throw WorkerError("a model has 1 to 256 workers; received \(count).")
       }
-      return CPUBackend(threads: count)
+      return Self.shared(count ?? CPUBackend().threads, SoleWorker())
+    case .processes(let threads):
+      guard MPIGroup.isLaunched else { return Self.shared(threads ?? CPUBackend().threads, SoleWorker()) }
+      let group = try MPIGroup.join()
+      return Self.shared(threads ?? group.cores, group)
     case .devices(let devices):
       guard let first = devices.first else {
         throw DeviceError(.noDevice, "a strategy needs at least one device", remedy: "'accelerando devices' lists them")
@@ -52,6 +64,13 @@ public struct Strategy: Hashable, Sendable {
       return try XLABackend.open(
         first.platform == "xla-cpu" ? "cpu" : first.platform, indices: devices.map(\.index), cache: cache)
     }
+  }
+}
+
+extension Strategy {
+  private static func shared(_ threads: Int, _ group: any WorkerGroup) -> SharedBackend {
+    SharedBackend(
+      common: CPUBackend(threads: threads), local: CPUBackend(threads: 1), workers: threads, group: group)
   }
 }
 

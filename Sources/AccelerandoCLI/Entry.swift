@@ -34,7 +34,7 @@ enum Entry {
     switch error {
     case is Interrupted: 130
     case is RecipeNotFound: 64
-    case is DeviceError: 69
+    case is DeviceError, is WorkerError: 69
     case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch, is CompressionError: 65
     default: 70
     }

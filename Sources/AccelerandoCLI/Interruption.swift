@@ -23,7 +23,14 @@ final class InterruptionWatch: Callback {
   }
 
   /// Begins to watch.
-  init() {
+  /// - Parameter listens: false for a worker that leaves it to another to end the training of all: Ctrl-C reaches every
+  ///   process, and each would end at a step of its own.
+  init(listens: Bool = true) {
+    guard listens else {
+      signal(SIGINT, SIG_IGN)
+      signal(SIGTERM, SIG_IGN)
+      return
+    }
     signal(SIGINT, action)
     signal(SIGTERM, action)
     // A parent may have started the program with its signals blocked, as worker threads do.

@@ -59,9 +59,31 @@ struct DeviceOptions: ParsableArguments {
       """)
   var device: String = "cpu"
 
+  @Option(
+    help: """
+      Divide every batch among so many threads. Any number comes to the same bits, and so does any number of processes: \
+      mpirun -np 2 accelerando train … .
+      """)
+  var workers: Int?
+
   @OptionGroup var threadOptions: ThreadOptions
 
+  func validate() throws {
+    if let workers, !(1...256).contains(workers) {
+      throw ValidationError("--workers is 1 to 256; received \(workers).")
+    }
+    if workers != nil, device != "cpu" { throw ValidationError("--workers share the processor; name devices instead.") }
+  }
+
   func makeBackend() throws -> any Backend {
+    if MPIGroup.isLaunched {
+      guard device == "cpu" else {
+        throw WorkerError(
+          "processes of mpirun share batches on the processor; --device \(device) cannot be used with it.")
+      }
+      return try Strategy.multiWorker(threads: workers ?? threadOptions.threads).makeBackend()
+    }
+    if let workers { return try Strategy.mirrored(workers: workers).makeBackend() }
     let devices = try Device.list(device)
     if devices.count > 1 { return try Strategy.mirrored(devices: devices).makeBackend() }
     return try Device(device).makeBackend(threads: threadOptions.threads)

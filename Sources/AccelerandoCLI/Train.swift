@@ -77,27 +77,34 @@ struct Train: ParsableCommand {
     recipe.fit.seed = seed ?? recipe.fit.seed
     recipe.precision = precisionOption.chosen ?? recipe.precision
     if let learningRate { recipe.setLearningRate(learningRate) }
+    let backend = try deviceOptions.makeBackend()
+    let group = (backend as? SharedBackend)?.group
+    // Of processes that train together, one speaks and writes.
+    let isFirst = group?.rank ?? 0 == 0
     // What would fail after an hour of training should fail before it.
     let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0) }
     let checkpoints = directory.map(checkpointOptions.makeCheckpoints)
-    let log = try json.map { try EpochLog($0) }
-    let backend = try deviceOptions.makeBackend()
+    checkpoints?.writes = isFirst
+    let log = try isFirst ? json.map { try EpochLog($0) } : nil
 
     let data = try dataOptions.load(recipe)
     let model = try recipe.makeModel(for: data.input, backend: backend)
-    let interruption = InterruptionWatch()
+    let interruption = InterruptionWatch(listens: isFirst)
     var callbacks: [any Callback] = try recipe.makeCallbacks(writingTo: directory?.url)
+    callbacks.removeAll { $0.isForOneWorker && !isFirst }
     if let log { callbacks.append(log) }
     if let directory, let checkpoints {
-      callbacks += [checkpoints, RunBeginning(directory, checkpointOptions, arguments)] as [any Callback]
+      callbacks.append(checkpoints)
+      if isFirst { callbacks.append(RunBeginning(directory, checkpointOptions, arguments)) }
     }
     callbacks.append(interruption)
     do {
-      let verbosity = json == "-" ? Verbosity.silent : .automatic
+      let verbosity = json == "-" || !isFirst ? Verbosity.silent : .automatic
       let history = try recipe.train(model, on: data, callbacks: callbacks, verbose: verbosity)
       interruption.end()
       try log?.finish(weights: model.weights())
-      try directory?.save(model, recipe: recipe, history: history)
+      if isFirst { try directory?.save(model, recipe: recipe, history: history) }
+      (group as? MPIGroup)?.leave()
     } catch let error as Interrupted {
       interruption.end()
       // The progress bar was left in the middle of its line.
@@ -115,6 +122,6 @@ struct Train: ParsableCommand {
       try? log?.flush()
       throw error
     }
-    if let directory { tell("The model is saved in \(directory.url.path).") }
+    if let directory, isFirst { tell("The model is saved in \(directory.url.path).") }
   }
 }

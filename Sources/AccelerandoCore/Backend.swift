@@ -11,14 +11,14 @@ public protocol Backend: Sendable {
   /// Whether a program that is run again and again is faster as the body of a loop on the device.
   func prefersLoop(of step: Program) -> Bool
 
-  /// The workers, each with a device of its own, that run every program together. They meet in `AllReduce`; buffers hold the
-  /// same on each of them, but for those of `makeStackedBuffer(_:)`.
-  var workerCount: Int { get }
+  /// The workers that share a batch of so many samples: each runs every program on its part, and they meet in `AllReduce`.
+  /// Buffers hold the same for each of them, but for those of `makeStackedBuffer(_:workers:)`.
+  func workerCount(forBatchOf samples: Int) -> Int
 
-  /// Makes memory of a type on each worker, for a tensor that differs between them. The buffer's own type has the workers'
+  /// Makes memory of a type for each worker, for a tensor that differs between them. The buffer's own type has the workers'
   /// parts one after the other along the first axis; scalars become a vector.
   /// - Throws: when the memory is not to be had.
-  func makeStackedBuffer(_ type: TensorType) throws -> any Buffer
+  func makeStackedBuffer(_ type: TensorType, workers: Int) throws -> any Buffer
 
   /// Makes memory on the device for a tensor; its contents are zeros.
   /// - Throws: when the memory is not to be had.
@@ -45,10 +45,10 @@ public protocol Backend: Sendable {
 
 extension Backend {
   /// One device works alone.
-  public var workerCount: Int { 1 }
+  public func workerCount(forBatchOf samples: Int) -> Int { 1 }
 
   /// Where one device works alone, the buffer of a type.
-  public func makeStackedBuffer(_ type: TensorType) throws -> any Buffer {
+  public func makeStackedBuffer(_ type: TensorType, workers: Int) throws -> any Buffer {
     try makeBuffer(type.shape.isEmpty ? type.with([1]) : type)
   }
 

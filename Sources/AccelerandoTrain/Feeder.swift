@@ -18,7 +18,6 @@ final class Feeder {
   /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
   private let isPrepared: Bool
 
-  private var workers: Int { session.backend.workerCount }
   private var pass = 0
   private var direct: Direct?
   private var batches: BatchIterator?
@@ -78,6 +77,9 @@ final class Feeder {
   /// The number of steps of a pass, if it is known beforehand.
   var stepCount: Int? { dataset.steps(batchSize: batchSize) }
 
+  /// The samples of a full batch.
+  var fullBatch: Int { min(batchSize, dataset.count ?? batchSize) }
+
   /// What the steps that come depend on, besides the samples themselves.
   func settings() throws -> [RunSetting] {
     [
@@ -124,10 +126,14 @@ final class Feeder {
     guard let batch = try batches?.next() else { return nil }
     let prepared =
       isPrepared ? batch : try Self.prepared(batch, kind, expectation, classWeights, origin: "step \(stepNumber)")
-    let step = try session.step(StepSignature(kind: kind, like: prepared, workers: workers), programs)
+    let step = try session.step(
+      StepSignature(kind: kind, like: prepared, workers: workers(of: prepared.count)), programs)
     try step.load(prepared)
     return step
   }
+
+  /// Who shares a batch of so many samples.
+  private func workers(of samples: Int) -> Int { session.backend.workerCount(forBatchOf: samples) }
 
   /// Many full batches at once, where the device takes them.
   private func nextLoop(atMost limit: Int) throws -> Launch? {
@@ -140,7 +146,7 @@ final class Feeder {
     } else {
       let source = BatchSource.looped(samples: direct.arrays.count, order: order.type.elementCount)
       let signature = StepSignature(
-        kind: kind, like: direct.arrays, count: batchSize, source: source, workers: workers)
+        kind: kind, like: direct.arrays, count: batchSize, source: source, workers: workers(of: batchSize))
       step = try session.step(signature, programs, on: held, order: order)
       self.direct?.loop = step
     }
@@ -156,7 +162,7 @@ final class Feeder {
     if let known = direct.takesLoops { return known }
     let source = BatchSource.held(samples: direct.arrays.count)
     let signature = StepSignature(
-      kind: kind, like: direct.arrays, count: batchSize, source: source, workers: workers)
+      kind: kind, like: direct.arrays, count: batchSize, source: source, workers: workers(of: batchSize))
     let answer = session.backend.prefersLoop(of: try programs.program(signature))
     self.direct?.takesLoops = answer
     return answer
@@ -166,7 +172,7 @@ final class Feeder {
   private func holdOrder(_ order: [Int]) throws {
     guard try takesLoops() else { return }
     // The last worker's row that counts for nothing may lie behind the last sample.
-    let padding = [Int32](repeating: 0, count: batchSize % workers == 0 ? 0 : 1)
+    let padding = [Int32](repeating: 0, count: batchSize % workers(of: batchSize) == 0 ? 0 : 1)
     let numbers = NDArray(order.map { Int32(truncatingIfNeeded: $0) } + padding)
     if let buffer = direct?.heldOrder {
       try buffer.write(numbers)
@@ -193,7 +199,8 @@ final class Feeder {
     guard let direct else { throw TrainingError("the dataset has no arrays.") }
     if let known = direct.steps[count] { return known }
     let source = direct.held == nil ? BatchSource.brought : .held(samples: direct.arrays.count)
-    let signature = StepSignature(kind: kind, like: direct.arrays, count: count, source: source, workers: workers)
+    let signature = StepSignature(
+      kind: kind, like: direct.arrays, count: count, source: source, workers: workers(of: count))
     let step =
       try direct.held.map { try session.step(signature, programs, on: $0, order: nil) }
       ?? session.step(signature, programs)

@@ -65,6 +65,7 @@ extension Model {
     let loop = FitLoop(
       run: run, feeder: feeder, validation: validationFeeder, callbacks: callbacks + progress,
       stepsPerEpoch: stepsPerEpoch, validationSteps: validationSteps, validationFrequency: validationFrequency)
+    if let shared = backend as? SharedBackend { try shared.checkSize(feeder.fullBatch) }
     try loop.trainKeepingCheckpoints { try settings() + feeder.settings() }
     return run.history
   }
@@ -122,6 +123,7 @@ final class FitLoop {
 
   func train() throws {
     try resume()
+    try agree()
     for callback in callbacks { try callback.onTrainBegin(run) }
     if !run.isResumed {
       try checkRule()

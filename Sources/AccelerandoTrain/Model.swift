@@ -159,6 +159,7 @@ public final class Model {
       if let value = try session.value(name) { try moved.set(name, value) }
     }
     session = moved
+    settling = nil
   }
 
   func compiled() throws -> Compilation {

@@ -15,6 +15,7 @@ final class Session {
   private struct BatchKey: Hashable {
     let name: String
     let type: TensorType
+    let workers: Int
   }
 
   init(backend: any Backend) { self.backend = backend }
@@ -84,7 +85,10 @@ final class Session {
   private func shareBuffers(_ shares: BatchShares) throws -> [String: any Buffer] {
     let scalar = TensorType(.int32, [])
     let parts = (0..<shares.workers).map { shares[$0] }
-    let (offset, count) = (try backend.makeStackedBuffer(scalar), try backend.makeStackedBuffer(scalar))
+    let (offset, count) = (
+      try backend.makeStackedBuffer(scalar, workers: shares.workers),
+      try backend.makeStackedBuffer(scalar, workers: shares.workers)
+    )
     try offset.write(NDArray(parts.map { Int32(truncatingIfNeeded: $0.lowerBound) }))
     try count.write(NDArray(parts.map { Int32(truncatingIfNeeded: $0.count) }))
     return [StateName.shareOffset: offset, StateName.shareCount: count]
@@ -102,7 +106,7 @@ final class Session {
     let inputs = try executable.program.inputs.map { input -> any Buffer in
       if let buffer = held[input.name] { return buffer }
       guard names.contains(input.name) else { return try buffer(input.name, input.type) }
-      let buffer = try batchBuffer(input, isShared: signature.workers > 1)
+      let buffer = try batchBuffer(input, workers: signature.workers)
       batch[input.name] = buffer
       return buffer
     }
@@ -114,12 +118,13 @@ final class Session {
   }
 
   /// Steps of the same batch shape share the memory that the batch is put in.
-  private func batchBuffer(_ input: Program.Input, isShared: Bool) throws -> any Buffer {
-    let key = BatchKey(name: input.name, type: input.type)
+  private func batchBuffer(_ input: Program.Input, workers: Int) throws -> any Buffer {
+    let key = BatchKey(name: input.name, type: input.type, workers: workers)
     if let known = batchBuffers[key] { return known }
     // The place in the order and the number of steps are the same for all workers.
-    let isCommon = !isShared || [StateName.first, StateName.steps].contains(input.name)
-    let made = isCommon ? try backend.makeBuffer(input.type) : try backend.makeStackedBuffer(input.type)
+    let isCommon = workers == 1 || [StateName.first, StateName.steps].contains(input.name)
+    let made =
+      isCommon ? try backend.makeBuffer(input.type) : try backend.makeStackedBuffer(input.type, workers: workers)
     batchBuffers[key] = made
     return made
   }

@@ -39,11 +39,11 @@ public struct XLABackend: Backend {
       ? platform : "\(platform):" + numbers.map(String.init).joined(separator: ",")
   }
 
-  public var workerCount: Int { devices.count }
+  public func workerCount(forBatchOf samples: Int) -> Int { devices.count }
 
   public func makeBuffer(_ type: TensorType) throws -> any Buffer { XLABuffer(type, client, devices) }
 
-  public func makeStackedBuffer(_ type: TensorType) throws -> any Buffer {
+  public func makeStackedBuffer(_ type: TensorType, workers: Int) throws -> any Buffer {
     XLABuffer(type, client, devices, isStacked: true)
   }
 

@@ -1,6 +1,8 @@
+import AccelerandoCPU
 import AccelerandoCore
 import AccelerandoNN
 import AccelerandoTrain
+import AccelerandoXLA
 import Testing
 
 @testable import AccelerandoCompress
@@ -108,6 +110,42 @@ private func kept(_ model: Model) throws -> [String: Int] {
     try second.fit(x, y, epochs: 4, batchSize: 16, initialEpoch: 2, verbose: .silent)
     #expect(try second.weights() == whole.weights())
     #expect(try second.ruleState() == whole.ruleState())
+  }
+
+  @Test func devicesThatShareBatchesHaveTheSameMasks() throws {
+    guard let one = try? XLABackend.open("cpu", cache: nil) else { return }
+    let client = try Client.shared(one.client.plugin, options: ["cpu_device_count": .integer(2)])
+    let (x, y) = try points(90)
+    let layer = Sequential {
+      Dense(24, activation: .relu)
+      Dense(4, activation: .softmax)
+    }
+    let model = Model(layer, inputShape: [8], backend: try XLABackend(client, devices: [0, 1]), seed: 3)
+    try model.compile(optimizer: .adam(0.01), loss: .sparseCategoricalCrossentropy)
+    try model.prune(Pruning(PolynomialDecay(from: 0.2, to: 0.75, end: 10, frequency: 2)))
+    try model.fit(x, y, epochs: 3, batchSize: 16, verbose: .silent)
+    let counts = try kept(model)
+    #expect(counts["layers.0.weight"] == 48)
+    #expect(counts["layers.1.weight"] == 24)
+    let own = Model(layer, inputShape: [8], backend: testBackend)
+    try own.setWeights(try model.stripped().weights())
+    let (a, b) = (try own.predict(x), try model.predict(x))
+    #expect(zip(a.elements(as: Double.self), b.elements(as: Double.self)).allSatisfy { abs($0 - $1) < 1e-5 })
+  }
+
+  @Test func masksMoveWithTheModel() throws {
+    let (x, y) = try points(96)
+    func trained(moving: Bool) throws -> (Store, Store) {
+      let model = try classifier()
+      try model.prune(Pruning(PolynomialDecay(from: 0.2, to: 0.8, end: 20, frequency: 3)))
+      try model.fit(x, y, epochs: 2, batchSize: 16, verbose: .silent)
+      if moving { try model.move(to: CPUBackend(threads: 1)) }
+      try model.fit(x, y, epochs: 4, batchSize: 16, initialEpoch: 2, verbose: .silent)
+      return (try model.stripped().weights(), try model.ruleState())
+    }
+    let (stayed, moved) = (try trained(moving: false), try trained(moving: true))
+    #expect(stayed.0 == moved.0)
+    #expect(stayed.1 == moved.1)
   }
 
   @Test func allLayersTogetherGetTheSparsityOfAGlobalTarget() throws {

@@ -132,8 +132,8 @@ struct MirroredTests {
     let program = try Program.trace([("x", type), ("y", TensorType(.int32, []))]) { inputs in
       [inputs[0] * 2, inputs[0].allReduced(.sum), inputs[1] + 1]
     }
-    let x = try backend.makeStackedBuffer(type)
-    let y = try backend.makeStackedBuffer(TensorType(.int32, []))
+    let x = try backend.makeStackedBuffer(type, workers: 3)
+    let y = try backend.makeStackedBuffer(TensorType(.int32, []), workers: 3)
     try x.write(NDArray([1, 2, 3, 4, 5, 6] as [Float]))
     try y.write(NDArray([7, 8, 9] as [Int32]))
     let execution = try backend.compile(program).bind([x, y])

@@ -22,6 +22,8 @@ public final class CSVLogger: Callback {
     self.appends = appends
   }
 
+  public var isForOneWorker: Bool { true }
+
   public func onTrainBegin(_ run: TrainingRun) throws {
     columns = nil
     let manager = FileManager.default

@@ -8,6 +8,8 @@ public protocol Callback: AnyObject {
   /// nil, the default, where it can wait. Far devices run many steps at a time; the hooks for steps are then called for all
   /// of them afterwards, with the numbers that the last one left.
   var stepInterval: Int? { get }
+  /// Whether of processes that train together only the first should have the callback: true for those that write files.
+  var isForOneWorker: Bool { get }
   /// Before the first epoch.
   func onTrainBegin(_ run: TrainingRun) throws
   /// After the last epoch.
@@ -31,6 +33,7 @@ public protocol Callback: AnyObject {
 
 extension Callback {
   public var stepInterval: Int? { nil }
+  public var isForOneWorker: Bool { false }
   public func onTrainBegin(_ run: TrainingRun) throws {}
   public func onTrainEnd(_ run: TrainingRun) throws {}
   public func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {}

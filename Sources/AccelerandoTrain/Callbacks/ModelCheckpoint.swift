@@ -37,6 +37,8 @@ public final class ModelCheckpoint: Callback {
 
   public var stepInterval: Int? { everySteps }
 
+  public var isForOneWorker: Bool { true }
+
   public func onTrainBegin(_ run: TrainingRun) throws {
     guard let state = run.restoredState(of: self) else { return }
     let reader = try ConfigReader(state.settings, subject: "the state of ModelCheckpoint")

@@ -14,6 +14,8 @@ public final class TensorBoard: Callback {
   /// - Parameter directory: where the runs lie; it is made if it is not there.
   public init(_ directory: URL) { self.directory = directory }
 
+  public var isForOneWorker: Bool { true }
+
   public func onTrainBegin(_ run: TrainingRun) throws {
     let state = try run.restoredState(of: self).map { try ConfigReader($0.settings, subject: "TensorBoard") }
     // Both parts have one name for their files. It is known before there is any, so that a run that goes on finds, and begins

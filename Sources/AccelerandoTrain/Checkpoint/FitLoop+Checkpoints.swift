@@ -2,6 +2,7 @@
 // epoch is over and all callbacks have had their turn.
 
 import AccelerandoCore
+import AccelerandoFormats
 import AccelerandoNN
 
 extension FitLoop {
@@ -10,7 +11,7 @@ extension FitLoop {
   /// Trains. A checkpoint that is being written when training fails is finished all the same.
   /// - Parameter settings: what the result depends on; asked for only where there are checkpoints to compare it with.
   func trainKeepingCheckpoints(settings: () throws -> [RunSetting]) throws {
-    if !keepers.isEmpty {
+    if !keepers.isEmpty || (run.model.backend as? SharedBackend)?.group.size ?? 1 > 1 {
       let epochSteps = RunSetting("steps per epoch", stepsPerEpoch.map(String.init) ?? "a whole pass")
       self.settings = try settings() + [epochSteps]
     }
@@ -37,6 +38,17 @@ extension FitLoop {
         try feeder.begin(pass: nextPass - 1, skipping: passStep)
       }
     }
+  }
+
+  /// Processes that train together begin with the same, or not at all. None writes before all have read.
+  func agree() throws {
+    guard let shared = run.model.backend as? SharedBackend, shared.group.size > 1 else { return }
+    let digest = try SHA256Digest.hex(of: run.model.state().entries.sorted { $0.0 < $1.0 }.map { ($0.0, $0.1) })
+    try shared.agree(
+      on: settings + [
+        RunSetting("epochs", run.epochs), RunSetting("epoch to begin with", epoch),
+        RunSetting("step to begin with", run.stepsDone), RunSetting("digest of the weights", digest),
+      ])
   }
 
   /// Tells keepers of checkpoints that everything is in its place.

@@ -1,0 +1,149 @@
+// A program of several workers cut into pieces that need nobody else: between two pieces the workers meet. So a backend that
+// knows nothing of other workers can run one's part of a step.
+
+/// A program cut at its `AllReduce` operations.
+///
+/// What depends on a worker's own part of the batch is *local* and done for each part; everything else is common and done
+/// once. The pieces run in order: the common one of a round, the local one, then the round's meetings.
+public struct ProgramCut {
+  /// A piece of the program.
+  public struct Piece {
+    /// The piece as a program.
+    public let program: Program
+    /// The values of the whole program that it reads, in the order of its inputs.
+    public let reads: [Int]
+    /// The values of the whole program that it computes, in the order of its outputs.
+    public let computes: [Int]
+  }
+
+  /// A sum over the workers.
+  public struct Meeting {
+    /// The value that each part gives.
+    public let operand: Int
+    /// The value that everybody gets.
+    public let result: Int
+    /// The type of both.
+    public let type: TensorType
+  }
+
+  /// What happens between two meetings.
+  public struct Round {
+    /// What is done once; nil if there is nothing to do.
+    public let common: Piece?
+    /// What is done for each part; nil if there is nothing to do.
+    public let local: Piece?
+    /// The meetings at the end of the round.
+    public let meetings: [Meeting]
+  }
+
+  /// The rounds, in order.
+  public let rounds: [Round]
+  /// Outputs of the program that take over an input but had to be computed elsewhere, since the input is still read later: to
+  /// be copied at the end, from the value to the input.
+  public let copies: [(value: Int, input: Int)]
+  /// For each value, whether each part has its own.
+  public let isLocal: [Bool]
+
+  /// Cuts a program.
+  /// - Parameter localInputs: the numbers of the inputs that differ between parts.
+  /// - Throws: `GraphError` for meetings inside a loop or a branch, in groups, and for others than sums.
+  public init(_ program: Program, localInputs: Set<Int>) throws(GraphError) {
+    var isLocal = program.types.indices.map { localInputs.contains($0) }
+    var rounds = [Int](repeating: 0, count: program.types.count)
+    var meetings: [(round: Int, meeting: Meeting)] = []
+    for instruction in program.instructions {
+      let round = instruction.operands.map { rounds[$0] }.max() ?? 0
+      if let meeting = instruction.operation as? AllReduce {
+        guard meeting.function == .sum, meeting.groups.isEmpty else {
+          throw GraphError("workers here meet in sums over all of them only.", path: instruction.path)
+        }
+        let (operand, result) = (instruction.operands[0], instruction.results.lowerBound)
+        rounds[result] = round + 1
+        meetings.append((round, Meeting(operand: operand, result: result, type: program.types[result])))
+        continue
+      }
+      guard !instruction.operation.regions.contains(where: \.meets) else {
+        throw GraphError("workers cannot meet inside a loop or a branch here.", path: instruction.path)
+      }
+      for result in instruction.results {
+        rounds[result] = round
+        isLocal[result] = instruction.operands.contains { isLocal[$0] }
+      }
+    }
+    self.isLocal = isLocal
+    let count = (rounds.max() ?? 0) + 1
+
+    // The last round that reads each value; pieces of one round count as one before the other.
+    var lastUse = [Int](repeating: -1, count: program.types.count)
+    for instruction in program.instructions where !(instruction.operation is AllReduce) {
+      let place = 2 * rounds[instruction.results.lowerBound] + (isLocal[instruction.results.lowerBound] ? 1 : 0)
+      for operand in instruction.operands { lastUse[operand] = max(lastUse[operand], place) }
+    }
+    let met = Set(meetings.map(\.meeting.operand))
+    let given = Set(program.outputs)
+    var copies: [(value: Int, input: Int)] = []
+    var result: [Round] = []
+    var settled: Set<Int> = []
+
+    func piece(_ round: Int, local: Bool) throws(GraphError) -> Piece? {
+      let place = 2 * round + (local ? 1 : 0)
+      let instructions = program.instructions.filter {
+        !($0.operation is AllReduce) && rounds[$0.results.lowerBound] == round
+          && isLocal[$0.results.lowerBound] == local
+      }
+      guard !instructions.isEmpty else { return nil }
+      let graph = Graph()
+      var tensors: [Int: Tensor] = [:]
+      var reads: [Int] = []
+      let inside = Set(instructions.flatMap { Array($0.results) })
+      for instruction in instructions {
+        for operand in instruction.operands where !inside.contains(operand) && tensors[operand] == nil {
+          let name = operand < program.inputs.count ? program.inputs[operand].name : "value \(operand)"
+          tensors[operand] = graph.input(name, program.types[operand])
+          reads.append(operand)
+        }
+      }
+      for instruction in instructions {
+        graph.path = instruction.path
+        let results = graph.add(instruction.operation, instruction.operands.compactMap { tensors[$0] })
+        for (value, tensor) in zip(instruction.results, results) { tensors[value] = tensor }
+      }
+      graph.path = []
+      let computes = inside.filter { lastUse[$0] > place || met.contains($0) || given.contains($0) }.sorted()
+      var aliases: [Int: Int] = [:]
+      if !local {
+        for (output, input) in program.aliases {
+          let value = program.outputs[output]
+          // In place, where nobody reads the old value any more.
+          if let from = computes.firstIndex(of: value), let to = reads.firstIndex(of: input), lastUse[input] <= place,
+            !given.contains(input), !aliases.values.contains(to), aliases[from] == nil
+          {
+            aliases[from] = to
+            settled.insert(output)
+          }
+        }
+      }
+      return Piece(
+        program: try Program(graph, outputs: computes.compactMap { tensors[$0] }, aliases: aliases), reads: reads,
+        computes: computes)
+    }
+    for round in 0..<count {
+      let common = try piece(round, local: false)
+      let local = try piece(round, local: true)
+      result.append(
+        Round(common: common, local: local, meetings: meetings.filter { $0.round == round }.map(\.meeting)))
+    }
+    for (output, input) in program.aliases.sorted(by: { $0.key < $1.key }) where !settled.contains(output) {
+      copies.append((program.outputs[output], input))
+    }
+    self.rounds = result
+    self.copies = copies
+  }
+}
+
+extension Program {
+  /// Whether workers meet somewhere in the program.
+  public var meets: Bool {
+    instructions.contains { $0.operation is AllReduce || $0.operation.regions.contains(where: \.meets) }
+  }
+}

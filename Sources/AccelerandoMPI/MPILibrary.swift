@@ -1,0 +1,68 @@
+// Open MPI, found when a process is started by mpirun and not before: the library is loaded at run time, as accelerators'
+// plugins are, so that one and the same program works on machines that have no MPI.
+
+import AccelerandoCore
+import Foundation
+
+/// Something is wrong with the processes that train together.
+public struct WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
+  public let description: String
+
+  /// Makes an error.
+  public init(_ description: String) { self.description = description }
+}
+
+/// The functions of Open MPI that are used here. Unchecked because its addresses never change once the library is loaded.
+struct MPILibrary: @unchecked Sendable {
+  typealias Initialize =
+    @convention(c) (UnsafeRawPointer?, UnsafeRawPointer?, Int32, UnsafeMutablePointer<Int32>) -> Int32
+  typealias Query = @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<Int32>) -> Int32
+  typealias Finish = @convention(c) () -> Int32
+  typealias Abort = @convention(c) (UnsafeMutableRawPointer, Int32) -> Int32
+  typealias AllGather =
+    @convention(c) (
+      UnsafeMutableRawPointer?, Int32, UnsafeMutableRawPointer, UnsafeMutableRawPointer?, UnsafePointer<Int32>,
+      UnsafePointer<Int32>, UnsafeMutableRawPointer, UnsafeMutableRawPointer
+    ) -> Int32
+
+  let initialize: Initialize
+  let rank: Query
+  let size: Query
+  let finish: Finish
+  let abort: Abort
+  let allGather: AllGather
+  /// All processes.
+  let world: UnsafeMutableRawPointer
+  /// The type of a byte.
+  let byte: UnsafeMutableRawPointer
+
+  /// Loads the library.
+  /// - Throws: `WorkerError` when it is not there, or is not Open MPI.
+  static func load() throws -> MPILibrary {
+    #if os(macOS)
+      let names = ["libmpi.dylib", "/opt/homebrew/lib/libmpi.dylib"]
+    #else
+      let names = ["libmpi.so.40", "libmpi.so"]
+    #endif
+    // Open MPI's own plugins look for its symbols among those of everybody.
+    guard let handle = names.lazy.compactMap({ dlopen($0, RTLD_NOW | RTLD_GLOBAL) }).first else {
+      throw WorkerError(
+        "this process was started by mpirun, but the library of Open MPI (\(names[0])) is not found. "
+          + "Install it: apt install libopenmpi3 openmpi-bin, or brew install open-mpi.")
+    }
+    func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
+      guard let address = dlsym(handle, name) else {
+        throw WorkerError("the MPI library has no '\(name)': it is not Open MPI, which is needed here.")
+      }
+      return address
+    }
+    return MPILibrary(
+      initialize: unsafeBitCast(try symbol("MPI_Init_thread"), to: Initialize.self),
+      rank: unsafeBitCast(try symbol("MPI_Comm_rank"), to: Query.self),
+      size: unsafeBitCast(try symbol("MPI_Comm_size"), to: Query.self),
+      finish: unsafeBitCast(try symbol("MPI_Finalize"), to: Finish.self),
+      abort: unsafeBitCast(try symbol("MPI_Abort"), to: Abort.self),
+      allGather: unsafeBitCast(try symbol("MPI_Allgatherv"), to: AllGather.self),
+      world: try symbol("ompi_mpi_comm_world"), byte: try symbol("ompi_mpi_byte"))
+  }
+}

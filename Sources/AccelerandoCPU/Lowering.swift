@@ -260,7 +260,7 @@ extension Lowering {
     if let type = program.types.first(where: { $0.byteCount >= 1 << 46 }) {
       throw GraphError("a value \(type) has more bytes than any machine.")
     }
-    let opened = try program.expandingComposites { hasKernel($0, $1.map(\.widened)) }
+    let opened = try program.expandingComposites { hasKernel($0, $1) }
     let lowered = try opened.widened().simplified()
     let lowering = Lowering(lowered, isa: isa, frozenInputs: frozenInputs)
     try lowering.run()

@@ -1,9 +1,9 @@
-// Sixteen-bit floats on a processor whose arithmetic has thirty-two. Products, convolutions, reductions, windows and the
-// composites that have kernels read float32 and give float32, so that they run as fast as in a float32 program; what a
-// sixteen-bit value must lose is lost by rounding, which a fused loop does in passing.
+// Sixteen-bit floats on a processor whose arithmetic has thirty-two. Products, convolutions, reductions and windows read
+// float32 and give float32, so that they run as fast as in a float32 program; what a sixteen-bit value must lose is lost by
+// rounding, which a fused loop does in passing. Elementwise operations run in fused loops anyway, and round in registers.
 //
-// A result is rounded where it enters the next product, leaves the program or is converted, not after each of the
-// elementwise operations in between (XLA does the same): what is fused behind a product in float32 stays fused.
+// A bias, a relu and a pooling behind a product or a convolution come before the rounding, not after it, so that what a
+// kernel does in its epilogue in float32 stays there.
 
 import AccelerandoCore
 
@@ -22,11 +22,6 @@ extension Program {
 extension DType {
   /// Whether it is a float of sixteen bits.
   var isHalf: Bool { self == .float16 || self == .bfloat16 }
-}
-
-extension TensorType {
-  /// The type in which the engine computes on such a tensor.
-  var widened: TensorType { dtype.isHalf ? TensorType(.float32, shape) : self }
 }
 
 /// The rewriting of one program.
@@ -49,73 +44,69 @@ private struct Widening {
     if let convert = operation as? Convert, convert.dtype == .float32 {
       return [rounded(operands[0], numbers[0]).tensor]
     }
-    let known = zip(operands, numbers).contains { $0.dtype.isHalf && wide[$1] != nil }
+    let known = zip(operands, numbers).compactMap { $0.dtype.isHalf ? wide[$1] : nil }
+    let loose = zip(operands, numbers).map { self.loose($0, $1) }
     switch Self.treatment(of: operation) {
-    case .rounding:
-      return compute(instruction, zip(operands, numbers).map { rounded($0, $1) }, operands, graph, staysRounded: false)
-    case .computing:
-      return compute(instruction, zip(operands, numbers).map { loose($0, $1) }, operands, graph, staysRounded: false)
-    case .choosing:
-      return compute(instruction, zip(operands, numbers).map { loose($0, $1) }, operands, graph, staysRounded: true)
-    case .scattering:
-      // Elements that are only moved are cheaper to round before, where there are fewer of them.
-      let parts = [loose(operands[0], numbers[0]), rounded(operands[1], numbers[1])]
-      return compute(
-        instruction, parts, operands, graph, staysRounded: Self.movesOnly(operation), asIf: parts[1].isRounded)
-    case .following(let staysRounded):
-      guard known else { return graph.add(operation, operands) }
-      return compute(
-        instruction, zip(operands, numbers).map { loose($0, $1) }, operands, graph, staysRounded: staysRounded)
-    case .comparing(let needsEquals):
-      let parts = zip(operands, numbers).map { loose($0, $1) }
+    case .product:
+      return compute(instruction, zip(operands, numbers).map { rounded($0, $1) }, operands, graph, isRounded: false)
+    case .sum: return compute(instruction, loose, operands, graph, isRounded: nil)
+    case .choice: return compute(instruction, loose, operands, graph, isRounded: loose.allSatisfy(\.isRounded))
+    case .scatter:
+      // What is only moved is cheaper to round before, where there is less of it.
+      let parts = [loose[0], rounded(operands[1], numbers[1])]
+      return compute(instruction, parts, operands, graph, isRounded: Self.movesOnly(operation) ? true : nil)
+    case .movement:
+      if known.isEmpty { return graph.add(operation, operands) }
+      return compute(instruction, loose, operands, graph, isRounded: loose.allSatisfy(\.isRounded))
+    case .bias:
+      if known.allSatisfy(\.isRounded) { return graph.add(operation, operands) }
+      return compute(instruction, loose, operands, graph, isRounded: false)
+    case .comparison(let asksForEquality):
       // An unrounded number never equals a rounded one.
-      guard known, !needsEquals || parts.allSatisfy({ !$0.isRounded }) else {
+      if known.isEmpty || asksForEquality && loose.contains(where: \.isRounded) {
         return graph.add(operation, operands)
       }
-      return graph.add(operation, parts.map(\.tensor))
-    case .none: return graph.add(operation, operands)
+      return graph.add(operation, loose.map(\.tensor))
+    case .other: return graph.add(operation, operands)
     }
   }
 
   private enum Treatment {
-    /// Reads rounded operands, as a product of sixteen-bit numbers does.
-    case rounding
-    /// Always in float32.
-    case computing
-    /// As above; its results are some of its operands' elements.
-    case choosing
+    /// Of rounded operands in float32; the result is rounded later.
+    case product
+    /// In float32, and rounded at once.
+    case sum
+    /// In float32; its results are some of its operands' elements.
+    case choice
     /// Adds what the second operand has at places that the first one says.
-    case scattering
-    /// In float32 where an operand is known there; whether rounded operands give rounded results.
-    case following(staysRounded: Bool)
-    /// As above, with predicates for results; whether it asks for equality.
-    case comparing(needsEquals: Bool)
+    case scatter
+    /// Elements of operands that are known in float32, moved, chosen or with another sign.
+    case movement
+    /// What is added to a product before it is rounded.
+    case bias
+    /// Predicates about operands that are known in float32.
+    case comparison(asksForEquality: Bool)
     /// Left in sixteen bits.
-    case none
+    case other
   }
 
   private static func treatment(of operation: any Operation) -> Treatment {
     switch operation {
-    case is DotGeneral, is Convolution: .rounding
-    case let operation as Reduce: operation.function == .max || operation.function == .min ? .choosing : .computing
-    case let operation as ReduceWindow:
-      operation.function == .max || operation.function == .min ? .choosing : .computing
-    case is SelectAndScatter: .scattering
-    case is Reshape, is Transpose, is BroadcastInDim, is Slice, is Reverse: .following(staysRounded: true)
-    case is Relu, is Select, is Clamp: .following(staysRounded: true)
+    case is DotGeneral, is Convolution: .product
+    case let operation as Reduce: operation.function == .max || operation.function == .min ? .choice : .sum
+    case let operation as ReduceWindow: operation.function == .max || operation.function == .min ? .choice : .sum
+    case is SelectAndScatter: .scatter
+    case is Reshape, is Transpose, is BroadcastInDim, is Slice, is Reverse, is Relu, is Select, is Clamp: .movement
     case let operation as Compare:
-      .comparing(needsEquals: operation.direction == .equal || operation.direction == .notEqual)
+      .comparison(asksForEquality: operation.direction == .equal || operation.direction == .notEqual)
     case let operation as Binary:
-      .following(staysRounded: operation.function == .maximum || operation.function == .minimum)
-    case let operation as Unary:
       switch operation.function {
-      case .negate, .abs: .following(staysRounded: true)
-      // What jumps is asked of the rounded number.
-      case .isFinite, .floor, .ceil, .roundNearestEven, .roundNearestAfz: .none
-      default: .following(staysRounded: false)
+      case .add: .bias
+      case .maximum, .minimum: .movement
+      default: .other
       }
-    case is any Composite: .computing
-    default: .none
+    case let operation as Unary: operation.function == .negate || operation.function == .abs ? .movement : .other
+    default: .other
     }
   }
 
@@ -125,23 +116,19 @@ private struct Widening {
     return zip(scatter.window.size, scatter.window.strides).allSatisfy { $0 <= $1 }
   }
 
-  /// The instruction in float32, and its results rounded for those that read them so.
+  /// The instruction in float32, and its result in sixteen bits for those that read it so.
+  /// - Parameter isRounded: whether the result in float32 is rounded already; nil if it must be.
   private mutating func compute(
-    _ instruction: Program.Instruction, _ parts: [Wide], _ operands: [Tensor], _ graph: Graph, staysRounded: Bool,
-    asIf isRounded: Bool? = nil
+    _ instruction: Program.Instruction, _ parts: [Wide], _ operands: [Tensor], _ graph: Graph, isRounded: Bool?
   ) -> [Tensor] {
-    guard let types = try? instruction.operation.infer(operands.map(\.type)) else {
+    guard let half = operands.first(where: { $0.dtype.isHalf })?.dtype else {
       return graph.add(instruction.operation, operands)
     }
-    let results = graph.add(instruction.operation, parts.map(\.tensor))
-    let isRounded = staysRounded && (isRounded ?? parts.allSatisfy(\.isRounded))
-    return results.indices.map { index in
-      guard types.indices.contains(index), types[index].dtype.isHalf, results[index].dtype == .float32 else {
-        return results[index]
-      }
-      wide[instruction.results.lowerBound + index] = Wide(tensor: results[index], isRounded: isRounded)
-      return results[index].converted(to: types[index].dtype)
+    let result = graph.add(instruction.operation, parts.map(\.tensor))[0]
+    if let isRounded {
+      wide[instruction.results.lowerBound] = Wide(tensor: result, isRounded: isRounded)
     }
+    return [result.converted(to: half)]
   }
 
   /// A value in float32, rounded to sixteen bits; others as they are.

@@ -73,25 +73,50 @@ public struct ProgramCut {
     self.isLocal = isLocal
     let count = (rounds.max() ?? 0) + 1
 
-    // The last round that reads each value; pieces of one round count as one before the other.
-    var lastUse = [Int](repeating: -1, count: program.types.count)
-    for instruction in program.instructions where !(instruction.operation is AllReduce) {
-      let place = 2 * rounds[instruction.results.lowerBound] + (isLocal[instruction.results.lowerBound] ? 1 : 0)
-      for operand in instruction.operands { lastUse[operand] = max(lastUse[operand], place) }
-    }
     let met = Set(meetings.map(\.meeting.operand))
     let given = Set(program.outputs)
+    // What only looks at values in another way is done wherever it is needed: between pieces it would be a copy.
+    let views = Dictionary(
+      program.instructions.filter { instruction in
+        let value = instruction.results.lowerBound
+        return instruction.operation.isView && !isLocal[value] && !met.contains(value) && !given.contains(value)
+      }.map { ($0.results.lowerBound, $0) }, uniquingKeysWith: { first, _ in first })
+    func place(_ instruction: Program.Instruction) -> Int {
+      let value = instruction.results.lowerBound
+      return 2 * rounds[value] + (isLocal[value] ? 1 : 0)
+    }
+    func isPlaced(_ instruction: Program.Instruction) -> Bool {
+      !(instruction.operation is AllReduce) && views[instruction.results.lowerBound] == nil
+    }
+
+    // The last piece that reads each value; the common piece of a round comes before the local one.
+    var lastUse = [Int](repeating: -1, count: program.types.count)
+    for instruction in program.instructions where isPlaced(instruction) {
+      var values = instruction.operands
+      while let value = values.popLast() {
+        if let view = views[value] {
+          values += view.operands
+        } else {
+          lastUse[value] = max(lastUse[value], place(instruction))
+        }
+      }
+    }
     var copies: [(value: Int, input: Int)] = []
     var result: [Round] = []
     var settled: Set<Int> = []
 
     func piece(_ round: Int, local: Bool) throws(GraphError) -> Piece? {
-      let place = 2 * round + (local ? 1 : 0)
-      let instructions = program.instructions.filter {
-        !($0.operation is AllReduce) && rounds[$0.results.lowerBound] == round
-          && isLocal[$0.results.lowerBound] == local
+      let here = 2 * round + (local ? 1 : 0)
+      let placed = program.instructions.filter { isPlaced($0) && place($0) == here }
+      guard !placed.isEmpty else { return nil }
+      var needed: Set<Int> = []
+      var values = placed.flatMap(\.operands)
+      while let value = values.popLast() {
+        if let view = views[value], needed.insert(value).inserted { values += view.operands }
       }
-      guard !instructions.isEmpty else { return nil }
+      let instructions = program.instructions.filter {
+        needed.contains($0.results.lowerBound) || (isPlaced($0) && place($0) == here)
+      }
       let graph = Graph()
       var tensors: [Int: Tensor] = [:]
       var reads: [Int] = []
@@ -109,13 +134,15 @@ public struct ProgramCut {
         for (value, tensor) in zip(instruction.results, results) { tensors[value] = tensor }
       }
       graph.path = []
-      let computes = inside.filter { lastUse[$0] > place || met.contains($0) || given.contains($0) }.sorted()
+      let computes = placed.flatMap { Array($0.results) }.filter {
+        lastUse[$0] > here || met.contains($0) || given.contains($0)
+      }
       var aliases: [Int: Int] = [:]
       if !local {
         for (output, input) in program.aliases {
           let value = program.outputs[output]
           // In place, where nobody reads the old value any more.
-          if let from = computes.firstIndex(of: value), let to = reads.firstIndex(of: input), lastUse[input] <= place,
+          if let from = computes.firstIndex(of: value), let to = reads.firstIndex(of: input), lastUse[input] <= here,
             !given.contains(input), !aliases.values.contains(to), aliases[from] == nil
           {
             aliases[from] = to
@@ -138,6 +165,15 @@ public struct ProgramCut {
     }
     self.rounds = result
     self.copies = copies
+  }
+}
+
+extension Operation {
+  /// Whether the operation only says where to look for elements, or makes them of nothing.
+  fileprivate var isView: Bool {
+    self is Reshape || self is Transpose || self is BroadcastInDim || self is Slice || self is Reverse
+      || self is Constant
+      || self is Iota
   }
 }
 

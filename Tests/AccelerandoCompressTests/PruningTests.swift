@@ -133,6 +133,29 @@ private func kept(_ model: Model) throws -> [String: Int] {
     #expect(zip(a.elements(as: Double.self), b.elements(as: Double.self)).allSatisfy { abs($0 - $1) < 1e-5 })
   }
 
+  @Test func workersThatShareBatchesPruneTheSameWhateverTheirNumber() throws {
+    let (x, y) = try points(90)
+    let results = try [1, 2, 3].map { workers in
+      let backend = SharedBackend(
+        common: CPUBackend(threads: workers), local: CPUBackend(threads: 1), workers: workers)
+      let layer = Sequential {
+        Dense(24, activation: .relu)
+        BatchNormalization()
+        Dense(4, activation: .softmax)
+      }
+      let model = Model(layer, inputShape: [8], backend: backend, seed: 3)
+      try model.compile(optimizer: .adam(0.01), loss: .sparseCategoricalCrossentropy)
+      try model.prune(Pruning(PolynomialDecay(from: 0.2, to: 0.75, end: 10, frequency: 2)))
+      try model.fit(x, y, epochs: 3, batchSize: 16, verbose: .silent)
+      #expect(try kept(model)["layers.0.weight"] == 48)
+      return (try model.weights(), try model.ruleState())
+    }
+    for result in results.dropFirst() {
+      #expect(result.0 == results[0].0)
+      #expect(result.1 == results[0].1)
+    }
+  }
+
   @Test func masksMoveWithTheModel() throws {
     let (x, y) = try points(96)
     func trained(moving: Bool) throws -> (Store, Store) {

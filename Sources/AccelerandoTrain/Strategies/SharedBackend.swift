@@ -16,6 +16,7 @@ public struct SharedBackend: Backend {
   public let workers: Int
   /// The processes.
   public let group: any WorkerGroup
+  let team: WorkerTeam
   /// The most parts of a batch. Each costs the memory of a set of gradients.
   public static let mostParts = 16
 
@@ -30,6 +31,7 @@ public struct SharedBackend: Backend {
     self.local = local
     self.workers = max(workers, 1)
     self.group = group
+    team = WorkerTeam(workers)
   }
 
   public var name: String { common.name }

@@ -7,16 +7,18 @@ import Foundation
 final class SharedExecution: Execution {
   let outputs: [any Buffer]
   private var rounds: [BoundRound] = []
+  private let team: WorkerTeam
   private let copies: [(from: any HostBuffer, to: any HostBuffer)]
 
   private struct BoundRound {
     let common: (any Execution)?
     /// The executions of this process' parts, a list for each thread.
-    let local: [[any Execution]]
+    let local: ThreadedWork?
     let meeting: SharedMeeting?
   }
 
   init(_ program: Program, _ inputs: [any Buffer], parts: Int, on backend: SharedBackend) throws {
+    team = backend.team
     let cut = try ProgramCut(
       program, localInputs: Set(inputs.indices.filter { inputs[$0] is StackedBuffer }))
     // Without a meeting nobody needs the others, and everybody computes everything.
@@ -37,7 +39,10 @@ final class SharedExecution: Execution {
     for round in cut.rounds {
       var once: (any Execution)?
       if let piece = round.common {
-        let execution = try backend.common.compile(piece.program).bind(try piece.reads.map { try host($0) })
+        // A team for a little work would stand in the way of the threads that take the parts.
+        let size = piece.program.types.reduce(0) { $0 + $1.elementCount }
+        let engine = size < 1 << 21 ? backend.local : backend.common
+        let execution = try engine.compile(piece.program).bind(try piece.reads.map { try host($0) })
         for (value, buffer) in zip(piece.computes, execution.outputs) { common[value] = buffer }
         once = execution
       }
@@ -76,7 +81,8 @@ final class SharedExecution: Execution {
       let shares = BatchShares(of: each.count, workers: min(backend.workers, max(each.count, 1)))
       rounds.append(
         BoundRound(
-          common: once, local: (0..<shares.workers).map { Array(each[shares[$0]]) }.filter { !$0.isEmpty },
+          common: once,
+          local: each.isEmpty ? nil : ThreadedWork(lists: (0..<shares.workers).map { Array(each[shares[$0]]) }),
           meeting: meeting))
     }
     outputs = try program.outputs.enumerated().map { number, value in
@@ -90,11 +96,7 @@ final class SharedExecution: Execution {
   func run() throws {
     for round in rounds {
       try round.common?.run()
-      if round.local.count == 1 {
-        for execution in round.local[0] { try execution.run() }
-      } else if !round.local.isEmpty {
-        try runParts(round.local)
-      }
+      if let work = round.local { try runParts(work) }
       try round.meeting?.run()
     }
     for (from, to) in copies where from !== to {
@@ -103,9 +105,8 @@ final class SharedExecution: Execution {
   }
 
   /// Runs lists of executions, each on a thread.
-  private func runParts(_ lists: [[any Execution]]) throws {
-    let work = ThreadedWork(lists: lists)
-    DispatchQueue.concurrentPerform(iterations: lists.count) { work.run($0) }
+  private func runParts(_ work: ThreadedWork) throws {
+    team.run { work.run($0) }
     if let error = work.error { throw error }
   }
 }
@@ -114,15 +115,18 @@ final class SharedExecution: Execution {
 private final class ThreadedWork: @unchecked Sendable {
   private let lists: [[any Execution]]
   private let lock = NSLock()
-  private(set) var error: (any Error)?
+  private var failure: (any Error)?
+  /// What went wrong in the last run.
+  var error: (any Error)? { lock.withLock { failure } }
 
   init(lists: [[any Execution]]) { self.lists = lists }
 
   func run(_ number: Int) {
+    guard lists.indices.contains(number) else { return }
     do {
       for execution in lists[number] { try execution.run() }
     } catch {
-      lock.withLock { self.error = error }
+      lock.withLock { failure = error }
     }
   }
 }

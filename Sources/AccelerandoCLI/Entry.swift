@@ -27,7 +27,14 @@ enum Entry {
       AccelerandoCommand.exit(withError: error)
     }
     FileHandle.standardError.write(Data("accelerando: \(error)\n".utf8))
-    exit(code(of: error))
+    let code = code(of: error)
+    // The other workers would wait for this one.
+    if let group = MPIGroup.current, group.size > 1 {
+      FileHandle.standardError.write(
+        Data("accelerando: that was worker \(group.rank) of \(group.size); all end.\n".utf8))
+      group.abort(code: code)
+    }
+    exit(code)
   }
 
   private static func code(of error: any Error) -> Int32 {

@@ -34,6 +34,9 @@ public final class MPIGroup: WorkerGroup {
     }
   }
 
+  /// The job that this process has joined, if it has.
+  public static var current: MPIGroup? { joined.withLock { $0 } }
+
   private init() throws {
     library = try MPILibrary.load()
     var level: Int32 = 0

@@ -89,8 +89,13 @@ def wait_for_quiet(end):
 def measure_once(work, name, variant, options):
     """What a process measured, as a dictionary; with `error` when it failed, which is kept and shown as well."""
     arguments = command(work, name, variant, options)
+    environment = dict(os.environ)
+    if name != "accelerando":
+        # JAX would take our plugin for its processor, which is slower than its own.
+        environment.pop("PJRT_NAMES_AND_LIBRARY_PATHS", None)
     before, start = processor_seconds(), time.perf_counter()
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             output, errors = process.communicate(timeout=options.limit)
         except subprocess.TimeoutExpired:

@@ -35,13 +35,16 @@ import works  # noqa: E402
 PEERS = {"torch": torch_peer, "keras": keras_peer, "jax": jax_peer, "onnx": onnx_peer}
 
 # Ours in other circumstances, to be compared with ours as it is.
-OURS = {"default": [], "one-core": ["--threads", "1"], "avx2": ["--instruction-set", "avx2"]}
+OURS = {"default": [], "one-core": ["--threads", "1"], "avx2": ["--instruction-set", "avx2"],
+        "xla-cpu": ["--device", "xla-cpu"]}
 
 
 def contestants(work, options):
     """Every (name, variant) that takes part in a work."""
     yield "accelerando", "default"
-    if work.kind not in ("latency", "start", "memory") and not options.quick:
+    if options.xla and work.name in works.ON_XLA:
+        yield "accelerando", "xla-cpu"
+    if work.kind not in ("latency", "dispatch", "start", "memory") and not options.quick:
         if os.cpu_count() > 1:
             yield "accelerando", "one-core"
         if options.has_avx512:
@@ -86,8 +89,13 @@ def wait_for_quiet(end):
 def measure_once(work, name, variant, options):
     """What a process measured, as a dictionary; with `error` when it failed, which is kept and shown as well."""
     arguments = command(work, name, variant, options)
+    environment = dict(os.environ)
+    if name != "accelerando":
+        # JAX would take our plugin for its processor, which is slower than its own.
+        environment.pop("PJRT_NAMES_AND_LIBRARY_PATHS", None)
     before, start = processor_seconds(), time.perf_counter()
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             output, errors = process.communicate(timeout=options.limit)
         except subprocess.TimeoutExpired:
@@ -200,6 +208,8 @@ class Sitting:
             parts.append(f"--patience {options.patience:g}")
         if options.peers != list(PEERS):
             parts.append("--peers " + " ".join(options.peers))
+        if options.xla:
+            parts.append("--xla")
         if options.works != list(works.ALL):
             parts.append("--works " + " ".join(options.works))
         if options.ways_of:
@@ -248,6 +258,8 @@ def main():
     parser.add_argument("--limit", type=float, default=150, help="how long a process may take, in seconds")
     parser.add_argument("--patience", type=float, default=0, metavar="S",
                         help="wait so many seconds for a busy machine, and measure again what was disturbed")
+    parser.add_argument("--xla", action="store_true",
+                        help="measure ours on XLA's CPU too, where its plugin is installed, beside JAX on the same compiler")
     parser.add_argument("--quick", action="store_true", help="one repeat, short epochs: to see that it works")
     parser.add_argument("--data", help="the directory with the files of Fashion-MNIST")
     parser.add_argument("--peers-python", default=sys.executable, help="the interpreter that has the peers")

@@ -43,6 +43,7 @@ class Row:
         self.ours = figure(self.work, ours.get("default", []))
         self.one_core = figure(self.work, ours.get("one-core", []))
         self.avx2 = figure(self.work, ours.get("avx2", []))
+        self.on_xla = figure(self.work, ours.get("xla-cpu", []))
         self.peers = {peer: best(self.work, results.get(peer, {})) for peer in PEERS}
         self.ways = results
         # Whose figure comes from disturbed runs alone.
@@ -96,6 +97,7 @@ def render(results, circumstances, markdown=False):
     parts.append(means(rows))
     parts.append(memory(rows, markdown))
     parts.append(against_itself(rows, markdown))
+    parts.append(by_xla(rows, markdown))
     parts.append(all_ways(rows, markdown))
     parts.append(failures(results))
     return "\n\n".join(part for part in parts if part)
@@ -162,6 +164,24 @@ def against_itself(rows, markdown):
         return ""
     return table(cells, markdown) + (
         f"\n\nTargets: {works.CORES_TARGET} by all cores against one; AVX2 at least {works.AVX2_TARGET} of AVX-512.")
+
+
+def by_xla(rows, markdown):
+    """Ours on XLA's CPU beside JAX, which has the same compiler under it: what is left is what the two frameworks ask of it."""
+    cells = [["by XLA's CPU", "ours", "JAX jit", "JAX scan", "JAX' best over ours", "our own engine"]]
+    for row in rows:
+        if row.on_xla:
+            ways = {way: figure(row.work, runs) for way, runs in row.ways.get("jax", {}).items()}
+            step, scan = ways.get("step", ways.get("jit")), ways.get("scan")
+            found = [value for value in (step, scan) if value is not None]
+            unit = lambda value: "" if value is None else f"{value * 1e6:.1f} µs"  # noqa: E731
+            cells.append([
+                row.work.name, unit(row.on_xla), unit(step), unit(scan),
+                f"{min(found) / row.on_xla:.2f}" if found else "", unit(row.ours)])
+    if len(cells) == 1:
+        return ""
+    return table(cells, markdown) + (
+        f"\n\nTime of a step or a call. Targets: JAX' best over ours at least 1; a call under {works.XLA_DISPATCH_TARGET} µs.")
 
 
 def all_ways(rows, markdown):

@@ -283,6 +283,14 @@ def latency(job):
     return common.measure(lambda: step(sample).block_until_ready(), job.seconds)
 
 
+def dispatch(job):
+    import jax
+
+    step = jax.jit(lambda x: x + 1)
+    x = jax.device_put(jax.numpy.zeros(4))
+    return common.measure(lambda: step(x), job.seconds)
+
+
 def product(job):
     import jax
 
@@ -320,7 +328,7 @@ def versions():
     return {"jax": jax.__version__, "jaxlib": jaxlib.__version__}
 
 
-KINDS = {"train": train, "predict": predict, "latency": latency, "product": product, "convolution": convolution}
+KINDS = {"train": train, "predict": predict, "latency": latency, "dispatch": dispatch, "product": product, "convolution": convolution}
 
 if __name__ == "__main__":
     common.run(versions, KINDS)

@@ -260,7 +260,8 @@ extension Lowering {
     if let type = program.types.first(where: { $0.byteCount >= 1 << 46 }) {
       throw GraphError("a value \(type) has more bytes than any machine.")
     }
-    let lowered = try program.expandingComposites { hasKernel($0, $1) }.simplified()
+    let opened = try program.expandingComposites { hasKernel($0, $1) }
+    let lowered = try opened.widened().simplified()
     let lowering = Lowering(lowered, isa: isa, frozenInputs: frozenInputs)
     try lowering.run()
     return Scheduler(lowering).plan()

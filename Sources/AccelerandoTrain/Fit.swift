@@ -150,11 +150,15 @@ final class FitLoop {
   }
 
   private func runSteps() throws {
+    var last: Feeder.Launch?
     while !run.stopsTraining, stepsPerEpoch.map({ run.stepsDone < $0 }) ?? true,
       let launch = try nextLaunch(atMost: mostSteps)
     {
       try perform(launch)
+      last = launch
     }
+    // The time of an epoch is that of its steps, not of handing them over.
+    try last?.step.execution.finish()
     pace.pause()
     guard run.stepsDone > 0 || run.stopsTraining else {
       throw TrainingError("the dataset is empty: its sequence of batches gave none.")

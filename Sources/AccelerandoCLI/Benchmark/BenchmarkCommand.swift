@@ -11,6 +11,7 @@ struct Benchmark: ParsableCommand {
     discussion: """
       A work is one of
         train/MODEL/BATCH, predict/MODEL/BATCH, latency/MODEL, memory/MODEL/BATCH
+        dispatch                                                a call that does next to nothing
         product/MxKxN, product/MxKxN/at, product/MxKxN/bt       at, bt: the left or right matrix is stored transposed
         convolution/NxHxWxC-F/PASS                              3x3; forward, backward-data or backward-weights
       where MODEL is \(BenchmarkModel.all.map(\.name).joined(separator: ", ")).
@@ -97,12 +98,13 @@ struct Benchmark: ParsableCommand {
 /// What is measured when nothing is named.
 enum BenchmarkSelection {
   static let kinds: [any BenchmarkWork.Type] = [
-    TrainingWork.self, PredictionWork.self, LatencyWork.self, MemoryWork.self, ProductWork.self, ConvolutionWork.self,
+    TrainingWork.self, PredictionWork.self, LatencyWork.self, MemoryWork.self, DispatchWork.self, ProductWork.self,
+    ConvolutionWork.self,
   ]
 
   static let names = [
     "train/cnn/32", "train/cnn/256", "train/mlp/32", "train/mlp/256", "predict/cnn/256", "latency/mlp", "latency/cnn",
-    "train/vgg/64", "train/wide-mlp/128", "train/residual/32", "train/transformer/32", "train/separable/32",
+    "dispatch", "train/vgg/64", "train/wide-mlp/128", "train/residual/32", "train/transformer/32", "train/separable/32",
     "train/odd-mlp/19", "train/odd-cnn/21", "product/64x64x64", "product/512x512x512", "product/2048x2048x2048",
     "product/32x784x128", "product/784x32x128/at", "product/32x128x784/bt", "convolution/64x28x28x1-32/forward",
     "convolution/64x16x16x64-64/forward", "convolution/64x16x16x64-64/backward-data",

@@ -101,8 +101,9 @@ struct TrainingWork: BenchmarkWork {
   /// At least one epoch, and as many as the time allows, after one whose time does not count.
   private func timeEpochs(of trained: Model, on data: Dataset, _ bench: Bench) throws -> Measurement {
     let count = data.count ?? 0
-    // Every shape of the epoch to come is compiled in the warm-up: full batches, and the ragged last one.
-    let few = data.prefix(min(count, 40 * batch + count % batch))
+    // Every shape of the epoch to come is compiled in the warm-up: full batches, and the ragged last one. Devices that hold
+    // the data have programs for so many samples.
+    let few = bench.backend.runsAhead ? data : data.prefix(min(count, 40 * batch + count % batch))
     try trained.fit(few, epochs: 1, batchSize: batch, verbose: .silent)
     let start = ContinuousClock.now
     let clock = LambdaCallback(epochEnd: { epoch, _, run in
@@ -183,6 +184,21 @@ struct MemoryWork: BenchmarkWork {
     var result = try training.measure(bench)
     result.importBytes = before
     return result
+  }
+}
+
+/// A program that does next to nothing: what a call to the device costs. Calls are handed over one after the other, as
+/// steps of a training are.
+struct DispatchWork: BenchmarkWork {
+  var unit: String { "call" }
+
+  init?(name: String) {
+    guard name == "dispatch" else { return nil }
+  }
+
+  func measure(_ bench: Bench) throws -> Measurement {
+    let execution = try bench.bound([TensorType(.float32, [4])]) { [$0[0] + 1] }
+    return try .of(seconds: bench.seconds) { try execution.run() }
   }
 }
 

@@ -57,6 +57,37 @@ public func checkGradient(
   }
 }
 
+/// Runs the gradient of an operation, by its floating-point operands, on a backend and on the oracle.
+/// - Returns: what differed or failed, one text for each example; empty when all is well.
+public func gradientConformance(
+  of backend: any Backend, to entry: CatalogEntry, rounds: Int = 2, seed: UInt64 = 1, slack: Double = 1
+) -> [String] {
+  guard entry.dtypes.contains(.float32) else { return [] }
+  var failures: [String] = []
+  var checked = 0
+  for number in seed..<seed + 4 * UInt64(rounds) where checked < rounds {
+    guard let example = entry.example(.float32, seed: number, isForGradient: true), isFinite(example),
+      !example.operands.isEmpty
+    else { continue }
+    checked += 1
+    let moving = example.operands.indices.filter { example.operands[$0].dtype.isFloating }
+    do {
+      let program = try Program.trace(example.operands.map(\.type)) { tensors in
+        guard let value = weighedSum(tensors[0].graph.add(example.operation, tensors), number) else { return [] }
+        return gradients(of: value, withRespectTo: moving.map { tensors[$0] })
+      }
+      guard !program.outputs.isEmpty else { continue }
+      let failure = compare(program, example.operands, on: backend) {
+        .of($0, ulps: 64 * example.ulps * slack, terms: 64 * max(example.terms, 1) * slack)
+      }
+      if let failure { failures.append("\(entry.name), seed \(number): \(failure)\n\(example.operation)") }
+    } catch {
+      failures.append("\(entry.name), seed \(number): tracing failed: \(error)")
+    }
+  }
+  return failures
+}
+
 /// Σ over results and elements, each times a random weight; nil if no result is a floating-point tensor.
 private func weighedSum(_ results: [Tensor], _ seed: UInt64) -> Tensor? {
   var random = RandomSource(seed: seed)

@@ -31,6 +31,11 @@ struct ConformanceTests {
     }
   }
 
+  @Test(arguments: OperationCatalog.entries)
+  func everyGradientAgreesWithTheOracle(_ entry: CatalogEntry) {
+    #expect(gradientConformance(of: TestPlugins.backends[0], to: entry) == [])
+  }
+
   @Test(arguments: [false, true])
   func randomProgramsAgreeWithTheOracle(differentiates: Bool) throws {
     for backend in TestPlugins.backends {

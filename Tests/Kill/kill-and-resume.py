@@ -115,11 +115,42 @@ def finish(process, expected=0):
 
 
 def kill(process):
+    # A launcher puts its children into groups of their own, where they would live on for a moment.
+    children = descendants(process.pid)
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+    for child in children:
+        try:
+            os.kill(child, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
     process.communicate()
+    while any(is_running(child) for child in children):
+        time.sleep(0.001)
+
+
+def status(pid):
+    """The state and the parent of a process; None if it is gone."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0], int(fields[1])
+    except (OSError, IndexError):
+        return None
+
+
+def is_running(pid):
+    found = status(pid)
+    return found is not None and found[0] not in "ZX"
+
+
+def descendants(pid):
+    parents = {int(entry.name): status(entry.name) for entry in pathlib.Path("/proc").iterdir() if entry.name.isdigit()}
+    found = [pid]
+    for one in found:
+        found += [child for child, state in parents.items() if state and state[1] == one]
+    return found[1:]
 
 
 def wait_for(process, moment, patience, found):

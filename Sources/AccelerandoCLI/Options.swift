@@ -75,8 +75,13 @@ struct DeviceOptions: ParsableArguments {
     if workers != nil, device != "cpu" { throw ValidationError("--workers share the processor; name devices instead.") }
   }
 
-  func makeBackend() throws -> any Backend {
+  /// - Parameter joinsProcesses: whether the command knows how to work as one of several processes; others would all print
+  ///   and write the same.
+  func makeBackend(joinsProcesses: Bool = false) throws -> any Backend {
     if MPIGroup.isLaunched {
+      guard joinsProcesses else {
+        throw WorkerError("processes of mpirun train together, and only that: start this command without mpirun.")
+      }
       guard device == "cpu" else {
         throw WorkerError(
           "processes of mpirun share batches on the processor; --device \(device) cannot be used with it.")

@@ -77,7 +77,7 @@ struct Train: ParsableCommand {
     recipe.fit.seed = seed ?? recipe.fit.seed
     recipe.precision = precisionOption.chosen ?? recipe.precision
     if let learningRate { recipe.setLearningRate(learningRate) }
-    let backend = try deviceOptions.makeBackend()
+    let backend = try deviceOptions.makeBackend(joinsProcesses: true)
     let group = (backend as? SharedBackend)?.group
     // Of processes that train together, one speaks and writes.
     let isFirst = group?.rank ?? 0 == 0

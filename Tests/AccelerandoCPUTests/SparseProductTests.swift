@@ -116,7 +116,9 @@ private struct Example {
     result.withUnsafeMutableBufferPointer { result in
       (left ?? self.left).withUnsafeBufferPointer { left in
         bias.withUnsafeBufferPointer { bias in
-          guard let result = result.baseAddress, let left = left.baseAddress, let bias = bias.baseAddress else { return }
+          guard let result = result.baseAddress, let left = left.baseAddress, let bias = bias.baseAddress else {
+            return
+          }
           for rows in rows where !rows.isEmpty {
             for panels in panels where !panels.isEmpty {
               var epilogue = AccEpilogue(

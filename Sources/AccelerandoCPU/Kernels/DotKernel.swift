@@ -246,7 +246,9 @@ extension DotKernel {
       slicing.reread = [right.root]
       found.append(slicing)
     }
-    if !isPacked, !isDots, sparse == nil, shape.m > 1, shape.k % units.count == 0, units.count > 1, epilogue == Epilogue() {
+    if !isPacked, !isDots, sparse == nil, shape.m > 1, shape.k % units.count == 0, units.count > 1,
+      epilogue == Epilogue()
+    {
       let partial = Slicing.Partial(function: .sum, value: result, elementCount: shape.m * shape.n)
       found.append(slicing(.depth, [leftDepth, rows], [rightDepth, columns], partial: partial))
     }
@@ -358,7 +360,9 @@ extension Lowering {
   /// Looks for zeros in a matrix that keeps still, as far as it can be used without them.
   private func withoutZeros(_ matrix: MatrixView, of product: DotKernel) -> Int? {
     let shape = product.shape
-    guard shape.batch == 1, product.left.columnStride == 1, shape.k >= 128, shape.k * shape.n >= 4096 else { return nil }
+    guard shape.batch == 1, product.left.columnStride == 1, shape.k >= 128, shape.k * shape.n >= 4096 else {
+      return nil
+    }
     let packed = temporary(SparsePackKernel.packedBytes(shape, isa))
     add(
       SparsePackKernel(shape: shape, source: matrix, result: packed, isa: isa), reads: [matrix.root], writes: [packed])

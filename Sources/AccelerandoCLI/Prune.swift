@@ -43,8 +43,11 @@ struct Prune: ParsableCommand {
   @Option(help: "Layers to prune, by name, type or a pattern with *; may be given several times. All by default.")
   var layers: [String] = []
 
-  @Flag(help: "Let the weights of all layers compete with each other, not those of each layer.")
-  var global = false
+  @Option(
+    help: ArgumentHelp(
+      "Which weights compete with each other: those of each tensor, of all (global), or of all by LAMP scores, which "
+        + "spare small layers. lamp by default for the method magnitude, tensor for others.", valueName: "which"))
+  var competition: Pruning.Competition?
 
   @Option(help: "How many times to go through the data while pruning.")
   var epochs: Int = 4
@@ -214,17 +217,17 @@ struct Prune: ParsableCommand {
     case .nOfM: return .nOfM(zeros: zeros.zeros, of: zeros.group, layers: chosen)
     case .filters: structure = .filters
     }
-    let competition: Pruning.Competition = global ? .global : .tensor
+    let competition = self.competition ?? (method == .magnitude ? .lamp : .tensor)
     switch schedule {
     case .constant:
       return Pruning(
-        ConstantSparsity(sparsity.final, begin: begin, end: end, frequency: frequency), structure: structure,
+        .constant(sparsity.final, begin: begin, end: end, frequency: frequency), structure: structure,
         competition: competition, layers: chosen)
     case .polynomial:
       // The last quarter of the training heals what the last masks broke.
       let last = end ?? max(begin + 1, steps * 3 / 4)
       return Pruning(
-        PolynomialDecay(
+        .polynomial(
           from: sparsity.initial ?? 0, to: sparsity.final, begin: begin, end: last, frequency: frequency),
         structure: structure, competition: competition, layers: chosen)
     }
@@ -282,6 +285,7 @@ struct SparsityRange: ExpressibleByArgument {
 }
 
 extension Pruning.Pooling: ExpressibleByArgument {}
+extension Pruning.Competition: ExpressibleByArgument {}
 
 /// `2:4`.
 struct ZerosOf: ExpressibleByArgument {

@@ -84,6 +84,41 @@ import Testing
     }
   }
 
+  @Test func theLearningRateFallsOnlyWhereItWasANumber() throws {
+    try withTemporaryDirectory { directory in
+      func weights(_ decay: String) throws -> String {
+        try report("mlp", "--train-epochs", "1", "--epochs", "1", "--frequency", "4", "--decay", decay, in: directory)
+          .weightsSHA256
+      }
+      let ends = try ["none", "linear", "cosine"].map(weights)
+      #expect(Set(ends).count == 3)
+      #expect(try weights("linear") == ends[1])
+
+      let recipe = """
+        data: {name: fashion-mnist}
+        layers: [Flatten, Dense: {units: 20, activation: relu}, Dense: {units: 10, activation: softmax}]
+        compile:
+          optimizer:
+            name: adam
+            learning_rate: {name: cosine_decay, initial_learning_rate: 0.01, decay_steps: 9}
+          loss: sparse_categorical_crossentropy
+          metrics: [accuracy]
+        """
+      try Data(recipe.utf8).write(to: directory.appendingPathComponent("own.yaml"))
+      func outcome(_ more: [String]) throws -> Command.Outcome {
+        try Command.run(
+          arguments: [
+            "prune", "own.yaml", "--data", "sample", "--train-epochs", "1", "--epochs", "1", "--frequency", "4",
+          ]
+            + more, in: directory)
+      }
+      let refused = try outcome(["--decay", "linear"])
+      #expect(refused.status != 0 && refused.errors.contains("the recipe has a schedule"), "\(refused.errors)")
+      #expect(!refused.output.contains("Epoch 1"))
+      #expect(try outcome(["--decay", "linear", "--learning-rate", "0.01"]).status == 0)
+    }
+  }
+
   /// Killed wherever it happens to be: before the first checkpoint, in either training, or when all is done.
   @Test(arguments: [0.1, 0.3, 0.6])
   func aRunThatIsKilledGoesOnToTheSameWeights(after seconds: Double) throws {

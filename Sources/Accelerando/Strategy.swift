@@ -69,8 +69,8 @@ public struct Strategy: Hashable, Sendable {
 
 extension Strategy {
   private static func shared(_ threads: Int, _ group: any WorkerGroup) -> SharedBackend {
-    SharedBackend(
-      common: CPUBackend(threads: threads), local: CPUBackend(threads: 1), workers: threads, group: group)
+    let engine = CPUBackend(threads: threads, isSteady: true)
+    return SharedBackend(common: engine, local: CPUBackend(threads: 1), team: engine.team, group: group)
   }
 }
 

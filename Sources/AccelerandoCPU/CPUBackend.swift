@@ -11,14 +11,21 @@ public struct CPUBackend: Backend {
   /// The microkernels in use.
   public let instructionSet: InstructionSet
   private let pool: ThreadPool
+  private let isSteady: Bool
 
   public var name: String { "cpu" }
+
+  /// The engine's threads.
+  public var team: any ThreadTeam { pool }
 
   /// Makes an engine.
   /// - Parameters:
   ///   - threads: how many threads work on one program; nil for one per core.
   ///   - instructionSet: which microkernels run; nil for the fastest that the processor has.
-  public init(threads: Int? = nil, instructionSet: InstructionSet? = nil) {
+  ///   - isSteady: whether all threads work on every program. Otherwise they rest where they have been seen to bring nothing, as on
+  ///     a machine that others use; who has more work for them than programs does not want that.
+  public init(threads: Int? = nil, instructionSet: InstructionSet? = nil, isSteady: Bool = false) {
+    self.isSteady = isSteady
     pool = ThreadPool.shared(threads: threads)
     self.threads = pool.threads
     self.instructionSet = instructionSet ?? .best
@@ -33,11 +40,12 @@ public struct CPUBackend: Backend {
   }
 
   public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable {
-    CPUExecutable(program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool)
+    CPUExecutable(
+      program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool, isSteady: isSteady)
   }
 
   func plan(_ program: Program, frozenInputs: Set<Int> = []) throws -> Plan {
-    let plan = try Lowering.plan(program, isa: instructionSet, frozenInputs: frozenInputs)
+    let plan = try Lowering.plan(program, isa: instructionSet, frozenInputs: frozenInputs, isShared: threads > 1)
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     guard plan.arenaBytes < memory else {
       throw GraphError(
@@ -68,24 +76,44 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
     let bytes = UnsafeMutableRawBufferPointer(start: taken, count: size)
     bytes.initializeMemory(as: UInt8.self, repeating: 0)
     memory = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<type.byteCount])
-    held = nil
+    owner = .buffer
   }
 
   /// An array's own memory, for reading only.
   init(holding array: NDArray) {
     type = array.type
-    held = array
+    owner = .array(array)
     // Whoever else has the array copies it before changing it, as long as it is held here.
     memory = array.withUnsafeBytes { UnsafeMutableRawBufferPointer(mutating: $0) }
   }
 
-  /// The array whose memory this is; nil for memory of the buffer's own.
-  private let held: NDArray?
+  private init(_ type: TensorType, _ memory: UnsafeMutableRawBufferPointer, of whole: CPUBuffer) {
+    self.type = type
+    self.memory = memory
+    owner = .whole(whole)
+  }
 
-  deinit { if held == nil { free(memory.baseAddress) } }
+  /// Whose the memory is.
+  private enum Owner {
+    case buffer
+    case array(NDArray)
+    case whole(CPUBuffer)
+  }
+
+  private let owner: Owner
+
+  deinit { if case .buffer = owner { free(memory.baseAddress) } }
+
+  func part(_ type: TensorType, at offset: Int) throws -> any HostBuffer {
+    guard offset >= 0, offset % 64 == 0, offset <= memory.count, type.byteCount <= memory.count - offset else {
+      throw GraphError("\(type) at byte \(offset) is no part of a buffer of \(memory.count) bytes.")
+    }
+    return CPUBuffer(
+      type, UnsafeMutableRawBufferPointer(rebasing: memory[offset..<offset + type.byteCount]), of: self)
+  }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws {
-    guard held == nil else { throw GraphError("a buffer that holds an array is for reading only.") }
+    if case .array = owner { throw GraphError("a buffer that holds an array is for reading only.") }
     guard bytes.count == memory.count else {
       throw GraphError("the buffer holds \(type), \(memory.count) bytes; received \(bytes.count).")
     }

@@ -173,7 +173,8 @@ public struct ProgramCut {
         for (output, input) in program.aliases {
           let value = program.outputs[output]
           // In place, where nobody reads the old value any more.
-          if let from = computes.firstIndex(of: value), let to = reads.firstIndex(of: .value(input)), lastUse[input] <= here,
+          if let from = computes.firstIndex(of: value), let to = reads.firstIndex(of: .value(input)),
+            lastUse[input] <= here,
             !given.contains(input), !aliases.values.contains(to), aliases[from] == nil
           {
             aliases[from] = to

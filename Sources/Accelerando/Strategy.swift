@@ -76,9 +76,9 @@ extension Strategy {
   private static func shared(
     _ threads: Int, _ group: any WorkerGroup, bucketBytes: Int = 1 << 20
   ) -> SharedBackend {
-    let engine = CPUBackend(threads: threads, isSteady: true)
+    let engine = CPUBackend(threads: threads, sharing: .always)
     return SharedBackend(
-      common: engine, local: CPUBackend(threads: 1), team: engine.team, group: group,
+      common: engine, local: CPUBackend(sharing: .never), team: engine.team, group: group,
       bucketBytes: bucketBytes)
   }
 }

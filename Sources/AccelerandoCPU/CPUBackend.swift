@@ -4,14 +4,24 @@ import AccelerandoCore
 import CKernels
 import Foundation
 
-/// Runs programs on the CPU, on all cores. Results do not depend on the number of threads.
+/// Runs programs on the CPU, on all cores. Results do not depend on the number of threads that share the work.
 public struct CPUBackend: Backend {
   /// The number of threads that work on one program.
   public let threads: Int
   /// The microkernels in use.
   public let instructionSet: InstructionSet
   private let pool: ThreadPool
-  private let isSteady: Bool
+  private let sharing: Sharing
+
+  /// How threads share a program's work.
+  public enum Sharing: Hashable, Sendable {
+    /// All threads work on it, but rest where they have been seen to bring nothing, as on a machine that others use.
+    case adaptive
+    /// All threads work on it: for those who have more work for them than programs.
+    case always
+    /// One thread does all of it, and takes more at a time than it would take of a share. Sums are in an order of their own.
+    case never
+  }
 
   public var name: String { "cpu" }
 
@@ -22,11 +32,10 @@ public struct CPUBackend: Backend {
   /// - Parameters:
   ///   - threads: how many threads work on one program; nil for one per core.
   ///   - instructionSet: which microkernels run; nil for the fastest that the processor has.
-  ///   - isSteady: whether all threads work on every program. Otherwise they rest where they have been seen to bring nothing, as on
-  ///     a machine that others use; who has more work for them than programs does not want that.
-  public init(threads: Int? = nil, instructionSet: InstructionSet? = nil, isSteady: Bool = false) {
-    self.isSteady = isSteady
-    pool = ThreadPool.shared(threads: threads)
+  ///   - sharing: how they share it; where they never do, there is one.
+  public init(threads: Int? = nil, instructionSet: InstructionSet? = nil, sharing: Sharing = .adaptive) {
+    self.sharing = sharing
+    pool = ThreadPool.shared(threads: sharing == .never ? 1 : threads)
     self.threads = pool.threads
     self.instructionSet = instructionSet ?? .best
   }
@@ -41,11 +50,11 @@ public struct CPUBackend: Backend {
 
   public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable {
     CPUExecutable(
-      program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool, isSteady: isSteady)
+      program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool, isSteady: sharing == .always)
   }
 
   func plan(_ program: Program, frozenInputs: Set<Int> = []) throws -> Plan {
-    let plan = try Lowering.plan(program, isa: instructionSet, frozenInputs: frozenInputs, isShared: threads > 1)
+    let plan = try Lowering.plan(program, isa: instructionSet, frozenInputs: frozenInputs, isShared: sharing != .never)
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     guard plan.arenaBytes < memory else {
       throw GraphError(

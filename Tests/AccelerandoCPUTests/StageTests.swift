@@ -12,7 +12,7 @@ import Testing
     var isEarly = false
     for seed in 3000..<3100 as Range<UInt64> {
       let example = try ProgramExample(seed: seed, differentiates: true, updatesInputs: updatesInputs)
-      let backend = CPUBackend(threads: 1)
+      let backend = CPUBackend(sharing: .never)
       let execution = try backend.compile(example.program).bind(example.inputs.map { try backend.upload($0) })
       var seen = [NDArray?](repeating: nil, count: execution.outputs.count)
       var last = -1

@@ -92,7 +92,7 @@ private final class Events: Sendable {
 
 /// An engine that says when it has come to the end of a part.
 private struct Watched: Backend {
-  let backend = CPUBackend(threads: 1)
+  let backend = CPUBackend(sharing: .never)
   let events: Events
   var name: String { backend.name }
   func makeBuffer(_ type: TensorType) throws -> any Buffer { try backend.makeBuffer(type) }
@@ -124,10 +124,10 @@ private final class WatchedExecution: Execution {
 }
 
 private func shared(
-  _ threads: Int, _ group: any WorkerGroup = SoleWorker(), local: any Backend = CPUBackend(threads: 1),
+  _ threads: Int, _ group: any WorkerGroup = SoleWorker(), local: any Backend = CPUBackend(sharing: .never),
   bucketBytes: Int = 1 << 20
 ) -> SharedBackend {
-  let engine = CPUBackend(threads: threads, isSteady: true)
+  let engine = CPUBackend(threads: threads, sharing: .always)
   return SharedBackend(common: engine, local: local, team: engine.team, group: group, bucketBytes: bucketBytes)
 }
 

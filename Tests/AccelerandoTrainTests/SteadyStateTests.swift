@@ -40,8 +40,8 @@ import Testing
 
   @Test(.enabled(if: allocation_count() >= 0), arguments: [false, true], [false, true])
   func aTrainingStepAllocatesNothing(convolutional: Bool, isShared: Bool) throws {
-    let engine = CPUBackend(threads: 2, isSteady: true)
-    let shared = SharedBackend(common: engine, local: CPUBackend(threads: 1), team: engine.team)
+    let engine = CPUBackend(threads: 2, sharing: .always)
+    let shared = SharedBackend(common: engine, local: CPUBackend(sharing: .never), team: engine.team)
     let model = try seedModel(convolutional: convolutional, on: isShared ? shared : testBackend)
     let log = AllocationLog(steps: 300)
     try model.fit(try images(64), epochs: 1, batchSize: 16, stepsPerEpoch: 300, callbacks: [log], verbose: .silent)

@@ -91,7 +91,9 @@ final class Session {
   private func executable(_ key: StepKey, _ programs: StepPrograms) throws -> any Executable {
     if let known = executables[key] { return known }
     let program = try programs.program(key.signature)
-    let made = try backend.compile(program, frozenInputs: key.isFrozen ? programs.values(in: program) : [])
+    let made =
+      key.isFrozen
+      ? try backend.compile(program, frozenInputs: programs.values(in: program)) : try backend.compile(program)
     executables[key] = made
     return made
   }

@@ -282,7 +282,7 @@ final class Frame {
   }
 
   /// Runs the phases that need to run only once.
-  private func setUp() {
+  func setUp() {
     for step in steps.prefix(plan.setupPhases) {
       if case .phase(let phase) = step { phase.run(on: nil) }
     }

@@ -48,11 +48,15 @@ protocol Kernel: Sendable {
   /// The kernel cut into units along the outermost axis of its results, each of which reads and writes memory of its
   /// own, in the order of preference; empty if it cannot be cut so.
   func slicings(_ units: Units) -> [Slicing]
+
+  /// What was decided when the program was bound, from the values that keep still; nil if nothing was.
+  func decision(_ memory: Memory) -> Decision?
 }
 
 extension Kernel {
   var scratchBytes: Int { 0 }
   func slicings(_ units: Units) -> [Slicing] { [] }
+  func decision(_ memory: Memory) -> Decision? { nil }
 }
 
 /// The part of `extent` that tasks `range` out of `count` cover: exact where it divides, else in multiples of `grain`.

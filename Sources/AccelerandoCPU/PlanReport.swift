@@ -72,10 +72,12 @@ public struct PlanReport: Codable, Hashable, Sendable {
 }
 
 extension PlanReport {
-  init(_ plan: Plan) {
+  /// - Parameter memory: where the values lie, once the program is bound; kernels then say what they decided.
+  init(_ plan: Plan, _ memory: Memory? = nil) {
     phases = plan.phases.enumerated().map { index, phase in
       switch phase {
-      case .parts(let parts): Phase(kind: index < plan.setupPhases ? "once" : "parts", parts: parts.map(Part.init))
+      case .parts(let parts):
+        Phase(kind: index < plan.setupPhases ? "once" : "parts", parts: parts.map { Part($0, memory) })
       case .loop(let loop): Phase(kind: "while", inner: [PlanReport(loop.condition), PlanReport(loop.body)])
       case .branch(let branch): Phase(kind: "case", inner: branch.branches.map { PlanReport($0) })
       }
@@ -86,10 +88,12 @@ extension PlanReport {
 }
 
 extension PlanReport.Part {
-  init(_ part: Plan.Part) {
+  init(_ part: Plan.Part, _ memory: Memory?) {
     switch part {
     case .kernel(let kernel, let path):
-      segments = [PlanReport.Segment(tile: 1, kernels: [PlanReport.Kernel(kernel.label, path, kernel.cost)])]
+      let decision = memory.flatMap { kernel.decision($0) }
+      let entry = PlanReport.Kernel(decision?.label ?? kernel.label, path, decision?.cost ?? kernel.cost)
+      segments = [PlanReport.Segment(tile: 1, kernels: [entry])]
     case .region(let region):
       units = region.units
       leaves = region.leaves
@@ -98,7 +102,11 @@ extension PlanReport.Part {
       segments = region.segments.map { segment in
         PlanReport.Segment(
           tile: segment.tile,
-          kernels: segment.kernels.map { PlanReport.Kernel($0.kernel.label, $0.path, $0.kernel.cost) })
+          kernels: segment.kernels.map { entry in
+            let kernel = entry.kernel
+            let decision = memory.flatMap { kernel.decision($0) }
+            return PlanReport.Kernel(decision?.label ?? kernel.label, entry.path, decision?.cost ?? kernel.cost)
+          })
       }
     }
   }

@@ -53,13 +53,25 @@ extension CPUBackend {
     PlanReport(try plan(program, frozenInputs: frozenInputs))
   }
 
+  /// What this engine does for a program that it has bound to its values: weights that keep still may have decided something.
+  /// - Throws: `GraphError` when the execution is another backend's.
+  public func explain(_ execution: any Execution) throws -> PlanReport {
+    let frame = try own(execution).frame
+    return PlanReport(frame.plan, Memory(table: UnsafePointer(frame.table)))
+  }
+
+  private func own(_ execution: any Execution) throws -> CPUExecution {
+    guard let execution = execution as? CPUExecution else {
+      throw GraphError("only what the CPU engine compiled can be explained and measured by it.")
+    }
+    return execution
+  }
+
   /// Runs a program that this engine compiled and measures its kernels. Runs have their usual effect on bound buffers.
   /// - Parameter runs: how many runs to measure, after one that is not.
   /// - Throws: `GraphError` when the execution is another backend's.
   public func profile(_ execution: any Execution, runs: Int = 20) throws -> Profile {
-    guard let execution = execution as? CPUExecution else {
-      throw GraphError("only what the CPU engine compiled can be measured by it.")
-    }
+    let execution = try own(execution)
     execution.teamwork = Teamwork(always: threads > 1)
     try execution.run()
     var times: [Double] = []
@@ -70,7 +82,7 @@ extension CPUBackend {
     }
     let tracer = Tracer(members: threads, capacity: 1 << 16)
     var events: [Tracer.Event] = []
-    var report = PlanReport(execution.frame.plan)
+    var report = try explain(execution)
     report.secondsPerRun = times.sorted()[times.count / 2]
     var totals: [Place: (nanoseconds: UInt64, calls: Int)] = [:]
     var spans: [Int32: UInt64] = [:]

@@ -93,6 +93,12 @@ protocol SlicedKernel: Sendable {
   var scratchBytes: Int { get }
   /// Does the given units. A kernel whose units' results are added up goes on from what is there if `continuing`.
   func run(_ units: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer)
+  /// As for kernels.
+  func decision(_ memory: Memory) -> Decision?
+}
+
+extension SlicedKernel {
+  func decision(_ memory: Memory) -> Decision? { nil }
 }
 
 /// A kernel whose tasks are the units.

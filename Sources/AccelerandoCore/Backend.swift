@@ -109,6 +109,26 @@ public protocol Execution: AnyObject {
   func run(afterStage: (Int) -> Void) throws
   /// Waits until the runs are done.
   func finish() throws
+  /// Looks at the frozen inputs again, after their buffers have been written.
+  func refresh() throws
+  /// The operations whose frozen operands have so many zeros that these are left out, since that is quicker.
+  var sparseOperations: [SparseOperation] { get }
+}
+
+/// An operation of a bound program that leaves out the zeros of a frozen operand.
+public struct SparseOperation: Hashable, Sendable {
+  /// The layers that it belongs to.
+  public let path: [String]
+  /// The part of the operand that is not zero.
+  public let density: Double
+  /// How the zeros are left out, in words.
+  public let form: String
+
+  public init(path: [String], density: Double, form: String) {
+    self.path = path
+    self.density = density
+    self.form = form
+  }
 }
 
 extension Execution {
@@ -124,6 +144,12 @@ extension Execution {
     try finish()
     afterStage(0)
   }
+
+  /// Nothing was made of the frozen inputs.
+  public func refresh() throws {}
+
+  /// Zeros are treated like other numbers.
+  public var sparseOperations: [SparseOperation] { [] }
 }
 
 extension Buffer {

@@ -5,6 +5,7 @@
 #include "impl_tile.h"
 #include "impl_pack.h"
 #include "impl_gemm.h"
+#include "impl_sparse.h"
 #include "impl_math.h"
 #include "impl_vm.h"
 #include "impl_reduce.h"
@@ -29,6 +30,13 @@ const AccKernels TABLE = {
     .sgemm_prepacked = sgemm_prepacked,
     .sgemv = sgemv,
     .sgemm_dots = sgemm_dots,
+    .sparse_nonzeros = sparse_nonzeros,
+    .sparse_bytes = sparse_bytes,
+    .sparse_pack = sparse_pack,
+    .sparse_pack_scratch_bytes = sparse_pack_scratch_bytes,
+    .sparse_panels = sparse_panels,
+    .sparse_product = sparse_product,
+    .sparse_scratch_bytes = sparse_scratch_bytes,
     .conv_forward = conv_forward,
     .conv_backward_data = conv_backward_data,
     .conv_packed_bytes = conv_packed_bytes,

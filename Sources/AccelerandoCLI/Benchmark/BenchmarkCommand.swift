@@ -13,6 +13,7 @@ struct Benchmark: ParsableCommand {
         train/MODEL/BATCH, predict/MODEL/BATCH, latency/MODEL, memory/MODEL/BATCH
         dispatch                                                a call that does next to nothing
         product/MxKxN, product/MxKxN/at, product/MxKxN/bt       at, bt: the left or right matrix is stored transposed
+        sparse/MxKxN/ZEROS                                      weights that keep still; 0.9, 2:4 or 4x4-0.9
         convolution/NxHxWxC-F/PASS                              3x3; forward, backward-data or backward-weights
       where MODEL is \(BenchmarkModel.all.map(\.name).joined(separator: ", ")).
       """)
@@ -99,7 +100,7 @@ struct Benchmark: ParsableCommand {
 enum BenchmarkSelection {
   static let kinds: [any BenchmarkWork.Type] = [
     TrainingWork.self, PredictionWork.self, LatencyWork.self, MemoryWork.self, DispatchWork.self, ProductWork.self,
-    ConvolutionWork.self,
+    SparseWork.self, ConvolutionWork.self,
   ]
 
   static let names = [
@@ -129,6 +130,7 @@ struct BenchmarkTable {
     var notes: [String] = []
     if let accuracy = result.accuracy { notes.append(String(format: "accuracy %.3f", accuracy)) }
     if let loss = result.loss { notes.append(String(format: "loss %.3f", loss)) }
+    if let form = result.form { notes.append(form) }
     if work is MemoryWork { notes.append("peak \(result.peakBytes >> 20) MiB") }
     return pad(name, 46) + lead(duration(result.seconds) + "/" + work.unit, 14) + lead(rate, 16) + "  "
       + notes.joined(separator: ", ")

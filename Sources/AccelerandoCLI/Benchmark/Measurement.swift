@@ -21,6 +21,8 @@ struct Measurement: Encodable {
   var accuracy: Double?
   /// Floating-point operations of the products in a training step.
   var productFlops: Double?
+  /// Whether zeros were left out: `sparse` or `dense`.
+  var form: String?
   /// What was in memory before the work began.
   var importBytes: Int?
   /// The most that was ever in memory.

@@ -46,11 +46,16 @@ struct DotKernel: Kernel {
   var isPacked = false
   /// Whether sums run with lanes along k. They have an order of their own, so this goes for the whole product.
   var isDots = false
+  /// The matrix without its zeros, if that is how it was packed; nil where zeros were not looked for.
+  var sparse: Int?
   let isa: InstructionSet
 
   var label: String { "product \(shape.batch)×[\(shape.m), \(shape.k)]·[\(shape.k), \(shape.n)]\(epilogue.label)" }
 
-  var scratchBytes: Int { isa.kernels.sgemm_scratch_bytes?(shape.m, shape.n, shape.k) ?? 0 }
+  var scratchBytes: Int {
+    let dense = isa.kernels.sgemm_scratch_bytes?(shape.m, shape.n, shape.k) ?? 0
+    return sparse == nil ? dense : max(dense, isa.kernels.sparse_scratch_bytes?(shape.m, shape.n, shape.k) ?? 0)
+  }
 
   /// Over which extent the work is cut. The sums run over K in one order, so any cut gives the same bits.
   private enum Cut { case batch, rows, columns }
@@ -69,6 +74,16 @@ struct DotKernel: Kernel {
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    if let packed = sparseMatrix(memory) {
+      // Whoever computes some rows goes through the whole matrix, so there should be many.
+      let panels = isa.kernels.sparse_panels?(shape.n) ?? 1
+      if panels >= tasks || shape.m < tasks {
+        multiply(packed, 0..<shape.m, panels: portion(range, of: tasks, extent: panels), memory, scratch)
+      } else {
+        multiply(packed, portion(range, of: tasks, extent: shape.m), panels: 0..<panels, memory, scratch)
+      }
+      return
+    }
     var batches = 0..<shape.batch
     var rows = 0..<shape.m
     var columns = 0..<shape.n
@@ -78,6 +93,33 @@ struct DotKernel: Kernel {
     case .columns: columns = portion(range, of: tasks, extent: shape.n, grain: 32)
     }
     multiply(batches, rows, columns, depth: 0..<shape.k, adding: false, memory, scratch)
+  }
+
+  /// The packed matrix, if it is one without zeros.
+  private func sparseMatrix(_ memory: Memory) -> UnsafePointer<AccSparse>? {
+    guard let sparse else { return nil }
+    let packed = UnsafePointer(memory.elements(sparse, AccSparse.self))
+    return packed.pointee.form == Int32(accSparseNone.rawValue) ? nil : packed
+  }
+
+  /// Computes a part of the result from a matrix without zeros.
+  private func multiply(
+    _ packed: UnsafePointer<AccSparse>, _ rows: Range<Int>, panels: Range<Int>, _ memory: Memory,
+    _ scratch: UnsafeMutableRawPointer
+  ) {
+    if rows.isEmpty || panels.isEmpty { return }
+    let column = panels.lowerBound * sparsePanelColumns
+    let a = memory.elements(left.root, Float.self) + left.offset + rows.lowerBound * left.rowStride
+    let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n + column
+    epilogue.withPointer(memory) { epilogue in
+      var local = epilogue?.pointee ?? AccEpilogue()
+      if let bias = local.bias { local.bias = bias + column }
+      withUnsafePointer(to: local) {
+        isa.kernels.sparse_product?(
+          rows.count, a, left.rowStride, packed, panels.lowerBound, panels.upperBound, c, shape.n,
+          epilogue == nil ? nil : $0, scratch)
+      }
+    }
   }
 
   /// Computes the sums of some of the terms only, and writes them from element `offset` on.
@@ -95,6 +137,10 @@ struct DotKernel: Kernel {
     _ memory: Memory, _ scratch: UnsafeMutableRawPointer
   ) {
     if rows.isEmpty || columns.isEmpty { return }
+    if let packed = sparseMatrix(memory) {
+      multiply(packed, rows, panels: 0..<(isa.kernels.sparse_panels?(shape.n) ?? 1), memory, scratch)
+      return
+    }
     let a = memory.elements(left.root, Float.self) + left.offset + depth.lowerBound * left.columnStride
     if isPacked {
       let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n
@@ -147,6 +193,18 @@ struct DotKernel: Kernel {
 }
 
 extension DotKernel {
+  func decision(_ memory: Memory) -> Decision? {
+    guard let matrix = sparseMatrix(memory)?.pointee else { return nil }
+    let share = Double(matrix.nonzeros) / Double(max(shape.k * shape.n, 1))
+    let form = matrix.form == Int32(accSparseColumns.rawValue) ? "columns" : "rows"
+    let percent = (1000 * share).rounded() / 10
+    return Decision(
+      label: "\(label), sparse by \(form): \(percent) % of the matrix",
+      cost: Cost(
+        flops: cost.flops * share, bytes: Double(matrix.bytes) + 4 * Double(shape.m * (shape.k + shape.n))),
+      density: share, form: "by \(form)")
+  }
+
   var cost: Cost {
     let elements = shape.m * shape.k + shape.k * shape.n + shape.m * shape.n
     return Cost(flops: Double(shape.flops), bytes: Double(4 * shape.batch * elements))
@@ -161,7 +219,7 @@ extension DotKernel {
     func isAligned(_ operand: MatrixView, _ axes: [Axis]) -> Bool {
       units.divide(operand.root, axes: axes, offset: operand.offset, width: 4)
     }
-    let bias = epilogue.bias.map { [(value: $0, isAligned: false)] } ?? []
+    let bias = ([epilogue.bias, sparse].compactMap { $0 }).map { (value: $0, isAligned: false) }
     func slicing(
       _ cut: SlicedDot.Cut, _ leftAxes: [Axis], _ rightAxes: [Axis], partial: Slicing.Partial? = nil
     ) -> Slicing {
@@ -189,7 +247,9 @@ extension DotKernel {
       slicing.reread = [right.root]
       found.append(slicing)
     }
-    if !isPacked, !isDots, shape.m > 1, shape.k % units.count == 0, units.count > 1, epilogue == Epilogue() {
+    if !isPacked, !isDots, sparse == nil, shape.m > 1, shape.k % units.count == 0, units.count > 1,
+      epilogue == Epilogue()
+    {
       let partial = Slicing.Partial(function: .sum, value: result, elementCount: shape.m * shape.n)
       found.append(slicing(.depth, [leftDepth, rows], [rightDepth, columns], partial: partial))
     }
@@ -207,15 +267,21 @@ extension DotKernel {
   }
 
   fileprivate func writing(to result: Int) -> DotKernel {
-    DotKernel(shape: shape, left: left, right: right, result: result, epilogue: epilogue, isPacked: isPacked, isa: isa)
+    DotKernel(
+      shape: shape, left: left, right: right, result: result, epilogue: epilogue, isPacked: isPacked, sparse: sparse,
+      isa: isa)
   }
 
   fileprivate func readingPacked(_ packed: Int) -> DotKernel {
     let right = MatrixView(root: packed, offset: 0, batchStride: 0, rowStride: 0, columnStride: 0)
     return DotKernel(
-      shape: shape, left: left, right: right, result: result, epilogue: epilogue, isPacked: true, isa: isa)
+      shape: shape, left: left, right: right, result: result, epilogue: epilogue, isPacked: true, sparse: sparse,
+      isa: isa)
   }
 }
+
+/// Columns in a panel of a matrix without zeros.
+private let sparsePanelColumns = 64
 
 /// A product cut along its batch or its rows, or along the terms of its sums.
 struct SlicedDot: SlicedKernel {
@@ -228,6 +294,8 @@ struct SlicedDot: SlicedKernel {
   var label: String { base.label }
   var cost: Cost { base.cost }
   var scratchBytes: Int { base.scratchBytes }
+
+  func decision(_ memory: Memory) -> Decision? { base.decision(memory) }
 
   func run(_ part: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let shape = base.shape
@@ -255,6 +323,7 @@ extension Lowering {
     let shape = ProductShape(
       batch: size(leftView, operation.leftBatching), m: size(leftView, leftFree), n: size(rightView, rightFree),
       k: size(leftView, operation.leftContracting))
+    let isFrozen = frozenInputs.contains(right.root)
     let isDots = isDots(shape, left: left, right: right) && rightView.type.dtype == .float32
     if isDots, right.rowStride != 1 {
       // Few columns: sums along contiguous columns are quicker, and the matrix is turned only once.
@@ -278,14 +347,27 @@ extension Lowering {
     let epilogue = rightFree.count == 1 ? takeEpilogue(of: &result, at: index) : Epilogue()
     var kernel = DotKernel(
       shape: shape, left: left, right: right, result: result, epilogue: epilogue, isDots: isDots, isa: isa)
+    kernel.sparse = isFrozen ? withoutZeros(right, of: kernel) : nil
     if kernel.wantsPacking {
       let pack = MatrixPackKernel(depth: shape.k, columns: shape.n, source: right, isa: isa)
       let packed = temporary(pack.packedBytes)
       add(pack.writing(to: packed), reads: [right.root], writes: [packed])
       kernel = kernel.readingPacked(packed)
     }
+    let others = [epilogue.bias, kernel.sparse].compactMap { $0 }
+    add(kernel, reads: [left.root, kernel.right.root] + others, writes: [result])
+  }
+
+  /// Looks for zeros in a matrix that keeps still, as far as it can be used without them.
+  private func withoutZeros(_ matrix: MatrixView, of product: DotKernel) -> Int? {
+    let shape = product.shape
+    guard shape.batch == 1, product.left.columnStride == 1, shape.k >= 128, shape.k * shape.n >= 4096 else {
+      return nil
+    }
+    let packed = temporary(SparsePackKernel.packedBytes(shape, isa))
     add(
-      kernel, reads: [left.root, kernel.right.root] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+      SparsePackKernel(shape: shape, source: matrix, result: packed, isa: isa), reads: [matrix.root], writes: [packed])
+    return packed
   }
 
   /// Whether a product has so few columns that its sums should run with lanes along k, which takes a right operand that lies

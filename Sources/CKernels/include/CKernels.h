@@ -104,6 +104,22 @@ typedef struct AccAttention {
 /// What a convolution's weights are packed for.
 typedef enum AccConvDirection { accConvForward = 0, accConvBackwardData = 1, accConvBackwardWeights = 2 } AccConvDirection;
 
+/// How a matrix of many zeros is packed.
+typedef enum AccSparseForm {
+  accSparseNone = 0,    // not at all
+  accSparseColumns = 1, // for a few rows of A: lanes are columns of B
+  accSparseRows = 2     // for many rows of A: lanes are these rows
+} AccSparseForm;
+
+/// What stands at the beginning of a packed matrix.
+typedef struct AccSparse {
+  int32_t form;  // AccSparseForm
+  long K, N;
+  long nonzeros; // numbers that are not zero
+  long steps;    // by columns: of VL lanes each, some of them idle; by rows: numbers, with those that fill up
+  long bytes;    // that a product reads
+} AccSparse;
+
 typedef enum AccReduce { accReduceSum = 0, accReduceProduct = 1, accReduceMax = 2, accReduceMin = 3 } AccReduce;
 
 // ------------------------------------------------------------------------------------- elementwise programs (AccVM)
@@ -274,6 +290,27 @@ struct AccKernels {
   /// N, but not the bits of sgemm.
   void (*sgemm_dots)(long M, long N, long K, const float *A, long a_rs, const float *B, long b_cs, float *C, long ldc,
                      const AccEpilogue *ep, void *scratch);
+
+  // ---- product with a matrix of many zeros, which are left out: what they would be multiplied with does not matter, not even if
+  // it is infinite
+
+  /// The elements of B[k*b_rs + n*b_cs] that are not zero.
+  long (*sparse_nonzeros)(long K, long N, const float *B, long b_rs, long b_cs);
+  /// Bytes for a packed B of any form; a matrix that does not fit has too few zeros to gain by it.
+  long (*sparse_bytes)(long K, long N);
+  /// Packs B, beginning with an AccSparse. False, and the form is none, if it does not fit, or if that is what was asked for.
+  /// The layout is private to the instruction set. Scratch: sparse_pack_scratch_bytes.
+  bool (*sparse_pack)(int form, long K, long N, const float *B, long b_rs, long b_cs, void *packed, void *scratch);
+  long (*sparse_pack_scratch_bytes)(long K, long N);
+  /// Into how many panels the columns are cut, 64 each.
+  long (*sparse_panels)(long N);
+  /// C[m][n] = sum over k of A[m*a_rs + k] * B[k][n], then the epilogue, for the columns of panels panel0..<panel1: C and the
+  /// epilogue's bias point at the first of them. Not for a B of form none. Split-invariant over rows and panels; the sums have
+  /// orders of their own, which B and the form decide.
+  void (*sparse_product)(long M, const float *A, long a_rs, const void *packed, long panel0, long panel1, float *C, long ldc,
+                         const AccEpilogue *ep, void *scratch);
+  /// Grows with its arguments.
+  long (*sparse_scratch_bytes)(long M, long N, long K);
 
   // ---- convolution
 

@@ -94,6 +94,15 @@ public protocol Executable: Sendable {
   /// an input is written into that input's buffer; the others get buffers of their own.
   /// - Throws: when a buffer has another type than its input, or is another backend's.
   func bind(_ inputs: [any Buffer]) throws -> any Execution
+
+  /// As `bind(_:)`, with the memory for intermediate values of another execution of the same executable; the two are never
+  /// run at the same time.
+  func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution
+}
+
+extension Executable {
+  /// Takes memory of its own.
+  public func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution { try bind(inputs) }
 }
 
 /// A program tied to buffers: running it allocates nothing on the host. Not for use by two threads at once.

@@ -7,14 +7,16 @@ import Foundation
 
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Shows the plan of a recipe's step, and measures it.",
+    abstract: "Shows the plan of a recipe's or a trained model's step, and measures it.",
     discussion: """
       A phase is what runs between two meetings of the threads. A region takes a few samples (or rows of a parameter) at \
       a time through a chain of kernels, so that what flows between them stays in a core's cache. Times of kernels are \
-      added up over the threads.
+      added up over the threads. What runs once looks at the weights: they are packed for evaluation and prediction of \
+      many samples, and a product says 'sparse' where leaving out the zeros of pruned weights is quicker.
       """)
 
-  @Argument(help: "A built-in recipe's name or the path of a YAML file.")
+  @Argument(
+    help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train' or 'prune --output' wrote.")
   var recipe: String
 
   @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -49,14 +51,16 @@ struct Explain: ParsableCommand {
   }
 
   func run() throws {
-    let recipe = try Recipe(recipe)
+    let trained = RunDirectory.isDirectory(recipe) ? try RunDirectory(opening: recipe) : nil
+    let recipe = try trained?.loadRecipe() ?? Recipe(recipe)
     let backend = threadOptions.makeCPUBackend()
     let data = try dataOptions.load(recipe)
-    let model = try recipe.makeModel(for: data.input, backend: backend)
+    let model = try trained?.loadModel(backend: backend) ?? recipe.makeModel(for: data.input, backend: backend)
     let kind = StepKind(rawValue: step) ?? .train
-    let step = try model.inspectedStep(kind, on: data.train.dataset(), batchSize: batchSize ?? recipe.fit.batchSize)
+    let step = try model.inspectedStep(
+      kind, on: data.train.dataset(), batchSize: batchSize ?? recipe.fit.batchSize, isLongPass: kind != .train)
     if program { print(step.program) }
-    var report = try backend.explain(step.program)
+    var report = try backend.explain(step.execution)
     if runs > 0 {
       let profile = try backend.profile(step.execution, runs: runs)
       report = profile.report

@@ -53,13 +53,6 @@ protocol Kernel: Sendable {
   func decision(_ memory: Memory) -> Decision?
 }
 
-/// What a kernel will do once it has seen the values that keep still.
-struct Decision: Sendable {
-  /// For people who read plans.
-  let label: String
-  let cost: Cost
-}
-
 extension Kernel {
   var scratchBytes: Int { 0 }
   func slicings(_ units: Units) -> [Slicing] { [] }

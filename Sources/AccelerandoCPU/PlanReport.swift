@@ -91,8 +91,9 @@ extension PlanReport.Part {
   init(_ part: Plan.Part, _ memory: Memory?) {
     switch part {
     case .kernel(let kernel, let path):
-      let decision = memory.flatMap { kernel.decision($0) } ?? Decision(label: kernel.label, cost: kernel.cost)
-      segments = [PlanReport.Segment(tile: 1, kernels: [PlanReport.Kernel(decision, path)])]
+      let decision = memory.flatMap { kernel.decision($0) }
+      let entry = PlanReport.Kernel(decision?.label ?? kernel.label, path, decision?.cost ?? kernel.cost)
+      segments = [PlanReport.Segment(tile: 1, kernels: [entry])]
     case .region(let region):
       units = region.units
       leaves = region.leaves
@@ -103,8 +104,8 @@ extension PlanReport.Part {
           tile: segment.tile,
           kernels: segment.kernels.map { entry in
             let kernel = entry.kernel
-            let decision = memory.flatMap { kernel.decision($0) } ?? Decision(label: kernel.label, cost: kernel.cost)
-            return PlanReport.Kernel(decision, entry.path)
+            let decision = memory.flatMap { kernel.decision($0) }
+            return PlanReport.Kernel(decision?.label ?? kernel.label, entry.path, decision?.cost ?? kernel.cost)
           })
       }
     }
@@ -112,10 +113,9 @@ extension PlanReport.Part {
 }
 
 extension PlanReport.Kernel {
-  init(_ decision: Decision, _ path: [String]) {
-    let cost = decision.cost
+  init(_ label: String, _ path: [String], _ cost: Cost) {
     self.init(
-      label: decision.label, path: path, flops: cost.flops, bytes: cost.bytes, predictedSeconds: cost.seconds)
+      label: label, path: path, flops: cost.flops, bytes: cost.bytes, predictedSeconds: cost.seconds)
   }
 }
 

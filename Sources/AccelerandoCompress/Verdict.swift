@@ -1,5 +1,5 @@
 // What a compression was worth: accuracy, bytes and time, before and after, measured on this machine. It says so plainly
-// when something was not gained, since zeros alone make nothing faster.
+// when something was not gained: not all zeros make something faster.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -82,11 +82,10 @@ extension CompressionVerdict {
   public init(before: Model, after: Model, on data: Dataset, batchSize: Int = 256, seconds: Double = 0.5) throws {
     let first = try before.evaluate(data, batchSize: batchSize)
     let second = try after.evaluate(data, batchSize: batchSize)
-    let latency = try Stopwatch.compare(
-      try before.repeatedPrediction(batchSize: 1), try after.repeatedPrediction(batchSize: 1), seconds: seconds)
-    let batch = try Stopwatch.compare(
-      try before.repeatedPrediction(batchSize: batchSize), try after.repeatedPrediction(batchSize: batchSize),
-      seconds: seconds)
+    let single = try [before, after].map { try $0.repeatedPrediction(batchSize: 1) }
+    let latency = try Stopwatch.compare(single[0].run, single[1].run, seconds: seconds)
+    let many = try [before, after].map { try $0.repeatedPrediction(batchSize: batchSize) }
+    let batch = try Stopwatch.compare(many[0].run, many[1].run, seconds: seconds)
     func side(_ model: Model, _ metrics: Logs, _ latency: Double, _ batch: Double) throws -> Side {
       let weights = try model.settledWeights()
       let dense = try SavedSize(of: weights, sparse: false)
@@ -104,14 +103,18 @@ extension CompressionVerdict {
     self.after = try side(after, second, latency.second, batch.second)
     layers = try LayerForms.measure(before: before, after: after, seconds: seconds / 10)
     let types = try [before, after].map { try $0.outline().parameters.map(\.type) }
-    findings = Self.findings(self.before, self.after, layers, sameProgram: types[0] == types[1])
+    func runsTheSame(_ predictions: [RepeatedPrediction]) -> Bool {
+      types[0] == types[1] && predictions.allSatisfy { $0.sparseOperations.isEmpty }
+    }
+    findings = Self.findings(
+      self.before, self.after, layers, sameLatency: runsTheSame(single), sameThroughput: runsTheSame(many))
   }
 
   /// Times closer to each other than this are taken for equal: a machine that others use varies by as much.
   static let sameTime = 1.08
 
   private static func findings(
-    _ before: Side, _ after: Side, _ layers: [LayerForms], sameProgram: Bool
+    _ before: Side, _ after: Side, _ layers: [LayerForms], sameLatency: Bool, sameThroughput: Bool
   ) -> [String] {
     var lines: [String] = []
     if let first = before.metrics["accuracy"], let second = after.metrics["accuracy"] {
@@ -131,19 +134,19 @@ extension CompressionVerdict {
               ? "dense file is as large as before and the sparse one \(ratio(before.bytes, after.sparseBytes)) smaller."
               : "file is as large as before.")
         : "Size: no gain.")
-    func speed(_ name: String, _ ratio: Double) -> String {
+    func speed(_ name: String, _ ratio: Double, isSame: Bool) -> String {
       // What was measured of one and the same program is the machine's restlessness.
-      if sameProgram { return "\(name): no gain, zeros are multiplied like other numbers." }
+      if isSame { return "\(name): no gain, zeros are multiplied like other numbers." }
       if ratio >= sameTime { return "\(name): \(String(format: "%.2f", ratio)) times faster." }
       if ratio <= 1 / sameTime { return "\(name): \(String(format: "%.2f", 1 / ratio)) times slower." }
       return "\(name): no gain."
     }
-    lines.append(speed("Latency of one sample", before.latency / after.latency))
-    lines.append(speed("Throughput", after.throughput / before.throughput))
+    lines.append(speed("Latency of one sample", before.latency / after.latency, isSame: sameLatency))
+    lines.append(speed("Throughput", after.throughput / before.throughput, isSame: sameThroughput))
     let sparse = layers.filter { $0.fastest == .sparse }.map(\.layer)
     let smaller = layers.filter { $0.fastest == .smallerDense }.map(\.layer)
     if !sparse.isEmpty {
-      lines.append("One sample at a time, a sparse product would be faster in: \(sparse.joined(separator: ", ")).")
+      lines.append("One sample at a time, zeros are left out, which is faster, in: \(sparse.joined(separator: ", ")).")
     }
     if !smaller.isEmpty {
       lines.append("Smaller dense layers are fastest in: \(smaller.joined(separator: ", ")).")
@@ -176,23 +179,31 @@ struct SavedSize {
   }
 }
 
+/// A prediction for samples of noise, to be timed.
+struct RepeatedPrediction {
+  let run: () throws -> Void
+  /// Where zeros of weights are left out.
+  let sparseOperations: [SparseOperation]
+}
+
 extension Model {
   /// A prediction for samples of noise, to be timed.
-  func repeatedPrediction(batchSize: Int) throws -> () throws -> Void {
+  func repeatedPrediction(batchSize: Int) throws -> RepeatedPrediction {
     let function = try inferenceFunction(batchSize: batchSize)
     let inputs = function.inputTypes.map { type -> NDArray in
       let numbers = RandomKey(seed: 1).uniform(type.elementCount, from: 0, to: 1)
       return (try? NDArray(numbers, shape: type.shape).converted(to: type.dtype)) ?? NDArray(zeros: type)
     }
+    var run: () throws -> Void = { _ = try function(inputs) }
     if let input = inputs.first, inputs.count == 1, input.dtype == .float32, function.outputType.dtype == .float32 {
       var output = [Float](repeating: 0, count: function.outputType.elementCount)
-      return {
+      run = {
         try input.withUnsafeBytes { bytes in
           try output.withUnsafeMutableBufferPointer { try function(bytes.bindMemory(to: Float.self), into: $0) }
         }
       }
     }
-    return { _ = try function(inputs) }
+    return RepeatedPrediction(run: run, sparseOperations: function.sparseOperations)
   }
 }
 

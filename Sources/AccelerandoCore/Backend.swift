@@ -79,6 +79,10 @@ public protocol Buffer: AnyObject, Sendable {
 public protocol HostBuffer: Buffer {
   /// The tensor's bytes.
   var memory: UnsafeMutableRawBufferPointer { get }
+  /// A buffer that is a part of this one's memory.
+  /// - Parameter offset: the byte that it begins at, a multiple of 64.
+  /// - Throws: `GraphError` when it does not lie in this buffer.
+  func part(_ type: TensorType, at offset: Int) throws -> any HostBuffer
 }
 
 /// A program that is ready to run on a device. Several executions of it may exist at a time.
@@ -90,6 +94,15 @@ public protocol Executable: Sendable {
   /// an input is written into that input's buffer; the others get buffers of their own.
   /// - Throws: when a buffer has another type than its input, or is another backend's.
   func bind(_ inputs: [any Buffer]) throws -> any Execution
+
+  /// As `bind(_:)`, with the memory for intermediate values of another execution of the same executable; the two are never
+  /// run at the same time.
+  func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution
+}
+
+extension Executable {
+  /// Takes memory of its own.
+  public func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution { try bind(inputs) }
 }
 
 /// A program tied to buffers: running it allocates nothing on the host. Not for use by two threads at once.
@@ -98,13 +111,54 @@ public protocol Execution: AnyObject {
   var outputs: [any Buffer] { get }
   /// Runs the program once; what is far away may still be at work when the call comes back.
   func run() throws
+  /// For each output, the stage of a run that completes it. Stages are numbered from 0 in the order in which they end.
+  var outputStages: [Int] { get }
+  /// Runs the program once and says whenever a stage, and with it all before, has ended; so that others can take outputs
+  /// while later ones are still computed.
+  func run(afterStage: (Int) -> Void) throws
   /// Waits until the runs are done.
   func finish() throws
+  /// Looks at the frozen inputs again, after their buffers have been written.
+  func refresh() throws
+  /// The operations whose frozen operands have so many zeros that these are left out, since that is quicker.
+  var sparseOperations: [SparseOperation] { get }
+}
+
+/// An operation of a bound program that leaves out the zeros of a frozen operand.
+public struct SparseOperation: Hashable, Sendable {
+  /// The layers that it belongs to.
+  public let path: [String]
+  /// The part of the operand that is not zero.
+  public let density: Double
+  /// How the zeros are left out, in words.
+  public let form: String
+
+  public init(path: [String], density: Double, form: String) {
+    self.path = path
+    self.density = density
+    self.form = form
+  }
 }
 
 extension Execution {
   /// Runs are done when they come back.
   public func finish() throws {}
+
+  /// All outputs are complete at the end.
+  public var outputStages: [Int] { outputs.map { _ in 0 } }
+
+  /// The run is one stage.
+  public func run(afterStage: (Int) -> Void) throws {
+    try run()
+    try finish()
+    afterStage(0)
+  }
+
+  /// Nothing was made of the frozen inputs.
+  public func refresh() throws {}
+
+  /// Zeros are treated like other numbers.
+  public var sparseOperations: [SparseOperation] { [] }
 }
 
 extension Buffer {

@@ -18,6 +18,16 @@ final class Feeder {
   /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
   private let isPrepared: Bool
 
+  /// Whether a pass is long enough for steps to look closely at the model's values, which keep still while nothing is trained.
+  /// Far devices make nothing of that.
+  private var isFrozen: Bool {
+    kind != .train && (isLongPass ?? ((dataset.count ?? 0) >= Self.longPass)) && !session.backend.runsAhead
+  }
+  /// Says whether a pass is long; nil if the number of samples says so.
+  var isLongPass: Bool?
+  /// Looking at weights, and packing them without their zeros, takes as long as some hundred samples take with them.
+  static let longPass = 2048
+
   private var pass = 0
   private var direct: Direct?
   private var batches: BatchIterator?
@@ -93,6 +103,8 @@ final class Feeder {
   func begin(pass number: Int, skipping skipped: Int = 0) throws {
     pass = number
     stepNumber = skipped
+    session.valuesMayHaveChanged()
+    if isFrozen, let direct { for step in direct.steps.values { step.isStale = true } }
     let order = key.map { shuffledOrder(dataset.rows, key: $0.folded(UInt32(truncatingIfNeeded: number))) }
     if case .arrays(let arrays) = dataset.source, isPrepared, dataset.prefetchDepth == 0 {
       let order = order ?? Array(dataset.rows)
@@ -126,8 +138,9 @@ final class Feeder {
     guard let batch = try batches?.next() else { return nil }
     let prepared =
       isPrepared ? batch : try Self.prepared(batch, kind, expectation, classWeights, origin: "step \(stepNumber)")
-    let step = try session.step(
-      StepSignature(kind: kind, like: prepared, workers: workers(of: prepared.count)), programs)
+    let signature = StepSignature(kind: kind, like: prepared, workers: workers(of: prepared.count))
+    let step = try session.step(signature, programs, isFrozen: isFrozen && signature.workers == 1)
+    try step.refresh()
     try step.load(prepared)
     return step
   }
@@ -186,6 +199,7 @@ final class Feeder {
     let end = min(position + batchSize, order.count)
     direct?.position = end
     let step = try directStep(end - position)
+    try step.refresh()
     if direct?.held != nil {
       try step.load(rows: order[position..<end])
     } else if let arrays = direct?.arrays {
@@ -201,9 +215,10 @@ final class Feeder {
     let source = direct.held == nil ? BatchSource.brought : .held(samples: direct.arrays.count)
     let signature = StepSignature(
       kind: kind, like: direct.arrays, count: count, source: source, workers: workers(of: count))
+    let isFrozen = isFrozen && signature.workers == 1
     let step =
-      try direct.held.map { try session.step(signature, programs, on: $0, order: nil) }
-      ?? session.step(signature, programs)
+      try direct.held.map { try session.step(signature, programs, on: $0, order: nil, isFrozen: isFrozen) }
+      ?? session.step(signature, programs, isFrozen: isFrozen)
     self.direct?.steps[count] = step
     return step
   }

@@ -55,6 +55,9 @@ public final class InferenceFunction {
     return (inputs, try compiled.executable.bind(compiled.parameters + inputs))
   }
 
+  /// The operations that leave out the zeros of their weights, since that is quicker: those of large layers that were pruned.
+  public var sparseOperations: [SparseOperation] { execution.sparseOperations }
+
   /// Another function with the same values and memory of its own, for another thread.
   public func copy() throws -> InferenceFunction { try InferenceFunction(sharing: self) }
 

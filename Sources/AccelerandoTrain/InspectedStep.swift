@@ -7,7 +7,8 @@ import AccelerandoNN
 public struct InspectedStep {
   /// What the step was traced to.
   public let program: Program
-  /// The step, tied to the model's values: running it trains, if it is a step of training.
+  /// The step, tied to the model's values: running it trains, if it is a step of training. A step of evaluation or prediction
+  /// over many samples has packed the values; `refresh()` lets it look at them again.
   public let execution: any Execution
   /// The number of samples in the batch.
   public let sampleCount: Int
@@ -15,11 +16,16 @@ public struct InspectedStep {
 
 extension Model {
   /// The step that would be run first for a dataset, with its batch in place.
+  /// - Parameter isLongPass: whether evaluation and prediction should do as with thousands of samples, which are worth looking at
+  ///   the model's values first: weights are packed, without their zeros where that is quicker. Nil if the dataset says so.
   /// - Throws: `GraphError` or `TrainingError` when data and model do not fit.
-  public func inspectedStep(_ kind: StepKind, on data: Dataset, batchSize: Int = 32) throws -> InspectedStep {
+  public func inspectedStep(
+    _ kind: StepKind, on data: Dataset, batchSize: Int = 32, isLongPass: Bool? = nil
+  ) throws -> InspectedStep {
     if kind != .predict { _ = try compiled() }
     try prepareValues()
     let feeder = try feeder(data, kind, batchSize: batchSize)
+    feeder.isLongPass = isLongPass
     try feeder.begin(pass: 0)
     guard let step = try feeder.next()?.step else {
       throw TrainingError("the dataset is empty: there is no batch to show a step for.")

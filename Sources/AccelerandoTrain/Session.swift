@@ -9,8 +9,13 @@ final class Session {
   let backend: any Backend
   private(set) var buffers: [String: any Buffer] = [:]
   private var batchBuffers: [BatchKey: any Buffer] = [:]
-  private var executables: [StepSignature: any Executable] = [:]
-  private var steps: [StepSignature: Step] = [:]
+  private var executables: [StepKey: any Executable] = [:]
+  private var steps: [StepKey: Step] = [:]
+
+  private struct StepKey: Hashable {
+    let signature: StepSignature
+    let isFrozen: Bool
+  }
 
   private struct BatchKey: Hashable {
     let name: String
@@ -57,27 +62,39 @@ final class Session {
   }
 
   /// The step for a signature: compiled and tied to the buffers at first use.
-  func step(_ signature: StepSignature, _ programs: StepPrograms) throws -> Step {
-    if let known = steps[signature] { return known }
-    let step = try bind(try executable(signature, programs), signature, held: [:])
-    steps[signature] = step
+  /// - Parameter isFrozen: whether the model's values keep still until the step is told to look at them again.
+  func step(_ signature: StepSignature, _ programs: StepPrograms, isFrozen: Bool = false) throws -> Step {
+    let key = StepKey(signature: signature, isFrozen: isFrozen)
+    if let known = steps[key] { return known }
+    let step = try bind(try executable(key, programs), signature, held: [:])
+    steps[key] = step
     return step
+  }
+
+  /// Lets steps look at the model's values again before they run next.
+  func valuesMayHaveChanged() {
+    for (key, step) in steps where key.isFrozen { step.isStale = true }
   }
 
   /// A step that takes its batches from a data set on the device. It belongs to the caller, with the data set.
   /// - Parameter order: the order of the samples on the device, for steps that take many batches.
   func step(
-    _ signature: StepSignature, _ programs: StepPrograms, on data: HeldData, order: (any Buffer)?
+    _ signature: StepSignature, _ programs: StepPrograms, on data: HeldData, order: (any Buffer)?,
+    isFrozen: Bool = false
   ) throws -> Step {
     var held = data.buffers
     held[StateName.order] = order
-    return try bind(try executable(signature, programs), signature, held: held)
+    let key = StepKey(signature: signature, isFrozen: isFrozen)
+    return try bind(try executable(key, programs), signature, held: held)
   }
 
-  private func executable(_ signature: StepSignature, _ programs: StepPrograms) throws -> any Executable {
-    if let known = executables[signature] { return known }
-    let made = try backend.compile(try programs.program(signature))
-    executables[signature] = made
+  private func executable(_ key: StepKey, _ programs: StepPrograms) throws -> any Executable {
+    if let known = executables[key] { return known }
+    let program = try programs.program(key.signature)
+    let made =
+      key.isFrozen
+      ? try backend.compile(program, frozenInputs: programs.values(in: program)) : try backend.compile(program)
+    executables[key] = made
     return made
   }
 
@@ -136,6 +153,8 @@ final class Step {
   let execution: any Execution
   /// How the batch is divided among the workers.
   let shares: BatchShares
+  /// Whether values that keep still while the step runs may have changed since it looked at them.
+  var isStale = false
   /// For each row of all workers, the sample of the batch that it holds; nil where one worker has them all.
   private let samples: [Int]?
   /// Whether it takes many steps at a time.
@@ -148,6 +167,8 @@ final class Step {
   /// Where the place in the order and the number of steps go, for a program of many steps.
   private let range: (first: any Buffer, steps: any Buffer)?
   private var staging: [Int: NDArray] = [:]
+  /// Where rows are put into the order of the workers.
+  private var rowsOfWorkers: [Int] = []
 
   init(
     program: Program, execution: any Execution, shares: BatchShares, features: [any Buffer], labels: (any Buffer)?,
@@ -158,10 +179,17 @@ final class Step {
     self.execution = execution
     self.shares = shares
     samples = shares.workers > 1 ? shares.samples : nil
+    rowsOfWorkers = samples ?? []
     self.features = features
     self.labels = labels
     self.weights = weights
     self.rows = rows
+  }
+
+  /// Looks at the model's values again if they may have changed.
+  func refresh() throws {
+    if isStale { try execution.refresh() }
+    isStale = false
   }
 
   /// Puts a batch in place.
@@ -210,7 +238,8 @@ final class Step {
   /// The rows of the batch's samples in the order of the workers.
   private func ordered(_ rows: ArraySlice<Int>) -> ArraySlice<Int> {
     guard let samples else { return rows }
-    return samples.map { rows[rows.startIndex + $0] }[...]
+    for (place, sample) in samples.enumerated() { rowsOfWorkers[place] = rows[rows.startIndex + sample] }
+    return rowsOfWorkers[...]
   }
 
   /// What a step of prediction has computed, a row for each sample of the batch.

@@ -20,6 +20,17 @@ struct StepPrograms {
     return try step.looped(batch: signature.globalCount, rows: signature.count, order: order)
   }
 
+  /// The inputs of a program that are the model's values, and the rule's, as far as the program leaves them alone.
+  func values(in program: Program) -> Set<Int> {
+    let state = Set(rule?.initialState.names ?? [])
+    let names = Set(outline.parameters.map { StateName.parameter($0.name) })
+    return Set(
+      program.inputs.indices.filter { index in
+        names.contains(program.inputs[index].name) || state.contains(program.inputs[index].name)
+      }
+    ).subtracting(program.aliases.values)
+  }
+
   private func oneStep(_ signature: StepSignature) throws -> Program {
     let trace = StepTrace()
     var parameters = Dictionary(

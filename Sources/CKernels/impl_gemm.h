@@ -27,9 +27,10 @@ enum { gemmKC = 384, gemmNC = 256, rowStride = gemmKC + 16, narrowColumns = 12, 
 
 // ---- blocks
 
-// Packing pays when a packed block is used often enough, or when the strides leave no choice.
+// Packing pays when a packed block is used often enough, when the strides leave no choice, or when B comes from memory, which is
+// slow to walk down in columns of tiles.
 INLINE bool direct_b(long M, long N, long K, long b_rs, long b_cs) {
-  return b_cs == 1 && (M <= 4 * MR_MAX || (b_rs <= 1024 && K * N <= 64 * 1024) || K <= 8);
+  return b_cs == 1 && ((M <= 4 * MR_MAX && (M <= 4 || K * N <= 4 << 20)) || (b_rs <= 1024 && K * N <= 64 * 1024) || K <= 8);
 }
 
 static void blocked_product(const Product *p) {

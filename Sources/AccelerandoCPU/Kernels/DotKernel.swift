@@ -201,7 +201,8 @@ extension DotKernel {
     return Decision(
       label: "\(label), sparse by \(form): \(percent) % of the matrix",
       cost: Cost(
-        flops: cost.flops * share, bytes: Double(matrix.bytes) + 4 * Double(shape.m * (shape.k + shape.n))))
+        flops: cost.flops * share, bytes: Double(matrix.bytes) + 4 * Double(shape.m * (shape.k + shape.n))),
+      density: share, form: "by \(form)")
   }
 
   var cost: Cost {

@@ -96,9 +96,11 @@ struct ProductCosts {
 
   /// The dense product.
   var dense: Double {
-    let multiplications = Double(shape.m) * Double(shape.k) * Double(shape.n)
-    let arithmetic = multiplications * (shape.m == 1 ? rates.rowProduct : rates.product)
-    return max(arithmetic, reading(4 * Double(shape.k) * Double(shape.n)))
+    let (rows, elements) = (Double(shape.m), Double(shape.k) * Double(shape.n))
+    if shape.m == 1 { return max(elements * rates.rowProduct, reading(4 * elements)) }
+    // Few rows wait for what they read; a large matrix is packed on its way out of memory.
+    let packing = elements < 131_072 ? 1 : elements < 4_194_304 ? 1.1 : 1.5
+    return max(rows * elements * rates.product * (1 + 1.5 / rows) * packing, reading(4 * elements))
   }
 
   /// The steps that it takes at least.

@@ -84,6 +84,16 @@ import Testing
     }
   }
 
+  @Test func filtersThatBecomeZeroGraduallyAreTakenOutAtTheEnd() throws {
+    try withTemporaryDirectory { directory in
+      let report = try report(
+        "mlp", "--method", "filters", "--gradual", "--sparsity", "0.2..0.5", "--train-epochs", "1", "--epochs", "2",
+        "--frequency", "4",
+        in: directory)
+      #expect(report.verdict.after.parameters == 784 * 64 + 64 + 64 * 10 + 10)
+    }
+  }
+
   @Test func theLearningRateFallsOnlyWhereItWasANumber() throws {
     try withTemporaryDirectory { directory in
       func weights(_ decay: String) throws -> String {
@@ -151,6 +161,7 @@ import Testing
     (["--method", "n:m"], "which 4 does not divide"),
     (["--method", "block"], "do not fit 'layers.1.weight'"),
     (["--layers", "Flatten"], "'Flatten' has nothing to prune"),
+    (["--gradual"], "--gradual is for --method filters"),
     (["--schedule", "constant", "--sparsity", "0.1..0.5"], "--schedule constant has one sparsity"),
   ])
   func whatCannotBePrunedIsSaidBeforeAnyTraining(_ arguments: [String], _ complaint: String) throws {

@@ -23,6 +23,8 @@ struct CPUExecutable: Executable {
     self.hasFrozenInputs = hasFrozenInputs
   }
 
+  var outputStages: [Int] { plan.outputStages }
+
   func bind(_ inputs: [any Buffer]) throws -> any Execution {
     try bind(inputs, memory: PlanMemory(plan, threads: pool.threads, owner: identity))
   }
@@ -75,8 +77,6 @@ final class CPUExecution: Execution {
     let isShared = pool.threads > 1 && frame.isShared
     teamwork = executable.isSteady ? Teamwork(always: isShared) : Teamwork(isShared: isShared)
   }
-
-  var outputStages: [Int] { frame.plan.outputStages }
 
   func run(afterStage: (Int) -> Void) throws {
     // A team takes the parts of a phase in no order.

@@ -28,6 +28,8 @@ final class ThreadPool: ThreadTeam {
   private let busy = Atomic<Bool>(false)
   /// The cores that the team may use.
   private let allowed: AccCores
+  /// Whether there are more threads than cores: whoever waits then holds up somebody who has work.
+  private let isCrowded: Bool
   private let sleepers = Atomic<Int>(0)
   /// Whether no work is to come for a while.
   private let isResting = Atomic<Bool>(false)
@@ -61,6 +63,7 @@ final class ThreadPool: ThreadTeam {
   private init(threads: Int) {
     self.threads = threads
     allowed = acc_allowed_cores()
+    isCrowded = threads > ProcessInfo.processInfo.activeProcessorCount
     workers = (1..<max(threads, 1)).map { _ in Worker() }
     for member in 1..<max(threads, 1) {
       let thread = Thread { [self] in work(as: member) }
@@ -115,18 +118,20 @@ final class ThreadPool: ThreadTeam {
         acc_spin_hint()
         spins += 1
         if spins % 512 == 0 { separate() }
-        if spins > 2_000 { sched_yield() }
+        if isCrowded || spins > 2_000 { sched_yield() }
       }
     }
   }
 
   /// Sees to it that no worker wakes up on a core, the caller's.
   private func keepOff(_ core: Int) {
+    if isCrowded { return }
     for worker in workers where worker.avoids.load(ordering: .relaxed) != core { move(worker, off: core) }
   }
 
   /// Moves workers off the caller's core: two that wait for each other would only take turns there.
   private func separate() {
+    if isCrowded { return }
     let core = acc_current_core()
     for worker in workers where worker.core.load(ordering: .relaxed) == core { move(worker, off: core) }
   }
@@ -177,12 +182,12 @@ final class ThreadPool: ThreadTeam {
     return state >> 16 & 0xffff < state & 0xffff
   }
 
-  /// Whether work comes within so many turns.
+  /// Whether work comes within so many turns. On a crowded machine others have theirs on the core meanwhile.
   private func spin(_ turns: Int) -> Bool {
     for _ in 0..<turns {
       if hasWork { return true }
       if isResting.load(ordering: .relaxed) { return false }
-      acc_spin_hint()
+      if isCrowded { sched_yield() } else { acc_spin_hint() }
     }
     return false
   }
@@ -191,9 +196,9 @@ final class ThreadPool: ThreadTeam {
   /// core of the one that called it. On a busy one, a thread that spins uses up the time that it will want for work:
   /// whoever had to leave its core to others lately spins for a short while only.
   private func awaitWork(_ preemptions: inout Int) {
-    if spin(shortSpins) { return }
+    if spin(isCrowded ? yields : shortSpins) { return }
     let now = acc_preemptions()
-    if now == preemptions, spin(longSpins) { return }
+    if !isCrowded, now == preemptions, spin(longSpins) { return }
     preemptions = now
     bell.lock()
     defer { bell.unlock() }
@@ -206,4 +211,5 @@ final class ThreadPool: ThreadTeam {
   /// behind another in a phase of a large model.
   private let shortSpins = 2_000
   private let longSpins = 200_000
+  private let yields = 1_000
 }

@@ -63,6 +63,8 @@ final class SharedExecution: Execution {
         commonExecution = execution
       }
       var executions: [any Execution] = []
+      // A process without parts has to know them too: all exchange the same in the same order.
+      var stages: [Int: Int] = [:]
       if let piece = round.local {
         let executable = try backend.local.compile(piece.program)
         for part in 0..<own.count {
@@ -73,8 +75,9 @@ final class SharedExecution: Execution {
             first < part ? try executable.bind(reads, besides: executions[first]) : try executable.bind(reads))
         }
         for (number, value) in piece.computes.enumerated() { local[value] = executions.map { $0.outputs[number] } }
+        stages = Dictionary(uniqueKeysWithValues: zip(piece.computes, executable.outputStages))
       }
-      let exchange = try Self.exchange(round, executions, local, tree: tree, group: group, on: backend)
+      let exchange = try Self.exchange(round.meetings, local, stages, tree: tree, group: group, on: backend)
       for (number, meeting) in round.meetings.enumerated() {
         leaves[meeting.operand] = exchange?.leaves[number] ?? local[meeting.operand]
       }
@@ -100,19 +103,18 @@ final class SharedExecution: Execution {
 
   /// What the processes exchange at the end of a round; nil where one process has all parts.
   private static func exchange(
-    _ round: ProgramCut.Round, _ executions: [any Execution], _ local: [Int: [any Buffer]], tree: SumTree,
+    _ meetings: [ProgramCut.Meeting], _ local: [Int: [any Buffer]], _ stages: [Int: Int], tree: SumTree,
     group: any WorkerGroup, on backend: SharedBackend
   ) throws -> SumExchange? {
-    for meeting in round.meetings where meeting.type.dtype != .float32 && meeting.type.dtype != .float64 {
+    for meeting in meetings where meeting.type.dtype != .float32 && meeting.type.dtype != .float64 {
       throw GraphError("workers add up float32 and float64; received \(meeting.type).")
     }
-    guard group.size > 1, !round.meetings.isEmpty else { return nil }
-    let stages = executions.first?.outputStages ?? []
-    let tensors = try round.meetings.map { meeting in
-      let computed = round.local?.computes.firstIndex(of: meeting.operand)
-      return SumExchange.Tensor(
+    guard group.size > 1, !meetings.isEmpty else { return nil }
+    let tensors = try meetings.map { meeting in
+      // What was there before the round is there from its first stage.
+      SumExchange.Tensor(
         operands: try (local[meeting.operand] ?? []).map { try backend.host($0) }, type: meeting.type,
-        stage: computed.map { stages[$0] } ?? 0)
+        stage: stages[meeting.operand] ?? 0)
     }
     return try SumExchange(tensors, tree: tree, on: backend)
   }

@@ -49,8 +49,8 @@ struct Prune: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Which weights compete with each other: those of each tensor, of all (global), or of all by LAMP scores, which "
-        + "spare small layers. lamp by default for the method magnitude, tensor for others.", valueName: "which"))
-  var competition: Pruning.Competition?
+        + "spare small layers and lose less of the accuracy.", valueName: "which"))
+  var competition: Pruning.Competition = .tensor
 
   @Option(help: "How many times to go through the data while pruning.")
   var epochs: Int = 4
@@ -191,12 +191,30 @@ struct Prune: ParsableCommand {
     if !json { tell("Measuring both.") }
     try before.compile(try recipe.makeCompilation())
     let verdict = try CompressionVerdict(before: before, after: after, on: held)
+    let summary = try after.sparsity()
     let report = PruningReport(
-      method: method.rawValue, schedule: schedule.rawValue, sparsity: try after.sparsity(), verdict: verdict,
-      weightsSHA256: try after.weights().sha256())
-    if json { try printJSON(report) } else { print("\n\(report.sparsity)\n\n\(verdict)") }
+      method: method.rawValue, schedule: schedule.rawValue, sparsity: summary, verdict: verdict,
+      advice: advice(summary, verdict), weightsSHA256: try after.weights().sha256())
+    if json {
+      try printJSON(report)
+    } else {
+      print("\n\(summary)\n\n\(verdict)")
+      if let advice = report.advice { print("\n\(advice)") }
+    }
     try directory?.save(after, recipe: recipe, history: history, sparse: sparse)
     if let directory { tell("The pruned model is saved in \(directory.url.path).") }
+  }
+
+  /// What to try where a small tensor had to give up as much as a large one, and accuracy was lost.
+  private func advice(_ summary: SparsitySummary, _ verdict: CompressionVerdict) -> String? {
+    let pruned = summary.rows.filter { $0.kept < $0.count }
+    guard method == .magnitude, competition == .tensor, let small = pruned.min(by: { $0.count < $1.count }),
+      let large = pruned.max(by: { $0.count < $1.count }), small.count * 20 <= large.count,
+      let before = verdict.before.metrics["accuracy"], let after = verdict.after.metrics["accuracy"],
+      before - after > 0.005
+    else { return nil }
+    return "\(small.parameter) has \(small.kept) of its \(small.count) weights left, as large a part as "
+      + "\(large.parameter) of its \(large.count). Try --competition lamp, which spares small layers."
   }
 
   /// The steps of the pruning.
@@ -251,7 +269,6 @@ struct Prune: ParsableCommand {
     case .nOfM: return .nOfM(zeros: zeros.zeros, of: zeros.group, layers: chosen)
     case .filters: structure = .filters
     }
-    let competition = self.competition ?? (method == .magnitude ? .lamp : .tensor)
     switch schedule {
     case .constant:
       return Pruning(
@@ -274,10 +291,11 @@ private struct PruningReport: Encodable {
   let schedule: String
   let sparsity: SparsitySummary
   let verdict: CompressionVerdict
+  let advice: String?
   let weightsSHA256: String
 
   enum CodingKeys: String, CodingKey {
-    case method, schedule, sparsity, verdict
+    case method, schedule, sparsity, verdict, advice
     case weightsSHA256 = "weights_sha256"
   }
 }

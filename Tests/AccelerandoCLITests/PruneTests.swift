@@ -35,8 +35,9 @@ import Testing
     }
     let sparsity: Sparsity
     let verdict: Verdict
+    let advice: String?
     let weightsSHA256: String
-    enum CodingKeys: String, CodingKey { case sparsity, verdict, weightsSHA256 = "weights_sha256" }
+    enum CodingKeys: String, CodingKey { case sparsity, verdict, advice, weightsSHA256 = "weights_sha256" }
   }
 
   private func report(_ arguments: String..., in directory: URL) throws -> Report {
@@ -49,9 +50,10 @@ import Testing
   @Test func aRecipeIsTrainedPrunedAndJudged() throws {
     try withTemporaryDirectory { directory in
       let report = try report(
-        "cnn", "--sparsity", "0.5..0.9", "--train-epochs", "2", "--epochs", "2", "--frequency", "4", "--output",
-        "small", "--sparse",
+        "cnn", "--sparsity", "0.5..0.9", "--competition", "lamp", "--train-epochs", "2", "--epochs", "2", "--frequency",
+        "4", "--output", "small", "--sparse",
         in: directory)
+      #expect(report.advice == nil)
       let kept = Dictionary(uniqueKeysWithValues: report.sparsity.rows.map { ($0.parameter, $0.kept) })
       // A tenth of all; the small layer keeps most of its own.
       #expect((kept["layers.1.weight"] ?? 0) + (kept["layers.4.weight"] ?? 0) == 5437)
@@ -76,11 +78,21 @@ import Testing
   @Test func layersThatDoNotCompeteGetTheSparsityEach() throws {
     try withTemporaryDirectory { directory in
       let report = try report(
-        "cnn", "--sparsity", "0.5", "--schedule", "constant", "--competition", "tensor", "--train-epochs", "1",
-        "--epochs", "1", "--frequency", "4",
+        "cnn", "--sparsity", "0.5", "--schedule", "constant", "--train-epochs", "1", "--epochs", "1", "--frequency",
+        "4",
         in: directory)
       let kept = Dictionary(uniqueKeysWithValues: report.sparsity.rows.map { ($0.parameter, $0.kept) })
       #expect(kept["layers.1.weight"] == 144 && kept["layers.4.weight"] == 27_040)
+    }
+  }
+
+  @Test func aSmallLayerThatGaveUpAsMuchAsALargeOneIsNamedWhereAccuracyWasLost() throws {
+    try withTemporaryDirectory { directory in
+      let report = try report(
+        "cnn", "--sparsity", "0.97", "--schedule", "constant", "--train-epochs", "3", "--epochs", "1", "--frequency",
+        "4",
+        in: directory)
+      #expect(report.advice?.contains("layers.1.weight has 9 of its 288 weights left") ?? false)
     }
   }
 

@@ -108,17 +108,11 @@ struct DotKernel: Kernel {
     _ scratch: UnsafeMutableRawPointer
   ) {
     if rows.isEmpty || panels.isEmpty { return }
-    let column = panels.lowerBound * sparsePanelColumns
     let a = memory.elements(left.root, Float.self) + left.offset + rows.lowerBound * left.rowStride
-    let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n + column
-    epilogue.withPointer(memory) { epilogue in
-      var local = epilogue?.pointee ?? AccEpilogue()
-      if let bias = local.bias { local.bias = bias + column }
-      withUnsafePointer(to: local) {
-        isa.kernels.sparse_product?(
-          rows.count, a, left.rowStride, packed, panels.lowerBound, panels.upperBound, c, shape.n,
-          epilogue == nil ? nil : $0, scratch)
-      }
+    let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n
+    epilogue.withPointer(memory) {
+      isa.kernels.sparse_product?(
+        rows.count, a, left.rowStride, packed, panels.lowerBound, panels.upperBound, c, shape.n, $0, scratch)
     }
   }
 
@@ -279,9 +273,6 @@ extension DotKernel {
       isa: isa)
   }
 }
-
-/// Columns in a panel of a matrix without zeros.
-private let sparsePanelColumns = 64
 
 /// A product cut along its batch or its rows, or along the terms of its sums.
 struct SlicedDot: SlicedKernel {

@@ -11,7 +11,7 @@ import AccelerandoXLA
 public struct Strategy: Hashable, Sendable {
   private enum Kind: Hashable {
     case cores(Int?)
-    case processes(Int?)
+    case processes(Int?, bucketBytes: Int)
     case devices([Device])
   }
 
@@ -32,7 +32,12 @@ public struct Strategy: Hashable, Sendable {
 
   /// Every batch divided among the processes that mpirun has started, on one machine or many, and in each of them among
   /// threads; nil for its share of the cores. A process that was started alone works alone, and comes to the same bits.
-  public static func multiWorker(threads: Int? = nil) -> Strategy { Strategy(kind: .processes(threads)) }
+  ///
+  /// Gradients go out to the other processes in buckets, while the rest is computed.
+  /// - Parameter bucketBytes: how many bytes a bucket has at least. More of them go out earlier, and each costs a message.
+  public static func multiWorker(threads: Int? = nil, bucketBytes: Int = 1 << 20) -> Strategy {
+    Strategy(kind: .processes(threads, bucketBytes: bucketBytes))
+  }
 
   /// Opens what the strategy needs.
   /// - Parameter cache: where programs compiled for devices are kept from one process to the next.
@@ -45,10 +50,10 @@ public struct Strategy: Hashable, Sendable {
         throw WorkerError("a model has 1 to 256 workers; received \(count).")
       }
       return Self.shared(count ?? CPUBackend().threads, SoleWorker())
-    case .processes(let threads):
+    case .processes(let threads, let bucketBytes):
       guard MPIGroup.isLaunched else { return Self.shared(threads ?? CPUBackend().threads, SoleWorker()) }
       let group = try MPIGroup.join()
-      return Self.shared(threads ?? group.cores, group)
+      return Self.shared(threads ?? group.cores, group, bucketBytes: bucketBytes)
     case .devices(let devices):
       guard let first = devices.first else {
         throw DeviceError(.noDevice, "a strategy needs at least one device", remedy: "'accelerando devices' lists them")
@@ -68,9 +73,13 @@ public struct Strategy: Hashable, Sendable {
 }
 
 extension Strategy {
-  private static func shared(_ threads: Int, _ group: any WorkerGroup) -> SharedBackend {
-    SharedBackend(
-      common: CPUBackend(threads: threads), local: CPUBackend(threads: 1), workers: threads, group: group)
+  private static func shared(
+    _ threads: Int, _ group: any WorkerGroup, bucketBytes: Int = 1 << 20
+  ) -> SharedBackend {
+    let engine = CPUBackend(threads: threads, sharing: .always)
+    return SharedBackend(
+      common: engine, local: CPUBackend(sharing: .never), team: engine.team, group: group,
+      bucketBytes: bucketBytes)
   }
 }
 

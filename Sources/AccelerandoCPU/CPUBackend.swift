@@ -4,22 +4,38 @@ import AccelerandoCore
 import CKernels
 import Foundation
 
-/// Runs programs on the CPU, on all cores. Results do not depend on the number of threads.
+/// Runs programs on the CPU, on all cores. Results do not depend on the number of threads that share the work.
 public struct CPUBackend: Backend {
   /// The number of threads that work on one program.
   public let threads: Int
   /// The microkernels in use.
   public let instructionSet: InstructionSet
   private let pool: ThreadPool
+  private let sharing: Sharing
+
+  /// How threads share a program's work.
+  public enum Sharing: Hashable, Sendable {
+    /// All threads work on it, but rest where they have been seen to bring nothing, as on a machine that others use.
+    case adaptive
+    /// All threads work on it: for those who have more work for them than programs.
+    case always
+    /// One thread does all of it, and takes more at a time than it would take of a share. Sums are in an order of their own.
+    case never
+  }
 
   public var name: String { "cpu" }
+
+  /// The engine's threads.
+  public var team: any ThreadTeam { pool }
 
   /// Makes an engine.
   /// - Parameters:
   ///   - threads: how many threads work on one program; nil for one per core.
   ///   - instructionSet: which microkernels run; nil for the fastest that the processor has.
-  public init(threads: Int? = nil, instructionSet: InstructionSet? = nil) {
-    pool = ThreadPool.shared(threads: threads)
+  ///   - sharing: how they share it; where they never do, there is one.
+  public init(threads: Int? = nil, instructionSet: InstructionSet? = nil, sharing: Sharing = .adaptive) {
+    self.sharing = sharing
+    pool = ThreadPool.shared(threads: sharing == .never ? 1 : threads)
     self.threads = pool.threads
     self.instructionSet = instructionSet ?? .best
   }
@@ -33,11 +49,12 @@ public struct CPUBackend: Backend {
   }
 
   public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable {
-    CPUExecutable(program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool)
+    CPUExecutable(
+      program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool, isSteady: sharing == .always)
   }
 
   func plan(_ program: Program, frozenInputs: Set<Int> = []) throws -> Plan {
-    let plan = try Lowering.plan(program, isa: instructionSet, frozenInputs: frozenInputs)
+    let plan = try Lowering.plan(program, isa: instructionSet, frozenInputs: frozenInputs, isShared: sharing != .never)
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     guard plan.arenaBytes < memory else {
       throw GraphError(
@@ -68,24 +85,44 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
     let bytes = UnsafeMutableRawBufferPointer(start: taken, count: size)
     bytes.initializeMemory(as: UInt8.self, repeating: 0)
     memory = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<type.byteCount])
-    held = nil
+    owner = .buffer
   }
 
   /// An array's own memory, for reading only.
   init(holding array: NDArray) {
     type = array.type
-    held = array
+    owner = .array(array)
     // Whoever else has the array copies it before changing it, as long as it is held here.
     memory = array.withUnsafeBytes { UnsafeMutableRawBufferPointer(mutating: $0) }
   }
 
-  /// The array whose memory this is; nil for memory of the buffer's own.
-  private let held: NDArray?
+  private init(_ type: TensorType, _ memory: UnsafeMutableRawBufferPointer, of whole: CPUBuffer) {
+    self.type = type
+    self.memory = memory
+    owner = .whole(whole)
+  }
 
-  deinit { if held == nil { free(memory.baseAddress) } }
+  /// Whose the memory is.
+  private enum Owner {
+    case buffer
+    case array(NDArray)
+    case whole(CPUBuffer)
+  }
+
+  private let owner: Owner
+
+  deinit { if case .buffer = owner { free(memory.baseAddress) } }
+
+  func part(_ type: TensorType, at offset: Int) throws -> any HostBuffer {
+    guard offset >= 0, offset % 64 == 0, offset <= memory.count, type.byteCount <= memory.count - offset else {
+      throw GraphError("\(type) at byte \(offset) is no part of a buffer of \(memory.count) bytes.")
+    }
+    return CPUBuffer(
+      type, UnsafeMutableRawBufferPointer(rebasing: memory[offset..<offset + type.byteCount]), of: self)
+  }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws {
-    guard held == nil else { throw GraphError("a buffer that holds an array is for reading only.") }
+    if case .array = owner { throw GraphError("a buffer that holds an array is for reading only.") }
     guard bytes.count == memory.count else {
       throw GraphError("the buffer holds \(type), \(memory.count) bytes; received \(bytes.count).")
     }

@@ -8,6 +8,7 @@ struct CPUExecutable: Executable {
   let program: Program
   let plan: Plan
   let pool: ThreadPool
+  var isSteady = false
 
   func bind(_ inputs: [any Buffer]) throws -> any Execution {
     guard inputs.count == program.inputs.count else {
@@ -46,7 +47,35 @@ final class CPUExecution: Execution {
     frame = Frame(
       executable.plan, inputs: inputs.map { UnsafeMutableRawPointer($0.address) },
       outputs: outputs.map { $0.address }, threadMemory: threadMemory, keeping: inputs + outputs)
-    teamwork = Teamwork(isShared: pool.threads > 1 && frame.isShared)
+    let isShared = pool.threads > 1 && frame.isShared
+    teamwork = executable.isSteady ? Teamwork(always: isShared) : Teamwork(isShared: isShared)
+  }
+
+  var outputStages: [Int] { frame.plan.outputStages }
+
+  func run(afterStage: (Int) -> Void) throws {
+    // A team takes the parts of a phase in no order.
+    if teamwork.wantsTeam {
+      try run()
+      afterStage(max(frame.plan.stages - 1, 0))
+      return
+    }
+    let flushed = acc_set_flush_denormals(true)
+    defer { _ = acc_set_flush_denormals(flushed) }
+    let memory = Memory(table: frame.table)
+    var stage = 0
+    for (index, step) in frame.steps.enumerated() {
+      let stages = frame.plan.phases[index].stages
+      if index >= frame.plan.setupPhases {
+        if case .phase(let phase) = step {
+          phase.run { afterStage(stage + $0) }
+        } else {
+          run(step, memory, nil)
+          afterStage(stage)
+        }
+      }
+      stage += stages
+    }
   }
 
   func run() throws {
@@ -64,12 +93,14 @@ final class CPUExecution: Execution {
 
   private func run(_ frame: Frame, _ team: ThreadPool?) {
     let memory = Memory(table: frame.table)
-    for index in frame.plan.setupPhases..<frame.steps.count {
-      switch frame.steps[index] {
-      case .phase(let phase): phase.run(on: team)
-      case .loop(let loop, let condition, let body): run(loop, condition, body, memory, team)
-      case .branch(let branch, let frames): run(branch, frames, memory, team)
-      }
+    for index in frame.plan.setupPhases..<frame.steps.count { run(frame.steps[index], memory, team) }
+  }
+
+  private func run(_ step: Frame.Step, _ memory: Memory, _ team: ThreadPool?) {
+    switch step {
+    case .phase(let phase): phase.run(on: team)
+    case .loop(let loop, let condition, let body): run(loop, condition, body, memory, team)
+    case .branch(let branch, let frames): run(branch, frames, memory, team)
     }
   }
 

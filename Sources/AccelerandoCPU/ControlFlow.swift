@@ -11,15 +11,15 @@ extension Lowering {
       Plan.Loop.Carried(value: $0, initial: $1, byteCount: type($0).byteCount)
     }
     let loop = Plan.Loop(
-      condition: try Self.plan(operation.condition, isa: isa), body: try Self.plan(operation.body, isa: isa),
-      carried: carried)
+      condition: try Self.plan(operation.condition, isa: isa, isShared: isShared),
+      body: try Self.plan(operation.body, isa: isa, isShared: isShared), carried: carried)
     append(Draft(step: .loop(loop), reads: operands, writes: results))
   }
 
   func lowerCase(_ operation: Case, _ instruction: Program.Instruction) throws {
     let operands = instruction.operands.map { contiguous($0) }
     let results = Array(instruction.results)
-    let plans = try operation.branches.map { try Self.plan($0, isa: isa) }
+    let plans = try operation.branches.map { try Self.plan($0, isa: isa, isShared: isShared) }
     let branch = Plan.Branch(
       index: operands[0], branches: plans, operands: Array(operands.dropFirst()),
       reads: plans.map { plan in plan.program.inputs.indices.map { plan.program.uses(input: $0) } },

@@ -28,6 +28,8 @@ final class Lowering {
   let program: Program
   let isa: InstructionSet
   let frozenInputs: Set<Int>
+  /// Whether several threads share the work, or one does all of it.
+  let isShared: Bool
   /// How each value can be read; nil until it is computed.
   private(set) var views: [View?]
   /// Bytes of each value that has memory: the program's values, then temporaries.
@@ -51,9 +53,10 @@ final class Lowering {
   private var waiting: [Int: Program.Instruction] = [:]
 
   /// - Parameter frozenInputs: inputs that keep their values; what is done to them alone is done once.
-  init(_ program: Program, isa: InstructionSet, frozenInputs: Set<Int>) {
+  init(_ program: Program, isa: InstructionSet, frozenInputs: Set<Int>, isShared: Bool) {
     self.program = program
     self.isa = isa
+    self.isShared = isShared
     self.frozenInputs = frozenInputs
     views = [View?](repeating: nil, count: program.types.count)
     byteCounts = program.types.map(\.byteCount)
@@ -255,14 +258,16 @@ final class Lowering {
 
 extension Lowering {
   /// Plans a program: composites without a kernel are opened, instructions lowered, values placed.
-  static func plan(_ program: Program, isa: InstructionSet, frozenInputs: Set<Int> = []) throws -> Plan {
+  static func plan(
+    _ program: Program, isa: InstructionSet, frozenInputs: Set<Int> = [], isShared: Bool
+  ) throws -> Plan {
     // Sizes below this leave room for all the arithmetic on them.
     if let type = program.types.first(where: { $0.byteCount >= 1 << 46 }) {
       throw GraphError("a value \(type) has more bytes than any machine.")
     }
     let opened = try program.expandingComposites { hasKernel($0, $1) }
     let lowered = try opened.widened().simplified()
-    let lowering = Lowering(lowered, isa: isa, frozenInputs: frozenInputs)
+    let lowering = Lowering(lowered, isa: isa, frozenInputs: frozenInputs, isShared: isShared)
     try lowering.run()
     return Scheduler(lowering).plan()
   }

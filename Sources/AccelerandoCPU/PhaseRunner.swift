@@ -1,6 +1,7 @@
 // A phase made ready to run: its tasks for a team of some size, and its regions as flat tables, so that a step only walks
 // memory that is there.
 
+import AccelerandoCore
 import CKernels
 
 /// What one thread works with: its own table of pointers and its own memory.
@@ -13,7 +14,7 @@ struct ThreadContext {
 }
 
 /// Runs the tasks of one phase.
-final class PhaseRunner {
+final class PhaseRunner: TeamWork {
   /// A share of a part: units of a region, or tasks `range` out of `count` of a kernel.
   private struct Task {
     let part: Int
@@ -102,7 +103,15 @@ final class PhaseRunner {
       for task in alone { run(task, on: 0) }
       return
     }
-    pool.run(ThreadPool.Job(phase: self, tasks: shared.count))
+    pool.run(ThreadPool.Job(work: self, tasks: shared.count))
+  }
+
+  /// Does the phase part by part, on the caller's thread.
+  func run(afterPart: (Int) -> Void) {
+    for part in alone.indices {
+      run(alone[part], on: 0)
+      afterPart(part)
+    }
   }
 
   /// Does one task of the team's.

@@ -72,9 +72,26 @@ struct Placement {
     for (index, phase) in phases.enumerated() {
       plan.phases.append(finished(phase, index, &plan))
     }
+    plan.outputStages = outputStages(plan)
     plan.arenaBytes = placeInArena()
     plan.places = places
     return plan
+  }
+
+  /// For each output, the stage that writes it last: those that are copied come at the end.
+  private func outputStages(_ plan: Plan) -> [Int] {
+    let starts = plan.phases.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.stages) }
+    return lowering.program.outputs.enumerated().map { output, value in
+      let root = lowering.contiguous(value)
+      let isInPlace =
+        switch places[root] {
+        case .output(let place): place == output
+        case .input(let place): place == lowering.program.aliases[output]
+        default: false
+        }
+      guard isInPlace else { return max(plan.stages - 1, 0) }
+      return (writes[root] ?? []).map { starts[$0.phase] + $0.part }.max() ?? 0
+    }
   }
 
   private mutating func note(_ draft: Int, _ event: Event, _ slicing: Slicing?) {
@@ -192,7 +209,8 @@ struct Placement {
     var parts: [Plan.Part] = []
     for (number, part) in phase.parts.enumerated() {
       if let units = part.units {
-        let layout = RegionLayout(units: units, byteCounts: lowering.byteCounts)
+        let layout = RegionLayout(
+          units: units, byteCounts: lowering.byteCounts, isShared: lowering.isShared)
         let members = part.members.compactMap { member -> RegionLayout.Member? in
           guard let slicing = member.slicing else { return nil }
           let draft = drafts[member.draft]

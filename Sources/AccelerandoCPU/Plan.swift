@@ -13,6 +13,12 @@ struct Plan: Sendable {
     case loop(Loop)
     /// One of several plans.
     case branch(Branch)
+
+    /// What ends one after the other when one thread runs the phase alone.
+    var stages: Int {
+      if case .parts(let parts) = self { return parts.count }
+      return 1
+    }
   }
 
   /// One independent piece of a phase.
@@ -71,4 +77,8 @@ struct Plan: Sendable {
   /// What each thread needs for its kernels and for values that live for a few units only.
   var scratchBytes = 0
   var localBytes = 0
+  /// For each output, the stage that completes it.
+  var outputStages: [Int] = []
+  /// The stages of all phases.
+  var stages: Int { phases.reduce(0) { $0 + $1.stages } }
 }

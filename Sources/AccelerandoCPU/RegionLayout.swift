@@ -9,6 +9,8 @@
 struct RegionLayout {
   let units: Int
   let byteCounts: [Int]
+  /// Whether several threads share the units.
+  let isShared: Bool
 
   struct Member {
     let slicing: Slicing
@@ -131,8 +133,8 @@ struct RegionLayout {
       return sum + (bytes > 1 << 15 ? bytes : 0)
     }
     let leaf = max(units / leaves, 1)
-    // Two cores at least share the units, so that none takes more than half of them at a time.
-    var tile = (units + 1) / 2
+    // Where cores share the units there are two at least, so that none takes more than half of them at a time.
+    var tile = isShared ? (units + 1) / 2 : units
     var best = (bytes: Double.infinity, tile: tile)
     while tile >= 1 {
       let isWholeLeaves = tile >= leaf || leaf % tile == 0

@@ -1,19 +1,20 @@
 // The cores. Workers spin for a short while between two pieces of work, since the next one comes within microseconds
 // during a training step, and then sleep. Work is cut by the caller; which thread does which piece never shows in results.
 
+import AccelerandoCore
 import CKernels
 import Foundation
 import Synchronization
 
 /// A team of threads that run the tasks of one phase at a time. The calling thread is one of the team.
-final class ThreadPool: Sendable {
+final class ThreadPool: ThreadTeam {
   /// One phase to run. A plain value and no closure: making one must not allocate.
   struct Job {
-    let phase: PhaseRunner
+    let work: any TeamWork
     let tasks: Int
 
     /// Runs one task on the team member with the given number.
-    func run(_ task: Int, on member: Int) { phase.run(task, on: member) }
+    func run(_ task: Int, on member: Int) { work.run(task, on: member) }
   }
 
   /// The number of threads, the caller's included.
@@ -82,6 +83,15 @@ final class ThreadPool: Sendable {
 
   /// Gives the team back.
   func release() { busy.store(false, ordering: .releasing) }
+
+  func run(_ work: any TeamWork, tasks: Int) {
+    guard tasks > 1, tryAcquire() else {
+      for task in 0..<tasks { work.run(task, on: 0) }
+      return
+    }
+    defer { release() }
+    run(Job(work: work, tasks: tasks))
+  }
 
   /// Runs all tasks of a job on the team and returns when they are done. Only between `tryAcquire` and `release`.
   func run(_ job: Job) {

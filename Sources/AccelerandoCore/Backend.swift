@@ -79,6 +79,10 @@ public protocol Buffer: AnyObject, Sendable {
 public protocol HostBuffer: Buffer {
   /// The tensor's bytes.
   var memory: UnsafeMutableRawBufferPointer { get }
+  /// A buffer that is a part of this one's memory.
+  /// - Parameter offset: the byte that it begins at, a multiple of 64.
+  /// - Throws: `GraphError` when it does not lie in this buffer.
+  func part(_ type: TensorType, at offset: Int) throws -> any HostBuffer
 }
 
 /// A program that is ready to run on a device. Several executions of it may exist at a time.
@@ -98,6 +102,11 @@ public protocol Execution: AnyObject {
   var outputs: [any Buffer] { get }
   /// Runs the program once; what is far away may still be at work when the call comes back.
   func run() throws
+  /// For each output, the stage of a run that completes it. Stages are numbered from 0 in the order in which they end.
+  var outputStages: [Int] { get }
+  /// Runs the program once and says whenever a stage, and with it all before, has ended; so that others can take outputs
+  /// while later ones are still computed.
+  func run(afterStage: (Int) -> Void) throws
   /// Waits until the runs are done.
   func finish() throws
   /// Looks at the frozen inputs again, after their buffers have been written.
@@ -125,6 +134,16 @@ public struct SparseOperation: Hashable, Sendable {
 extension Execution {
   /// Runs are done when they come back.
   public func finish() throws {}
+
+  /// All outputs are complete at the end.
+  public var outputStages: [Int] { outputs.map { _ in 0 } }
+
+  /// The run is one stage.
+  public func run(afterStage: (Int) -> Void) throws {
+    try run()
+    try finish()
+    afterStage(0)
+  }
 
   /// Nothing was made of the frozen inputs.
   public func refresh() throws {}

@@ -4,14 +4,23 @@
 /// A program cut at its `AllReduce` operations.
 ///
 /// What depends on a worker's own part of the batch is *local* and done for each part; everything else is common and done
-/// once. The pieces run in order: the common one of a round, the local one, then the round's meetings.
+/// once. The pieces run in order: the common one of a round, the local one, then the round's meetings, whose sums are completed by
+/// the common piece of the next round.
 public struct ProgramCut {
+  /// What a piece reads.
+  public enum Read: Hashable, Sendable {
+    /// A value of the whole program.
+    case value(Int)
+    /// What a leaf of the tree of sums gives to the meeting with the operand.
+    case leaf(Int, of: Int)
+  }
+
   /// A piece of the program.
   public struct Piece {
     /// The piece as a program.
     public let program: Program
-    /// The values of the whole program that it reads, in the order of its inputs.
-    public let reads: [Int]
+    /// What it reads, in the order of its inputs.
+    public let reads: [Read]
     /// The values of the whole program that it computes, in the order of its outputs.
     public let computes: [Int]
   }
@@ -20,9 +29,7 @@ public struct ProgramCut {
   public struct Meeting {
     /// The value that each part gives.
     public let operand: Int
-    /// The value that everybody gets.
-    public let result: Int
-    /// The type of both.
+    /// Its type.
     public let type: TensorType
   }
 
@@ -45,9 +52,11 @@ public struct ProgramCut {
   public let isLocal: [Bool]
 
   /// Cuts a program.
-  /// - Parameter localInputs: the numbers of the inputs that differ between parts.
+  /// - Parameters:
+  ///   - localInputs: the numbers of the inputs that differ between parts.
+  ///   - tree: how what the parts give is added up.
   /// - Throws: `GraphError` for meetings inside a loop or a branch, in groups, and for others than sums.
-  public init(_ program: Program, localInputs: Set<Int>) throws(GraphError) {
+  public init(_ program: Program, localInputs: Set<Int>, tree: SumTree) throws(GraphError) {
     var isLocal = program.types.indices.map { localInputs.contains($0) }
     var rounds = [Int](repeating: 0, count: program.types.count)
     var meetings: [(round: Int, meeting: Meeting)] = []
@@ -58,8 +67,11 @@ public struct ProgramCut {
           throw GraphError("workers here meet in sums over all of them only.", path: instruction.path)
         }
         let (operand, result) = (instruction.operands[0], instruction.results.lowerBound)
-        rounds[result] = round + 1
-        meetings.append((round, Meeting(operand: operand, result: result, type: program.types[result])))
+        // What all parts have the same needs no meeting.
+        rounds[result] = isLocal[operand] ? round + 1 : round
+        if isLocal[operand], !meetings.contains(where: { $0.meeting.operand == operand }) {
+          meetings.append((round, Meeting(operand: operand, type: program.types[result])))
+        }
         continue
       }
       guard !instruction.operation.regions.contains(where: \.meets) else {
@@ -85,14 +97,16 @@ public struct ProgramCut {
       let value = instruction.results.lowerBound
       return 2 * rounds[value] + (isLocal[value] ? 1 : 0)
     }
-    func isPlaced(_ instruction: Program.Instruction) -> Bool {
-      !(instruction.operation is AllReduce) && views[instruction.results.lowerBound] == nil
+    func isPlaced(_ instruction: Program.Instruction) -> Bool { views[instruction.results.lowerBound] == nil }
+    /// The values that an instruction reads as they are; of what meets, only leaves are read.
+    func operands(_ instruction: Program.Instruction) -> [Int] {
+      instruction.operands.filter { !(instruction.operation is AllReduce && isLocal[$0]) }
     }
 
     // The last piece that reads each value; the common piece of a round comes before the local one.
     var lastUse = [Int](repeating: -1, count: program.types.count)
     for instruction in program.instructions where isPlaced(instruction) {
-      var values = instruction.operands
+      var values = operands(instruction)
       while let value = values.popLast() {
         if let view = views[value] {
           values += view.operands
@@ -110,7 +124,7 @@ public struct ProgramCut {
       let placed = program.instructions.filter { isPlaced($0) && place($0) == here }
       guard !placed.isEmpty else { return nil }
       var needed: Set<Int> = []
-      var values = placed.flatMap(\.operands)
+      var values = placed.flatMap(operands)
       while let value = values.popLast() {
         if let view = views[value], needed.insert(value).inserted { values += view.operands }
       }
@@ -119,18 +133,35 @@ public struct ProgramCut {
       }
       let graph = Graph()
       var tensors: [Int: Tensor] = [:]
-      var reads: [Int] = []
+      var reads: [Read] = []
+      func name(_ value: Int) -> String {
+        value < program.inputs.count ? program.inputs[value].name : "value \(value)"
+      }
       let inside = Set(instructions.flatMap { Array($0.results) })
       for instruction in instructions {
-        for operand in instruction.operands where !inside.contains(operand) && tensors[operand] == nil {
-          let name = operand < program.inputs.count ? program.inputs[operand].name : "value \(operand)"
-          tensors[operand] = graph.input(name, program.types[operand])
-          reads.append(operand)
+        for operand in operands(instruction) where !inside.contains(operand) && tensors[operand] == nil {
+          tensors[operand] = graph.input(name(operand), program.types[operand])
+          reads.append(.value(operand))
+        }
+      }
+      var leaves: [Int: [Tensor]] = [:]
+      for operand in placed.filter({ $0.operation is AllReduce }).map({ $0.operands[0] })
+      where isLocal[operand] && leaves[operand] == nil {
+        leaves[operand] = tree.leaves.indices.map { leaf in
+          reads.append(.leaf(leaf, of: operand))
+          return graph.input("\(name(operand)) of \(tree.leaves[leaf])", program.types[operand])
         }
       }
       for instruction in instructions {
         graph.path = instruction.path
-        let results = graph.add(instruction.operation, instruction.operands.compactMap { tensors[$0] })
+        let results: [Tensor]
+        if instruction.operation is AllReduce {
+          let operand = instruction.operands[0]
+          results = [leaves[operand].flatMap(tree.sum) ?? tensors[operand].map { $0 * Double(tree.parts.count) }]
+            .compactMap { $0 }
+        } else {
+          results = graph.add(instruction.operation, instruction.operands.compactMap { tensors[$0] })
+        }
         for (value, tensor) in zip(instruction.results, results) { tensors[value] = tensor }
       }
       graph.path = []
@@ -142,7 +173,8 @@ public struct ProgramCut {
         for (output, input) in program.aliases {
           let value = program.outputs[output]
           // In place, where nobody reads the old value any more.
-          if let from = computes.firstIndex(of: value), let to = reads.firstIndex(of: input), lastUse[input] <= here,
+          if let from = computes.firstIndex(of: value), let to = reads.firstIndex(of: .value(input)),
+            lastUse[input] <= here,
             !given.contains(input), !aliases.values.contains(to), aliases[from] == nil
           {
             aliases[from] = to

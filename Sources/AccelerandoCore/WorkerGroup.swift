@@ -7,12 +7,23 @@ public protocol WorkerGroup: Sendable {
   /// The number of processes.
   var size: Int { get }
 
-  /// Gives everybody everybody's part of a buffer; this process has filled in its own.
+  /// Prepares to give everybody everybody's part of some memory, again and again.
   /// - Parameters:
-  ///   - bytes: the buffer; the same length everywhere.
+  ///   - bytes: the memory, of the same length everywhere; it has to be there as long as the exchange.
   ///   - parts: where each process' part lies in it.
-  /// - Throws: when a process cannot be reached any more.
-  func allGather(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) throws
+  /// - Throws: when there is too much of it.
+  func makeExchange(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) throws -> any WorkerExchange
+}
+
+/// Memory that processes exchange. Every process begins its exchanges in the same order, one thread at a time.
+public protocol WorkerExchange: AnyObject {
+  /// Begins, once the process' own part is filled in. The memory belongs to the exchange until it has finished.
+  /// - Throws: when a process cannot be reached any more, as the others do.
+  func start() throws
+  /// Moves on what has come meanwhile, without waiting for more.
+  func advance() throws
+  /// Waits until everybody's parts are there.
+  func finish() throws
 }
 
 /// A process that works alone.
@@ -21,10 +32,27 @@ public struct SoleWorker: WorkerGroup {
   public init() {}
   public var rank: Int { 0 }
   public var size: Int { 1 }
-  public func allGather(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) throws {}
+
+  public func makeExchange(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) -> any WorkerExchange {
+    Nothing()
+  }
+
+  private final class Nothing: WorkerExchange {
+    func start() {}
+    func advance() {}
+    func finish() {}
+  }
 }
 
 extension WorkerGroup {
+  /// Gives everybody everybody's part of a buffer, once.
+  /// - Throws: when a process cannot be reached any more.
+  public func allGather(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) throws {
+    let exchange = try makeExchange(bytes, parts: parts)
+    try exchange.start()
+    try exchange.finish()
+  }
+
   /// The bytes that every process gives, in order; they may differ in length.
   public func gathered(_ own: [UInt8]) throws -> [[UInt8]] {
     var counts = [Int64](repeating: 0, count: size)

@@ -57,19 +57,14 @@ public final class MPIGroup: WorkerGroup {
   /// The cores that are this process' share of the machine, at least one.
   public var cores: Int { max(ProcessInfo.processInfo.activeProcessorCount / localSize, 1) }
 
-  public func allGather(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) throws {
-    guard let base = bytes.baseAddress, size > 1 else { return }
-    guard parts.count == size, bytes.count <= Int(Int32.max) else {
-      throw WorkerError("processes exchange up to 2 GiB at a time; received \(bytes.count) bytes. Use smaller layers.")
+  public func makeExchange(
+    _ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]
+  ) throws -> any WorkerExchange {
+    guard let base = bytes.baseAddress, size > 1 else { return SoleWorker().makeExchange(bytes, parts: parts) }
+    guard parts.count == size, parts.allSatisfy({ bytes.indices.upperBound >= $0.upperBound }) else {
+      throw WorkerError("\(size) processes exchange as many parts of their memory; received \(parts.count).")
     }
-    let counts = parts.map { Int32($0.count) }
-    let places = parts.map { Int32($0.lowerBound) }
-    // Open MPI's word for "my part is in the buffer already".
-    let inPlace = UnsafeMutableRawPointer(bitPattern: 1)
-    let code = library.allGather(inPlace, 0, library.byte, base, counts, places, library.byte, library.world)
-    guard code == 0 else {
-      throw WorkerError("worker \(rank) of \(size) cannot reach the others any more (MPI error \(code)).")
-    }
+    return try MPIExchange(library, base, parts: parts, name: "worker \(rank) of \(size)")
   }
 
   /// Leaves the job, in order; every process has to.

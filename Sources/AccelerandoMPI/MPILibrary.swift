@@ -19,22 +19,28 @@ struct MPILibrary: @unchecked Sendable {
   typealias Query = @convention(c) (UnsafeMutableRawPointer, UnsafeMutablePointer<Int32>) -> Int32
   typealias Finish = @convention(c) () -> Int32
   typealias Abort = @convention(c) (UnsafeMutableRawPointer, Int32) -> Int32
-  typealias AllGather =
+  typealias Request = UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  typealias StartAllGather =
     @convention(c) (
       UnsafeMutableRawPointer?, Int32, UnsafeMutableRawPointer, UnsafeMutableRawPointer?, UnsafePointer<Int32>,
-      UnsafePointer<Int32>, UnsafeMutableRawPointer, UnsafeMutableRawPointer
+      UnsafePointer<Int32>, UnsafeMutableRawPointer, UnsafeMutableRawPointer, Request
     ) -> Int32
+  typealias Test = @convention(c) (Request, UnsafeMutablePointer<Int32>, UnsafeMutableRawPointer?) -> Int32
+  typealias Wait = @convention(c) (Request, UnsafeMutableRawPointer?) -> Int32
 
   let initialize: Initialize
   let rank: Query
   let size: Query
   let finish: Finish
   let abort: Abort
-  let allGather: AllGather
+  let startAllGather: StartAllGather
+  let test: Test
+  let wait: Wait
   /// All processes.
   let world: UnsafeMutableRawPointer
-  /// The type of a byte.
+  /// The types of a byte and of eight.
   let byte: UnsafeMutableRawPointer
+  let eightBytes: UnsafeMutableRawPointer
 
   /// Loads the library.
   /// - Throws: `WorkerError` when it is not there, or is not Open MPI.
@@ -62,7 +68,10 @@ struct MPILibrary: @unchecked Sendable {
       size: unsafeBitCast(try symbol("MPI_Comm_size"), to: Query.self),
       finish: unsafeBitCast(try symbol("MPI_Finalize"), to: Finish.self),
       abort: unsafeBitCast(try symbol("MPI_Abort"), to: Abort.self),
-      allGather: unsafeBitCast(try symbol("MPI_Allgatherv"), to: AllGather.self),
-      world: try symbol("ompi_mpi_comm_world"), byte: try symbol("ompi_mpi_byte"))
+      startAllGather: unsafeBitCast(try symbol("MPI_Iallgatherv"), to: StartAllGather.self),
+      test: unsafeBitCast(try symbol("MPI_Test"), to: Test.self),
+      wait: unsafeBitCast(try symbol("MPI_Wait"), to: Wait.self),
+      world: try symbol("ompi_mpi_comm_world"), byte: try symbol("ompi_mpi_byte"),
+      eightBytes: try symbol("ompi_mpi_int64_t"))
   }
 }

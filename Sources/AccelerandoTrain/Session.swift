@@ -167,6 +167,8 @@ final class Step {
   /// Where the place in the order and the number of steps go, for a program of many steps.
   private let range: (first: any Buffer, steps: any Buffer)?
   private var staging: [Int: NDArray] = [:]
+  /// Where rows are put into the order of the workers.
+  private var rowsOfWorkers: [Int] = []
 
   init(
     program: Program, execution: any Execution, shares: BatchShares, features: [any Buffer], labels: (any Buffer)?,
@@ -177,6 +179,7 @@ final class Step {
     self.execution = execution
     self.shares = shares
     samples = shares.workers > 1 ? shares.samples : nil
+    rowsOfWorkers = samples ?? []
     self.features = features
     self.labels = labels
     self.weights = weights
@@ -235,7 +238,8 @@ final class Step {
   /// The rows of the batch's samples in the order of the workers.
   private func ordered(_ rows: ArraySlice<Int>) -> ArraySlice<Int> {
     guard let samples else { return rows }
-    return samples.map { rows[rows.startIndex + $0] }[...]
+    for (place, sample) in samples.enumerated() { rowsOfWorkers[place] = rows[rows.startIndex + sample] }
+    return rowsOfWorkers[...]
   }
 
   /// What a step of prediction has computed, a row for each sample of the batch.

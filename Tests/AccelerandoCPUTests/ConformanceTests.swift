@@ -36,6 +36,14 @@ import Testing
     }
   }
 
+  @Test func oneThreadThatSharesNothingAgreesWithTheOracle() throws {
+    for seed in 1500..<1600 as Range<UInt64> {
+      let example = try ProgramExample(seed: seed, differentiates: true, updatesInputs: true)
+      let failure = compareRuns(example, on: CPUBackend(sharing: .never))
+      #expect(failure == nil, "seed \(seed)")
+    }
+  }
+
   @Test func resultsDoNotDependOnTheNumberOfThreads() throws {
     for seed in 2000..<2100 as Range<UInt64> {
       let example = try ProgramExample(seed: seed, differentiates: true)

@@ -136,8 +136,8 @@ private func kept(_ model: Model) throws -> [String: Int] {
   @Test func workersThatShareBatchesPruneTheSameWhateverTheirNumber() throws {
     let (x, y) = try points(90)
     let results = try [1, 2, 3].map { workers in
-      let backend = SharedBackend(
-        common: CPUBackend(threads: workers), local: CPUBackend(threads: 1), workers: workers)
+      let engine = CPUBackend(threads: workers, sharing: .always)
+      let backend = SharedBackend(common: engine, local: CPUBackend(sharing: .never), team: engine.team)
       let layer = Sequential {
         Dense(24, activation: .relu)
         BatchNormalization()

@@ -13,47 +13,122 @@ import Testing
 
 /// Processes that are threads of the test.
 private final class Room: Sendable {
-  private struct State {
+  /// What was brought to an exchange by how many.
+  private struct Table {
     var bytes: [UInt8] = []
     var arrived = 0
-    var round = 0
-    var collected: [UInt8] = []
   }
 
   let size: Int
-  private let state = Mutex(State())
+  private let tables = Mutex<[Int: Table]>([:])
+  private let begun: Mutex<[Int]>
 
-  init(_ size: Int) { self.size = size }
+  init(_ size: Int) {
+    self.size = size
+    begun = Mutex([Int](repeating: 0, count: size))
+  }
 
-  func exchange(_ bytes: UnsafeMutableRawBufferPointer, own: Range<Int>) {
-    let round = state.withLock { state in
-      if state.arrived == 0 { state.bytes = [UInt8](repeating: 0, count: bytes.count) }
-      state.bytes.replaceSubrange(own, with: bytes[own])
-      state.arrived += 1
-      let round = state.round
-      if state.arrived == size {
-        state.collected = state.bytes
-        state.arrived = 0
-        state.round += 1
-      }
-      return round
+  /// Brings a process' own part; its exchanges meet those of the others by their number.
+  func bring(_ bytes: UnsafeMutableRawBufferPointer, own: Range<Int>, rank: Int) -> Int {
+    let number = begun.withLock { begun in
+      begun[rank] += 1
+      return begun[rank] - 1
     }
-    // Nobody can come a round further before everybody has left this one's meeting.
-    while state.withLock({ $0.round == round }) { usleep(20) }
-    state.withLock { bytes.copyBytes(from: $0.collected) }
+    tables.withLock { tables in
+      var table = tables[number] ?? Table(bytes: [UInt8](repeating: 0, count: bytes.count))
+      table.bytes.replaceSubrange(own, with: bytes[own])
+      table.arrived += 1
+      tables[number] = table
+    }
+    return number
+  }
+
+  func collect(_ number: Int, into bytes: UnsafeMutableRawBufferPointer) {
+    while tables.withLock({ ($0[number]?.arrived ?? 0) < size }) { usleep(20) }
+    tables.withLock { bytes.copyBytes(from: $0[number]?.bytes ?? []) }
   }
 }
 
 private struct Member: WorkerGroup {
   let room: Room
   let rank: Int
+  var events: Events?
   var size: Int { room.size }
-  func allGather(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) { room.exchange(bytes, own: parts[rank]) }
+
+  func makeExchange(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) -> any WorkerExchange {
+    Exchange(member: self, bytes: bytes, own: parts[rank])
+  }
+
+  private final class Exchange: WorkerExchange {
+    let member: Member
+    let bytes: UnsafeMutableRawBufferPointer
+    let own: Range<Int>
+    var number: Int?
+
+    init(member: Member, bytes: UnsafeMutableRawBufferPointer, own: Range<Int>) {
+      (self.member, self.bytes, self.own) = (member, bytes, own)
+    }
+
+    func start() {
+      member.events?.add("sent")
+      number = member.room.bring(bytes, own: own, rank: member.rank)
+    }
+
+    func advance() {}
+
+    func finish() {
+      if let number { member.room.collect(number, into: bytes) }
+      number = nil
+    }
+  }
 }
 
-private func shared(_ threads: Int, _ group: any WorkerGroup = SoleWorker()) -> SharedBackend {
-  SharedBackend(
-    common: CPUBackend(threads: threads), local: CPUBackend(threads: 1), workers: threads, group: group)
+/// What happened, in order.
+private final class Events: Sendable {
+  private let events = Mutex<[String]>([])
+  var all: [String] { events.withLock { $0 } }
+  func add(_ event: String) { events.withLock { $0.append(event) } }
+}
+
+/// An engine that says when it has come to the end of a part.
+private struct Watched: Backend {
+  let backend = CPUBackend(sharing: .never)
+  let events: Events
+  var name: String { backend.name }
+  func makeBuffer(_ type: TensorType) throws -> any Buffer { try backend.makeBuffer(type) }
+  func compile(_ program: Program) throws -> any Executable {
+    WatchedExecutable(executable: try backend.compile(program), events: events)
+  }
+}
+
+private struct WatchedExecutable: Executable {
+  let executable: any Executable
+  let events: Events
+  var program: Program { executable.program }
+  func bind(_ inputs: [any Buffer]) throws -> any Execution {
+    WatchedExecution(try executable.bind(inputs), events)
+  }
+}
+
+private final class WatchedExecution: Execution {
+  let execution: any Execution
+  let events: Events
+  init(_ execution: any Execution, _ events: Events) { (self.execution, self.events) = (execution, events) }
+  var outputs: [any Buffer] { execution.outputs }
+  var outputStages: [Int] { execution.outputStages }
+  func run() throws { try execution.run() }
+  func run(afterStage: (Int) -> Void) throws {
+    try execution.run(afterStage: afterStage)
+    events.add("computed")
+  }
+}
+
+private func shared(
+  _ threads: Int, _ group: any WorkerGroup = SoleWorker(), local: any Backend = CPUBackend(sharing: .never),
+  bucketBytes: Int = 1 << 20
+) -> SharedBackend {
+  let engine = CPUBackend(threads: threads, sharing: .always)
+  return SharedBackend(common: engine, local: local, team: engine.team, group: group, bucketBytes: bucketBytes)
 }
 
 /// Batch normalization, dropout, sample weights, gradients that are clipped together.
@@ -178,15 +253,44 @@ private struct Outcome: Equatable, Sendable {
     #expect(message { try model.fit(try samples(32), verbose: .silent) }.contains("5 workers are more than"))
   }
 
-  @Test func sumsOverSubtreesMeetInTheSameTree() {
-    for parts in [1, 2, 4, 8, 16] {
-      for size in 1...min(parts, 9) {
-        let shares = BatchShares(of: parts, workers: size)
-        let subtrees = (0..<size).flatMap { SharedMeeting.subtrees(of: shares[$0], in: 0..<parts) }
-        // In order, without gaps, each a half of a half of … the whole.
-        #expect(subtrees.flatMap { Array($0) } == Array(0..<parts))
-        #expect(subtrees.allSatisfy { $0.count & ($0.count - 1) == 0 && $0.lowerBound % $0.count == 0 })
+  @Test(arguments: [(1, 1), (2, 1), (1, 4096), (2, 1 << 30)])
+  func bucketsAreSentWhileTheRestIsComputedAndChangeNoBit(_ threads: Int, _ bucketBytes: Int) throws {
+    @Sendable func trained(_ backend: any Backend) throws -> Store {
+      let layers = Sequential {
+        Dense(40, activation: .relu)
+        Dense(30, activation: .relu)
+        Dense(20, activation: .relu)
+        Dense(3, activation: .softmax)
+      }
+      let model = Model(layers, inputShape: [128], backend: backend, seed: 5)
+      try model.compile(optimizer: .adam(0.01), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+      let key = RandomKey(seed: 4)
+      try model.fit(
+        NDArray(key.folded("x").uniform(64 * 128, from: -1, to: 1), shape: [64, 128]),
+        NDArray((0..<64).map { Int32($0 % 3) }), epochs: 2, batchSize: 32, verbose: .silent)
+      return try model.weights()
+    }
+    let alone = try trained(shared(1))
+    let room = Room(2)
+    let events = Events()
+    let results = Mutex<[Store]>([])
+    let workers = (0..<2).map { rank in
+      Thread {
+        let log = rank == 0 ? events : Events()
+        let backend = shared(
+          threads, Member(room: room, rank: rank, events: log), local: Watched(events: log), bucketBytes: bucketBytes)
+        if let weights = try? trained(backend) { results.withLock { $0.append(weights) } }
       }
     }
+    for worker in workers {
+      worker.stackSize = 8 << 20
+      worker.start()
+    }
+    while !workers.allSatisfy(\.isFinished) { usleep(1000) }
+    #expect(results.withLock { $0 } == [alone, alone])
+    // Two epochs of two steps, each with two parts of this process; before them the settings are compared.
+    #expect(events.all.filter { $0 == "computed" }.count == 8)
+    let before = zip(events.all, events.all.dropFirst()).filter { $0 == "sent" && $1 == "computed" }.count
+    if bucketBytes <= 4096 { #expect(before >= 4) }
   }
 }

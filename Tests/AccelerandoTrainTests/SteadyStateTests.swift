@@ -10,7 +10,7 @@ import Foundation
 import Testing
 
 @Suite(.serialized) struct SteadyStateTests {
-  private func seedModel(convolutional: Bool) throws -> Model {
+  private func seedModel(convolutional: Bool, on backend: any Backend = testBackend) throws -> Model {
     let body: [any Layer] =
       convolutional
       ? [Conv2D(8, kernelSize: (3, 3), activation: .relu), MaxPooling2D(poolSize: (2, 2)), Flatten()]
@@ -20,7 +20,7 @@ import Testing
       body
       Dense(10, activation: .softmax)
     }
-    let model = Model(layers, inputShape: [28, 28, 1], backend: testBackend, seed: 1)
+    let model = Model(layers, inputShape: [28, 28, 1], backend: backend, seed: 1)
     try model.compile(optimizer: .adam(), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
     return model
   }
@@ -38,9 +38,11 @@ import Testing
     func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) { counts.append(allocation_count()) }
   }
 
-  @Test(.enabled(if: allocation_count() >= 0), arguments: [false, true])
-  func aTrainingStepAllocatesNothing(convolutional: Bool) throws {
-    let model = try seedModel(convolutional: convolutional)
+  @Test(.enabled(if: allocation_count() >= 0), arguments: [false, true], [false, true])
+  func aTrainingStepAllocatesNothing(convolutional: Bool, isShared: Bool) throws {
+    let engine = CPUBackend(threads: 2, sharing: .always)
+    let shared = SharedBackend(common: engine, local: CPUBackend(sharing: .never), team: engine.team)
+    let model = try seedModel(convolutional: convolutional, on: isShared ? shared : testBackend)
     let log = AllocationLog(steps: 300)
     try model.fit(try images(64), epochs: 1, batchSize: 16, stepsPerEpoch: 300, callbacks: [log], verbose: .silent)
     let perStep = zip(log.counts.dropFirst(), log.counts).map { $0 - $1 }

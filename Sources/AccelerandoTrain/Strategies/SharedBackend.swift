@@ -12,11 +12,12 @@ public struct SharedBackend: Backend {
   public let common: any Backend
   /// Runs one part at a time, on several threads at once.
   public let local: any Backend
-  /// The threads of this process that each take parts.
-  public let workers: Int
+  /// The threads of this process that take parts.
+  public let team: any ThreadTeam
   /// The processes.
   public let group: any WorkerGroup
-  let team: WorkerTeam
+  /// Processes exchange what is summed in buckets of so many bytes, or a tensor more.
+  public let bucketBytes: Int
   /// The most parts of a batch. Each costs the memory of a set of gradients.
   public static let mostParts = 16
 
@@ -24,14 +25,19 @@ public struct SharedBackend: Backend {
   /// - Parameters:
   ///   - common: runs what is done once; its memory must be the host's.
   ///   - local: runs parts; takes the memory of `common`, and may be used by several threads at once.
-  ///   - workers: how many threads of this process take parts.
+  ///   - team: the threads of this process that take parts.
   ///   - group: the processes.
-  public init(common: any Backend, local: any Backend, workers: Int, group: any WorkerGroup = SoleWorker()) {
+  ///   - bucketBytes: how much is to be computed before it goes out to the other processes, while the rest is computed. Results do not
+  ///     depend on it.
+  public init(
+    common: any Backend, local: any Backend, team: any ThreadTeam, group: any WorkerGroup = SoleWorker(),
+    bucketBytes: Int = 1 << 20
+  ) {
     self.common = common
     self.local = local
-    self.workers = max(workers, 1)
+    self.team = team
     self.group = group
-    team = WorkerTeam(workers)
+    self.bucketBytes = max(bucketBytes, 1)
   }
 
   public var name: String { common.name }
@@ -50,6 +56,16 @@ public struct SharedBackend: Backend {
 
   public func makeStackedBuffer(_ type: TensorType, workers parts: Int) throws -> any Buffer {
     StackedBuffer(type, try (0..<parts).map { _ in try common.makeBuffer(type) })
+  }
+
+  func hostBuffer(_ type: TensorType) throws -> any HostBuffer { try host(try makeBuffer(type)) }
+
+  /// A buffer as one of the host's.
+  func host(_ buffer: any Buffer) throws -> any HostBuffer {
+    guard let buffer = buffer as? any HostBuffer else {
+      throw GraphError("workers can share a batch only where the memory is the host's.")
+    }
+    return buffer
   }
 
   public func hold(_ array: NDArray) throws -> (any Buffer)? { try common.hold(array) }

@@ -2,131 +2,146 @@
 
 import AccelerandoCore
 import Foundation
+import Synchronization
 
 /// A program of many workers, tied to buffers.
 final class SharedExecution: Execution {
   let outputs: [any Buffer]
   private var rounds: [BoundRound] = []
-  private let team: WorkerTeam
+  private let team: any ThreadTeam
   private let copies: [(from: any HostBuffer, to: any HostBuffer)]
 
   private struct BoundRound {
     let common: (any Execution)?
-    /// The executions of this process' parts, a list for each thread.
-    let local: ThreadedWork?
-    let meeting: SharedMeeting?
+    let parts: PartWork?
   }
 
   init(_ program: Program, _ inputs: [any Buffer], parts: Int, on backend: SharedBackend) throws {
     team = backend.team
-    let cut = try ProgramCut(
-      program, localInputs: Set(inputs.indices.filter { inputs[$0] is StackedBuffer }))
     // Without a meeting nobody needs the others, and everybody computes everything.
-    let meets = cut.rounds.contains { !$0.meetings.isEmpty }
-    let group: any WorkerGroup = meets ? backend.group : SoleWorker()
-    let own = BatchShares(of: parts, workers: group.size)[group.rank]
+    let group: any WorkerGroup = program.meets ? backend.group : SoleWorker()
+    let shares = BatchShares(of: parts, workers: group.size)
+    let own = shares[group.rank]
+    let tree =
+      group.size == 1 ? SumTree(0..<parts) : SumTree(parts: parts, of: (0..<group.size).map { shares[$0] })
+    let cut = try ProgramCut(
+      program, localInputs: Set(inputs.indices.filter { inputs[$0] is StackedBuffer }), tree: tree)
     var common: [Int: any Buffer] = [:]
+    // Only this process' parts have values here.
     var local: [Int: [any Buffer]] = [:]
+    var leaves: [Int: [any Buffer]] = [:]
     for (number, input) in inputs.enumerated() {
-      if let stacked = input as? StackedBuffer { local[number] = stacked.parts } else { common[number] = input }
-    }
-    func host(_ value: Int) throws -> any HostBuffer {
-      guard let buffer = common[value] as? any HostBuffer else {
-        throw GraphError("workers can share a batch only where the memory is the host's.")
+      if let stacked = input as? StackedBuffer {
+        local[number] = Array(stacked.parts[own])
+      } else {
+        common[number] = input
       }
+    }
+    func once(_ value: Int) throws -> any Buffer {
+      guard let buffer = common[value] else { throw GraphError("value \(value) differs between workers.") }
       return buffer
     }
-    for round in cut.rounds {
-      var once: (any Execution)?
-      if let piece = round.common {
-        // A team for a little work would stand in the way of the threads that take the parts.
-        let size = piece.program.types.reduce(0) { $0 + $1.elementCount }
-        let engine = size < 1 << 21 ? backend.local : backend.common
-        let execution = try engine.compile(piece.program).bind(try piece.reads.map { try host($0) })
-        for (value, buffer) in zip(piece.computes, execution.outputs) { common[value] = buffer }
-        once = execution
+    func buffer(_ read: ProgramCut.Read, part: Int?) throws -> any Buffer {
+      switch read {
+      case .value(let value):
+        if let part, let buffers = local[value] { return buffers[part] }
+        return try once(value)
+      case .leaf(let leaf, let operand):
+        guard let buffers = leaves[operand] else { throw GraphError("value \(operand) meets after its sum is read.") }
+        return buffers[leaf]
       }
-      var each: [any Execution] = []
+    }
+    for round in cut.rounds {
+      var commonExecution: (any Execution)?
+      if let piece = round.common {
+        let execution = try backend.common.compile(piece.program).bind(
+          try piece.reads.map { try buffer($0, part: nil) })
+        for (value, buffer) in zip(piece.computes, execution.outputs) { common[value] = buffer }
+        commonExecution = execution
+      }
+      var executions: [any Execution] = []
       if let piece = round.local {
         let executable = try backend.local.compile(piece.program)
-        for value in piece.computes { local[value] = [] }
-        for part in 0..<parts {
-          // Parts of other processes have no values here.
-          guard own.contains(part) else {
-            for value in piece.computes { local[value]?.append(try backend.makeBuffer(TensorType(.float32, [0]))) }
-            continue
-          }
-          let execution = try executable.bind(
-            try piece.reads.map { value in
-              if let buffers = local[value] { return buffers[part] }
-              return try host(value)
-            })
-          for (value, buffer) in zip(piece.computes, execution.outputs) { local[value]?.append(buffer) }
-          each.append(execution)
+        executions = try (0..<own.count).map { part in
+          try executable.bind(try piece.reads.map { try buffer($0, part: part) })
         }
+        for (number, value) in piece.computes.enumerated() { local[value] = executions.map { $0.outputs[number] } }
       }
-      var meeting: SharedMeeting?
-      if !round.meetings.isEmpty {
-        let sums = try round.meetings.map { meeting in
-          let result = try backend.makeBuffer(meeting.type)
-          common[meeting.result] = result
-          let operands = try own.map { part in
-            guard let buffers = local[meeting.operand] else { return try host(meeting.operand) as any Buffer }
-            return buffers[part]
-          }
-          return (operands: operands, result: result, type: meeting.type)
-        }
-        meeting = try SharedMeeting(sums, own: own, parts: parts, group: group, team: team)
+      let exchange = try Self.exchange(round, executions, local, tree: tree, group: group, on: backend)
+      for (number, meeting) in round.meetings.enumerated() {
+        leaves[meeting.operand] = exchange?.leaves[number] ?? local[meeting.operand]
       }
-      let shares = BatchShares(of: each.count, workers: min(backend.workers, max(each.count, 1)))
-      rounds.append(
-        BoundRound(
-          common: once,
-          local: each.isEmpty ? nil : ThreadedWork(lists: (0..<shares.workers).map { Array(each[shares[$0]]) }),
-          meeting: meeting))
+      let work = executions.isEmpty && exchange == nil ? nil : PartWork(executions, exchange)
+      rounds.append(BoundRound(common: commonExecution, parts: work))
     }
     outputs = try program.outputs.enumerated().map { number, value in
       if let input = program.aliases[number] { return inputs[input] }
-      if let buffers = local[value] { return StackedBuffer(program.types[value], buffers) }
-      return try host(value)
+      guard cut.isLocal[value] else { return try once(value) }
+      // Other processes' parts are not here.
+      let missing = TensorType(program.types[value].dtype, [0])
+      return StackedBuffer(
+        program.types[value],
+        try (0..<parts).map { part in
+          guard own.contains(part), let buffers = local[value] else { return try backend.makeBuffer(missing) }
+          return buffers[part - own.lowerBound]
+        })
     }
-    copies = try cut.copies.map { (try host($0.value), try host($0.input)) }
+    copies = try cut.copies.map { (try backend.host(try once($0.value)), try backend.host(try once($0.input))) }
+  }
+
+  /// What the processes exchange at the end of a round; nil where one process has all parts.
+  private static func exchange(
+    _ round: ProgramCut.Round, _ executions: [any Execution], _ local: [Int: [any Buffer]], tree: SumTree,
+    group: any WorkerGroup, on backend: SharedBackend
+  ) throws -> SumExchange? {
+    for meeting in round.meetings where meeting.type.dtype != .float32 && meeting.type.dtype != .float64 {
+      throw GraphError("workers add up float32 and float64; received \(meeting.type).")
+    }
+    guard group.size > 1, !round.meetings.isEmpty else { return nil }
+    let stages = executions.first?.outputStages ?? []
+    let tensors = try round.meetings.map { meeting in
+      let computed = round.local?.computes.firstIndex(of: meeting.operand)
+      return SumExchange.Tensor(
+        operands: try (local[meeting.operand] ?? []).map { try backend.host($0) }, type: meeting.type,
+        stage: computed.map { stages[$0] } ?? 0)
+    }
+    return try SumExchange(tensors, tree: tree, on: backend)
   }
 
   func run() throws {
     for round in rounds {
       try round.common?.run()
-      if let work = round.local { try runParts(work) }
-      try round.meeting?.run()
+      try round.parts?.run(on: team)
     }
     for (from, to) in copies where from !== to {
       to.memory.copyMemory(from: UnsafeRawBufferPointer(from.memory))
     }
   }
-
-  /// Runs lists of executions, each on a thread.
-  private func runParts(_ work: ThreadedWork) throws {
-    team.run(with: work) { $0.run($1) }
-    if let error = work.error { throw error }
-  }
 }
 
-/// Executions for threads, a list for each.
-private final class ThreadedWork {
-  private let lists: [[any Execution]]
-  private let lock = NSLock()
-  private var failure: (any Error)?
-  /// What went wrong in the last run.
-  var error: (any Error)? { lock.withLock { failure } }
+/// The parts of a batch that are this process', for a team of threads, and what it exchanges with others.
+private final class PartWork: TeamWork {
+  private let executions: [any Execution]
+  private let exchange: SumExchange?
+  private let failure = Mutex<(any Error)?>(nil)
 
-  init(lists: [[any Execution]]) { self.lists = lists }
+  init(_ executions: [any Execution], _ exchange: SumExchange?) {
+    self.executions = executions
+    self.exchange = exchange
+  }
 
-  func run(_ number: Int) {
-    guard lists.indices.contains(number) else { return }
+  func run(on team: any ThreadTeam) throws {
+    exchange?.begin()
+    team.run(self, tasks: executions.count)
+    if let error = failure.withLock({ $0 }) { throw error }
+    try exchange?.finish()
+  }
+
+  func run(_ task: Int, on member: Int) {
     do {
-      for execution in lists[number] { try execution.run() }
+      if let exchange { try exchange.run(executions[task]) } else { try executions[task].run() }
     } catch {
-      lock.withLock { failure = error }
+      failure.withLock { $0 = error }
     }
   }
 }

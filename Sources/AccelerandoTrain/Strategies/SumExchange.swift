@@ -1,0 +1,173 @@
+// Where processes that share a batch meet. What is to be summed goes out in buckets, each as soon as this process' parts have
+// computed it, while they compute the rest; so the way to the others costs little but for the last bucket.
+
+import AccelerandoCore
+import Foundation
+import Synchronization
+
+/// Sums over the parts of a batch, between processes.
+final class SumExchange {
+  /// A tensor to be summed.
+  struct Tensor {
+    /// What this process' parts give.
+    let operands: [any HostBuffer]
+    let type: TensorType
+    /// The stage of a part's run that completes it.
+    let stage: Int
+  }
+
+  /// The tensors that go out together.
+  private final class Bucket {
+    let stage: Int
+    /// Adds up what this process has.
+    let sums: any Execution
+    let exchange: any WorkerExchange
+    /// The parts of this process that are still at it.
+    let missing = Atomic<Int>(0)
+
+    init(stage: Int, sums: any Execution, exchange: any WorkerExchange) {
+      self.stage = stage
+      self.sums = sums
+      self.exchange = exchange
+    }
+  }
+
+  private let buckets: [Bucket]
+  private let parts: Int
+  /// The sums of the tree's leaves, for each tensor.
+  let leaves: [[any HostBuffer]]
+  /// The buckets that have gone out; changed by whoever holds `isStarting`.
+  private let started = Atomic<Int>(0)
+  private let isStarting = Atomic<Bool>(false)
+  private let failure = Mutex<(any Error)?>(nil)
+
+  /// - Parameter tree: how all parts are added up, its leaves in the order of the processes.
+  init(_ tensors: [Tensor], tree: SumTree, on backend: SharedBackend) throws {
+    let group = backend.group
+    let shares = BatchShares(of: tree.parts.count, workers: group.size)
+    let byProcess = (0..<group.size).map { SumTree.subtrees(of: shares[$0], in: tree.parts) }
+    parts = shares[group.rank].count
+    var buckets: [Bucket] = []
+    var leaves = [[any HostBuffer]](repeating: [], count: tensors.count)
+    for numbers in Self.buckets(tensors, bytes: backend.bucketBytes) {
+      // The leaves one after the other, each with all tensors of the bucket.
+      let offsets = numbers.reduce(into: [0]) { $0.append($0[$0.count - 1] + rounded(tensors[$1].type.byteCount)) }
+      let stride = offsets[offsets.count - 1]
+      let staging = try backend.hostBuffer(TensorType(.uint8, [tree.leaves.count * stride]))
+      for (number, offset) in zip(numbers, offsets) {
+        leaves[number] = try tree.leaves.indices.map {
+          try staging.part(tensors[number].type, at: $0 * stride + offset)
+        }
+      }
+      var first = 0
+      let places = byProcess.map { subtrees in
+        defer { first += subtrees.count }
+        return first * stride..<(first + subtrees.count) * stride
+      }
+      let own = byProcess[..<group.rank].reduce(0) { $0 + $1.count }
+      let sums = try Self.sums(
+        numbers.map { (tensors[$0], Array(leaves[$0][own..<own + byProcess[group.rank].count])) },
+        subtrees: byProcess[group.rank], firstPart: shares[group.rank].lowerBound, on: backend.local)
+      buckets.append(
+        Bucket(
+          stage: numbers.map { tensors[$0].stage }.max() ?? 0, sums: sums,
+          exchange: try group.makeExchange(staging.memory, parts: places)))
+    }
+    self.buckets = buckets
+    self.leaves = leaves
+  }
+
+  /// Tensors that go out together, by their numbers: in the order in which they are computed, until there are enough bytes.
+  static func buckets(_ tensors: [Tensor], bytes: Int) -> [[Int]] {
+    var buckets: [[Int]] = []
+    var room = 0
+    for number in tensors.indices.sorted(by: { (tensors[$0].stage, $0) < (tensors[$1].stage, $1) }) {
+      if room <= 0 {
+        buckets.append([])
+        room = bytes
+      }
+      buckets[buckets.count - 1].append(number)
+      room -= rounded(tensors[number].type.byteCount)
+    }
+    return buckets
+  }
+
+  /// A program that adds up what this process has of some tensors, right where it is sent from.
+  private static func sums(
+    _ tensors: [(tensor: Tensor, leaves: [any HostBuffer])], subtrees: [Range<Int>], firstPart: Int,
+    on backend: any Backend
+  ) throws -> any Execution {
+    let graph = Graph()
+    var inputs: [any Buffer] = []
+    var outputs: [AccelerandoCore.Tensor] = []
+    var aliases: [Int: Int] = [:]
+    func input(_ buffer: any Buffer) -> AccelerandoCore.Tensor {
+      inputs.append(buffer)
+      return graph.input("\(inputs.count)", buffer.type)
+    }
+    for (tensor, leaves) in tensors {
+      for (subtree, leaf) in zip(subtrees, leaves) {
+        let parts = subtree.map { input(tensor.operands[$0 - firstPart]) }
+        guard let sum = SumTree(subtree).sum(parts) else { continue }
+        aliases[outputs.count] = inputs.count
+        outputs.append(sum)
+        _ = input(leaf)
+      }
+    }
+    return try backend.compile(try Program(graph, outputs: outputs, aliases: aliases)).bind(inputs)
+  }
+
+  // MARK: A step
+
+  /// Before the parts are computed.
+  func begin() {
+    for bucket in buckets { bucket.missing.store(parts, ordering: .relaxed) }
+    started.store(0, ordering: .releasing)
+  }
+
+  /// Computes a part, and sends out the buckets that it completes. Parts may be computed by several threads at once.
+  func run(_ part: any Execution) throws {
+    var next = 0
+    try part.run { stage in
+      while next < buckets.count, buckets[next].stage <= stage {
+        buckets[next].missing.subtract(1, ordering: .acquiringAndReleasing)
+        next += 1
+      }
+      startBuckets()
+    }
+  }
+
+  /// Sends out, in order, what is complete. Who comes while another does it goes on computing.
+  private func startBuckets() {
+    var next = started.load(ordering: .acquiring)
+    if next == 0, buckets[0].missing.load(ordering: .acquiring) > 0 { return }
+    guard isStarting.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else { return }
+    defer { isStarting.store(false, ordering: .releasing) }
+    next = started.load(ordering: .acquiring)
+    do {
+      for bucket in buckets[..<next] { try bucket.exchange.advance() }
+      while next < buckets.count, buckets[next].missing.load(ordering: .acquiring) == 0 {
+        try start(buckets[next])
+        next += 1
+        started.store(next, ordering: .releasing)
+      }
+    } catch {
+      failure.withLock { $0 = error }
+    }
+  }
+
+  private func start(_ bucket: Bucket) throws {
+    try bucket.sums.run()
+    try bucket.exchange.start()
+  }
+
+  /// After the parts are computed: sends out what is left, and waits for the others.
+  func finish() throws {
+    if let error = failure.withLock({ $0 }) { throw error }
+    for bucket in buckets[started.load(ordering: .acquiring)...] { try start(bucket) }
+    for bucket in buckets { try bucket.exchange.finish() }
+  }
+}
+
+/// Bytes in whole lines of cache.
+private func rounded(_ bytes: Int) -> Int { (bytes + 63) / 64 * 64 }

@@ -349,7 +349,7 @@ extension Lowering {
     add(kernel, reads: [left.root, kernel.right.root] + others, writes: [result])
   }
 
-  /// Looks for zeros in a matrix that keeps still, as far as it can be used without them.
+  /// Looks for zeros in a matrix that keeps still, as far as it can be used without them. A giant had better not be there twice.
   private func withoutZeros(_ matrix: MatrixView, of product: DotKernel) -> Int? {
     let shape = product.shape
     guard shape.batch == 1, product.left.columnStride == 1, shape.k >= 128, shape.k * shape.n >= 4096 else {

@@ -50,7 +50,8 @@ public struct CPUBackend: Backend {
 
   public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable {
     CPUExecutable(
-      program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool, isSteady: sharing == .always)
+      program: program, plan: try plan(program, frozenInputs: frozenInputs), pool: pool, isSteady: sharing == .always,
+      hasFrozenInputs: !frozenInputs.isEmpty)
   }
 
   func plan(_ program: Program, frozenInputs: Set<Int> = []) throws -> Plan {

@@ -8,9 +8,36 @@ struct CPUExecutable: Executable {
   let program: Program
   let plan: Plan
   let pool: ThreadPool
-  var isSteady = false
+  let isSteady: Bool
+  let hasFrozenInputs: Bool
+  /// What executions of this executable know each other by.
+  private let identity = Identity()
+
+  final class Identity: Sendable {}
+
+  init(program: Program, plan: Plan, pool: ThreadPool, isSteady: Bool = false, hasFrozenInputs: Bool = false) {
+    self.program = program
+    self.plan = plan
+    self.pool = pool
+    self.isSteady = isSteady
+    self.hasFrozenInputs = hasFrozenInputs
+  }
+
+  var outputStages: [Int] { plan.outputStages }
 
   func bind(_ inputs: [any Buffer]) throws -> any Execution {
+    try bind(inputs, memory: PlanMemory(plan, threads: pool.threads, owner: identity))
+  }
+
+  func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution {
+    // What was made of frozen inputs stays in the memory.
+    guard !hasFrozenInputs, let memory = (other as? CPUExecution)?.memory, memory.owner === identity else {
+      return try bind(inputs)
+    }
+    return try bind(inputs, memory: memory)
+  }
+
+  private func bind(_ inputs: [any Buffer], memory: PlanMemory) throws -> any Execution {
     guard inputs.count == program.inputs.count else {
       throw GraphError("the program has \(program.inputs.count) inputs; received \(inputs.count) buffers.")
     }
@@ -27,7 +54,7 @@ struct CPUExecutable: Executable {
       if let input = program.aliases[index] { return buffers[input] }
       return try CPUBuffer(program.types[program.outputs[index]])
     }
-    return CPUExecution(self, inputs: buffers, outputs: outputs)
+    return CPUExecution(self, inputs: buffers, outputs: outputs, memory: memory)
   }
 }
 
@@ -36,22 +63,20 @@ final class CPUExecution: Execution {
   let outputs: [any Buffer]
   let frame: Frame
   private let pool: ThreadPool
-  private let threadMemory: ThreadMemory
+  fileprivate let memory: PlanMemory
   /// Whether the team runs the program, or the caller alone.
   var teamwork: Teamwork
 
-  init(_ executable: CPUExecutable, inputs: [CPUBuffer], outputs: [CPUBuffer]) {
+  fileprivate init(_ executable: CPUExecutable, inputs: [CPUBuffer], outputs: [CPUBuffer], memory: PlanMemory) {
     pool = executable.pool
     self.outputs = outputs
-    threadMemory = ThreadMemory(executable.plan, threads: pool.threads)
+    self.memory = memory
     frame = Frame(
       executable.plan, inputs: inputs.map { UnsafeMutableRawPointer($0.address) },
-      outputs: outputs.map { $0.address }, threadMemory: threadMemory, keeping: inputs + outputs)
+      outputs: outputs.map { $0.address }, memory: memory, keeping: inputs + outputs)
     let isShared = pool.threads > 1 && frame.isShared
     teamwork = executable.isSteady ? Teamwork(always: isShared) : Teamwork(isShared: isShared)
   }
-
-  var outputStages: [Int] { frame.plan.outputStages }
 
   func run(afterStage: (Int) -> Void) throws {
     // A team takes the parts of a phase in no order.
@@ -148,6 +173,40 @@ extension CPUBuffer {
   }
 }
 
+/// The memory that a plan works in: for values between phases and constants, and for each thread.
+private final class PlanMemory {
+  let arena: UnsafeMutableRawBufferPointer
+  let threads: ThreadMemory
+  /// Whose plan it is for; nil for one inside another.
+  let owner: CPUExecutable.Identity?
+
+  init(_ plan: Plan, threads: Int, owner: CPUExecutable.Identity) {
+    arena = plan.makeArena()
+    self.threads = ThreadMemory(plan, threads: threads)
+    self.owner = owner
+  }
+
+  /// For a plan inside another, whose threads take turns.
+  init(inner plan: Plan, _ outer: PlanMemory) {
+    arena = plan.makeArena()
+    threads = outer.threads
+    owner = nil
+  }
+
+  deinit { arena.deallocate() }
+}
+
+extension Plan {
+  /// Where each constant lies behind the values in the arena, and where they end.
+  fileprivate var constantOffsets: [Int] {
+    constants.reduce(into: [0]) { $0.append($0[$0.count - 1] + ($1.byteCount + 63) / 64 * 64) }
+  }
+
+  fileprivate func makeArena() -> UnsafeMutableRawBufferPointer {
+    .allocate(byteCount: max(arenaBytes + (constantOffsets.last ?? 0), 64), alignment: 64)
+  }
+}
+
 /// What each thread of the team has for itself: room for its kernels and for values that live for a few units only.
 final class ThreadMemory {
   let threads: Int
@@ -192,7 +251,7 @@ extension Plan {
   }
 }
 
-/// The memory of one plan: its arena and its tables of pointers; and the frames of the plans inside it.
+/// One plan's tables of pointers, and the frames of the plans inside it.
 final class Frame {
   /// A phase, ready to run.
   enum Step {
@@ -207,23 +266,18 @@ final class Frame {
   let outputs: [UnsafeMutableRawPointer]
   private(set) var steps: [Step] = []
   private let contexts: UnsafeMutablePointer<ThreadContext>
-  private let arena: UnsafeMutableRawBufferPointer
   private let kept: [AnyObject]
 
-  init(
-    _ plan: Plan, inputs: [UnsafeMutableRawPointer], outputs: [UnsafeMutableRawPointer], threadMemory: ThreadMemory,
+  fileprivate init(
+    _ plan: Plan, inputs: [UnsafeMutableRawPointer], outputs: [UnsafeMutableRawPointer], memory: PlanMemory,
     keeping: [AnyObject]
   ) {
     self.plan = plan
     self.inputs = inputs
     self.outputs = outputs
-    kept = keeping + [threadMemory]
-    let constantOffsets = plan.constants.reduce(into: [0]) {
-      $0.append($0[$0.count - 1] + ($1.byteCount + 63) / 64 * 64)
-    }
-    let constantBytes = constantOffsets[constantOffsets.count - 1]
-    arena = .allocate(byteCount: max(plan.arenaBytes + constantBytes, 64), alignment: 64)
-    let base = UnsafeMutableRawPointer(arena.baseAddress ?? inputs[0])
+    kept = keeping + [memory]
+    let constantOffsets = plan.constantOffsets
+    let base = UnsafeMutableRawPointer(memory.arena.baseAddress ?? inputs[0])
     for (index, constant) in plan.constants.enumerated() {
       constant.withUnsafeBytes { bytes in
         if let source = bytes.baseAddress {
@@ -232,7 +286,7 @@ final class Frame {
       }
     }
     // One table for the plan and one for each thread, which points at the thread's own values in its own.
-    let threads = threadMemory.threads
+    let threads = memory.threads.threads
     let count = max(plan.places.count, 1)
     table = .allocate(capacity: count * (threads + 1))
     table.initialize(repeating: base, count: count * (threads + 1))
@@ -250,7 +304,7 @@ final class Frame {
     contexts = .allocate(capacity: threads)
     for member in 0..<threads {
       (contexts + member).initialize(
-        to: threadMemory.context(member, table: table + (member + 1) * count))
+        to: memory.threads.context(member, table: table + (member + 1) * count))
     }
     for (index, phase) in plan.phases.enumerated() {
       switch phase {
@@ -262,9 +316,9 @@ final class Frame {
       case .loop(let loop):
         steps.append(
           .loop(
-            loop, condition: Frame(inner: loop.condition, threadMemory), body: Frame(inner: loop.body, threadMemory)))
+            loop, condition: Frame(inner: loop.condition, memory), body: Frame(inner: loop.body, memory)))
       case .branch(let branch):
-        steps.append(.branch(branch, branch.branches.map { Frame(inner: $0, threadMemory) }))
+        steps.append(.branch(branch, branch.branches.map { Frame(inner: $0, memory) }))
       }
     }
     setUp()
@@ -289,17 +343,16 @@ final class Frame {
   }
 
   /// A frame with buffers of its own for inputs and outputs, for a plan inside another.
-  convenience init(inner plan: Plan, _ threadMemory: ThreadMemory) {
+  fileprivate convenience init(inner plan: Plan, _ outer: PlanMemory) {
     func own(_ types: [TensorType]) -> [OwnedBytes] { types.map { OwnedBytes($0.byteCount) } }
     let inputs = own(plan.program.inputs.map(\.type))
     let outputs = own(plan.program.outputTypes)
     self.init(
-      plan, inputs: inputs.map(\.start), outputs: outputs.map(\.start), threadMemory: threadMemory,
+      plan, inputs: inputs.map(\.start), outputs: outputs.map(\.start), memory: PlanMemory(inner: plan, outer),
       keeping: inputs + outputs)
   }
 
   deinit {
-    arena.deallocate()
     table.deallocate()
     contexts.deallocate()
   }

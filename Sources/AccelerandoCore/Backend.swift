@@ -90,10 +90,25 @@ public protocol Executable: Sendable {
   /// The program, as it was given.
   var program: Program { get }
 
+  /// For each output, the stage of a run that completes it. Stages are numbered from 0 in the order in which they end.
+  var outputStages: [Int] { get }
+
   /// Ties the program to the memory that it reads: one buffer for each input. An output that the program aliases to
   /// an input is written into that input's buffer; the others get buffers of their own.
   /// - Throws: when a buffer has another type than its input, or is another backend's.
   func bind(_ inputs: [any Buffer]) throws -> any Execution
+
+  /// As `bind(_:)`, with the memory for intermediate values of another execution of the same executable; the two are never
+  /// run at the same time.
+  func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution
+}
+
+extension Executable {
+  /// All outputs are complete at the end.
+  public var outputStages: [Int] { program.outputs.map { _ in 0 } }
+
+  /// Takes memory of its own.
+  public func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution { try bind(inputs) }
 }
 
 /// A program tied to buffers: running it allocates nothing on the host. Not for use by two threads at once.
@@ -102,10 +117,8 @@ public protocol Execution: AnyObject {
   var outputs: [any Buffer] { get }
   /// Runs the program once; what is far away may still be at work when the call comes back.
   func run() throws
-  /// For each output, the stage of a run that completes it. Stages are numbered from 0 in the order in which they end.
-  var outputStages: [Int] { get }
   /// Runs the program once and says whenever a stage, and with it all before, has ended; so that others can take outputs
-  /// while later ones are still computed.
+  /// while later ones are still computed. `Executable.outputStages` says which.
   func run(afterStage: (Int) -> Void) throws
   /// Waits until the runs are done.
   func finish() throws
@@ -134,9 +147,6 @@ public struct SparseOperation: Hashable, Sendable {
 extension Execution {
   /// Runs are done when they come back.
   public func finish() throws {}
-
-  /// All outputs are complete at the end.
-  public var outputStages: [Int] { outputs.map { _ in 0 } }
 
   /// The run is one stage.
   public func run(afterStage: (Int) -> Void) throws {

@@ -13,17 +13,18 @@ import Testing
     for seed in 3000..<3100 as Range<UInt64> {
       let example = try ProgramExample(seed: seed, differentiates: true, updatesInputs: updatesInputs)
       let backend = CPUBackend(sharing: .never)
-      let execution = try backend.compile(example.program).bind(example.inputs.map { try backend.upload($0) })
+      let executable = try backend.compile(example.program)
+      let execution = try executable.bind(example.inputs.map { try backend.upload($0) })
       var seen = [NDArray?](repeating: nil, count: execution.outputs.count)
       var last = -1
       try execution.run { stage in
         #expect(stage > last)
         last = stage
-        for (output, its) in execution.outputStages.enumerated() where its <= stage && seen[output] == nil {
+        for (output, its) in executable.outputStages.enumerated() where its <= stage && seen[output] == nil {
           seen[output] = try? execution.outputs[output].read()
         }
       }
-      isEarly = isEarly || execution.outputStages.contains { $0 < last }
+      isEarly = isEarly || executable.outputStages.contains { $0 < last }
       #expect(try seen == execution.outputs.map { try $0.read() }, "seed \(seed)")
     }
     #expect(isEarly)

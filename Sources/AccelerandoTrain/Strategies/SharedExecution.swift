@@ -24,6 +24,9 @@ final class SharedExecution: Execution {
     let own = shares[group.rank]
     let tree =
       group.size == 1 ? SumTree(0..<parts) : SumTree(parts: parts, of: (0..<group.size).map { shares[$0] })
+    // As many lists as can be worked on at a time, whoever takes which.
+    let members = BatchShares(of: own.count, workers: min(backend.team.threads, max(own.count, 1)))
+    let lists = (0..<members.workers).map { members[$0] }
     let cut = try ProgramCut(
       program, localInputs: Set(inputs.indices.filter { inputs[$0] is StackedBuffer }), tree: tree)
     var common: [Int: any Buffer] = [:]
@@ -60,18 +63,27 @@ final class SharedExecution: Execution {
         commonExecution = execution
       }
       var executions: [any Execution] = []
+      // A process without parts has to know them too: all exchange the same in the same order.
+      var stages: [Int: Int] = [:]
       if let piece = round.local {
         let executable = try backend.local.compile(piece.program)
-        executions = try (0..<own.count).map { part in
-          try executable.bind(try piece.reads.map { try buffer($0, part: part) })
+        for part in 0..<own.count {
+          let reads = try piece.reads.map { try buffer($0, part: part) }
+          // Parts that are computed one after the other need room for one.
+          let first = lists.first { $0.contains(part) }?.lowerBound ?? part
+          executions.append(
+            first < part ? try executable.bind(reads, besides: executions[first]) : try executable.bind(reads))
         }
         for (number, value) in piece.computes.enumerated() { local[value] = executions.map { $0.outputs[number] } }
+        stages = Dictionary(uniqueKeysWithValues: zip(piece.computes, executable.outputStages))
       }
-      let exchange = try Self.exchange(round, executions, local, tree: tree, group: group, on: backend)
+      let exchange = try Self.exchange(round.meetings, local, stages, tree: tree, group: group, on: backend)
       for (number, meeting) in round.meetings.enumerated() {
         leaves[meeting.operand] = exchange?.leaves[number] ?? local[meeting.operand]
       }
-      let work = executions.isEmpty && exchange == nil ? nil : PartWork(executions, exchange)
+      let work =
+        executions.isEmpty && exchange == nil
+        ? nil : PartWork(executions.isEmpty ? [] : lists.map { Array(executions[$0]) }, exchange)
       rounds.append(BoundRound(common: commonExecution, parts: work))
     }
     outputs = try program.outputs.enumerated().map { number, value in
@@ -91,19 +103,18 @@ final class SharedExecution: Execution {
 
   /// What the processes exchange at the end of a round; nil where one process has all parts.
   private static func exchange(
-    _ round: ProgramCut.Round, _ executions: [any Execution], _ local: [Int: [any Buffer]], tree: SumTree,
+    _ meetings: [ProgramCut.Meeting], _ local: [Int: [any Buffer]], _ stages: [Int: Int], tree: SumTree,
     group: any WorkerGroup, on backend: SharedBackend
   ) throws -> SumExchange? {
-    for meeting in round.meetings where meeting.type.dtype != .float32 && meeting.type.dtype != .float64 {
+    for meeting in meetings where meeting.type.dtype != .float32 && meeting.type.dtype != .float64 {
       throw GraphError("workers add up float32 and float64; received \(meeting.type).")
     }
-    guard group.size > 1, !round.meetings.isEmpty else { return nil }
-    let stages = executions.first?.outputStages ?? []
-    let tensors = try round.meetings.map { meeting in
-      let computed = round.local?.computes.firstIndex(of: meeting.operand)
-      return SumExchange.Tensor(
+    guard group.size > 1, !meetings.isEmpty else { return nil }
+    let tensors = try meetings.map { meeting in
+      // What was there before the round is there from its first stage.
+      SumExchange.Tensor(
         operands: try (local[meeting.operand] ?? []).map { try backend.host($0) }, type: meeting.type,
-        stage: computed.map { stages[$0] } ?? 0)
+        stage: stages[meeting.operand] ?? 0)
     }
     return try SumExchange(tensors, tree: tree, on: backend)
   }
@@ -121,25 +132,28 @@ final class SharedExecution: Execution {
 
 /// The parts of a batch that are this process', for a team of threads, and what it exchanges with others.
 private final class PartWork: TeamWork {
-  private let executions: [any Execution]
+  /// What is computed one after the other.
+  private let lists: [[any Execution]]
   private let exchange: SumExchange?
   private let failure = Mutex<(any Error)?>(nil)
 
-  init(_ executions: [any Execution], _ exchange: SumExchange?) {
-    self.executions = executions
+  init(_ lists: [[any Execution]], _ exchange: SumExchange?) {
+    self.lists = lists
     self.exchange = exchange
   }
 
   func run(on team: any ThreadTeam) throws {
     exchange?.begin()
-    team.run(self, tasks: executions.count)
+    team.run(self, tasks: lists.count)
     if let error = failure.withLock({ $0 }) { throw error }
     try exchange?.finish()
   }
 
   func run(_ task: Int, on member: Int) {
     do {
-      if let exchange { try exchange.run(executions[task]) } else { try executions[task].run() }
+      for part in lists[task] {
+        if let exchange { try exchange.run(part) } else { try part.run() }
+      }
     } catch {
       failure.withLock { $0 = error }
     }

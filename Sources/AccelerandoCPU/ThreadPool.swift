@@ -28,6 +28,8 @@ final class ThreadPool: ThreadTeam {
   private let busy = Atomic<Bool>(false)
   /// The cores that the team may use.
   private let allowed: AccCores
+  /// Whether there are more threads than cores: whoever waits then holds up somebody who has work.
+  private let isCrowded: Bool
   private let sleepers = Atomic<Int>(0)
   /// Whether no work is to come for a while.
   private let isResting = Atomic<Bool>(false)
@@ -61,6 +63,7 @@ final class ThreadPool: ThreadTeam {
   private init(threads: Int) {
     self.threads = threads
     allowed = acc_allowed_cores()
+    isCrowded = threads > ProcessInfo.processInfo.activeProcessorCount
     workers = (1..<max(threads, 1)).map { _ in Worker() }
     for member in 1..<max(threads, 1) {
       let thread = Thread { [self] in work(as: member) }
@@ -115,18 +118,20 @@ final class ThreadPool: ThreadTeam {
         acc_spin_hint()
         spins += 1
         if spins % 512 == 0 { separate() }
-        if spins > 2_000 { sched_yield() }
+        if isCrowded || spins > 2_000 { sched_yield() }
       }
     }
   }
 
   /// Sees to it that no worker wakes up on a core, the caller's.
   private func keepOff(_ core: Int) {
+    if isCrowded { return }
     for worker in workers where worker.avoids.load(ordering: .relaxed) != core { move(worker, off: core) }
   }
 
   /// Moves workers off the caller's core: two that wait for each other would only take turns there.
   private func separate() {
+    if isCrowded { return }
     let core = acc_current_core()
     for worker in workers where worker.core.load(ordering: .relaxed) == core { move(worker, off: core) }
   }
@@ -187,13 +192,23 @@ final class ThreadPool: ThreadTeam {
     return false
   }
 
+  /// Whether work comes while others have their turns on the core, so many times.
+  private func giveWay(_ turns: Int) -> Bool {
+    for _ in 0..<turns {
+      if hasWork { return true }
+      if isResting.load(ordering: .relaxed) { return false }
+      sched_yield()
+    }
+    return false
+  }
+
   /// Spins for a while, then sleeps. On a quiet machine a sleeping thread is slow to come back, and may come back on the
   /// core of the one that called it. On a busy one, a thread that spins uses up the time that it will want for work:
   /// whoever had to leave its core to others lately spins for a short while only.
   private func awaitWork(_ preemptions: inout Int) {
-    if spin(shortSpins) { return }
+    if isCrowded ? giveWay(turns) : spin(shortSpins) { return }
     let now = acc_preemptions()
-    if now == preemptions, spin(longSpins) { return }
+    if !isCrowded, now == preemptions, spin(longSpins) { return }
     preemptions = now
     bell.lock()
     defer { bell.unlock() }
@@ -206,4 +221,5 @@ final class ThreadPool: ThreadTeam {
   /// behind another in a phase of a large model.
   private let shortSpins = 2_000
   private let longSpins = 200_000
+  private let turns = 1_000
 }

@@ -182,22 +182,12 @@ final class ThreadPool: ThreadTeam {
     return state >> 16 & 0xffff < state & 0xffff
   }
 
-  /// Whether work comes within so many turns.
+  /// Whether work comes within so many turns. On a crowded machine others have theirs on the core meanwhile.
   private func spin(_ turns: Int) -> Bool {
     for _ in 0..<turns {
       if hasWork { return true }
       if isResting.load(ordering: .relaxed) { return false }
-      acc_spin_hint()
-    }
-    return false
-  }
-
-  /// Whether work comes while others have their turns on the core, so many times.
-  private func giveWay(_ turns: Int) -> Bool {
-    for _ in 0..<turns {
-      if hasWork { return true }
-      if isResting.load(ordering: .relaxed) { return false }
-      sched_yield()
+      if isCrowded { sched_yield() } else { acc_spin_hint() }
     }
     return false
   }
@@ -206,7 +196,7 @@ final class ThreadPool: ThreadTeam {
   /// core of the one that called it. On a busy one, a thread that spins uses up the time that it will want for work:
   /// whoever had to leave its core to others lately spins for a short while only.
   private func awaitWork(_ preemptions: inout Int) {
-    if isCrowded ? giveWay(turns) : spin(shortSpins) { return }
+    if spin(isCrowded ? yields : shortSpins) { return }
     let now = acc_preemptions()
     if !isCrowded, now == preemptions, spin(longSpins) { return }
     preemptions = now
@@ -221,5 +211,5 @@ final class ThreadPool: ThreadTeam {
   /// behind another in a phase of a large model.
   private let shortSpins = 2_000
   private let longSpins = 200_000
-  private let turns = 1_000
+  private let yields = 1_000
 }

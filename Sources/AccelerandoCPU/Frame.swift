@@ -1,0 +1,195 @@
+// The memory that a planned program works in, and the tables of pointers into it: made once, when the program is bound, so that a run
+// only walks them.
+
+import AccelerandoCore
+
+/// The memory that a plan works in: for values between phases and constants, and for each thread.
+final class PlanMemory {
+  let arena: UnsafeMutableRawBufferPointer
+  let threads: ThreadMemory
+  /// Whose plan it is for; nil for one inside another.
+  let owner: CPUExecutable.Identity?
+
+  init(_ plan: Plan, threads: Int, owner: CPUExecutable.Identity) {
+    arena = plan.makeArena()
+    self.threads = ThreadMemory(plan, threads: threads)
+    self.owner = owner
+  }
+
+  /// For a plan inside another, whose threads take turns.
+  init(inner plan: Plan, _ outer: PlanMemory) {
+    arena = plan.makeArena()
+    threads = outer.threads
+    owner = nil
+  }
+
+  deinit { arena.deallocate() }
+}
+
+extension Plan {
+  /// Where each constant lies behind the values in the arena, and where they end.
+  var constantOffsets: [Int] {
+    constants.reduce(into: [0]) { $0.append($0[$0.count - 1] + ($1.byteCount + 63) / 64 * 64) }
+  }
+
+  func makeArena() -> UnsafeMutableRawBufferPointer {
+    .allocate(byteCount: max(arenaBytes + (constantOffsets.last ?? 0), 64), alignment: 64)
+  }
+}
+
+/// What each thread of the team has for itself: room for its kernels and for values that live for a few units only.
+final class ThreadMemory {
+  let threads: Int
+  private let memory: UnsafeMutableRawBufferPointer
+  private let localOffset: Int
+  private let stride: Int
+
+  init(_ plan: Plan, threads: Int) {
+    self.threads = threads
+    let needs = plan.deepNeeds
+    localOffset = (needs.scratch + 127) / 64 * 64
+    // Two threads' memories lie a page and a bit apart, so that equal offsets do not meet in one cache set.
+    stride = (localOffset + needs.local + 4095) / 4096 * 4096 + 128
+    memory = .allocate(byteCount: stride * threads, alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0)
+  }
+
+  deinit { memory.deallocate() }
+
+  /// A thread's own table, and its memory.
+  func context(_ member: Int, table: UnsafeMutablePointer<UnsafeMutableRawPointer>) -> ThreadContext {
+    let base = (memory.baseAddress ?? table.pointee) + member * stride
+    return ThreadContext(table: table, scratch: base, local: base + localOffset)
+  }
+}
+
+extension Plan {
+  /// What a thread needs for this plan and those inside it.
+  var deepNeeds: (scratch: Int, local: Int) {
+    var inner: [Plan] = []
+    for phase in phases {
+      switch phase {
+      case .parts: break
+      case .loop(let loop): inner += [loop.condition, loop.body]
+      case .branch(let branch): inner += branch.branches
+      }
+    }
+    return inner.reduce((scratchBytes, localBytes)) { most, plan in
+      let needs = plan.deepNeeds
+      return (max(most.0, needs.scratch), max(most.1, needs.local))
+    }
+  }
+}
+
+/// One plan's tables of pointers, and the frames of the plans inside it.
+final class Frame {
+  /// A phase, ready to run.
+  enum Step {
+    case phase(PhaseRunner)
+    case loop(Plan.Loop, condition: Frame, body: Frame)
+    case branch(Plan.Branch, [Frame])
+  }
+
+  let plan: Plan
+  let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
+  let inputs: [UnsafeMutableRawPointer]
+  let outputs: [UnsafeMutableRawPointer]
+  private(set) var steps: [Step] = []
+  private let contexts: UnsafeMutablePointer<ThreadContext>
+  private let kept: [AnyObject]
+
+  init(
+    _ plan: Plan, inputs: [UnsafeMutableRawPointer], outputs: [UnsafeMutableRawPointer], memory: PlanMemory,
+    keeping: [AnyObject]
+  ) {
+    self.plan = plan
+    self.inputs = inputs
+    self.outputs = outputs
+    kept = keeping + [memory]
+    let constantOffsets = plan.constantOffsets
+    let base = UnsafeMutableRawPointer(memory.arena.baseAddress ?? inputs[0])
+    for (index, constant) in plan.constants.enumerated() {
+      constant.withUnsafeBytes { bytes in
+        if let source = bytes.baseAddress {
+          (base + plan.arenaBytes + constantOffsets[index]).copyMemory(from: source, byteCount: bytes.count)
+        }
+      }
+    }
+    // One table for the plan and one for each thread, which points at the thread's own values in its own.
+    let threads = memory.threads.threads
+    let count = max(plan.places.count, 1)
+    table = .allocate(capacity: count * (threads + 1))
+    table.initialize(repeating: base, count: count * (threads + 1))
+    for (value, place) in plan.places.enumerated() {
+      let pointer: UnsafeMutableRawPointer =
+        switch place {
+        case .input(let input): inputs[input]
+        case .output(let output): outputs[output]
+        case .arena(let offset): base + offset
+        case .constant(let index): base + plan.arenaBytes + constantOffsets[index]
+        case .none: base
+        }
+      for copy in 0...threads { table[copy * count + value] = pointer }
+    }
+    contexts = .allocate(capacity: threads)
+    for member in 0..<threads {
+      (contexts + member).initialize(
+        to: memory.threads.context(member, table: table + (member + 1) * count))
+    }
+    for (index, phase) in plan.phases.enumerated() {
+      switch phase {
+      case .parts(let parts):
+        steps.append(
+          .phase(
+            PhaseRunner(
+              parts, number: index, threads: threads, table: UnsafePointer(table), contexts: contexts)))
+      case .loop(let loop):
+        steps.append(
+          .loop(
+            loop, condition: Frame(inner: loop.condition, memory), body: Frame(inner: loop.body, memory)))
+      case .branch(let branch):
+        steps.append(.branch(branch, branch.branches.map { Frame(inner: $0, memory) }))
+      }
+    }
+    setUp()
+  }
+
+  /// Whether there is work for several threads.
+  var isShared: Bool {
+    steps.contains { step in
+      switch step {
+      case .phase(let phase): phase.isShared
+      case .loop(_, let condition, let body): condition.isShared || body.isShared
+      case .branch(_, let frames): frames.contains(where: \.isShared)
+      }
+    }
+  }
+
+  /// Runs the phases that need to run only once.
+  func setUp() {
+    for step in steps.prefix(plan.setupPhases) {
+      if case .phase(let phase) = step { phase.run(on: nil) }
+    }
+  }
+
+  /// A frame with buffers of its own for inputs and outputs, for a plan inside another.
+  convenience init(inner plan: Plan, _ outer: PlanMemory) {
+    func own(_ types: [TensorType]) -> [OwnedBytes] { types.map { OwnedBytes($0.byteCount) } }
+    let inputs = own(plan.program.inputs.map(\.type))
+    let outputs = own(plan.program.outputTypes)
+    self.init(
+      plan, inputs: inputs.map(\.start), outputs: outputs.map(\.start), memory: PlanMemory(inner: plan, outer),
+      keeping: inputs + outputs)
+  }
+
+  deinit {
+    table.deallocate()
+    contexts.deallocate()
+  }
+}
+
+private final class OwnedBytes {
+  let start: UnsafeMutableRawPointer
+  init(_ count: Int) { start = .allocate(byteCount: max(count, 64), alignment: 64) }
+  deinit { start.deallocate() }
+}

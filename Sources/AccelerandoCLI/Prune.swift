@@ -11,8 +11,8 @@ struct Prune: ParsableCommand {
     discussion: """
       A recipe's model is trained first, as 'train' does; a model that 'train --output' wrote is taken as it is. Then it \
       trains on while weights become zero. With --method filters, the least filters and neurons are taken out at once, \
-      and what trains on is a smaller dense model; schedules do not matter there. At the end both are measured: \
-      accuracy on held-out data, bytes, time.
+      and what trains on is a smaller dense model; schedules matter there only with --gradual. At the end both are \
+      measured: accuracy on held-out data, bytes, time.
       """)
 
   @Argument(help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train --output' wrote.")
@@ -30,6 +30,9 @@ struct Prune: ParsableCommand {
   @Option(help: "What is taken out: \(PruningMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
   var method: PruningMethod = .magnitude
 
+  @Flag(help: "For filters, make them zero by the schedule while training, and take them out at the end.")
+  var gradual = false
+
   @Option(help: "The size of a block, rows and columns.")
   var blockSize: BlockSize = BlockSize(height: 4, width: 4)
 
@@ -43,8 +46,11 @@ struct Prune: ParsableCommand {
   @Option(help: "Layers to prune, by name, type or a pattern with *; may be given several times. All by default.")
   var layers: [String] = []
 
-  @Flag(help: "Let the weights of all layers compete with each other, not those of each layer.")
-  var global = false
+  @Option(
+    help: ArgumentHelp(
+      "Which weights compete with each other: those of each tensor, of all (global), or of all by LAMP scores, which "
+        + "spare small layers. lamp by default for the method magnitude, tensor for others.", valueName: "which"))
+  var competition: Pruning.Competition?
 
   @Option(help: "How many times to go through the data while pruning.")
   var epochs: Int = 4
@@ -57,6 +63,9 @@ struct Prune: ParsableCommand {
 
   @Option(help: "The learning rate while pruning, in place of the recipe's.")
   var learningRate: Double?
+
+  @Option(help: "How the learning rate falls while pruning, to a tenth in the end: none, linear, cosine.")
+  var decay: Decay = .none
 
   @Option(help: "The first step that masks may be computed in.")
   var begin: Int = 0
@@ -100,6 +109,7 @@ struct Prune: ParsableCommand {
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }
+    if gradual, method != .filters { throw ValidationError("--gradual is for --method filters.") }
     if schedule == .constant, sparsity.initial != nil {
       throw ValidationError("--schedule constant has one sparsity; received two. Use --schedule polynomial.")
     }
@@ -136,6 +146,10 @@ struct Prune: ParsableCommand {
     let data = try dataOptions.load(recipe)
     let held = try heldOut(recipe, data)
     let verbosity = json ? Verbosity.silent : .automatic
+    var pruningRecipe = recipe
+    pruningRecipe.fit.epochs = epochs
+    if let learningRate { pruningRecipe.setLearningRate(learningRate) }
+    if let rate = try fallingRate(pruningRecipe, steps: steps(recipe, data)) { pruningRecipe.setLearningRate(rate) }
 
     let before: Model
     if let opened {
@@ -147,9 +161,8 @@ struct Prune: ParsableCommand {
     } else {
       before = try recipe.makeModel(for: data.input, backend: backend)
       // What cannot be pruned should be said before an hour of training.
-      if method == .filters {
-        _ = try before.withoutChannels(sparsity.final, layers: chosenLayers)
-      } else {
+      if method == .filters { _ = try before.withoutChannels(sparsity.final, layers: chosenLayers) }
+      if isScheduled {
         try before.prune(try pruning(steps: steps(recipe, data)))
         try before.checkPruning(steps: steps(recipe, data))
         try before.setParameterRule(nil)
@@ -161,20 +174,20 @@ struct Prune: ParsableCommand {
       try dense?.save(before, recipe: recipe, history: history)
     }
 
-    if let learningRate { recipe.setLearningRate(learningRate) }
-    recipe.fit.epochs = epochs
+    recipe = pruningRecipe
     let model: Model
-    if method == .filters {
-      model = try before.withoutChannels(sparsity.final, layers: chosenLayers)
-      try model.compile(try recipe.makeCompilation())
-    } else {
+    if isScheduled {
       model = try recipe.makeModel(for: data.input, backend: backend)
       try model.setWeights(try before.weights())
       try model.prune(try pruning(steps: steps(recipe, data)))
+    } else {
+      model = try before.withoutChannels(sparsity.final, layers: chosenLayers)
+      try model.compile(try recipe.makeCompilation())
     }
     if !json { tell("Pruning it, \(epochs) epochs.") }
     let history = try recipe.train(model, on: data, callbacks: callbacks(directory), verbose: verbosity)
-    let after = try model.stripped()
+    var after = try model.stripped()
+    if gradual { after = try after.withoutChannels(sparsity.final, layers: chosenLayers) }
     if !json { tell("Measuring both.") }
     try before.compile(try recipe.makeCompilation())
     let verdict = try CompressionVerdict(before: before, after: after, on: held)
@@ -193,6 +206,27 @@ struct Prune: ParsableCommand {
     return epochs * (recipe.fit.stepsPerEpoch ?? each)
   }
 
+  /// The learning rate as a schedule that ends with the pruning; nil where it stays what it is.
+  /// - Throws: `ValidationError` when the recipe has a schedule of its own.
+  private func fallingRate(_ recipe: Recipe, steps: Int) throws -> Config? {
+    guard decay != .none else { return nil }
+    guard case .constant(let initial) = try recipe.makeOptimizer().learningRate else {
+      throw ValidationError(
+        "--decay \(decay.rawValue) lets a learning rate fall; the recipe has a schedule. Give --learning-rate too.")
+    }
+    let (rate, steps) = (Config(.double(initial)), Config(.int(max(steps, 1))))
+    switch decay {
+    case .none: return nil
+    case .linear:
+      return Config([
+        "name": "polynomial_decay", "initial_learning_rate": rate, "decay_steps": steps,
+        "end_learning_rate": Config(.double(initial / 10)),
+      ])
+    case .cosine:
+      return Config(["name": "cosine_decay", "initial_learning_rate": rate, "decay_steps": steps, "alpha": 0.1])
+    }
+  }
+
   /// Samples that are not trained on.
   private func heldOut(_ recipe: Recipe, _ data: LoadedData) throws -> Dataset {
     if let split = recipe.fit.validationSplit, split > 0 {
@@ -202,6 +236,9 @@ struct Prune: ParsableCommand {
     tell("Nothing is held out of these data: accuracy is measured on what the model is trained on.")
     return try data.train.dataset()
   }
+
+  /// Whether masks make weights zero while the model trains.
+  private var isScheduled: Bool { method != .filters || gradual }
 
   private var chosenLayers: [String] { layers.isEmpty ? ["*"] : layers }
 
@@ -214,17 +251,17 @@ struct Prune: ParsableCommand {
     case .nOfM: return .nOfM(zeros: zeros.zeros, of: zeros.group, layers: chosen)
     case .filters: structure = .filters
     }
-    let competition: Pruning.Competition = global ? .global : .tensor
+    let competition = self.competition ?? (method == .magnitude ? .lamp : .tensor)
     switch schedule {
     case .constant:
       return Pruning(
-        ConstantSparsity(sparsity.final, begin: begin, end: end, frequency: frequency), structure: structure,
+        .constant(sparsity.final, begin: begin, end: end, frequency: frequency), structure: structure,
         competition: competition, layers: chosen)
     case .polynomial:
       // The last quarter of the training heals what the last masks broke.
       let last = end ?? max(begin + 1, steps * 3 / 4)
       return Pruning(
-        PolynomialDecay(
+        .polynomial(
           from: sparsity.initial ?? 0, to: sparsity.final, begin: begin, end: last, frequency: frequency),
         structure: structure, competition: competition, layers: chosen)
     }
@@ -243,80 +280,4 @@ private struct PruningReport: Encodable {
     case method, schedule, sparsity, verdict
     case weightsSHA256 = "weights_sha256"
   }
-}
-
-/// How the sparsity grows.
-enum ScheduleName: String, CaseIterable, ExpressibleByArgument {
-  case polynomial, constant
-}
-
-/// What is taken out.
-enum PruningMethod: String, CaseIterable, ExpressibleByArgument {
-  case magnitude, block
-  case nOfM = "n:m"
-  case filters
-}
-
-/// `0.9`, or `0.5..0.9`.
-struct SparsityRange: ExpressibleByArgument {
-  var initial: Double?
-  var final: Double
-
-  init(initial: Double?, final: Double) {
-    self.initial = initial
-    self.final = final
-  }
-
-  init?(argument: String) {
-    if let number = Double(argument) {
-      self.init(initial: nil, final: number)
-      return
-    }
-    guard let dots = argument.range(of: ".."), let initial = Double(argument[..<dots.lowerBound]),
-      let final = Double(argument[dots.upperBound...])
-    else { return nil }
-    self.init(initial: initial, final: final)
-  }
-
-  var defaultValueDescription: String { initial.map { "\($0)..\(final)" } ?? "\(final)" }
-}
-
-extension Pruning.Pooling: ExpressibleByArgument {}
-
-/// `2:4`.
-struct ZerosOf: ExpressibleByArgument {
-  var zeros: Int
-  var group: Int
-
-  init(zeros: Int, group: Int) {
-    self.zeros = zeros
-    self.group = group
-  }
-
-  init?(argument: String) {
-    let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let zeros = parts[0], let group = parts[1] else { return nil }
-    self.init(zeros: zeros, group: group)
-  }
-
-  var defaultValueDescription: String { "\(zeros):\(group)" }
-}
-
-/// `4x4`.
-struct BlockSize: ExpressibleByArgument {
-  var height: Int
-  var width: Int
-
-  init(height: Int, width: Int) {
-    self.height = height
-    self.width = width
-  }
-
-  init?(argument: String) {
-    let parts = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let height = parts[0], let width = parts[1] else { return nil }
-    self.init(height: height, width: width)
-  }
-
-  var defaultValueDescription: String { "\(height)x\(width)" }
 }

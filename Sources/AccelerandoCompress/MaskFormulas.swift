@@ -80,18 +80,53 @@ func groupMask(_ weights: Tensor, zeros: Int, of size: Int) -> Tensor {
   return Tensor.concatenating(masks, axis: axis + 1).reshaped(shape)
 }
 
-/// The masks of tensors whose units compete with each other, and the threshold, of which a unit that reaches it is kept.
+/// The masks of tensors whose units compete with each other, and the thresholds, of which a unit that reaches it is kept.
 /// - Parameters:
 ///   - kept: how many units are left, an `int32` scalar of at least 1.
 func competitionMasks(
-  _ weights: [Tensor], structure: Pruning.Structure, kept: Tensor
-) -> (masks: [Tensor], threshold: Tensor) {
+  _ weights: [Tensor], structure: Pruning.Structure, competition: Pruning.Competition, kept: Tensor
+) -> (masks: [Tensor], thresholds: [Tensor]) {
   let scores = weights.map { structure.scores(of: $0) }
   let flat = scores.map { $0.reshaped([$0.type.elementCount]) }
-  let all = flat.count == 1 ? flat[0] : Tensor.concatenating(flat, axis: 0)
-  let threshold = all.sorted(descending: true).dynamicElement(kept - 1)
-  let masks = zip(weights, scores).map { weight, score in
-    structure.expanded(score.greaterOrEqual(to: threshold.broadcast(to: score.shape)), to: weight.shape)
+  let thresholds: [Tensor]
+  if competition == .lamp {
+    thresholds = layerAdaptiveThresholds(flat, kept: kept)
+  } else {
+    let threshold = joined(flat).sorted(descending: true).dynamicElement(kept - 1)
+    thresholds = weights.map { _ in threshold }
   }
-  return (masks, threshold)
+  let masks = weights.indices.map { index -> Tensor in
+    let (weight, score) = (weights[index], scores[index])
+    let isKept = score.greaterOrEqual(to: thresholds[index].broadcast(to: score.shape))
+    return structure.expanded(isKept, to: weight.shape)
+  }
+  return (masks, thresholds)
+}
+
+/// The threshold of each tensor that leaves as many units together as have the largest LAMP scores.
+///
+/// In the order of their size, the score of each unit of a tensor is its square by the sum of the squares up to it. It
+/// only gets smaller along that order, so that how many of the scores are above the common threshold says which unit is the
+/// tensor's last. The largest unit of every tensor has the score 1: no tensor loses everything.
+private func layerAdaptiveThresholds(_ magnitudes: [Tensor], kept: Tensor) -> [Tensor] {
+  let ordered = magnitudes.map { $0.sorted(descending: true) }
+  let scores = ordered.map { units -> Tensor in
+    // Parts of the largest, whose squares neither overflow nor, if they matter, vanish.
+    let units = units.converted(to: .float32)
+    let largest = units.sliced(axis: 0, 0..<1).reshaped([])
+    let parts =
+      units / select(largest.greater(than: largest.zerosLike()), largest, largest.onesLike()).broadcast(to: units.shape)
+    let squares = parts * parts
+    let sums = squares.cumulativeSum(axis: 0)
+    return squares / sums.maximum(Double(Float.leastNormalMagnitude))
+  }
+  let threshold = joined(scores).sorted(descending: true).dynamicElement(kept - 1)
+  return zip(ordered, scores).map { units, score -> Tensor in
+    let count = score.greaterOrEqual(to: threshold.broadcast(to: score.shape)).converted(to: .int32).sum()
+    return units.dynamicElement(count - 1)
+  }
+}
+
+private func joined(_ vectors: [Tensor]) -> Tensor {
+  vectors.count == 1 ? vectors[0] : Tensor.concatenating(vectors, axis: 0)
 }

@@ -5,7 +5,7 @@ import AccelerandoCore
 
 /// A way to make weights zero while a model trains.
 ///
-///     try model.prune(Pruning(PolynomialDecay(from: 0.5, to: 0.9, end: 7000)))
+///     try model.prune(Pruning(.polynomial(from: 0.5, to: 0.9, end: 7000)))
 ///     try model.fit(data, epochs: 4)
 ///     let small = try model.stripped()
 public struct Pruning: Sendable {
@@ -35,6 +35,14 @@ public struct Pruning: Sendable {
     case tensor
     /// Those of all tensors of the target: together they get the sparsity.
     case global
+    /// Those of all tensors of the target by their LAMP scores: together they get the sparsity, and small tensors, which
+    /// have fewer weights to spare, keep more of theirs than large ones. The score of a weight is its square divided by the sum of
+    /// the squares of all weights of its tensor that are not smaller (Lee, Park, Mo, Ahn and Shin, "Layer-adaptive
+    /// sparsity for the magnitude-based pruning", ICLR 2021).
+    case lamp
+
+    /// Whether tensors compete with each other.
+    var isAcrossTensors: Bool { self != .tensor }
   }
 
   /// Layers, and what is done to them.
@@ -55,7 +63,7 @@ public struct Pruning: Sendable {
     ///   - structure: what is taken out at once.
     ///   - competition: which weights compete with each other.
     public init(
-      _ layers: [String] = ["*"], _ schedule: (any PruningSchedule)?, structure: Structure = .weights,
+      _ layers: [String] = ["*"], _ schedule: some PruningSchedule, structure: Structure = .weights,
       competition: Competition = .tensor
     ) {
       self.layers = layers
@@ -65,7 +73,11 @@ public struct Pruning: Sendable {
     }
 
     /// Layers that are left as they are, whatever later targets say.
-    public static func keeping(_ layers: String...) -> Target { Target(layers, nil) }
+    public static func keeping(_ layers: String...) -> Target {
+      var target = Target(layers, ConstantSparsity(0))
+      target.schedule = nil
+      return target
+    }
   }
 
   /// What is done; a tensor belongs to the first target that its name fits.
@@ -81,7 +93,7 @@ public struct Pruning: Sendable {
   ///   - competition: which weights compete with each other.
   ///   - layers: names or types of layers, or names of parameters; all by default.
   public init(
-    _ schedule: any PruningSchedule = ConstantSparsity(0.5), structure: Structure = .weights,
+    _ schedule: some PruningSchedule = ConstantSparsity(0.5), structure: Structure = .weights,
     competition: Competition = .tensor, layers: [String] = ["*"]
   ) {
     self.init(targets: [Target(layers, schedule, structure: structure, competition: competition)])

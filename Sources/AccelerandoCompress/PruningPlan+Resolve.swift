@@ -33,7 +33,7 @@ extension PruningPlan {
           schedule: schedule, structure: target.structure, competition: target.competition,
           parameters: own.map(\.spec)))
       let types = Set(own.map(\.spec.type.dtype))
-      guard target.competition == .tensor || types.count == 1 else {
+      guard target.competition != .global || types.count == 1 else {
         throw CompressionError(
           "weights compete with each other only if they have one element type; \(groups[groups.count - 1].label) have "
             + "\(types.map(\.rawValue).sorted().joined(separator: " and ")).")

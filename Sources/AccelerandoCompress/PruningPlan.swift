@@ -18,7 +18,7 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
 
     /// Sets of tensors that compete within.
     var contests: [[ParameterSpec]] {
-      competition == .global ? [parameters] : parameters.map { [$0] }
+      competition.isAcrossTensors ? [parameters] : parameters.map { [$0] }
     }
   }
 
@@ -140,9 +140,10 @@ extension PruningPlan.Group {
       let members = Array(weights[next..<next + contest.count])
       next += contest.count
       let units = contest.reduce(0) { $0 + structure.unitCount($1.type.shape) }
-      let result = competitionMasks(members, structure: structure, kept: kept(of: units, counter))
+      let result = competitionMasks(
+        members, structure: structure, competition: competition, kept: kept(of: units, counter))
       masks += result.masks
-      thresholds += members.map { _ in result.threshold }
+      thresholds += result.thresholds
     }
     return masks + thresholds
   }

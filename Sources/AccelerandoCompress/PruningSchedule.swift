@@ -82,8 +82,8 @@ public struct ConstantSparsity: PruningSchedule, Hashable {
 }
 
 /// From one sparsity to another, fast in the beginning: `final + (initial − final) · (1 − p)^power`, where p goes from 0 at
-/// step `begin` to 1 at step `end`.
-public struct PolynomialDecay: PruningSchedule, Hashable {
+/// step `begin` to 1 at step `end`. The toolkit calls it `PolynomialDecay`, which here is a schedule of learning rates.
+public struct PolynomialSparsity: PruningSchedule, Hashable {
   /// The sparsity at the beginning.
   public var initial: Double
   /// The sparsity at the end.
@@ -130,6 +130,24 @@ public struct PolynomialDecay: PruningSchedule, Hashable {
     guard power > 0, power.isFinite else {
       throw CompressionError("the power of a polynomial schedule is above 0; received \(power).")
     }
+  }
+}
+
+extension PruningSchedule where Self == ConstantSparsity {
+  /// See `ConstantSparsity`.
+  public static func constant(
+    _ target: Double, begin: Int = 0, end: Int? = nil, frequency: Int = 100
+  ) -> ConstantSparsity {
+    ConstantSparsity(target, begin: begin, end: end, frequency: frequency)
+  }
+}
+
+extension PruningSchedule where Self == PolynomialSparsity {
+  /// See `PolynomialSparsity`.
+  public static func polynomial(
+    from initial: Double, to final: Double, begin: Int = 0, end: Int, power: Double = 3, frequency: Int = 100
+  ) -> PolynomialSparsity {
+    PolynomialSparsity(from: initial, to: final, begin: begin, end: end, power: power, frequency: frequency)
   }
 }
 

@@ -96,8 +96,12 @@ public struct Recipe: Sendable {
   public func makeOptimizer() throws -> any Optimizer { try Catalog.optimizers.make(optimizerConfig) }
 
   /// Sets the learning rate in place of the recipe's, be that a number or a schedule.
-  public mutating func setLearningRate(_ rate: Double) {
-    let entry = Config.Entry("learning_rate", Config(.double(rate)))
+  public mutating func setLearningRate(_ rate: Double) { setLearningRate(Config(.double(rate))) }
+
+  /// Sets the learning rate in place of the recipe's.
+  /// - Parameter rate: a number or a schedule, as a recipe writes them.
+  public mutating func setLearningRate(_ rate: Config) {
+    let entry = Config.Entry("learning_rate", rate)
     func replacing(_ entries: [Config.Entry]) -> [Config.Entry] { entries.filter { $0.key != entry.key } + [entry] }
     switch optimizerConfig.value {
     case .string:

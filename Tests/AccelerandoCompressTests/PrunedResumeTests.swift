@@ -25,7 +25,7 @@ private struct PowerCut: Error {}
       }
       let model = Model(layer, inputShape: [8], backend: testBackend, seed: 3)
       try model.compile(optimizer: .adam(0.01), loss: .sparseCategoricalCrossentropy)
-      try model.prune(Pruning(PolynomialDecay(from: 0.3, to: 0.75, end: 12, frequency: 3)))
+      try model.prune(Pruning(.polynomial(from: 0.3, to: 0.75, end: 12, frequency: 3)))
       try model.fit(x, y, epochs: 4, batchSize: 11, callbacks: callbacks, verbose: .silent)
       return (try model.weights(), try model.ruleState())
     }

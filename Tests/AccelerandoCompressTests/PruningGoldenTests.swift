@@ -16,7 +16,7 @@ extension PruningGolden {
       return ConstantSparsity(
         try settings.double("target_sparsity"), begin: begin, end: end < 0 ? nil : end, frequency: frequency)
     }
-    return PolynomialDecay(
+    return PolynomialSparsity(
       from: try settings.double("initial_sparsity"), to: try settings.double("final_sparsity"), begin: begin, end: end,
       power: try settings.double("power"), frequency: frequency)
   }

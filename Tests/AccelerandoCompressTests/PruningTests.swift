@@ -55,7 +55,7 @@ private func kept(_ model: Model) throws -> [String: Int] {
   @Test func zerosStayThroughTrainingAndStripping() throws {
     let (x, y) = try points(96)
     let model = try classifier()
-    try model.prune(Pruning(PolynomialDecay(from: 0.3, to: 0.75, end: 10, frequency: 2)))
+    try model.prune(Pruning(.polynomial(from: 0.3, to: 0.75, end: 10, frequency: 2)))
     try model.fit(x, y, epochs: 4, batchSize: 16, verbose: .silent)
     let counts = try kept(model)
     #expect(counts["layers.0.weight"] == 48)
@@ -94,7 +94,7 @@ private func kept(_ model: Model) throws -> [String: Int] {
 
   @Test func masksAreTheSameInADeepCopyOfTheStateAsInARunThatNeverStopped() throws {
     let (x, y) = try points(96)
-    let schedule = PolynomialDecay(from: 0.2, to: 0.8, end: 20, frequency: 3)
+    let schedule = PolynomialSparsity(from: 0.2, to: 0.8, end: 20, frequency: 3)
     let whole = try classifier()
     try whole.prune(Pruning(schedule))
     try whole.fit(x, y, epochs: 4, batchSize: 16, verbose: .silent)
@@ -122,7 +122,7 @@ private func kept(_ model: Model) throws -> [String: Int] {
     }
     let model = Model(layer, inputShape: [8], backend: try XLABackend(client, devices: [0, 1]), seed: 3)
     try model.compile(optimizer: .adam(0.01), loss: .sparseCategoricalCrossentropy)
-    try model.prune(Pruning(PolynomialDecay(from: 0.2, to: 0.75, end: 10, frequency: 2)))
+    try model.prune(Pruning(.polynomial(from: 0.2, to: 0.75, end: 10, frequency: 2)))
     try model.fit(x, y, epochs: 3, batchSize: 16, verbose: .silent)
     let counts = try kept(model)
     #expect(counts["layers.0.weight"] == 48)
@@ -145,7 +145,7 @@ private func kept(_ model: Model) throws -> [String: Int] {
       }
       let model = Model(layer, inputShape: [8], backend: backend, seed: 3)
       try model.compile(optimizer: .adam(0.01), loss: .sparseCategoricalCrossentropy)
-      try model.prune(Pruning(PolynomialDecay(from: 0.2, to: 0.75, end: 10, frequency: 2)))
+      try model.prune(Pruning(.polynomial(from: 0.2, to: 0.75, end: 10, frequency: 2)))
       try model.fit(x, y, epochs: 3, batchSize: 16, verbose: .silent)
       #expect(try kept(model)["layers.0.weight"] == 48)
       return (try model.weights(), try model.ruleState())
@@ -160,7 +160,7 @@ private func kept(_ model: Model) throws -> [String: Int] {
     let (x, y) = try points(96)
     func trained(moving: Bool) throws -> (Store, Store) {
       let model = try classifier()
-      try model.prune(Pruning(PolynomialDecay(from: 0.2, to: 0.8, end: 20, frequency: 3)))
+      try model.prune(Pruning(.polynomial(from: 0.2, to: 0.8, end: 20, frequency: 3)))
       try model.fit(x, y, epochs: 2, batchSize: 16, verbose: .silent)
       if moving { try model.move(to: CPUBackend(threads: 1)) }
       try model.fit(x, y, epochs: 4, batchSize: 16, initialEpoch: 2, verbose: .silent)
@@ -224,7 +224,7 @@ private func kept(_ model: Model) throws -> [String: Int] {
   func sparsityIsAtLeastZeroAndBelowOne(sparsity: Double) {
     let text = message { try seedCNN().prune(Pruning(ConstantSparsity(sparsity))) }
     #expect(text.contains("at least 0 and below 1; received \(sparsity)"))
-    let later = message { try seedCNN().prune(Pruning(PolynomialDecay(from: 0.5, to: sparsity, end: 100))) }
+    let later = message { try seedCNN().prune(Pruning(.polynomial(from: 0.5, to: sparsity, end: 100))) }
     #expect(later.contains("at the end"))
   }
 
@@ -248,9 +248,10 @@ private func kept(_ model: Model) throws -> [String: Int] {
     #expect(refused(ConstantSparsity(0.5, begin: -1)).contains("received begin -1"))
     #expect(refused(ConstantSparsity(0.5, frequency: 0)).contains("frequency 0"))
     #expect(refused(ConstantSparsity(0.5, begin: 10, end: 5)).contains("received end 5"))
-    #expect(refused(PolynomialDecay(from: 0, to: 0.5, begin: 10, end: 5)).contains("received end 5"))
-    #expect(refused(PolynomialDecay(from: 0, to: 0.5, end: 100, power: 0)).contains("power"))
-    #expect(refused(PolynomialDecay(from: 0, to: 0.5, end: 2_000_000_000, frequency: 1)).contains("larger frequency"))
+    #expect(refused(PolynomialSparsity(from: 0, to: 0.5, begin: 10, end: 5)).contains("received end 5"))
+    #expect(refused(PolynomialSparsity(from: 0, to: 0.5, end: 100, power: 0)).contains("power"))
+    #expect(
+      refused(PolynomialSparsity(from: 0, to: 0.5, end: 2_000_000_000, frequency: 1)).contains("larger frequency"))
   }
 
   @Test func structuresThatDoNotFitAreRefusedWithTheTensorsName() throws {

@@ -249,6 +249,22 @@ private struct Outcome: Equatable {
     }
   }
 
+  @Test(arguments: [0, 1, 70_000, 150_001, 150_003, 299_999]) func oneOtherBitOfTheDataIsNoticedWhereverItIs(place: Int)
+    throws
+  {
+    let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    var other = bytes
+    other[place] ^= 128
+    func dataset(_ bytes: [UInt8], _ labels: [Int32]) throws -> Dataset {
+      try Dataset(try NDArray(bytes, shape: [100, 3000]), NDArray(labels))
+    }
+    let labels = [Int32](repeating: 3, count: 100)
+    let digest = try dataset(bytes, labels).digest()
+    #expect(try dataset(bytes, labels).digest() == digest)
+    #expect(try dataset(other, labels).digest() != digest)
+    #expect(try dataset(bytes, [Int32](repeating: 3, count: 99) + [4]).digest() != digest)
+  }
+
   @Test func intervalsAreRead() {
     #expect(Checkpoints.Interval("500") == .steps(500))
     #expect(Checkpoints.Interval("30s") == .seconds(30))

@@ -107,14 +107,16 @@ extension CompressionVerdict {
       types[0] == types[1] && predictions.allSatisfy { $0.sparseOperations.isEmpty }
     }
     findings = Self.findings(
-      self.before, self.after, layers, sameLatency: runsTheSame(single), sameThroughput: runsTheSame(many))
+      self.before, self.after, layers, sameLatency: runsTheSame(single), sameThroughput: runsTheSame(many),
+      sparseInBatches: many[1].sparseOperations)
   }
 
   /// Times closer to each other than this are taken for equal: a machine that others use varies by as much.
   static let sameTime = 1.08
 
   private static func findings(
-    _ before: Side, _ after: Side, _ layers: [LayerForms], sameLatency: Bool, sameThroughput: Bool
+    _ before: Side, _ after: Side, _ layers: [LayerForms], sameLatency: Bool, sameThroughput: Bool,
+    sparseInBatches: [SparseOperation]
   ) -> [String] {
     var lines: [String] = []
     if let first = before.metrics["accuracy"], let second = after.metrics["accuracy"] {
@@ -146,12 +148,18 @@ extension CompressionVerdict {
     let sparse = layers.filter { $0.fastest == .sparse }.map(\.layer)
     let smaller = layers.filter { $0.fastest == .smallerDense }.map(\.layer)
     if !sparse.isEmpty {
-      lines.append("One sample at a time, zeros are left out, which is faster, in: \(sparse.joined(separator: ", ")).")
+      lines.append("Zeros are left out, one sample at a time, which is faster, in: \(sparse.joined(separator: ", ")).")
+    }
+    if !sparseInBatches.isEmpty {
+      let names = sparseInBatches.map { "\($0.path.last ?? "a product") (\(percent(1 - $0.density)))" }
+      lines.append("Zeros are left out, in batches of \(after.batchSize), in: \(names.joined(separator: ", ")).")
     }
     if !smaller.isEmpty {
       lines.append("Smaller dense layers are fastest in: \(smaller.joined(separator: ", ")).")
     }
-    if sparse.isEmpty, smaller.isEmpty, after.nonzero < before.nonzero, after.parameters == before.parameters {
+    if sparse.isEmpty, smaller.isEmpty, sparseInBatches.isEmpty, after.nonzero < before.nonzero,
+      after.parameters == before.parameters
+    {
       lines.append("No layer is faster for its zeros: dense is the fastest form of all of them.")
     }
     return lines

@@ -3,7 +3,8 @@
 //
 // Columns: for a few rows. Lanes are VL columns of the matrix. A step takes one number of each column, out of a window of
 // the rows that VL columns are in at the time; the row's elements are picked from registers by the numbers' places. A
-// column that has nothing in the window waits, so the window moves as fast as the slowest column allows.
+// column that has nothing in the window waits, so the window moves as fast as the slowest column allows. Those that share
+// steps are of about the same length; lanes that would be idle take every second number of the longest.
 //
 // Rows: for many rows, turned so that lanes are rows: each number is multiplied with a vector of elements. A block of rows of
 // the matrix at a time, so that what they are multiplied with stays in the first-level cache. In a panel the columns go in
@@ -32,7 +33,8 @@ INLINE SparseLayout sparse_layout(int form, long K, long N) {
   if (form == accSparseColumns) {
     const long groups = panels * (sparsePanel / VL);
     l.most = ceil_div(3 * K * ceil_div(N, VL), 4) + groups * sparseChains;
-    l.bases = l.starts + round_64(8 * (groups + 1));
+    l.order = l.starts + round_64(8 * (groups + 1));
+    l.bases = l.order + round_64(panels * sparsePanel);
     l.places = l.bases + round_64(4 * l.most);
     l.values = l.places + round_64(VL * l.most);
     l.bytes = l.values + 4 * VL * l.most;
@@ -61,37 +63,89 @@ static void sparse_fetch(long K, long N, const float *B, long b_rs, long b_cs, l
     for (long n = 0; n < width; n++) out[k * width + n] = n < columns ? B[k * b_rs + (n0 + n) * b_cs] : 0.0f;
 }
 
+// How many numbers the columns of a panel have.
+static void sparse_counts(long rows, const float *panel, int32_t counts[sparsePanel]) {
+  for (int n = 0; n < sparsePanel; n++) counts[n] = 0;
+  for (long k = 0; k < rows; k++) for (int n = 0; n < sparsePanel; n++) counts[n] += panel[k * sparsePanel + n] != 0;
+}
+
+// Numbers `first`, first + step, first + 2 step, ... of a column; and where in it the next of them stands.
+typedef struct SparseLane {
+  int32_t count, first, step;
+  uint8_t column;
+  long next;
+} SparseLane;
+
+INLINE void sparse_advance(SparseLane *lane, long K, const float *panel, long numbers) {
+  for (; lane->next < K; lane->next++)
+    if (panel[lane->next * sparsePanel + lane->column] != 0 && numbers-- == 0) return;
+}
+
+// Gives the columns of a panel to lanes: each to one, and the longest ones' halves to lanes that are left. Longest first.
+static long sparse_lanes(long columns, const int32_t counts[sparsePanel], SparseLane lanes[sparsePanel]) {
+  const long all = ceil_div(columns, VL) * VL;
+  for (long n = 0; n < all; n++) {
+    SparseLane lane = {.count = n < columns ? counts[n] : 0, .step = 1, .column = (uint8_t)n};
+    if (n >= columns) { // half of the longest
+      SparseLane longest = lanes[0];
+      lane = (SparseLane){longest.count / 2, longest.first + longest.step, 2 * longest.step, longest.column, 0};
+      longest.count -= lane.count;
+      longest.step *= 2;
+      long i = 0;
+      for (; i + 1 < n && lanes[i + 1].count > longest.count; i++) lanes[i] = lanes[i + 1];
+      lanes[i] = longest;
+    }
+    long i = n;
+    for (; i > 0 && lanes[i - 1].count < lane.count; i--) lanes[i] = lanes[i - 1];
+    lanes[i] = lane;
+  }
+  return all;
+}
+
 static bool sparse_pack_columns(AccSparse *s, const float *B, long b_rs, long b_cs, float *scratch) {
   const long K = s->K, N = s->N, groups = sparse_panels(N) * (sparsePanel / VL);
   const SparseLayout l = sparse_layout(accSparseColumns, K, N);
   char *base = (char *)s;
   int64_t *starts = (int64_t *)(base + l.starts);
+  uint8_t *order = (uint8_t *)(base + l.order);
   int32_t *bases = (int32_t *)(base + l.bases);
   uint8_t *places = (uint8_t *)(base + l.places);
   float *values = (float *)(base + l.values);
-  long step = 0;
+  SparseLane lanes[sparsePanel];
+  long step = 0, lanesOfPanel = 0;
   for (long g = 0; g < groups; g++) {
+    const long slot = g % (sparsePanel / VL) * VL; // in the panel
     starts[g] = step;
-    if (g * VL >= N) continue;
-    if (g % (sparsePanel / VL) == 0) sparse_fetch(K, N, B, b_rs, b_cs, g * VL, sparsePanel, scratch);
-    const float *columns = scratch + g % (sparsePanel / VL) * VL; // column i, number k: columns[k * sparsePanel + i]
-    long next[VL];
-    for (int i = 0; i < VL; i++)
-      for (next[i] = 0; next[i] < K && columns[next[i] * sparsePanel + i] == 0; next[i]++) {}
+    if (slot == 0) {
+      int32_t counts[sparsePanel];
+      sparse_fetch(K, N, B, b_rs, b_cs, g * VL, sparsePanel, scratch);
+      sparse_counts(K, scratch, counts);
+      lanesOfPanel = sparse_lanes(min_l(sparsePanel, N - g * VL), counts, lanes);
+    }
+    if (slot >= lanesOfPanel) continue;
+    SparseLane *lane = lanes + slot;
+    for (int i = 0; i < VL; i++) {
+      order[g * VL + i] = lane[i].column;
+      lane[i].next = 0;
+      sparse_advance(&lane[i], K, scratch, lane[i].first);
+    }
     while (true) {
       long first = K;
-      for (int i = 0; i < VL; i++) first = min_l(first, next[i]);
+      for (int i = 0; i < VL; i++) first = min_l(first, lane[i].next);
       // An even number of steps, one for each chain.
       if (first == K && (step - starts[g]) % sparseChains == 0) break;
       if (step == l.most) return false;
       const long from = max_l(0, min_l(first / sparseAlign * sparseAlign, K - sparseWindow));
       bases[step] = (int32_t)from;
       for (int i = 0; i < VL; i++) {
-        const bool isIn = next[i] < K && next[i] < from + sparseWindow;
-        places[step * VL + i] = isIn ? (uint8_t)(next[i] - from) : 0;
-        values[step * VL + i] = isIn ? columns[next[i] * sparsePanel + i] : 0.0f;
+        const long k = lane[i].next;
+        const bool isIn = k < K && k < from + sparseWindow;
+        places[step * VL + i] = isIn ? (uint8_t)(k - from) : 0;
+        values[step * VL + i] = isIn ? scratch[k * sparsePanel + lane[i].column] : 0.0f;
         s->nonzeros += isIn;
-        if (isIn) for (next[i]++; next[i] < K && columns[next[i] * sparsePanel + i] == 0; next[i]++) {}
+        if (!isIn) continue;
+        lane[i].next++;
+        sparse_advance(&lane[i], K, scratch, lane[i].step - 1);
       }
       step++;
     }
@@ -103,7 +157,7 @@ static bool sparse_pack_columns(AccSparse *s, const float *B, long b_rs, long b_
 }
 
 static bool sparse_pack_rows(AccSparse *s, const float *B, long b_rs, long b_cs, float *scratch) {
-  const long K = s->K, N = s->N, panels = sparse_panels(N), blocks = ceil_div(K, sparseBlock);
+  const long K = s->K, N = s->N, panels = sparse_panels(N);
   const SparseLayout l = sparse_layout(accSparseRows, K, N);
   char *base = (char *)s;
   int64_t *starts = (int64_t *)(base + l.starts);
@@ -115,9 +169,9 @@ static bool sparse_pack_rows(AccSparse *s, const float *B, long b_rs, long b_cs,
     const long rows = min_l(sparseBlock, K - k0);
     for (long p = 0; p < panels; p++) {
       sparse_fetch(rows, N, B + k0 * b_rs, b_rs, b_cs, p * sparsePanel, sparsePanel, scratch);
-      int32_t counts[sparsePanel] = {0};
+      int32_t counts[sparsePanel];
       uint8_t sorted[sparsePanel];
-      for (long k = 0; k < rows; k++) for (int n = 0; n < sparsePanel; n++) counts[n] += scratch[k * sparsePanel + n] != 0;
+      sparse_counts(rows, scratch, counts);
       for (int n = 0; n < sparsePanel; n++) {
         int i = n;
         for (; i > 0 && counts[sorted[i - 1]] < counts[n]; i--) sorted[i] = sorted[i - 1];
@@ -206,35 +260,50 @@ INLINE vf pick(const float *p, Picker q) {
 }
 #endif
 
-INLINE void sparse_columns_body(const AccSparse *s, const float *A, long a_rs, long group0, long group1, float *C, long ldc,
+INLINE void sparse_columns_body(const AccSparse *s, const float *A, long a_rs, long panel0, long panel1, float *C, long ldc,
                                 const AccEpilogue *ep, const int MR) {
+  enum { groups = sparsePanel / VL };
   const SparseLayout l = sparse_layout(accSparseColumns, s->K, s->N);
   const char *base = (const char *)s;
   const int64_t *starts = (const int64_t *)(base + l.starts);
+  const uint8_t *order = (const uint8_t *)(base + l.order);
   const int32_t *bases = (const int32_t *)(base + l.bases);
   const uint8_t *places = (const uint8_t *)(base + l.places);
   const float *values = (const float *)(base + l.values);
-  for (long g = group0; g < group1 && g * VL < s->N; g++) {
-    vf acc[sparseFewRows][sparseChains];
-    UNROLL for (int m = 0; m < MR; m++) UNROLL for (int i = 0; i < sparseChains; i++) acc[m][i] = (vf){0};
-    const long end = starts[g + 1];
-    _Pragma("clang loop unroll(disable)") for (long step = starts[g]; step < end; step += sparseChains)
-      UNROLL for (int i = 0; i < sparseChains; i++) {
-        const vf value = vload(values + (step + i) * VL);
-        const Picker q = picker(places + (step + i) * VL, value);
-        const float *p = A + bases[step + i];
-        UNROLL for (int m = 0; m < MR; m++) acc[m][i] = vfma(value, pick(p + m * a_rs, q), acc[m][i]);
+  const float *bias = ep ? ep->bias : NULL;
+  const bool relu = ep && ep->activation == accActivationRelu;
+  for (long p = panel0; p < panel1; p++) {
+    float sums[sparseFewRows][sparsePanel] __attribute__((aligned(64)));
+    UNROLL for (int m = 0; m < MR; m++) memset(sums[m], 0, sizeof sums[m]);
+    for (long g = p * groups; g < (p + 1) * groups; g++) {
+      if (starts[g] == starts[g + 1]) continue;
+      vf acc[sparseFewRows][sparseChains];
+      UNROLL for (int m = 0; m < MR; m++) UNROLL for (int i = 0; i < sparseChains; i++) acc[m][i] = (vf){0};
+      const long end = starts[g + 1];
+      _Pragma("clang loop unroll(disable)") for (long step = starts[g]; step < end; step += sparseChains)
+        UNROLL for (int i = 0; i < sparseChains; i++) {
+          const vf value = vload(values + (step + i) * VL);
+          const Picker q = picker(places + (step + i) * VL, value);
+          const float *x = A + bases[step + i];
+          UNROLL for (int m = 0; m < MR; m++) acc[m][i] = vfma(value, pick(x + m * a_rs, q), acc[m][i]);
+        }
+      UNROLL for (int m = 0; m < MR; m++) {
+        float lane[VL] __attribute__((aligned(64)));
+        vstore(lane, acc[m][0] + acc[m][1]);
+        UNROLL for (int i = 0; i < VL; i++) sums[m][order[g * VL + i]] += lane[i];
       }
-    const long n = (g - group0) * VL, lanes = min_l(VL, s->N - g * VL);
-    UNROLL for (int m = 0; m < MR; m++)
-      vstore_n(C + m * ldc + n, lanes, finish(acc[m][0] + acc[m][1], ep && ep->bias ? ep->bias + n : NULL, lanes,
-                                              ep && ep->activation == accActivationRelu));
+    }
+    for (long n = 0; n < sparsePanel && p * sparsePanel + n < s->N; n += VL) {
+      const long at = p * sparsePanel + n, lanes = min_l(VL, s->N - at);
+      UNROLL for (int m = 0; m < MR; m++)
+        vstore_n(C + m * ldc + at, lanes, finish(vload(sums[m] + n), bias ? bias + at : NULL, lanes, relu));
+    }
   }
 }
 #define SPARSE_COLUMNS(mr)                                                                                                         \
-  static void sparse_columns_##mr(const AccSparse *s, const float *A, long a_rs, long g0, long g1, float *C, long ldc,             \
+  static void sparse_columns_##mr(const AccSparse *s, const float *A, long a_rs, long p0, long p1, float *C, long ldc,             \
                                   const AccEpilogue *ep) {                                                                         \
-    sparse_columns_body(s, A, a_rs, g0, g1, C, ldc, ep, mr);                                                                        \
+    sparse_columns_body(s, A, a_rs, p0, p1, C, ldc, ep, mr);                                                                       \
   }
 SPARSE_COLUMNS(1) SPARSE_COLUMNS(2) SPARSE_COLUMNS(3) SPARSE_COLUMNS(4)
 #undef SPARSE_COLUMNS
@@ -243,10 +312,10 @@ static void sparse_columns(const AccSparse *s, long M, const float *A, long a_rs
                            const AccEpilogue *ep) {
   static void (*const bodies[])(const AccSparse *, const float *, long, long, long, float *, long, const AccEpilogue *) = {
       sparse_columns_1, sparse_columns_2, sparse_columns_3, sparse_columns_4};
-  const long groups = sparsePanel / VL, parts = ceil_div(M, sparseFewRows);
+  const long parts = ceil_div(M, sparseFewRows);
   for (long i = 0; i < parts; i++) {
     const long m = M * i / parts, rows = M * (i + 1) / parts - m;
-    bodies[rows - 1](s, A + m * a_rs, a_rs, panel0 * groups, panel1 * groups, C + m * ldc, ldc, ep);
+    bodies[rows - 1](s, A + m * a_rs, a_rs, panel0, panel1, C + m * ldc, ldc, ep);
   }
 }
 
@@ -296,7 +365,8 @@ static void sparse_rows(const AccSparse *s, long M, const float *A, long a_rs, l
         }
       }
     }
-    turn_out(rows, n1 - n0, sums, NR, C + m0 * ldc, ldc, ep ? ep->bias : NULL, ep && ep->activation == accActivationRelu);
+    turn_out(rows, n1 - n0, sums, NR, C + m0 * ldc + n0, ldc, ep && ep->bias ? ep->bias + n0 : NULL,
+             ep && ep->activation == accActivationRelu);
   }
 }
 

@@ -69,6 +69,9 @@ import Testing
       let evaluated = try Command.run("evaluate", "small", "--data", "sample", "--json", in: directory)
       let numbers = try JSONDecoder().decode([String: Double].self, from: Data(evaluated.output.utf8))
       #expect(abs((numbers["accuracy"] ?? 0) - (after.metrics["accuracy"] ?? 1)) < 1e-6)
+      let explained = try Command.run(
+        "explain", "small", "--data", "sample", "--step", "predict", "--batch-size", "1", "--runs", "2", in: directory)
+      #expect(explained.status == 0 && explained.output.contains("zeros of [5408, 10]"), "\(explained)")
       let again = try self.report(
         "small", "--method", "filters", "--sparsity", "0.5", "--epochs", "1", in: directory)
       #expect(again.verdict.after.parameters == 9 * 16 + 16 + 169 * 16 * 10 + 10)

@@ -122,11 +122,11 @@ private struct Example {
           for rows in rows where !rows.isEmpty {
             for panels in panels where !panels.isEmpty {
               var epilogue = AccEpilogue(
-                bias: bias + 64 * panels.lowerBound,
+                bias: bias,
                 activation: Int32((relu ? accActivationRelu : accActivationNone).rawValue))
               kernels.sparse_product(
                 rows.count, left + rows.lowerBound * (k + gap), k + gap, packed, panels.lowerBound, panels.upperBound,
-                result + rows.lowerBound * n + 64 * panels.lowerBound, n, &epilogue, scratch)
+                result + rows.lowerBound * n, n, &epilogue, scratch)
             }
           }
         }

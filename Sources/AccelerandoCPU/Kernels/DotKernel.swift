@@ -108,17 +108,11 @@ struct DotKernel: Kernel {
     _ scratch: UnsafeMutableRawPointer
   ) {
     if rows.isEmpty || panels.isEmpty { return }
-    let column = panels.lowerBound * sparsePanelColumns
     let a = memory.elements(left.root, Float.self) + left.offset + rows.lowerBound * left.rowStride
-    let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n + column
-    epilogue.withPointer(memory) { epilogue in
-      var local = epilogue?.pointee ?? AccEpilogue()
-      if let bias = local.bias { local.bias = bias + column }
-      withUnsafePointer(to: local) {
-        isa.kernels.sparse_product?(
-          rows.count, a, left.rowStride, packed, panels.lowerBound, panels.upperBound, c, shape.n,
-          epilogue == nil ? nil : $0, scratch)
-      }
+    let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n
+    epilogue.withPointer(memory) {
+      isa.kernels.sparse_product?(
+        rows.count, a, left.rowStride, packed, panels.lowerBound, panels.upperBound, c, shape.n, $0, scratch)
     }
   }
 
@@ -280,9 +274,6 @@ extension DotKernel {
   }
 }
 
-/// Columns in a panel of a matrix without zeros.
-private let sparsePanelColumns = 64
-
 /// A product cut along its batch or its rows, or along the terms of its sums.
 struct SlicedDot: SlicedKernel {
   enum Cut: Sendable { case batch, rows, depth }
@@ -358,7 +349,7 @@ extension Lowering {
     add(kernel, reads: [left.root, kernel.right.root] + others, writes: [result])
   }
 
-  /// Looks for zeros in a matrix that keeps still, as far as it can be used without them.
+  /// Looks for zeros in a matrix that keeps still, as far as it can be used without them. A giant had better not be there twice.
   private func withoutZeros(_ matrix: MatrixView, of product: DotKernel) -> Int? {
     let shape = product.shape
     guard shape.batch == 1, product.left.columnStride == 1, shape.k >= 128, shape.k * shape.n >= 4096 else {

@@ -97,7 +97,8 @@ struct ProductCosts {
   /// The dense product.
   var dense: Double {
     let (rows, elements) = (Double(shape.m), Double(shape.k) * Double(shape.n))
-    if shape.m == 1 { return max(elements * rates.rowProduct, reading(4 * elements)) }
+    // One row and a few columns: sums along k have to be added up in the end.
+    if shape.m == 1 { return max(elements * rates.rowProduct * (shape.n < 32 ? 1.3 : 1), reading(4 * elements)) }
     // Few rows wait for what they read; a large matrix is packed on its way out of memory.
     let packing = elements < 131_072 ? 1 : elements < 4_194_304 ? 1.1 : 1.5
     return max(rows * elements * rates.product * (1 + 1.5 / rows) * packing, reading(4 * elements))

@@ -304,9 +304,9 @@ struct AccKernels {
   long (*sparse_pack_scratch_bytes)(long K, long N);
   /// Into how many panels the columns are cut, 64 each.
   long (*sparse_panels)(long N);
-  /// C[m][n] = sum over k of A[m*a_rs + k] * B[k][n], then the epilogue, for the columns of panels panel0..<panel1: C and the
-  /// epilogue's bias point at the first of them. Not for a B of form none. Split-invariant over rows and panels; the sums have
-  /// orders of their own, which B and the form decide.
+  /// C[m][n] = sum over k of A[m*a_rs + k] * B[k][n], then the epilogue, for the columns of panels panel0..<panel1; C and the
+  /// epilogue's bias point at column 0. Not for a B of form none. Split-invariant over rows and panels; the sums have orders
+  /// of their own, which B and the form decide.
   void (*sparse_product)(long M, const float *A, long a_rs, const void *packed, long panel0, long panel1, float *C, long ldc,
                          const AccEpilogue *ep, void *scratch);
   /// Grows with its arguments.

@@ -74,16 +74,7 @@ struct DotKernel: Kernel {
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
-    if let packed = sparseMatrix(memory) {
-      // Whoever computes some rows goes through the whole matrix, so there should be many.
-      let panels = isa.kernels.sparse_panels?(shape.n) ?? 1
-      if panels >= tasks || shape.m < tasks {
-        multiply(packed, 0..<shape.m, panels: portion(range, of: tasks, extent: panels), memory, scratch)
-      } else {
-        multiply(packed, portion(range, of: tasks, extent: shape.m), panels: 0..<panels, memory, scratch)
-      }
-      return
-    }
+    if let packed = sparseMatrix(memory) { return run(range, of: tasks, packed, memory, scratch) }
     var batches = 0..<shape.batch
     var rows = 0..<shape.m
     var columns = 0..<shape.n
@@ -93,27 +84,6 @@ struct DotKernel: Kernel {
     case .columns: columns = portion(range, of: tasks, extent: shape.n, grain: 32)
     }
     multiply(batches, rows, columns, depth: 0..<shape.k, adding: false, memory, scratch)
-  }
-
-  /// The packed matrix, if it is one without zeros.
-  private func sparseMatrix(_ memory: Memory) -> UnsafePointer<AccSparse>? {
-    guard let sparse else { return nil }
-    let packed = UnsafePointer(memory.elements(sparse, AccSparse.self))
-    return packed.pointee.form == Int32(accSparseNone.rawValue) ? nil : packed
-  }
-
-  /// Computes a part of the result from a matrix without zeros.
-  private func multiply(
-    _ packed: UnsafePointer<AccSparse>, _ rows: Range<Int>, panels: Range<Int>, _ memory: Memory,
-    _ scratch: UnsafeMutableRawPointer
-  ) {
-    if rows.isEmpty || panels.isEmpty { return }
-    let a = memory.elements(left.root, Float.self) + left.offset + rows.lowerBound * left.rowStride
-    let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n
-    epilogue.withPointer(memory) {
-      isa.kernels.sparse_product?(
-        rows.count, a, left.rowStride, packed, panels.lowerBound, panels.upperBound, c, shape.n, $0, scratch)
-    }
   }
 
   /// Computes the sums of some of the terms only, and writes them from element `offset` on.
@@ -187,18 +157,6 @@ struct DotKernel: Kernel {
 }
 
 extension DotKernel {
-  func decision(_ memory: Memory) -> Decision? {
-    guard let matrix = sparseMatrix(memory)?.pointee else { return nil }
-    let share = Double(matrix.nonzeros) / Double(max(shape.k * shape.n, 1))
-    let form = matrix.form == Int32(accSparseColumns.rawValue) ? "columns" : "rows"
-    let percent = (1000 * share).rounded() / 10
-    return Decision(
-      label: "\(label), sparse by \(form): \(percent) % of the matrix",
-      cost: Cost(
-        flops: cost.flops * share, bytes: Double(matrix.bytes) + 4 * Double(shape.m * (shape.k + shape.n))),
-      density: share, form: "by \(form)")
-  }
-
   var cost: Cost {
     let elements = shape.m * shape.k + shape.k * shape.n + shape.m * shape.n
     return Cost(flops: Double(shape.flops), bytes: Double(4 * shape.batch * elements))
@@ -347,18 +305,6 @@ extension Lowering {
     }
     let others = [epilogue.bias, kernel.sparse].compactMap { $0 }
     add(kernel, reads: [left.root, kernel.right.root] + others, writes: [result])
-  }
-
-  /// Looks for zeros in a matrix that keeps still, as far as it can be used without them. A giant had better not be there twice.
-  private func withoutZeros(_ matrix: MatrixView, of product: DotKernel) -> Int? {
-    let shape = product.shape
-    guard shape.batch == 1, product.left.columnStride == 1, shape.k >= 128, shape.k * shape.n >= 4096 else {
-      return nil
-    }
-    let packed = temporary(SparsePackKernel.packedBytes(shape, isa))
-    add(
-      SparsePackKernel(shape: shape, source: matrix, result: packed, isa: isa), reads: [matrix.root], writes: [packed])
-    return packed
   }
 
   /// Whether a product has so few columns that its sums should run with lanes along k, which takes a right operand that lies

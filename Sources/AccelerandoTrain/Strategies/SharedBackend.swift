@@ -58,6 +58,7 @@ public struct SharedBackend: Backend {
     StackedBuffer(type, try (0..<parts).map { _ in try common.makeBuffer(type) })
   }
 
+  /// Memory of the host's for a tensor.
   func hostBuffer(_ type: TensorType) throws -> any HostBuffer { try host(try makeBuffer(type)) }
 
   /// A buffer as one of the host's.

@@ -110,13 +110,13 @@ final class SharedExecution: Execution {
       throw GraphError("workers add up float32 and float64; received \(meeting.type).")
     }
     guard group.size > 1, !meetings.isEmpty else { return nil }
-    let tensors = try meetings.map { meeting in
+    let summands = try meetings.map { meeting in
       // What was there before the round is there from its first stage.
-      SumExchange.Tensor(
+      SumExchange.Summand(
         operands: try (local[meeting.operand] ?? []).map { try backend.host($0) }, type: meeting.type,
         stage: stages[meeting.operand] ?? 0)
     }
-    return try SumExchange(tensors, tree: tree, on: backend)
+    return try SumExchange(summands, tree: tree, on: backend)
   }
 
   func run() throws {

@@ -8,7 +8,7 @@ import Synchronization
 /// Sums over the parts of a batch, between processes.
 final class SumExchange {
   /// A tensor to be summed.
-  struct Tensor {
+  struct Summand {
     /// What this process' parts give.
     let operands: [any HostBuffer]
     let type: TensorType
@@ -42,21 +42,21 @@ final class SumExchange {
   private let failure = Mutex<(any Error)?>(nil)
 
   /// - Parameter tree: how all parts are added up, its leaves in the order of the processes.
-  init(_ tensors: [Tensor], tree: SumTree, on backend: SharedBackend) throws {
+  init(_ summands: [Summand], tree: SumTree, on backend: SharedBackend) throws {
     let group = backend.group
     let shares = BatchShares(of: tree.parts.count, workers: group.size)
     let byProcess = (0..<group.size).map { SumTree.subtrees(of: shares[$0], in: tree.parts) }
     parts = shares[group.rank].count
     var buckets: [Bucket] = []
-    var leaves = [[any HostBuffer]](repeating: [], count: tensors.count)
-    for numbers in Self.buckets(tensors, bytes: backend.bucketBytes) {
+    var leaves = [[any HostBuffer]](repeating: [], count: summands.count)
+    for numbers in Self.buckets(summands, bytes: backend.bucketBytes) {
       // The leaves one after the other, each with all tensors of the bucket.
-      let offsets = numbers.reduce(into: [0]) { $0.append($0[$0.count - 1] + rounded(tensors[$1].type.byteCount)) }
+      let offsets = numbers.reduce(into: [0]) { $0.append($0[$0.count - 1] + rounded(summands[$1].type.byteCount)) }
       let stride = offsets[offsets.count - 1]
       let staging = try backend.hostBuffer(TensorType(.uint8, [tree.leaves.count * stride]))
       for (number, offset) in zip(numbers, offsets) {
         leaves[number] = try tree.leaves.indices.map {
-          try staging.part(tensors[number].type, at: $0 * stride + offset)
+          try staging.part(summands[number].type, at: $0 * stride + offset)
         }
       }
       var first = 0
@@ -66,11 +66,11 @@ final class SumExchange {
       }
       let own = byProcess[..<group.rank].reduce(0) { $0 + $1.count }
       let sums = try Self.sums(
-        numbers.map { (tensors[$0], Array(leaves[$0][own..<own + byProcess[group.rank].count])) },
+        numbers.map { (summands[$0], Array(leaves[$0][own..<own + byProcess[group.rank].count])) },
         subtrees: byProcess[group.rank], firstPart: shares[group.rank].lowerBound, on: backend.local)
       buckets.append(
         Bucket(
-          stage: numbers.map { tensors[$0].stage }.max() ?? 0, sums: sums,
+          stage: numbers.map { summands[$0].stage }.max() ?? 0, sums: sums,
           exchange: try group.makeExchange(staging.memory, parts: places)))
     }
     self.buckets = buckets
@@ -78,36 +78,36 @@ final class SumExchange {
   }
 
   /// Tensors that go out together, by their numbers: in the order in which they are computed, until there are enough bytes.
-  static func buckets(_ tensors: [Tensor], bytes: Int) -> [[Int]] {
+  static func buckets(_ summands: [Summand], bytes: Int) -> [[Int]] {
     var buckets: [[Int]] = []
     var room = 0
-    for number in tensors.indices.sorted(by: { (tensors[$0].stage, $0) < (tensors[$1].stage, $1) }) {
+    for number in summands.indices.sorted(by: { (summands[$0].stage, $0) < (summands[$1].stage, $1) }) {
       if room <= 0 {
         buckets.append([])
         room = bytes
       }
       buckets[buckets.count - 1].append(number)
-      room -= rounded(tensors[number].type.byteCount)
+      room -= rounded(summands[number].type.byteCount)
     }
     return buckets
   }
 
   /// A program that adds up what this process has of some tensors, right where it is sent from.
   private static func sums(
-    _ tensors: [(tensor: Tensor, leaves: [any HostBuffer])], subtrees: [Range<Int>], firstPart: Int,
+    _ summands: [(summand: Summand, leaves: [any HostBuffer])], subtrees: [Range<Int>], firstPart: Int,
     on backend: any Backend
   ) throws -> any Execution {
     let graph = Graph()
     var inputs: [any Buffer] = []
-    var outputs: [AccelerandoCore.Tensor] = []
+    var outputs: [Tensor] = []
     var aliases: [Int: Int] = [:]
-    func input(_ buffer: any Buffer) -> AccelerandoCore.Tensor {
+    func input(_ buffer: any Buffer) -> Tensor {
       inputs.append(buffer)
       return graph.input("\(inputs.count)", buffer.type)
     }
-    for (tensor, leaves) in tensors {
+    for (summand, leaves) in summands {
       for (subtree, leaf) in zip(subtrees, leaves) {
-        let parts = subtree.map { input(tensor.operands[$0 - firstPart]) }
+        let parts = subtree.map { input(summand.operands[$0 - firstPart]) }
         guard let sum = SumTree(subtree).sum(parts) else { continue }
         aliases[outputs.count] = inputs.count
         outputs.append(sum)

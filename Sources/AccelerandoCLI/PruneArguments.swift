@@ -48,6 +48,13 @@ struct SparsityRange: ExpressibleByArgument {
 extension Pruning.Pooling: ExpressibleByArgument {}
 extension Pruning.Competition: ExpressibleByArgument {}
 
+/// Two whole numbers with a character between them.
+private func pair(_ text: String, separator: Character) -> (Int, Int)? {
+  let parts = text.split(separator: separator, omittingEmptySubsequences: false).map { Int($0) }
+  guard parts.count == 2, let first = parts[0], let second = parts[1] else { return nil }
+  return (first, second)
+}
+
 /// `2:4`.
 struct ZerosOf: ExpressibleByArgument {
   var zeros: Int
@@ -59,8 +66,7 @@ struct ZerosOf: ExpressibleByArgument {
   }
 
   init?(argument: String) {
-    let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let zeros = parts[0], let group = parts[1] else { return nil }
+    guard let (zeros, group) = pair(argument, separator: ":") else { return nil }
     self.init(zeros: zeros, group: group)
   }
 
@@ -78,8 +84,7 @@ struct BlockSize: ExpressibleByArgument {
   }
 
   init?(argument: String) {
-    let parts = argument.lowercased().split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let height = parts[0], let width = parts[1] else { return nil }
+    guard let (height, width) = pair(argument.lowercased(), separator: "x") else { return nil }
     self.init(height: height, width: width)
   }
 

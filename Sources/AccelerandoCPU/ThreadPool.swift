@@ -88,8 +88,9 @@ final class ThreadPool: ThreadTeam {
   func release() { busy.store(false, ordering: .releasing) }
 
   func run(_ work: any TeamWork, tasks: Int) {
-    guard tasks > 1, tryAcquire() else {
-      for task in 0..<tasks { work.run(task, on: 0) }
+    // Tasks are counted in 16 bits.
+    guard 2..<1 << 16 ~= tasks, tryAcquire() else {
+      for task in 0..<max(tasks, 0) { work.run(task, on: 0) }
       return
     }
     defer { release() }

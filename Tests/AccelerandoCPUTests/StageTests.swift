@@ -37,6 +37,9 @@ import Testing
     team.run(outer, tasks: 50)
     #expect(outer.counts.withLock { $0 } == [Int](repeating: 1, count: 50))
     #expect(inner.counts.withLock { $0 } == [Int](repeating: 50, count: 20))
+    let many = Count(70_000, nil)
+    team.run(many, tasks: 70_000)
+    #expect(many.counts.withLock { $0.allSatisfy { $0 == 1 } })
   }
 }
 

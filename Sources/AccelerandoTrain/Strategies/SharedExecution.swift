@@ -143,6 +143,7 @@ private final class PartWork: TeamWork {
   }
 
   func run(on team: any ThreadTeam) throws {
+    failure.withLock { $0 = nil }
     exchange?.begin()
     team.run(self, tasks: lists.count)
     if let error = failure.withLock({ $0 }) { throw error }

@@ -121,6 +121,7 @@ final class SumExchange {
 
   /// Before the parts are computed.
   func begin() {
+    failure.withLock { $0 = nil }
     for bucket in buckets { bucket.missing.store(parts, ordering: .relaxed) }
     started.store(0, ordering: .releasing)
   }

@@ -50,6 +50,15 @@ public struct WindowGeometry: Hashable, Sendable {
     return shape
   }
 
+  /// Whether a formula may have a term for each place in the window; otherwise reports why not.
+  func allowsOffsets(_ x: Tensor) -> Bool {
+    let limit = 1 << 12
+    if size.elementCount <= limit { return true }
+    x.graph.report(
+      GraphError("a window \(size) has more places than the \(limit) that this gradient is computed for.", path: x.graph.path))
+    return false
+  }
+
   var attributes: [StableHLOAttribute] {
     let padding = zip(paddingLow, paddingHigh).map { "[\($0), \($1)]" }.joined(separator: ", ")
     return [
@@ -125,7 +134,7 @@ public struct ReduceWindow: Operation {
 
   /// The general case, one strided slice for each place in the window. Slow for large windows, and right for all.
   private func gradientByOffsets(_ x: Tensor, _ y: Tensor, _ g: Tensor) -> Tensor {
-    guard y.type.elementCount > 0, x.type.elementCount > 0 else { return x.zerosLike() }
+    guard y.type.elementCount > 0, x.type.elementCount > 0, window.allowsOffsets(x) else { return x.zerosLike() }
     let identity = x.constant(function.identity(x.dtype))
     let pad = Pad(low: window.paddingLow, high: window.paddingHigh, interior: window.inputDilation.map { $0 - 1 })
     let padded = x.graph.add(pad, x, identity)
@@ -208,7 +217,7 @@ public struct SelectAndScatter: Operation {
     guard x.dtype.isFloating else { return [nil, nil] }
     // The source's gradient is read back at the places that were selected; these move with no element of x.
     let source = context.operands[1]
-    guard source.type.elementCount > 0 else { return [x.zerosLike(), source.zerosLike()] }
+    guard source.type.elementCount > 0, window.allowsOffsets(x) else { return [x.zerosLike(), source.zerosLike()] }
     return [x.zerosLike(), gatherSelected(x, g, source.shape)]
   }
 

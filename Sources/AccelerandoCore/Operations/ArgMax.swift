@@ -1,13 +1,13 @@
-// The place of an extreme. It is an operation of its own and no formula of comparisons: a compiler may compute a cheap operand
-// once for the extreme and once more, rounded otherwise, for the comparison, and then no element equals it. One reduction
-// reads every element once.
+// The index of the largest or smallest element. It is an operation of its own and not a formula of comparisons: a compiler may
+// compute a cheap operand once for the extreme and again, rounded differently, for the comparison, and then no element equals
+// the extreme. One reduction reads every element once.
 
-/// The index of the largest (or smallest) element along an axis, which disappears; of equals, the first. A NaN counts as
-/// the extreme. The result is `int32`.
+/// The index of the largest (or smallest) element along an axis, which is removed; the first one of equal elements. NaN
+/// counts as the extreme. The result is `int32`.
 public struct ArgMax: Operation {
   /// The axis, counted from the first.
   public let axis: Int
-  /// Whether the smallest element is looked for.
+  /// Whether to find the smallest element.
   public let smallest: Bool
 
   /// Makes the operation.
@@ -66,9 +66,9 @@ public struct ArgMax: Operation {
 }
 
 extension Tensor {
-  /// The index (`int32`) of the largest element along `axis`; of equals, the first.
+  /// The index (`int32`) of the largest element along `axis`; the first one of equal elements.
   public func argMax(axis: Int = -1, keepDims: Bool = false) -> Tensor { argExtreme(axis, false, keepDims: keepDims) }
-  /// The index (`int32`) of the smallest element along `axis`; of equals, the first.
+  /// The index (`int32`) of the smallest element along `axis`; the first one of equal elements.
   public func argMin(axis: Int = -1, keepDims: Bool = false) -> Tensor { argExtreme(axis, true, keepDims: keepDims) }
 
   func argExtreme(_ axis: Int, _ smallest: Bool, keepDims: Bool = false) -> Tensor {

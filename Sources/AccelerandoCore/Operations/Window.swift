@@ -1,6 +1,6 @@
-// Windows that slide over a tensor: pooling, and the scattering that undoes it.
+// Sliding windows: pooling, and its gradient.
 
-/// The geometry of a sliding window, a number for each axis.
+/// The geometry of a sliding window, one number for each axis.
 public struct WindowGeometry: Hashable, Sendable {
   /// The window's sizes.
   public var size: [Int]
@@ -132,7 +132,7 @@ public struct ReduceWindow: Operation {
           inputDilation: window.strides, windowDilation: window.windowDilation)), g)
   }
 
-  /// The general case, one strided slice for each place in the window. Slow for large windows, and right for all.
+  /// The general case, one strided slice for each position in the window. Slow for large windows, and always right.
   private func gradientByOffsets(_ x: Tensor, _ y: Tensor, _ g: Tensor) -> Tensor {
     guard y.type.elementCount > 0, x.type.elementCount > 0, window.allowsOffsets(x) else { return x.zerosLike() }
     let identity = x.constant(function.identity(x.dtype))
@@ -168,10 +168,10 @@ public struct ReduceWindow: Operation {
   }
 }
 
-/// For each window of the first operand, adds the matching element of the second at the place of the window's first
+/// For each window of the first operand, adds the matching element of the second at the position of the window's first
 /// largest (or smallest) element; zero elsewhere.
 public struct SelectAndScatter: Operation {
-  /// Whether the largest element is selected, not the smallest.
+  /// Whether to select the largest element, not the smallest.
   public let selectsMax: Bool
   /// The window; its dilations are 1.
   public let window: WindowGeometry

@@ -70,7 +70,9 @@ let package = Package(
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCPUTests",
-      dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CAllocationCounter", "CKernels"]),
+      dependencies: [
+        "AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CAllocationCounter", "CKernels",
+      ]),
     .testTarget(
       name: "AccelerandoXLATests",
       dependencies: [

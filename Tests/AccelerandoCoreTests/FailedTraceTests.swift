@@ -33,7 +33,8 @@ import Testing
     let text = message {
       _ = try Program.trace(types) { x in
         // The body forgets a value and changes the type of another.
-        let carried = whileLoop(x, condition: { $0[0].sum().less(than: $0[0].scalar(3)) }, body: { Array($0.dropLast()) })
+        let carried = whileLoop(
+          x, condition: { $0[0].sum().less(than: $0[0].scalar(3)) }, body: { Array($0.dropLast()) })
         return [carried[6] + carried[5].sum(), carried[3]]
       }
     }

@@ -131,7 +131,9 @@ private struct NetworkBuilder {
         let tokens = (0..<count * length).map { _ in Int32(random.integer(0...words - 1)) }
         addInput([length], .int32, NDArray(tokens))
         append(
-          Config(["Embedding": Config(["input_dim": Config(.int(words)), "output_dim": Config(.int(random.integer(2...6)))])]),
+          Config([
+            "Embedding": Config(["input_dim": Config(.int(words)), "output_dim": Config(.int(random.integer(2...6)))])
+          ]),
           [first], "Embedding")
       default: addInput([random.integer(2...20)], .float32, nil, count)
       }
@@ -149,7 +151,9 @@ private struct NetworkBuilder {
     operands = operands.map { $0.map { $0 >= position ? $0 + 1 : $0 } }
   }
 
-  private mutating func numbers(_ count: Int) -> NDArray { NDArray((0..<count).map { _ in Float(random.real(-1...1)) }) }
+  private mutating func numbers(_ count: Int) -> NDArray {
+    NDArray((0..<count).map { _ in Float(random.real(-1...1)) })
+  }
 
   // MARK: Layers
 
@@ -222,8 +226,11 @@ private struct NetworkBuilder {
       guard isImage else { return nil }
       var settings = [entry("kernel_size", pair(1, 4)), entry("padding", padding()), entry("activation", activation())]
       // A step and a dilation together are refused, as in Keras.
-      if random.chance(0.4) { settings.append(entry("strides", .ints([Int](repeating: random.integer(1...3), count: 2)))) }
-      else if random.chance(0.3) { settings.append(entry("dilation_rate", .ints([Int](repeating: 2, count: 2)))) }
+      if random.chance(0.4) {
+        settings.append(entry("strides", .ints([Int](repeating: random.integer(1...3), count: 2))))
+      } else if random.chance(0.3) {
+        settings.append(entry("dilation_rate", .ints([Int](repeating: 2, count: 2))))
+      }
       if name == "DepthwiseConv2D" {
         settings.append(entry("depth_multiplier", number(1...2)))
       } else {
@@ -245,7 +252,8 @@ private struct NetworkBuilder {
       return (
         [entry("momentum", 0.9), entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], []
       )
-    case "LayerNormalization": return ([entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], [])
+    case "LayerNormalization":
+      return ([entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], [])
     case "Dropout": return ([entry("rate", Config(.double(random.pick([0.0, 0.1, 0.5]))))], [])
     case "Activation": return ([entry("activation", activation())], [])
     case "ReLU":
@@ -274,7 +282,9 @@ private struct NetworkBuilder {
       return ([], (0..<random.integer(1...2)).map { _ in random.pick(others) })
     case "MultiHeadAttention":
       guard shape.count == 2 else { return nil }
-      let others = values.indices.filter { values[$0].shape.count == 2 && values[$0].shape[1] == shape[1] && isFloating($0) }
+      let others = values.indices.filter {
+        values[$0].shape.count == 2 && values[$0].shape[1] == shape[1] && isFloating($0)
+      }
       return ([entry("num_heads", number(1...3)), entry("key_dim", number(1...4))], [random.pick(others)])
     case "Embedding": return nil  // Behind inputs of integers.
     case "Sequential":
@@ -343,7 +353,9 @@ private struct NetworkBuilder {
       dense(classes, "softmax")
       var labels = [Float](repeating: 0, count: count * classes)
       for sample in 0..<count { labels[sample * classes + random.integer(0...classes - 1)] = 1 }
-      return ("categorical_crossentropy", (try? NDArray(labels, shape: [count, classes])) ?? NDArray(labels), ["accuracy"])
+      return (
+        "categorical_crossentropy", (try? NDArray(labels, shape: [count, classes])) ?? NDArray(labels), ["accuracy"]
+      )
     case 3:
       dense(1, "sigmoid")
       let labels = (0..<count).map { _ in Float(random.integer(0...1)) }
@@ -369,7 +381,9 @@ private struct NetworkBuilder {
     case "adam", "adamw": settings.append(Config.Entry("amsgrad", flag(0.3)))
     default: settings.append(Config.Entry("momentum", Config(.double(random.pick([0, 0.5])))))
     }
-    if random.chance(0.3) { settings.append(Config.Entry(random.pick(["clipnorm", "global_clipnorm", "clipvalue"]), 0.5)) }
+    if random.chance(0.3) {
+      settings.append(Config.Entry(random.pick(["clipnorm", "global_clipnorm", "clipvalue"]), 0.5))
+    }
     return Config(.object([Config.Entry(name, Config(.object(settings)))]))
   }
 

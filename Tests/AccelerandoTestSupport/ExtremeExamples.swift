@@ -25,7 +25,8 @@ public struct ExtremeExamples {
     mutating func window(_ rank: Int) -> WindowGeometry {
       WindowGeometry(
         size: numbers(rank), strides: numbers(rank), paddingLow: numbers(rank), paddingHigh: numbers(rank),
-        inputDilation: random.chance(0.7) ? nil : numbers(rank), windowDilation: random.chance(0.7) ? nil : numbers(rank))
+        inputDilation: random.chance(0.7) ? nil : numbers(rank),
+        windowDilation: random.chance(0.7) ? nil : numbers(rank))
     }
     mutating func layout(_ rank: Int) -> [Int] {
       random.chance(0.9) ? Array(0..<rank).shuffled(using: &random) : numbers(rank)
@@ -48,16 +49,32 @@ public struct ExtremeExamples {
     switch kind {
     case 0: return (Reshape(maker.numbers(rank)), [x])
     case 1: return (Transpose(maker.layout(rank)), [x])
-    case 2: return (BroadcastInDim(maker.numbers(rank + 1), axes: maker.random.chance(0.7) ? Array(0..<rank) : maker.numbers(rank)), [x])
+    case 2:
+      return (
+        BroadcastInDim(maker.numbers(rank + 1), axes: maker.random.chance(0.7) ? Array(0..<rank) : maker.numbers(rank)),
+        [x]
+      )
     case 3: return (Reverse(axes: maker.numbers(maker.random.integer(0...2))), [x])
-    case 4: return (Slice(starts: maker.numbers(rank), limits: maker.random.chance(0.5) ? x.shape : maker.numbers(rank), strides: maker.numbers(rank)), [x])
-    case 5: return (Pad(low: maker.numbers(rank), high: maker.numbers(rank), interior: maker.numbers(rank)), [x, TensorType(.float32, [])])
+    case 4:
+      return (
+        Slice(
+          starts: maker.numbers(rank), limits: maker.random.chance(0.5) ? x.shape : maker.numbers(rank),
+          strides: maker.numbers(rank)), [x]
+      )
+    case 5:
+      return (
+        Pad(low: maker.numbers(rank), high: maker.numbers(rank), interior: maker.numbers(rank)),
+        [x, TensorType(.float32, [])]
+      )
     case 6:
       var other = x
       if rank > 0 { other.shape[0] = maker.size() }
       return (Concatenate(axis: maker.random.chance(0.8) ? 0 : maker.number()), [x, other, x])
     case 7: return (Iota(x.with(.int32), axis: maker.number()), [])
-    case 8: return (Reduce(maker.random.pick(Reduce.Function.allCases), axes: maker.numbers(maker.random.integer(0...2))), [x])
+    case 8:
+      return (
+        Reduce(maker.random.pick(Reduce.Function.allCases), axes: maker.numbers(maker.random.integer(0...2))), [x]
+      )
     case 9: return (ReduceWindow(maker.random.pick([.sum, .max, .product]), maker.window(rank)), [x])
     case 10:
       let window = maker.window(rank)

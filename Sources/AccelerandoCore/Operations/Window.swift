@@ -55,7 +55,8 @@ public struct WindowGeometry: Hashable, Sendable {
     let limit = 1 << 12
     if size.elementCount <= limit { return true }
     x.graph.report(
-      GraphError("a window \(size) has more places than the \(limit) that this gradient is computed for.", path: x.graph.path))
+      GraphError(
+        "a window \(size) has more places than the \(limit) that this gradient is computed for.", path: x.graph.path))
     return false
   }
 

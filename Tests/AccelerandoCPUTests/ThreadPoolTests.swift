@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct ThreadPoolTests {
   /// Counts how often each task is done.
-  private final class Counter: TeamWork {
+  private final class Counter: TeamWork, Sendable {
     let counts: [Atomic8]
     init(_ count: Int) { counts = (0..<count).map { _ in Atomic8() } }
     func run(_ task: Int, on member: Int) { counts[task].value.add(1, ordering: .relaxed) }

@@ -16,20 +16,20 @@ public struct ExtremeExamples {
   private struct Maker {
     var random: RandomSource
 
-    mutating func number() -> Int { random.chance(0.5) ? random.integer(0...3) : random.pick(numbers) }
-    mutating func size() -> Int { random.chance(0.6) ? random.integer(0...4) : random.pick(sizes) }
-    mutating func numbers(_ count: Int) -> [Int] { (0..<count).map { _ in number() } }
+    mutating func number() -> Int { random.chance(0.5) ? random.integer(0...3) : random.pick(ExtremeExamples.numbers) }
+    mutating func size() -> Int { random.chance(0.6) ? random.integer(0...4) : random.pick(ExtremeExamples.sizes) }
+    mutating func attributes(_ count: Int) -> [Int] { (0..<count).map { _ in number() } }
     mutating func type(_ rank: Int, _ dtype: DType = .float32) -> TensorType {
       TensorType(dtype, (0..<rank).map { _ in size() })
     }
     mutating func window(_ rank: Int) -> WindowGeometry {
       WindowGeometry(
-        size: numbers(rank), strides: numbers(rank), paddingLow: numbers(rank), paddingHigh: numbers(rank),
-        inputDilation: random.chance(0.7) ? nil : numbers(rank),
-        windowDilation: random.chance(0.7) ? nil : numbers(rank))
+        size: attributes(rank), strides: attributes(rank), paddingLow: attributes(rank), paddingHigh: attributes(rank),
+        inputDilation: random.chance(0.7) ? nil : attributes(rank),
+        windowDilation: random.chance(0.7) ? nil : attributes(rank))
     }
     mutating func layout(_ rank: Int) -> [Int] {
-      random.chance(0.9) ? Array(0..<rank).shuffled(using: &random) : numbers(rank)
+      random.chance(0.9) ? Array(0..<rank).shuffled(using: &random) : attributes(rank)
     }
   }
 
@@ -47,23 +47,23 @@ public struct ExtremeExamples {
     let x = maker.type(rank)
     let scalar = TensorType(.int32, [])
     switch kind {
-    case 0: return (Reshape(maker.numbers(rank)), [x])
+    case 0: return (Reshape(maker.attributes(rank)), [x])
     case 1: return (Transpose(maker.layout(rank)), [x])
     case 2:
       return (
-        BroadcastInDim(maker.numbers(rank + 1), axes: maker.random.chance(0.7) ? Array(0..<rank) : maker.numbers(rank)),
+        BroadcastInDim(maker.attributes(rank + 1), axes: maker.random.chance(0.7) ? Array(0..<rank) : maker.attributes(rank)),
         [x]
       )
-    case 3: return (Reverse(axes: maker.numbers(maker.random.integer(0...2))), [x])
+    case 3: return (Reverse(axes: maker.attributes(maker.random.integer(0...2))), [x])
     case 4:
       return (
         Slice(
-          starts: maker.numbers(rank), limits: maker.random.chance(0.5) ? x.shape : maker.numbers(rank),
-          strides: maker.numbers(rank)), [x]
+          starts: maker.attributes(rank), limits: maker.random.chance(0.5) ? x.shape : maker.attributes(rank),
+          strides: maker.attributes(rank)), [x]
       )
     case 5:
       return (
-        Pad(low: maker.numbers(rank), high: maker.numbers(rank), interior: maker.numbers(rank)),
+        Pad(low: maker.attributes(rank), high: maker.attributes(rank), interior: maker.attributes(rank)),
         [x, TensorType(.float32, [])]
       )
     case 6:
@@ -73,7 +73,7 @@ public struct ExtremeExamples {
     case 7: return (Iota(x.with(.int32), axis: maker.number()), [])
     case 8:
       return (
-        Reduce(maker.random.pick(Reduce.Function.allCases), axes: maker.numbers(maker.random.integer(0...2))), [x]
+        Reduce(maker.random.pick(Reduce.Function.allCases), axes: maker.attributes(maker.random.integer(0...2))), [x]
       )
     case 9: return (ReduceWindow(maker.random.pick([.sum, .max, .product]), maker.window(rank)), [x])
     case 10:
@@ -88,9 +88,9 @@ public struct ExtremeExamples {
           inputBatch: input[0], inputFeature: input[1], inputSpatial: Array(input[2...]), kernelInput: kernel[0],
           kernelOutput: kernel[1], kernelSpatial: Array(kernel[2...]), outputBatch: output[0],
           outputFeature: output[1], outputSpatial: Array(output[2...])),
-        strides: maker.numbers(spatial), paddingLow: maker.numbers(spatial), paddingHigh: maker.numbers(spatial),
-        inputDilation: maker.random.chance(0.6) ? nil : maker.numbers(spatial),
-        kernelDilation: maker.random.chance(0.6) ? nil : maker.numbers(spatial),
+        strides: maker.attributes(spatial), paddingLow: maker.attributes(spatial), paddingHigh: maker.attributes(spatial),
+        inputDilation: maker.random.chance(0.6) ? nil : maker.attributes(spatial),
+        kernelDilation: maker.random.chance(0.6) ? nil : maker.attributes(spatial),
         featureGroups: maker.random.chance(0.7) ? 1 : maker.number(),
         batchGroups: maker.random.chance(0.8) ? 1 : maker.number())
       var (image, weights) = (maker.type(spatial + 2), maker.type(spatial + 2))
@@ -103,31 +103,31 @@ public struct ExtremeExamples {
     case 12:
       return (
         DotGeneral(
-          leftBatching: [], rightBatching: [], leftContracting: maker.numbers(1), rightContracting: maker.numbers(1)),
+          leftBatching: [], rightBatching: [], leftContracting: maker.attributes(1), rightContracting: maker.attributes(1)),
         [x, maker.type(rank)]
       )
-    case 13: return (DynamicSlice(sizes: maker.numbers(rank)), [x] + x.shape.map { _ in scalar })
+    case 13: return (DynamicSlice(sizes: maker.attributes(rank)), [x] + x.shape.map { _ in scalar })
     case 14: return (DynamicUpdateSlice(), [x, maker.type(rank)] + x.shape.map { _ in scalar })
     case 15:
       let dimensions = Gather.Dimensions(
-        offset: maker.numbers(maker.random.integer(0...2)), collapsed: maker.numbers(maker.random.integer(0...1)),
-        startIndexMap: maker.numbers(1), indexVector: maker.number())
-      return (Gather(dimensions, sliceSizes: maker.numbers(rank)), [x, maker.type(1, .int32)])
+        offset: maker.attributes(maker.random.integer(0...2)), collapsed: maker.attributes(maker.random.integer(0...1)),
+        startIndexMap: maker.attributes(1), indexVector: maker.number())
+      return (Gather(dimensions, sliceSizes: maker.attributes(rank)), [x, maker.type(1, .int32)])
     case 16:
       let dimensions = Scatter.Dimensions(
-        updateWindow: maker.numbers(maker.random.integer(0...2)), inserted: maker.numbers(maker.random.integer(0...1)),
-        scatterToOperand: maker.numbers(1), indexVector: maker.number())
+        updateWindow: maker.attributes(maker.random.integer(0...2)), inserted: maker.attributes(maker.random.integer(0...1)),
+        scatterToOperand: maker.attributes(1), indexVector: maker.number())
       return (Scatter(.add, dimensions), [x, maker.type(1, .int32), maker.type(maker.random.integer(0...2))])
     case 17: return (Sort(axis: maker.number()), [x])
     case 18: return (ArgMax(axis: maker.number()), [x])
     case 19: return (CumulativeSum(axis: maker.number()), [x])
     case 20: return (Softmax(axis: maker.number()), [x])
     case 21: return (LogSumExp(axis: maker.number()), [x])
-    case 22: return (RngBitGenerator(maker.numbers(rank)), [TensorType(.uint32, [2])])
+    case 22: return (RngBitGenerator(maker.attributes(rank)), [TensorType(.uint32, [2])])
     case 23: return (RngSplit(count: maker.number()), [TensorType(.uint32, [2])])
     case 24: return (BatchNormTraining(axis: maker.number(), epsilon: 1e-3), [x, maker.type(1), maker.type(1)])
     case 25: return (LayerNormalization(axisCount: maker.number(), epsilon: 1e-3), [x, x, x])
-    case 26: return (AllReduce(.sum, groups: [maker.numbers(2)]), [x])
+    case 26: return (AllReduce(.sum, groups: [maker.attributes(2)]), [x])
     case 27: return (Reduce(.product, axes: rank > 0 ? [0] : []), [x])
     default: return nil
     }

@@ -1,5 +1,5 @@
-// The entry point and the only exit: every error ends here, with a message on standard error and the exit code that
-// scripts use.
+// The program's way in and out: every error leaves through here, with a message on standard error and the exit code that
+// scripts go by.
 
 import Accelerando
 import AccelerandoRecipes
@@ -19,8 +19,7 @@ enum Entry {
     }
   }
 
-  /// Ends the program: 64 for wrong usage, 65 for bad data, 69 for a device that cannot be used or failed, 70 for what
-  /// should not happen, 130 when interrupted.
+  /// Ends the program: 64 for wrong usage, 65 for bad data, 69 for a device that cannot be used or failed, 70 for what should not happen, 130 when interrupted.
   private static func leave(because error: any Error) -> Never {
     let parserCode = AccelerandoCommand.exitCode(for: error)
     // Help and version are errors to the parser too, of code 0.

@@ -1,24 +1,23 @@
-// Structural pruning: filters and neurons are removed, with everything that depends on them, which leaves a smaller
-// dense model that any engine runs faster.
+// Structural pruning: filters and neurons are really taken out, with all that follows from it, so that what is left is a
+// smaller dense model that any engine runs faster. No machinery stays behind.
 
 import AccelerandoCore
 import AccelerandoNN
 import AccelerandoTrain
 
 extension Model {
-  /// A smaller model without the least important filters and neurons, with the weights of the others.
+  /// A smaller model without the least filters and neurons, with the weights of the others.
   ///
-  /// Removed channels are followed through additions, normalization, flattening, concatenation and depthwise
-  /// convolutions. The model's outputs stay, and so do inputs of layers that are not known to treat channels separately
-  /// (custom layers, attention, layer normalization). A channel's importance is its filter's mean magnitude relative to
-  /// that of its layer, times the scale of batch normalization. Usually the smaller model is trained further for a
-  /// while.
+  /// What goes is followed through additions, normalization, flattening, concatenation and depthwise convolutions. The
+  /// model's outputs stay, and so does what feeds layers that are not known to treat channels one by one (custom layers,
+  /// attention, layer normalization). A channel counts as much as its filter's mean magnitude, against that of
+  /// its layer, times the scale that batch normalization gives it. Usually the smaller model is trained on for a while.
   /// - Parameters:
-  ///   - part: the proportion of filters and neurons to remove, at least 0 and below 1.
+  ///   - part: the part of the filters and neurons to take out, at least 0 and below 1.
   ///   - layers: names or types of layers, or names of parameters, whose outputs may be taken out.
   /// - Returns: a model of the same layers with fewer outputs, compiled like this one; its optimizer begins anew.
-  /// - Throws: `CompressionError` when no layer has outputs that can be taken out; `ConfigError` when a layer that
-  ///   would change cannot be described.
+  /// - Throws: `CompressionError` when no layer has outputs that can be taken out; `ConfigError` when a layer that would
+  ///   change cannot be described.
   public func withoutChannels(_ part: Double, layers: [String] = ["*"]) throws -> Model {
     guard part >= 0, part < 1 else {
       throw CompressionError(
@@ -46,7 +45,7 @@ extension Model {
     return try shrunk(graph, removed, weights)
   }
 
-  /// The model without some channels.
+  /// The model without channels.
   private func shrunk(_ graph: ChannelGraph, _ removed: Set<Int>, _ weights: Store) throws -> Model {
     func isKept(_ channel: Int) -> Bool { !removed.contains(graph.root(channel)) }
     var smaller = weights
@@ -70,7 +69,7 @@ extension Model {
 }
 
 /// A model with other layers, wherever it holds them.
-/// - Parameter replacement: the replacement of the layer whose kernel has this name.
+/// - Parameter replacement: the layer to stand for the one whose kernel has this name.
 private func replacing(
   _ layer: any Layer, _ names: ParameterNames, _ replacement: (String) -> (any Layer)?
 ) throws -> any Layer {
@@ -84,10 +83,10 @@ private func replacing(
   }
 }
 
-/// Which channels are least important.
+/// Which channels are worth least.
 private struct ChannelChoice {
   let graph: ChannelGraph
-  /// The importance of each channel that may be removed, by its representative.
+  /// What each channel that may go counts for, by the channel that stands for it.
   private var scores: [Int: Double] = [:]
 
   init(_ graph: ChannelGraph, _ weights: Store) throws {
@@ -119,7 +118,7 @@ private struct ChannelChoice {
     }
   }
 
-  /// The channels to remove: the same proportion of each set of layers that share channels.
+  /// The channels to take out: of each set of layers that share channels, the same part.
   func removed(_ part: Double) -> Set<Int> {
     var sets: [Set<Int>] = []
     for producer in graph.producers {
@@ -131,7 +130,7 @@ private struct ChannelChoice {
       sets.append(own)
     }
     return sets.reduce(into: []) { removed, set in
-      // Of equal ones the first stay.
+      // Of equals the first stay.
       let order = set.sorted { a, b in
         let (x, y) = (scores[a] ?? 0, scores[b] ?? 0)
         return x == y ? a < b : x > y

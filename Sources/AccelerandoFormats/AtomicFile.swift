@@ -1,17 +1,16 @@
-// A new file replaces the earlier one only when all of it is safe on the disk: a full disk, a crash or Ctrl-C halfway
-// must never cost the weights that were there.
+// What is written replaces the earlier file only when all of it is safe on the disk: a full disk, a crash or Ctrl-C
+// halfway must never cost somebody the weights they had.
 
 import Foundation
 
-/// A file that is being written next to the one that it will replace.
+/// A file that is being written beside the one that it will replace.
 public final class AtomicFile {
   private let destination: String
   private let temporary: String
   private var descriptor: Int32
 
   /// Writes a file: `body` is given the new file, and what it wrote takes the place of the earlier file at the end.
-  /// - Throws: what `body` throws, or `FormatError` when the file cannot be written; the earlier file is then
-  ///   untouched.
+  /// - Throws: what `body` throws, or `FormatError` when the file cannot be written; the earlier file is then untouched.
   public static func write(to url: URL, _ body: (AtomicFile) throws -> Void) throws {
     let file = try AtomicFile(url)
     do {
@@ -112,8 +111,8 @@ public func renameDurably(_ directory: URL, to destination: URL) throws {
   synchronize(destination.deletingLastPathComponent().path)
 }
 
-/// Waits until a file's bytes, or the names in a directory, are safe on the disk; some file systems refuse this, and
-/// then there is nothing more to do.
+/// Waits until a file's bytes, or the names in a directory, are safe on the disk; some file systems refuse this, and then there
+/// is nothing more to do.
 public func synchronize(_ path: String) {
   let descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return }

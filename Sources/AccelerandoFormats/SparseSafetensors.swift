@@ -1,14 +1,14 @@
-// Tensors that are mostly zeros, in a small file that is still a safetensors file: for a sparse tensor it stores the
-// nonzero elements and one bit per position.
+// Tensors that are mostly zeros, in a file that is as small as the zeros allow and still a safetensors file: of a sparse
+// tensor it holds the elements that are not zero and, a bit each, where they are.
 
 import AccelerandoCore
 import Foundation
 
 /// Safetensors files whose sparse tensors are packed.
 ///
-/// A tensor `name` becomes `name.nonzero`, its elements that are not zero in row-major order, and `name.places`, one
-/// bit for each element, the first element in the lowest bit of the first byte. The metadata's entry `sparse` is a JSON
-/// object from the names of such tensors to their shapes. Tensors that would not become smaller stay as they are.
+/// A tensor `name` becomes `name.nonzero`, its elements that are not zero in row-major order, and `name.places`, one bit for
+/// each element, the first element in the lowest bit of the first byte. The metadata's entry `sparse` is a JSON object from
+/// the names of such tensors to their shapes. Tensors that would not become smaller stay as they are.
 public enum SparseSafetensors {
   private static let key = "sparse"
 
@@ -66,8 +66,7 @@ public enum SparseSafetensors {
     return (tensors, metadata)
   }
 
-  /// The elements that are not zero and their places; nil where that is no smaller. Negative zero is not taken for
-  /// zero.
+  /// The elements that are not zero and their places; nil where that is no smaller. Negative zero is not taken for zero.
   private static func pack(_ array: NDArray) throws -> (values: NDArray, places: NDArray)? {
     let width = array.dtype.byteCount
     let count = array.elementCount

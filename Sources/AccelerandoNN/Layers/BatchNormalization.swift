@@ -9,7 +9,7 @@ import AccelerandoCore
 public struct BatchNormalization: ConfigurableLayer {
   /// The axis of the features; negative ones count from the last.
   public let axis: Int
-  /// The momentum: the proportion of the running means that a step keeps.
+  /// The part of the running means that a step keeps.
   public let momentum: Double
   /// What is added to the variance.
   public let epsilon: Double
@@ -17,8 +17,7 @@ public struct BatchNormalization: ConfigurableLayer {
   public let centers: Bool
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
-  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its
-  /// part.
+  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its part.
   public let isSynchronized: Bool
   public let name: String?
   let gamma: Parameter

@@ -51,7 +51,8 @@ public struct ExtremeExamples {
     case 1: return (Transpose(maker.layout(rank)), [x])
     case 2:
       return (
-        BroadcastInDim(maker.attributes(rank + 1), axes: maker.random.chance(0.7) ? Array(0..<rank) : maker.attributes(rank)),
+        BroadcastInDim(
+          maker.attributes(rank + 1), axes: maker.random.chance(0.7) ? Array(0..<rank) : maker.attributes(rank)),
         [x]
       )
     case 3: return (Reverse(axes: maker.attributes(maker.random.integer(0...2))), [x])
@@ -88,7 +89,8 @@ public struct ExtremeExamples {
           inputBatch: input[0], inputFeature: input[1], inputSpatial: Array(input[2...]), kernelInput: kernel[0],
           kernelOutput: kernel[1], kernelSpatial: Array(kernel[2...]), outputBatch: output[0],
           outputFeature: output[1], outputSpatial: Array(output[2...])),
-        strides: maker.attributes(spatial), paddingLow: maker.attributes(spatial), paddingHigh: maker.attributes(spatial),
+        strides: maker.attributes(spatial), paddingLow: maker.attributes(spatial),
+        paddingHigh: maker.attributes(spatial),
         inputDilation: maker.random.chance(0.6) ? nil : maker.attributes(spatial),
         kernelDilation: maker.random.chance(0.6) ? nil : maker.attributes(spatial),
         featureGroups: maker.random.chance(0.7) ? 1 : maker.number(),
@@ -103,7 +105,8 @@ public struct ExtremeExamples {
     case 12:
       return (
         DotGeneral(
-          leftBatching: [], rightBatching: [], leftContracting: maker.attributes(1), rightContracting: maker.attributes(1)),
+          leftBatching: [], rightBatching: [], leftContracting: maker.attributes(1),
+          rightContracting: maker.attributes(1)),
         [x, maker.type(rank)]
       )
     case 13: return (DynamicSlice(sizes: maker.attributes(rank)), [x] + x.shape.map { _ in scalar })
@@ -120,7 +123,9 @@ public struct ExtremeExamples {
       let indices = TensorType(.int32, [count])
       if kind == 15 {
         let dimensions = Gather.Dimensions(offset: window, collapsed: gone, startIndexMap: map, indexVector: vector)
-        return (Gather(dimensions, sliceSizes: part([min(1, table.shape[0])] + table.shape.dropFirst())), [table, indices])
+        return (
+          Gather(dimensions, sliceSizes: part([min(1, table.shape[0])] + table.shape.dropFirst())), [table, indices]
+        )
       }
       let dimensions = Scatter.Dimensions(
         updateWindow: window, inserted: gone, scatterToOperand: map, indexVector: vector)

@@ -19,14 +19,14 @@ enum Entry {
     }
   }
 
-  /// Ends the program: 64 for wrong usage, 65 for bad data, 69 for a device that cannot be used or failed, 70 for what should not happen, 130 when interrupted.
+  /// Ends the program: 64 for wrong usage, 65 for bad data, 69 for a device that cannot be used or failed, 70 for what should not happen, 130 when interrupted, 143 when asked to terminate.
   private static func leave(because error: any Error) -> Never {
     let parserCode = AccelerandoCommand.exitCode(for: error)
     // Help and version are errors to the parser too, of code 0.
     if parserCode == .success || parserCode == .validationFailure || error is ExitCode {
       AccelerandoCommand.exit(withError: error)
     }
-    FileHandle.standardError.write(Data("accelerando: \(error)\n".utf8))
+    FileHandle.standardError.write(Data("accelerando: \(text(of: error))\n".utf8))
     let code = code(of: error)
     // The other workers would wait for this one.
     if let group = MPIGroup.current, group.size > 1 {
@@ -37,12 +37,21 @@ enum Entry {
     exit(code)
   }
 
+  /// What is wrong. Errors of Foundation's are of files; they have a text for people, and one for nobody.
+  private static func text(of error: any Error) -> String {
+    guard let error = error as? CocoaError else { return "\(error)" }
+    return (error.filePath.map { "\($0): " } ?? "") + error.localizedDescription
+  }
+
   private static func code(of error: any Error) -> Int32 {
     switch error {
-    case is Interrupted: 130
+    case let error as Interrupted: error.code
+    case let error as FailedTraining: code(of: error.cause)
     case is RecipeNotFound: 64
     case is DeviceError, is WorkerError: 69
-    case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch, is CompressionError: 65
+    case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch, is CompressionError,
+      is CocoaError:
+      65
     default: 70
     }
   }

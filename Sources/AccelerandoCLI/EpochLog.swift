@@ -30,6 +30,8 @@ final class EpochLog: Callback {
     file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   }
 
+  var addedLogs: [String]? { [] }
+
   func onTrainBegin(_ run: TrainingRun) throws {
     guard let state = run.restoredState(of: self) else {
       if path != "-" { try? file.truncate(atOffset: 0) }

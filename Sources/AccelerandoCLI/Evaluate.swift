@@ -14,7 +14,7 @@ struct Evaluate: ParsableCommand {
   @Argument(help: "A directory that 'train --output' wrote.")
   var directory: String
 
-  @Option(help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "Samples in one step.")
   var batchSize: Int = 256
 
   @Flag(help: "Print one JSON object.")
@@ -24,7 +24,7 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    guard batchSize >= 1 else { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkCount("--batch-size", batchSize)
   }
 
   func run() throws {

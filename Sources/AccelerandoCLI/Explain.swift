@@ -22,10 +22,10 @@ struct Explain: ParsableCommand {
   @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
   var step = "train"
 
-  @Option(help: "Samples in the step.")
+  @Option(parsing: .unconditional, help: "Samples in the step.")
   var batchSize: Int?
 
-  @Option(help: "How many steps to measure; 0 only plans.")
+  @Option(parsing: .unconditional, help: "How many steps to measure; 0 only plans.")
   var runs = 50
 
   @Option(help: ArgumentHelp("Write a trace of one step for Chrome or Perfetto.", valueName: "file"))
@@ -45,7 +45,7 @@ struct Explain: ParsableCommand {
       throw ValidationError(
         "--step is one of \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")); received '\(step)'.")
     }
-    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkCount("--batch-size", batchSize)
     if runs < 0 { throw ValidationError("--runs needs at least 0; received \(runs).") }
     if trace != nil, runs == 0 { throw ValidationError("--trace needs a step to be measured: leave --runs 0 out.") }
   }
@@ -64,7 +64,9 @@ struct Explain: ParsableCommand {
     if runs > 0 {
       let profile = try backend.profile(step.execution, runs: runs)
       report = profile.report
-      if let trace { try profile.chromeTrace().write(to: URL(fileURLWithPath: trace), options: .atomic) }
+      if let trace {
+        try AtomicFile.write(to: URL(fileURLWithPath: trace)) { try $0.write([UInt8](profile.chromeTrace())) }
+      }
     }
     if json {
       let encoder = JSONEncoder()

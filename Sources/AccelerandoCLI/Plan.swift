@@ -22,7 +22,7 @@ struct Plan: ParsableCommand {
   @Option(help: "What to compile for.")
   var target: String
 
-  @Option(help: "Samples in a step on all chips together; the recipe's by default.")
+  @Option(parsing: .unconditional, help: "Samples in a step on all chips together; the recipe's by default.")
   var batchSize: Int?
 
   @Flag(help: "Print one JSON object.")
@@ -73,7 +73,7 @@ struct Export: ParsableCommand {
   @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
   var step = "train"
 
-  @Option(help: "Samples in the step; the recipe's by default.")
+  @Option(parsing: .unconditional, help: "Samples in the step; the recipe's by default.")
   var batchSize: Int?
 
   @OptionGroup var dataOptions: DataOptions

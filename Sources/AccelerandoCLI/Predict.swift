@@ -19,16 +19,16 @@ struct Predict: ParsableCommand {
   @Option(help: ArgumentHelp("Write the model's whole output as an NPY file.", valueName: "file"))
   var output: String?
 
-  @Option(help: "Take only the first so many samples.")
+  @Option(parsing: .unconditional, help: "Take only the first so many samples.")
   var limit: Int?
 
-  @Option(help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "Samples in one step.")
   var batchSize: Int = 256
 
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    guard batchSize >= 1 else { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkCount("--batch-size", batchSize)
     if let limit, limit < 1 { throw ValidationError("--limit needs at least 1; received \(limit).") }
   }
 

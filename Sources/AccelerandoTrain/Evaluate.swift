@@ -23,7 +23,8 @@ extension Model {
     try evaluate(Dataset(features, labels, sampleWeights: sampleWeights), batchSize: batchSize)
   }
 
-  func evaluate(_ feeder: Feeder, steps: Int?) throws -> Logs {
+  /// - Parameter goesOn: asked after every step, or after many that run at a time; false ends the evaluation there.
+  func evaluate(_ feeder: Feeder, steps: Int?, goesOn: (Int) throws -> Bool = { _ in true }) throws -> Logs {
     try session.resetTotals(.evaluate)
     try feeder.begin(pass: 0)
     var done = 0
@@ -33,6 +34,7 @@ extension Model {
     {
       try launch.step.execution.run()
       done += launch.stepCount
+      guard try goesOn(done - 1) else { break }
     }
     guard done > 0 else { throw TrainingError("the dataset is empty: there is nothing to evaluate on.") }
     return try logs(.evaluate)

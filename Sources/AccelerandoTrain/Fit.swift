@@ -48,8 +48,12 @@ extension Model {
         "epochs and initialEpoch are at least 0, validationFrequency and stepsPerEpoch at least 1; received "
           + "\(epochs), \(initialEpoch), \(validationFrequency), \(stepsPerEpoch.map(String.init) ?? "nil").")
     }
+    guard validation == nil || validationSplit == 0 else {
+      throw TrainingError(
+        "validation samples and a validation split (\(validationSplit)) were both given: give one of the two.")
+    }
     var (training, validation) = (data, validation)
-    if validationSplit != 0, validation == nil {
+    if validationSplit != 0 {
       let parts = try data.split(lastFraction: validationSplit)
       (training, validation) = (parts.first, parts.last)
     }
@@ -60,13 +64,26 @@ extension Model {
       try self.feeder($0, .evaluate, batchSize: validationBatchSize ?? batchSize)
     }
     let run = TrainingRun(
-      model: self, epochs: epochs, firstEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount)
+      model: self, epochs: epochs, firstEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount,
+      expectedLogs: ExpectedLogs(
+        try compiled(), validationFrequency: validationFeeder == nil ? nil : validationFrequency))
     let progress = ProgressBar.make(verbose)
     let loop = FitLoop(
       run: run, feeder: feeder, validation: validationFeeder, callbacks: callbacks + progress,
       stepsPerEpoch: stepsPerEpoch, validationSteps: validationSteps, validationFrequency: validationFrequency)
     if let shared = backend as? SharedBackend { try shared.checkSize(feeder.fullBatch) }
-    try loop.trainKeepingCheckpoints { try settings() + feeder.settings() }
+    try loop.trainKeepingCheckpoints {
+      var settings = try settings() + feeder.settings()
+      if let validation {
+        settings.append(RunSetting("digest of the validation data", try validation.digest()))
+        settings.append(RunSetting("epochs between validations", validationFrequency))
+        settings.append(RunSetting("steps of a validation", validationSteps.map(String.init) ?? "all"))
+      }
+      for (label, weight) in (classWeights ?? [:]).sorted(by: { $0.key < $1.key }) {
+        settings.append(RunSetting("weight of class \(label)", weight))
+      }
+      return settings + TrainingRun.settings(of: callbacks)
+    }
     return run.history
   }
 
@@ -103,6 +120,8 @@ final class FitLoop {
   var epochStart = ContinuousClock.now
   /// What the result depends on.
   var settings: [RunSetting] = []
+  /// Whether the model is at the end of a step: not before the first, and not while one runs, which may fail halfway.
+  private(set) var isBetweenSteps = false
   private var pace = LaunchPace()
   /// The numbers of steps after which callbacks want to act.
   private let intervals: [Int]
@@ -122,6 +141,7 @@ final class FitLoop {
   }
 
   func train() throws {
+    try run.check(callbacks)
     try resume()
     try agree()
     for callback in callbacks { try callback.onTrainBegin(run) }
@@ -130,6 +150,7 @@ final class FitLoop {
       (epoch, nextPass) = (run.firstEpoch, run.firstEpoch)
     }
     try runBegins()
+    isBetweenSteps = true
     while epoch < run.epochs, !run.stopsTraining || run.isInsideEpoch {
       if !run.isInsideEpoch { try beginEpoch() }
       try runSteps()
@@ -137,12 +158,21 @@ final class FitLoop {
       if run.stepsPerEpoch == nil { run.stepsPerEpoch = run.stepsDone }
       try finishEpoch(epoch, seconds: seconds)
     }
-    for callback in callbacks { try callback.onTrainEnd(run) }
+    inform { try $0.onTrainEnd(run) }
+    if let interruption = run.interruption { throw interruption }
+  }
+
+  /// Tells callbacks something. An error of one ends the run once all have had their turn, so that it can go on from there.
+  private func inform(_ tell: (any Callback) throws -> Void) {
+    for callback in callbacks {
+      do { try tell(callback) } catch { run.interrupt(throwing: error) }
+    }
   }
 
   private func beginEpoch() throws {
     (run.epoch, run.stepsDone) = (epoch, 0)
-    for callback in callbacks { try callback.onEpochBegin(epoch, run) }
+    inform { try $0.onEpochBegin(epoch, run) }
+    try stepsEnded(0)
     epochStart = .now
     run.isInsideEpoch = true
     try run.model.session.resetTotals(.train)
@@ -189,16 +219,19 @@ final class FitLoop {
 
   private func perform(_ launch: Feeder.Launch) throws {
     let number = run.stepsDone
-    for callback in callbacks { try callback.onTrainBatchBegin(number, run) }
+    inform { try $0.onTrainBatchBegin(number, run) }
+    try stepsEnded(0)
+    isBetweenSteps = false
     try launch.step.execution.run()
     if launch.step.isLoop { try pace.record(launch) }
+    isBetweenSteps = true
     run.stepsDone = number + launch.stepCount
     run.totalSteps += launch.stepCount
-    for callback in callbacks { try callback.onTrainBatchEnd(number, run) }
+    inform { try $0.onTrainBatchEnd(number, run) }
     for later in number + 1..<max(run.stepsDone, number + 1) {
-      for callback in callbacks {
-        try callback.onTrainBatchBegin(later, run)
-        try callback.onTrainBatchEnd(later, run)
+      inform {
+        try $0.onTrainBatchBegin(later, run)
+        try $0.onTrainBatchEnd(later, run)
       }
     }
     try stepsEnded(launch.stepCount)
@@ -207,7 +240,10 @@ final class FitLoop {
   /// A rule for parameters that this run gives no chance to is a mistake.
   private func checkRule() throws {
     guard let rule = run.model.parameterRule else { return }
-    let steps = run.stepsPerEpoch.map { max(run.epochs - run.firstEpoch, 0) * $0 }
+    let steps = run.stepsPerEpoch.map { each in
+      let (steps, overflow) = max(run.epochs - run.firstEpoch, 0).multipliedReportingOverflow(by: each)
+      return overflow ? Int.max : steps
+    }
     try rule.check(try run.model.ruleState(), steps: steps)
   }
 
@@ -215,15 +251,22 @@ final class FitLoop {
     try run.model.settleParameters()
     var logs = try run.logs()
     var validationSeconds: Double?
-    if let validation, (epoch + 1) % validationFrequency == 0 {
+    if let validation, (epoch + 1) % validationFrequency == 0, !run.wasInterrupted {
       let start = ContinuousClock.now
-      for callback in callbacks { try callback.onValidationBegin(run) }
-      let results = try run.model.evaluate(validation, steps: validationSteps)
+      inform { try $0.onValidationBegin(run) }
+      let results = try run.model.evaluate(validation, steps: validationSteps) { step in
+        inform { try $0.onValidationBatchEnd(step, run) }
+        return !run.wasInterrupted
+      }
       validationSeconds = start.seconds
-      for callback in callbacks { try callback.onValidationEnd(results, run) }
-      for (name, value) in results { logs["val_\(name)"] = value }
+      // Who ends the run here goes on with the validation, from its beginning.
+      try stepsEnded(0)
+      if !run.wasInterrupted {
+        inform { try $0.onValidationEnd(results, run) }
+        for (name, value) in results { logs["val_\(name)"] = value }
+      }
     }
-    for callback in callbacks { try callback.onEpochEnd(epoch, logs: &logs, run) }
+    inform { try $0.onEpochEnd(epoch, logs: &logs, run) }
     run.history.epochs.append(
       EpochRecord(
         epoch: epoch, steps: run.stepsDone, seconds: seconds, validationSeconds: validationSeconds, logs: logs))

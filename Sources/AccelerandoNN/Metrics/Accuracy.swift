@@ -6,6 +6,7 @@ import AccelerandoCore
 /// categorical where they have a number for each class.
 public struct Accuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
 
   /// Makes the metric.
   public init(name: String = "accuracy") { self.name = name }
@@ -23,6 +24,7 @@ public struct Accuracy: Metric, Hashable {
 /// Whether the output lies on the target's side of a threshold, the mean over a sample's outputs.
 public struct BinaryAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
   /// Outputs above it count as 1, others as 0.
   public let threshold: Double
 
@@ -42,6 +44,7 @@ public struct BinaryAccuracy: Metric, Hashable {
 /// Whether the largest output is the labelled class. Targets are class indices `[N, …]` or `[N, …, 1]`.
 public struct SparseCategoricalAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
 
   /// Makes the metric.
   public init(name: String = "sparse_categorical_accuracy") { self.name = name }
@@ -57,6 +60,7 @@ public struct SparseCategoricalAccuracy: Metric, Hashable {
 /// Whether the largest output is where the target is largest. Both are `[N, …, classes]`.
 public struct CategoricalAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
 
   /// Makes the metric.
   public init(name: String = "categorical_accuracy") { self.name = name }

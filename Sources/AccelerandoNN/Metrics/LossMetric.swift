@@ -7,6 +7,7 @@ public struct LossMetric: Metric {
   /// The loss.
   public let loss: any Loss
   public let name: String
+  public var direction: MetricDirection? { .minimize }
 
   /// Watches a loss, under its own name if none is given.
   public init(_ loss: any Loss, name: String? = nil) {

@@ -40,6 +40,8 @@ public final class ProgressBar: Callback {
     }
   }
 
+  public var addedLogs: [String]? { [] }
+
   public func onTrainBegin(_ run: TrainingRun) {
     for message in run.takeMessages() { write(message + "\n") }
     if run.isInsideEpoch { onEpochBegin(run.epoch, run) }

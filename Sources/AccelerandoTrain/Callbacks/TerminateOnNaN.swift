@@ -1,9 +1,14 @@
 // A loss that is no number never becomes one again.
 
+import AccelerandoNN
+
 /// Stops training at the first step whose loss is NaN or infinite; where many steps run at a time, after these.
 public final class TerminateOnNaN: Callback {
   /// Makes the callback.
   public init() {}
+
+  public var addedLogs: [String]? { [] }
+  public var courseSettings: Config? { Config([:]) }
 
   public func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
     let total = try run.model.session.scalar(StateName.total(.train, "loss"))

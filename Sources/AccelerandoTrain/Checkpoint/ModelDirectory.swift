@@ -12,6 +12,7 @@ private enum ModelFile {
   static let weights = "weights.safetensors"
   static let compilation = "compile.json"
   static let optimizer = "optimizer.safetensors"
+  static let all: Set = [architecture, weights, compilation, optimizer]
 }
 
 /// What the files of a model may name: the built-in kinds, and one's own where they are added.
@@ -46,7 +47,7 @@ extension Model {
   public func save(to directory: URL, sparse: Bool = false) throws {
     let architecture = try architectureConfig().json
     let compilation = try compilation.map { try config(of: $0).json }
-    try replaceDirectory(directory, marker: ModelFile.architecture) { place in
+    try replaceDirectory(directory, contents: ModelFile.all) { place in
       try write(architecture, to: place.appendingPathComponent(ModelFile.architecture))
       try saveWeights(to: place.appendingPathComponent(ModelFile.weights), sparse: sparse)
       guard let compilation else { return }
@@ -54,6 +55,14 @@ extension Model {
       try AccelerandoTrain.write(
         try optimizerState(), to: place.appendingPathComponent(ModelFile.optimizer), sparse: sparse)
     }
+  }
+
+  /// Refuses a place where `save(to:)` could not save a model: one that has other files, or that may not be written to.
+  /// - Throws: `FormatError` saying what is in the way.
+  public static func checkCanSave(to directory: URL) throws {
+    try checkCanReplaceDirectory(directory, contents: ModelFile.all)
+    let parent = directory.deletingLastPathComponent()
+    if FileManager.default.fileExists(atPath: parent.path) { try checkIsWritable(parent) }
   }
 
   /// Loads a model that `save(to:)` wrote, compiled as it was.
@@ -66,6 +75,7 @@ extension Model {
   public static func load(
     from directory: URL, backend: any Backend, catalogs: ModelCatalogs = ModelCatalogs()
   ) throws -> Model {
+    recoverDirectory(directory)
     let root = try readConfig(directory.appendingPathComponent(ModelFile.architecture))
     let reader = try ConfigReader(root, subject: "the model", layerCatalog: catalogs.layers)
     let inputs = try reader.array("inputs").map { value in

@@ -40,15 +40,11 @@ extension TrainingRun {
   /// Takes over what a checkpoint holds, but for the loop's place in the data.
   /// - Throws: `TrainingError` when the run is another one than the checkpoint's.
   func restore(_ checkpoint: Checkpoint, settings: [RunSetting], callbacks: [any Callback]) throws {
-    let earlier = Dictionary(checkpoint.settings.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
-    let differences = settings.compactMap { setting -> String? in
-      guard let value = earlier[setting.name], value != setting.value else { return nil }
-      return "\n  \(setting.name): \(value) in the checkpoint, \(setting.value) now"
-    }
+    let differences = RunSetting.differences(checkpoint.settings, "in the checkpoint", settings, "now")
     guard differences.isEmpty else {
       throw TrainingError(
-        "the run cannot go on from the checkpoint, since its settings are others:\(differences.joined())\n"
-          + "Give it the settings that it began with.")
+        "the run cannot go on from the checkpoint, since its settings are others:\(differences)\n"
+          + "Give it the settings that it began with, or begin another run in another directory.")
     }
     try model.restore(checkpoint.state)
     history = checkpoint.history
@@ -79,17 +75,6 @@ extension Model {
     _ = try compiled()
     try prepareValues()
     try session.restore(state)
-  }
-
-  /// What the results of training depend on besides the data and the architecture.
-  func settings() throws -> [RunSetting] {
-    let compilation = try compiled()
-    return [
-      RunSetting("seed", seed), RunSetting("optimizer", String(describing: type(of: compilation.optimizer))),
-      RunSetting("loss", compilation.loss.name),
-      RunSetting("metrics", compilation.watched.map(\.metric.name).joined(separator: ", ")),
-      RunSetting("rule for parameters", parameterRule.map { "\($0)" } ?? "none"),
-    ]
   }
 }
 

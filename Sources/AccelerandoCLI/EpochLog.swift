@@ -6,8 +6,8 @@ import Foundation
 
 /// Writes the epochs to a file as they end.
 final class EpochLog: Callback {
-  private let file: FileHandle
-  private let path: String
+  /// Nil for standard output.
+  private let file: LogFile?
   private var pending: [(key: String, value: String)]?
   private var epochStart = ContinuousClock.now
   private var validationStart: ContinuousClock.Instant?
@@ -16,33 +16,18 @@ final class EpochLog: Callback {
   /// Makes the file; `-` is standard output.
   /// - Throws: `FormatError` when it cannot be written.
   init(_ path: String) throws {
-    self.path = path
-    if path == "-" {
-      file = .standardOutput
-      return
-    }
     // Emptied only when the run begins: one that goes on continues the file.
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
-      throw FormatError(
-        file: path, reason: "cannot write the file", remedy: "Check that its directory exists and may be written to")
-    }
-    file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    file = try path == "-" ? nil : LogFile(URL(fileURLWithPath: path), continues: true)
   }
 
   var addedLogs: [String]? { [] }
 
   func onTrainBegin(_ run: TrainingRun) throws {
     guard let state = run.restoredState(of: self) else {
-      if path != "-" { try? file.truncate(atOffset: 0) }
-      return
+      return try file?.cut(to: 0) ?? ()
     }
     let reader = try ConfigReader(state.settings, subject: "the log of epochs")
-    if path != "-" {
-      let length = UInt64(clamping: try reader.int("length"))
-      try? file.truncate(atOffset: min(length, try file.seekToEnd()))
-      try file.seekToEnd()
-    }
+    if let file { try file.cut(to: min(try reader.int("length"), try file.length())) }
     if case .object(let fields)? = reader.value("pending")?.value {
       pending = fields.map { field in
         guard case .string(let text) = field.value.value else { return (field.key, "null") }
@@ -53,14 +38,13 @@ final class EpochLog: Callback {
   }
 
   func checkpointState(_ run: TrainingRun) throws -> CallbackState? {
-    let isFile = path != "-"
-    let length = isFile ? Int(clamping: try file.offset()) : 0
+    let length = try file?.length() ?? 0
     let fields = pending.map { $0.map { Config.Entry($0.key, Config(.string($0.value))) } }
     return CallbackState(
       Config([
         "length": Config(.int(length)), "pending": fields.map { Config(.object($0)) },
         "seconds": Config(.double((ContinuousClock.now - epochStart).inSeconds)),
-      ]), files: isFile ? [URL(fileURLWithPath: path)] : [])
+      ]), files: file.map { [URL(fileURLWithPath: $0.path)] } ?? [])
   }
 
   func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {
@@ -100,11 +84,7 @@ final class EpochLog: Callback {
     guard let fields = pending else { return }
     pending = nil
     let line = "{\(fields.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", "))}\n"
-    do {
-      try file.write(contentsOf: Data(line.utf8))
-    } catch {
-      throw FormatError(file: path, reason: "cannot write the file: \(error.localizedDescription)")
-    }
+    if let file { try file.write(line) } else { try FileHandle.standardOutput.write(contentsOf: Data(line.utf8)) }
   }
 
   /// JSON has no infinities and no NaN.

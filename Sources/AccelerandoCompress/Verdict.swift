@@ -122,9 +122,11 @@ extension CompressionVerdict {
     if let first = before.metrics["accuracy"], let second = after.metrics["accuracy"] {
       let points = 100 * (second - first)
       lines.append(
-        points < 0
-          ? "Accuracy: \(String(format: "%.2f", -points)) points lost."
-          : "Accuracy: nothing lost (\(String(format: "+%.2f", points)) points).")
+        points.isNaN
+          ? "Accuracy: cannot be compared, since it is NaN \(first.isNaN ? "before" : "after")."
+          : points < 0
+            ? "Accuracy: \(String(format: "%.2f", -points)) points lost."
+            : "Accuracy: nothing lost (\(String(format: "+%.2f", points)) points).")
     }
     let file = Double(before.gzipBytes) / Double(max(min(after.gzipBytes, after.sparseGzipBytes), 1))
     lines.append(

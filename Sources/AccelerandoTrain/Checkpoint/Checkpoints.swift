@@ -101,8 +101,8 @@ extension Checkpoints: CheckpointKeeper {
     distrusted = []
     wroteInterruption = false
     (stepsSince, epochsSince, last) = (0, 0, .now)
-    if writes, interval != nil {
-      try makeDirectory(at: directory)
+    if writes {
+      if interval != nil { try makeDirectory(at: directory) }
       folder.tidy()
     }
     guard resumes else {

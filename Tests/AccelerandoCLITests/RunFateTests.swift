@@ -39,8 +39,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [(SIGINT, Int32(130)), (SIGTERM, 143), (SIGHUP, 143)])
-  func signalsSaveTheModelAndLeaveByTheirCodes(_ signal: Int32, _ code: Int32) throws {
+  @Test(arguments: [[SIGINT, 130], [SIGTERM, 143], [SIGHUP, 143]])
+  func signalsSaveTheModelAndLeaveByTheirCodes(_ pair: [Int32]) throws {
+    let (signal, code) = (pair[0], pair[1])
     try withTemporaryDirectory { directory in
       let arguments = small + ["--epochs", "1000000", "--output", "run"]
       let (process, errors) = try start(arguments, in: directory, until: "Epoch 3/")

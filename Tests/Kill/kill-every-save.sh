@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Kills a training at every system call by which it saves its model, one run for each, and checks that a whole model is there afterwards and that
-# the next run leaves nothing half written behind. Needs strace. Usage: Scripts/kill-every-save.sh [path of accelerando]
+# the next run leaves nothing half written behind. Needs strace. Usage: Tests/Kill/kill-every-save.sh [path of accelerando]
 set -uo pipefail
 program=$(realpath "${1:-.build/release/accelerando}")
 command -v strace >/dev/null || { echo "strace is needed: apt-get install strace"; exit 69; }

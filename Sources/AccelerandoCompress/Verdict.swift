@@ -62,7 +62,8 @@ public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
     count("  sparse, gzip", \.sparseGzipBytes)
     row("one sample", time(before.latency), time(after.latency), ratio(before.latency, after.latency))
     row(
-      "samples/s, \(after.batchSize) each", grouped(Int(before.throughput)), grouped(Int(after.throughput)),
+      "samples/s, \(after.batchSize) each", grouped(Int(min(before.throughput, 1e15))),
+      grouped(Int(min(after.throughput, 1e15))),
       ratio(after.throughput, before.throughput))
     var text = textTable(["", "before", "after", "gain"], rows, left: 1)
     if !layers.isEmpty { text += "\n\n" + LayerForms.table(layers) }

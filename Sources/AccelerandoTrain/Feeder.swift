@@ -95,15 +95,17 @@ final class Feeder {
     [
       RunSetting("batch size", batchSize), RunSetting("samples", dataset.count.map(String.init) ?? "a stream"),
       RunSetting("shuffled", key != nil), RunSetting("digest of the data", try dataset.digest()),
-      RunSetting("digest of the step", try stepDigest()),
+      RunSetting("digest of the step", stepDigest()),
     ]
   }
 
   /// A digest of what one step of a full batch computes, whoever computes it: it also covers layers, losses and the like that say nothing
   /// about their settings. The batches of streams are not known beforehand.
-  private func stepDigest() throws -> String {
+  private func stepDigest() -> String {
     guard case .arrays(let arrays) = dataset.source, isPrepared else { return "a stream" }
-    return try programs.program(StepSignature(kind: kind, like: arrays, count: fullBatch)).digest()
+    // What is wrong with a step is said when it is compiled.
+    let program = try? programs.program(StepSignature(kind: kind, like: arrays, count: fullBatch))
+    return (try? program?.digest()) ?? "unknown"
   }
 
   /// Begins pass `number`; the order of the samples is a function of the number.

@@ -170,7 +170,13 @@ extension Checkpoints: CheckpointKeeper {
     epochsSince += 1
     if run.wasInterrupted { return try writeInterruption(capture) }
     // A run that is over can go on with more epochs.
-    if isLast { return try writeNow(capture) }
+    if isLast, interval != nil || run.isResumed { return try writeNow(capture) }
+    if isLast {
+      // Nobody has asked for checkpoints: a disk that has no room for one costs no model.
+      do { try writeNow(capture) } catch {
+        run.say("The end of the run could not be kept, so it cannot go on with more epochs: \(error)")
+      }
+    }
     if case .epochs(let epochs) = interval, epochsSince >= epochs { try begin(capture) }
   }
 

@@ -7,7 +7,7 @@ import AccelerandoNN
 public struct Compilation: Sendable {
   /// How weights follow their gradients.
   public var optimizer: any Optimizer
-  /// What training makes small.
+  /// The loss to minimize.
   public var loss: any Loss
   /// What is watched, each sample counting the same.
   public var metrics: [any Metric]

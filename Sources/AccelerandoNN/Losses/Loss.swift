@@ -1,9 +1,9 @@
-// What training makes small. A loss gives a value for each sample; weighing the samples and taking their mean is the
-// business of whoever trains, so that every loss gets sample weights and ragged batches without a line of its own.
+// The number that training minimizes. A loss gives a value for each sample; the training step weights the samples and
+// takes their mean, so that every loss supports sample weights and partial batches.
 
 import AccelerandoCore
 
-/// A function of predictions and targets whose mean training makes small.
+/// A function of predictions and targets whose mean training minimizes.
 public protocol Loss: Sendable {
   /// The name in recipes and messages: `mean_squared_error`.
   var name: String { get }

@@ -118,7 +118,7 @@ extension Checkpoints: CheckpointKeeper {
     let place = position.isInsideEpoch ? "after step \(position.step) of epoch" : "at the beginning of epoch"
     run.say(
       position.isFinished
-        ? "The run in \(directory.path) had come to its end (\(found.name))."
+        ? "The run in \(directory.path) was already complete (\(found.name))."
         : "The run goes on from \(found.name), \(place) \(position.epoch + 1).")
     return found.checkpoint
   }

@@ -60,7 +60,7 @@ private final class Setting: Callback {
 
   @Test func theMetricSaysWhichDirectionIsBetterWhateverItIsCalled() throws {
     let known: [(any Metric, MetricDirection)] = [
-      (Accuracy(name: "error"), .maximize), (BinaryAccuracy(name: "loss2"), .maximize),
+      (Accuracy(name: "error"), .maximize), (SparseCategoricalAccuracy(name: "loss2"), .maximize),
       (SparseTopKCategoricalAccuracy(k: 1, name: "x"), .maximize),
       (LossMetric(MeanAbsoluteError(), name: "acc"), .minimize),
       (Watched(name: "miss_accuracy", direction: .minimize), .minimize),
@@ -83,7 +83,7 @@ private final class Setting: Callback {
     #expect(missing.count == 0)
     #expect(missing.text.contains("There are: accuracy, loss, val_accuracy, val_loss."), "\(missing.text)")
     let unvalidated = try steps([EarlyStopping()], validates: false)
-    #expect(unvalidated.count == 0 && unvalidated.text.contains("there is no validation"))
+    #expect(unvalidated.count == 0 && unvalidated.text.contains("a number of validation, and this run has none"))
     let late = LambdaCallback(epochEnd: { _, logs, _ in logs["own"] = 1 }, adds: ["own"])
     let stopping = EarlyStopping(monitor: "own", patience: 9, mode: .minimum)
     #expect(try steps([stopping, late]).count == 0)
@@ -136,7 +136,7 @@ private final class Setting: Callback {
         #expect(result.count == 0 && result.text.contains(reason), "\(path): \(result.text)")
       }
       try refused("{val_acc:.2f}", "There are: accuracy, loss, val_accuracy, val_loss")
-      try refused("{val_loss:.2f}", "There are: accuracy, loss", steps: 2)
+      try refused("{val_loss:.2f}", "in the middle of an epoch. There are: accuracy, loss", steps: 2)
       try refused("{epoch:.2q}", "needs a format like")
       try refused("{loss:02d}", "no whole number")
       try refused("{epoch", "has no '}'")

@@ -14,7 +14,11 @@ public struct ExpectedLogs: Sendable {
   public let validationFrequency: Int?
   private let directions: [String: MetricDirection]
 
-  init(_ compilation: Compilation, validationFrequency: Int?) {
+  /// Whether these are the numbers before an epoch is over.
+  private let isInsideEpoch: Bool
+
+  init(_ compilation: Compilation, validationFrequency: Int?, isInsideEpoch: Bool = false) {
+    self.isInsideEpoch = isInsideEpoch
     let own = ["loss"] + compilation.watched.map(\.metric.name)
     names = (own + (validationFrequency == nil ? [] : own.map { "val_\($0)" })).sorted()
     self.validationFrequency = validationFrequency
@@ -40,9 +44,10 @@ public struct ExpectedLogs: Sendable {
   /// Why there will be no number of a name, and what there will be; the end of a sentence.
   func whyMissing(_ name: String) -> String {
     let list = names.joined(separator: ", ")
+    if isInsideEpoch { return "is not among the numbers in the middle of an epoch. There are: \(list)." }
     if validationFrequency == nil, name.hasPrefix("val_"), names.contains(String(name.dropFirst(4))) {
-      return "this run will not have, since there is no validation. Give it validation data or a validation split, or "
-        + "use one of: \(list)."
+      return "is a number of validation, and this run has none. Give it validation data or a validation split, or use one "
+        + "of: \(list)."
     }
     let nearest = nearestWord(to: name, among: names).map { " Did you mean '\($0)'?" } ?? ""
     return "is not among the numbers of this run.\(nearest) There are: \(list)."
@@ -51,7 +56,9 @@ public struct ExpectedLogs: Sendable {
 
 extension TrainingRun {
   /// The numbers that there are in the middle of an epoch: those of its steps.
-  func numbersOfSteps() throws -> ExpectedLogs { ExpectedLogs(try model.compiled(), validationFrequency: nil) }
+  func numbersOfSteps() throws -> ExpectedLogs {
+    ExpectedLogs(try model.compiled(), validationFrequency: nil, isInsideEpoch: true)
+  }
 
   /// Lets callbacks refuse what they could not do later. Each is told of the numbers that those before it add.
   func check(_ callbacks: [any Callback]) throws {

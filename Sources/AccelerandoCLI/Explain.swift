@@ -1,4 +1,4 @@
-// Shows how the engine runs a recipe's model: what it fuses, what stays in cache, and where the time goes.
+// Shows how the engine runs a recipe's model: what it fuses, what stays in cache, and where time is spent.
 
 import Accelerando
 import AccelerandoRecipes

@@ -13,7 +13,7 @@ public enum MonitorMode: String, Hashable, Sendable, CaseIterable {
   case maximum = "max"
 }
 
-/// One number and what counts as better.
+/// A metric and the direction in which it improves.
 struct Monitor {
   let name: String
   let mode: MonitorMode

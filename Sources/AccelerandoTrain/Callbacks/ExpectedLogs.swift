@@ -46,7 +46,8 @@ public struct ExpectedLogs: Sendable {
     let list = names.joined(separator: ", ")
     if isInsideEpoch { return "is not among the numbers in the middle of an epoch. There are: \(list)." }
     if validationFrequency == nil, name.hasPrefix("val_"), names.contains(String(name.dropFirst(4))) {
-      return "is a number of validation, and this run has none. Give it validation data or a validation split, or use one "
+      return
+        "is a number of validation, and this run has none. Give it validation data or a validation split, or use one "
         + "of: \(list)."
     }
     let nearest = nearestWord(to: name, among: names).map { " Did you mean '\($0)'?" } ?? ""

@@ -109,7 +109,8 @@ extension TrainingRun {
   /// The settings of callbacks that change the course of training.
   static func settings(of callbacks: [any Callback]) -> [RunSetting] {
     zip(names(of: callbacks), callbacks).flatMap { name, callback in
-      callback.courseSettings.map { [RunSetting("callback \(name)", "yes")] + RunSetting.list("callback \(name)", $0) } ?? []
+      callback.courseSettings.map { [RunSetting("callback \(name)", "yes")] + RunSetting.list("callback \(name)", $0) }
+        ?? []
     }
   }
 }

@@ -12,9 +12,6 @@ public enum StepKind: String, Hashable, Sendable, CaseIterable {
   case evaluate
   /// Forward.
   case predict
-
-  /// The prefix of the running totals, so that validation in the middle of an epoch disturbs nothing.
-  var totals: String { self == .train ? "train" : "evaluate" }
 }
 
 /// How a step comes by its batch.
@@ -97,7 +94,6 @@ enum StateName {
   static let randomKey = "random_key"
   static func parameter(_ name: String) -> String { "parameter/\(name)" }
   static func slot(_ name: String, of parameter: String) -> String { "slot/\(parameter).\(name)" }
-  static func total(_ kind: StepKind, _ name: String) -> String { "\(kind.totals)/\(name)" }
   static func feature(_ index: Int) -> String { "x\(index)" }
   static let labels = "y"
   static let weights = "w"
@@ -110,8 +106,4 @@ enum StateName {
   /// Where a worker's part of the batch begins, and its samples.
   static let shareOffset = "share/offset"
   static let shareCount = "share/count"
-
-  /// Counters beside the totals: samples, and the sum of their weights.
-  static let sampleCount = "count"
-  static let weightSum = "weights"
 }

@@ -25,14 +25,7 @@ public struct SparseCategoricalCrossentropy: Loss, Hashable {
   }
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {
-    guard let classes = predictionShape.last else { return }
-    let perSample = max(Array(targets.shape.dropFirst()).elementCount, 1)
-    let known = 0..<Double(classes)
-    for (index, label) in targets.elements(as: Double.self).enumerated() where !known.contains(label) {
-      throw GraphError(
-        "the label of sample \(index / perSample) is \(label.formatted); "
-          + "the model has \(classes) classes, so labels are 0 to \(classes - 1).")
-    }
+    try checkClassIndices(targets, predictionShape: predictionShape)
   }
 }
 
@@ -68,6 +61,11 @@ public struct CategoricalCrossentropy: Loss, Hashable {
     }
     return -(targets * logProbability).sum(axes: [scores.rank - 1]).perSample()
   }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try checkProbabilities(
+      targets, remedy: "Give one-hot labels or probabilities; weights belong into the sample weights.")
+  }
 }
 
 /// The prediction if it has a class axis; otherwise reports what is wrong.
@@ -96,5 +94,5 @@ func limited(_ probability: Tensor) -> Tensor { probability.clamped(1e-7...1 - 1
 
 extension Double {
   /// Without the fraction that whole numbers do not have.
-  var formatted: String { self == rounded() && magnitude < 1e15 ? String(Int64(self)) : String(self) }
+  package var formatted: String { self == rounded() && magnitude < 1e15 ? String(Int64(self)) : String(self) }
 }

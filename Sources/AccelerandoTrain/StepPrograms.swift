@@ -160,6 +160,7 @@ struct StepPrograms {
     let scale: Tensor?
 
     /// A value after the step: the new one, or the old one if the step does not count.
+    func kept(_ new: Tensor, _ old: Tensor) -> Tensor { counts.map { select($0, new, old) } ?? new }
   }
 
   private func addUpdate(

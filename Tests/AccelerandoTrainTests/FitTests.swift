@@ -272,7 +272,7 @@ import Testing
     try model.compile(optimizer: .rmsprop(0.001, centered: true), loss: .meanAbsoluteError)
     let x = try NDArray([Float(5.7)], shape: [1, 1])
     let losses = try model.fit(x, NDArray([Float(1e6)]), epochs: 500, verbose: .silent)["loss"]
-    #expect(losses.allSatisfy(\.isFinite))
+    #expect(losses.allSatisfy { $0.isFinite })
     #expect(zip(losses, losses.dropFirst()).allSatisfy { $0 > $1 })
   }
 }

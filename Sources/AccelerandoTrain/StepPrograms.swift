@@ -71,7 +71,7 @@ struct StepPrograms {
     }
     notes?.look(at: prediction, compilation.loss)
     let labels = batch(StateName.labels, labelType)
-    let weights = signature.isWeighted ? batch(StateName.weights, TensorType(.float32, [signature.count])) : nil
+    let weights = signature.weights.map { batch(StateName.weights, $0) }
     let loss = lossSum(trace.graph, signature, compilation, prediction, labels, weights, share)
     var totals = loss.totals + metricTotals(trace.graph, signature, compilation, prediction, labels, weights, share)
     if let iteration {
@@ -109,7 +109,14 @@ struct StepPrograms {
     _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
   ) -> (sum: Tensor, totals: [Addend]) {
     graph.path = ["loss '\(compilation.loss.name)'"]
-    var values = compilation.loss.values(prediction, labels)
+    var values: Tensor
+    var weights = weights
+    if let places = weights, places.rank > 1 {
+      values = weighted(compilation.loss, prediction, labels, by: places)
+      weights = nil
+    } else {
+      values = compilation.loss.values(prediction, labels)
+    }
     if values.shape != [signature.count] {
       graph.report(
         GraphError("a loss gives one value for each of \(signature.count) samples; received \(values.type)."))
@@ -127,11 +134,26 @@ struct StepPrograms {
     )
   }
 
+  /// The loss of each sample, the mean over its places with a weight each.
+  private func weighted(_ loss: any Loss, _ prediction: Tensor, _ labels: Tensor, by weights: Tensor) -> Tensor {
+    guard let values = (loss as? any PlacewiseLoss)?.placeValues(prediction, labels),
+      values.shape.elementCount == weights.shape.elementCount
+    else {
+      labels.graph.report(
+        GraphError("weights for each place \(weights.shape) need a loss with a value for each place."))
+      return loss.values(prediction, labels)
+    }
+    return (values * weights.reshaped(values.shape).converted(to: values.dtype)).perSample()
+  }
+
   private func metricTotals(
     _ graph: Graph, _ signature: StepSignature, _ compilation: Compilation, _ prediction: Tensor,
     _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
   ) -> [Addend] {
     var totals: [Addend] = []
+    if let weights, weights.rank > 1, !compilation.weightedMetrics.isEmpty {
+      graph.report(GraphError("weighted metrics need one weight for each sample; received \(weights.shape)."))
+    }
     for (metric, isWeighted) in compilation.watched {
       graph.path = ["metric '\(metric.name)'"]
       var values = metric.values(prediction, labels).converted(to: .float32)

@@ -38,7 +38,8 @@ struct StepSignature: Hashable {
   /// The types of a worker's part of the batch.
   let features: [TensorType]
   let labels: TensorType?
-  let isWeighted: Bool
+  /// The weights of the samples, or of the places in them; nil where all weigh the same.
+  let weights: TensorType?
   let source: BatchSource
   /// The workers that compute the step together.
   let workers: Int
@@ -57,7 +58,7 @@ struct StepSignature: Hashable {
     globalCount = shares.count
     features = batch.features.map { resized($0.type) }
     labels = kind == .predict ? nil : batch.labels.map { resized($0.type) }
-    isWeighted = kind != .predict && batch.sampleWeights != nil
+    weights = kind == .predict ? nil : batch.sampleWeights.map { resized($0.type) }
   }
 
   /// A step that predicts for features of these types.
@@ -65,7 +66,7 @@ struct StepSignature: Hashable {
     kind = .predict
     self.features = features
     labels = nil
-    isWeighted = false
+    weights = nil
     source = .brought
     workers = 1
     globalCount = features.first?.shape.first ?? 0

@@ -26,7 +26,7 @@ import Testing
     return [
       message { try model.fit(x, y, verbose: .silent) },
       message { try model.fit(Dataset { [batch] }, verbose: .silent) },
-      message { try model.fit(Dataset(x, y).mapped { $0 }, verbose: .silent) },
+      message { try model.fit(Dataset(x, y).mapped { $0 }, shuffle: false, verbose: .silent) },
       message { try model.fit(fine, validation: Dataset(x, y), verbose: .silent) },
       message { _ = try model.evaluate(x, y) },
       message { _ = try model.evaluate(Dataset { [batch] }) },
@@ -137,14 +137,6 @@ import Testing
       let x = NDArray(zeros: TensorType(.float32, [y.shape[0]] + model.inputs[0].shape))
       return message { try model.fit(x, y, classWeights: weights, verbose: .silent) }
     }
-    // A class for each place of a sequence.
-    let input = Input(shape: [3, 2])
-    let places = Model(
-      inputs: [input], output: Dense(2, activation: .softmax)(input), backend: testBackend)
-    try places.compile(optimizer: .sgd(0), loss: .sparseCategoricalCrossentropy)
-    for labels in [[1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 1, 0]] as [[Int32]] {
-      #expect(try refusal(places, NDArray(labels, shape: [2, 3])).contains("one class for each sample"))
-    }
     let regression = try NDArray([Float(0.3), 2, 1, -1], shape: [2, 2])
     let linear = Model(Dense(2), inputShape: [2], backend: testBackend)
     try linear.compile(optimizer: .sgd(0), loss: .meanSquaredError)
@@ -154,6 +146,25 @@ import Testing
     #expect(
       try refusal(several, try NDArray([Float(1), 0, 0, 1], shape: [2, 2])).contains("one class for each sample"))
     #expect(try refusal(model(.meanSquaredError), NDArray([Float(0.5), 1])).contains("the label of sample 0 is 0.5"))
+  }
+
+  /// A class for each place of a sequence: each place counts by its own class.
+  @Test(arguments: [[1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 1, 1]] as [[Int32]])
+  func classWeightsWeighEachPlace(_ labels: [Int32]) throws {
+    for shape in [[2, 3], [2, 3, 1]] {
+      let input = Input(shape: [3, 2])
+      let model = Model(
+        inputs: [input], output: Dense(2, activation: .softmax, weightInitializer: .zeros)(input), backend: testBackend)
+      try model.compile(optimizer: .sgd(0), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+      let x = NDArray(repeating: 1, type: TensorType(.float32, [2, 3, 2]))
+      let y = try NDArray(labels, shape: shape)
+      let batch = Batch(features: [x], labels: y)
+      // ln 2 at each place, three of them with weight 10 and three with 1.
+      for data in [try Dataset(x, y), Dataset { [batch] }] {
+        let loss = try model.fit(data, classWeights: [1: 10], verbose: .silent)["loss"][0]
+        #expect(abs(loss - 5.5 * log(2)) < 1e-5)
+      }
+    }
   }
 
   @Test(arguments: [-1, .nan, .infinity] as [Double])

@@ -273,6 +273,7 @@ import Testing
     let x = try NDArray([Float(5.7)], shape: [1, 1])
     let losses = try model.fit(x, NDArray([Float(1e6)]), epochs: 500, verbose: .silent)["loss"]
     #expect(losses.allSatisfy { $0.isFinite })
-    #expect(zip(losses, losses.dropFirst()).allSatisfy { $0 > $1 })
+    // Each step is at most 0.001 · 5.7 / √1e-7 = 18, and goes the right way.
+    #expect(zip(losses, losses.dropFirst()).allSatisfy { $0 > $1 && $0 - $1 < 110 }, "\(losses.suffix(20))")
   }
 }

@@ -1,12 +1,13 @@
-// Weights of classes become weights of samples, as Keras has it, where labels name one class for each sample. Everywhere else
-// a class weight has no meaning, and saying so is better than to weigh something.
+// Weights of classes become weights of samples, as Keras has it, or of the places in samples, where labels name one class for
+// each. Everywhere else a class weight has no meaning, and saying so is better than to weigh something.
 
 import AccelerandoCore
 import AccelerandoNN
 
 extension DataExpectation {
-  /// The weight of each sample by its class: `[class: weight]`, 1 for classes that are not listed.
-  /// - Parameter labels: class indices `[N]` or `[N, 1]`; or a number for each class `[N, classes]`, one-hot or, for categorical
+  /// The weight of each sample by its class: `[class: weight]`, 1 for classes that are not listed. For class indices of places,
+  /// as of the steps of a sequence, the weight of each place, `[N, …]`.
+  /// - Parameter labels: class indices `[N]`, `[N, 1]` or those of places `[N, …]`; or a number for each class `[N, classes]`, one-hot or, for categorical
   ///   cross-entropy, a distribution, whose largest number names the class.
   /// - Throws: `TrainingError` for other labels, and for weights that are no weights.
   func sampleWeights(for labels: NDArray, classWeights: [Int: Double]) throws -> NDArray {
@@ -15,15 +16,18 @@ extension DataExpectation {
     let width = Array(labels.shape.dropFirst()).elementCount
     let values = labels.elements(as: Double.self)
     func weight(_ label: Int) -> Float { Float(classWeights[label] ?? 1) }
-    if labels.shape.count == 1 || width == 1 {
-      return NDArray(
-        try values.enumerated().map { sample, value in
-          guard let label = Int(exactly: value) else {
-            throw TrainingError(
-              "class weights need labels that are classes; the label of sample \(sample) is \(value.formatted).")
-          }
-          return weight(label)
-        })
+    let places = Array(output.shape.dropFirst().dropLast())
+    let hasPlaces =
+      compilation?.loss is SparseCategoricalCrossentropy && places.elementCount == width && !places.isEmpty
+    if labels.shape.count == 1 || width == 1 || hasPlaces {
+      let weights = try values.enumerated().map { index, value in
+        guard let label = Int(exactly: value) else {
+          throw TrainingError(
+            "class weights need labels that are classes; the label of sample \(index / width) is \(value.formatted).")
+        }
+        return weight(label)
+      }
+      return try NDArray(weights, shape: [count] + (hasPlaces ? places : []))
     }
     guard labels.shape.count == 2, output.shape.count == 2, output.shape[1] == width,
       !(compilation?.loss is BinaryCrossentropy)

@@ -1,9 +1,9 @@
-// A vector for each of a number of things: words, categories.
+// A vector for each of a set of items: words, categories.
 
 import AccelerandoCore
 
-/// The rows of a table that integers name: `[N, …]` to `[N, …, outputDim]`. An index outside of the table gives NaN,
-/// which training notices, where a clamped index would quietly train the wrong row.
+/// The rows of a table selected by integers: `[N, …]` to `[N, …, outputDim]`. An index outside the table gives NaN,
+/// which which training notices, where a clamped index would quietly train the wrong row.
 public struct Embedding: ConfigurableLayer {
   /// The number of rows: indices are 0 to `inputDim` − 1.
   public let inputDim: Int
@@ -13,7 +13,11 @@ public struct Embedding: ConfigurableLayer {
   let embeddings: Parameter
 
   /// Makes the layer.
-  /// - Parameter initializer: of the table, `[inputDim, outputDim]`.
+  /// - Parameters:
+  ///   - inputDim: the number of vectors: indices are below it.
+  ///   - outputDim: the size of each vector.
+  ///   - initializer: of the table, `[inputDim, outputDim]`.
+  ///   - name: the layer's name.
   public init(
     inputDim: Int, outputDim: Int, initializer: Initializer = .randomUniform(from: -0.05, to: 0.05),
     name: String? = nil

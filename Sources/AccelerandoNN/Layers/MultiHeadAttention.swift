@@ -1,8 +1,9 @@
-// Attention: each place of a sequence gathers from the places that matter to it. The parameters have Keras' shapes.
+// Attention: each position of a sequence combines the values of the positions that it attends to. The parameters have
+// Keras' shapes.
 
 import AccelerandoCore
 
-/// Multi-head attention of Vaswani et al. (2017).
+/// Multi-head attention by Vaswani et al. (2017).
 ///
 /// Inputs: query `[N, T, D]` and value `[N, S, E]`, and key `[N, S, F]` if it is not the value; a single input attends
 /// to itself. The result is `[N, T, D]`, or `[N, T, outputSize]`.
@@ -21,11 +22,11 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
   public let valueSize: Int
   /// The size of the result; the query's for nil.
   public let outputSize: Int?
-  /// The part of the attention that is left out while training.
+  /// The probability of dropping an attention weight while training.
   public let dropout: Double
   /// Whether biases are added.
   public let usesBias: Bool
-  /// Whether each place sees only itself and those before it.
+  /// Whether each position attends only to itself and those before it.
   public let isCausal: Bool
   public let name: String?
   let query: Projection
@@ -38,7 +39,13 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
   ///   - headCount: the number of heads.
   ///   - keySize: the size of queries and keys in each head.
   ///   - valueSize: the size of values in each head; `keySize` for nil.
+  ///   - outputSize: the number of output features; that of the query for nil.
+  ///   - dropout: the probability of dropping an attention weight while training.
+  ///   - usesBias: whether the projections add biases.
+  ///   - isCausal: whether query i attends only to the keys 0 to i.
   ///   - weightInitializer: of the kernels: `[features, heads, size]`, and `[heads, size, features]` for the output.
+  ///   - biasInitializer: of the biases.
+  ///   - name: the layer's name.
   public init(
     headCount: Int, keySize: Int, valueSize: Int? = nil, outputSize: Int? = nil, dropout: Double = 0,
     usesBias: Bool = true, isCausal: Bool = false, weightInitializer: Initializer = .glorotUniform,
@@ -92,8 +99,8 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return output(joined, size: outputSize ?? first.shape[2])
   }
 
-  /// `[N, T, features]` to `[N, T, heads, size]`. The bias is added while the heads are one axis: as in a dense layer, a
-  /// backend can then do it together with the product.
+  /// `[N, T, features]` to `[N, T, heads, size]`. The bias is added while the heads are one axis: as in a dense layer,
+  /// a backend can then do it together with the product.
   private func split(_ x: Tensor, _ projection: Projection, _ size: Int) -> Tensor {
     let kernel = projection.kernel[x.shape[2], headCount, size].reshaped([x.shape[2], headCount * size])
     let heads = [x.shape[0], x.shape[1], headCount, size]
@@ -102,7 +109,7 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return (x.matmul(kernel) + bias).reshaped(heads)
   }
 
-  /// How much each query attends to each key: `[N, heads, T, S]`, the sums over S are 1.
+  /// The attention weights of each query and key: `[N, heads, T, S]`; the sums over S are 1.
   private func attention(_ queries: Tensor, _ keys: Tensor) -> Tensor {
     let product = DotGeneral(
       leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3])
@@ -115,7 +122,7 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return scores.softmax()
   }
 
-  /// The values that each query attends to: `[N, T, heads, size]`.
+  /// The weighted sums of the values for each query: `[N, T, heads, size]`.
   private func merged(_ shares: Tensor, _ values: Tensor) -> Tensor {
     let product = DotGeneral(
       leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1])

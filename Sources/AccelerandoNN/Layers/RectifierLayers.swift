@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// x where it is at least `threshold` (and at most `maximum`), `negativeSlope`·(x − threshold) below.
 public struct ReLU: ConfigurableLayer {
-  /// What larger values are cut to; nil for no limit.
+  /// The upper limit of the result; nil for none.
   public let maximum: Double?
   /// The slope below the threshold.
   public let negativeSlope: Double
@@ -72,7 +72,7 @@ public struct LeakyReLU: ConfigurableLayer {
 
 /// x where positive, alpha·(eˣ − 1) elsewhere.
 public struct ELU: ConfigurableLayer {
-  /// What large negative numbers go towards, with the sign turned.
+  /// The negative of the limit for large negative inputs.
   public let alpha: Double
   public let name: String?
 
@@ -101,7 +101,10 @@ public struct PReLU: ConfigurableLayer {
   let alpha: Parameter
 
   /// Makes the layer.
-  /// - Parameter initializer: of alpha, a sample's shape with 1 for the shared axes.
+  /// - Parameters:
+  ///   - sharedAxes: the axes along which all elements share one slope, counted with the batch axis.
+  ///   - initializer: of alpha, a sample's shape with 1 for the shared axes.
+  ///   - name: the layer's name.
   public init(sharedAxes: [Int] = [], initializer: Initializer = .zeros, name: String? = nil) {
     self.sharedAxes = sharedAxes
     self.name = name

@@ -85,7 +85,10 @@ struct RunDirectory {
     try model.save(to: self.model, sparse: sparse)
     try write(recipe.text, to: self.recipe)
     let epochs = (history?.epochs ?? []).map { record in
-      let logs = record.logs.sorted { $0.key < $1.key }.map { Config.Entry($0.key, Config(.double($0.value))) }
+      let logs = record.logs.sorted { $0.key < $1.key }.map {
+        // JSON has no infinities and no NaN.
+        Config.Entry($0.key, Config($0.value.isFinite ? .double($0.value) : .null))
+      }
       return Config(
         .object(
           [

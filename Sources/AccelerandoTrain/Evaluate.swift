@@ -12,6 +12,7 @@ extension Model {
   /// - Returns: `loss` and the metrics by name.
   public func evaluate(_ data: Dataset, batchSize: Int = 32, steps: Int? = nil) throws -> Logs {
     _ = try compiled()
+    guard steps ?? 1 >= 1 else { throw TrainingError("evaluation takes at least 1 step; received \(steps ?? 0).") }
     try prepareValues()
     return try evaluate(feeder(data, .evaluate, batchSize: batchSize), steps: steps)
   }
@@ -40,15 +41,21 @@ extension Model {
     return try logs(.evaluate)
   }
 
-  /// The running means of the totals.
+  /// The running means of the totals; NaN where no step counted.
   func logs(_ kind: StepKind) throws -> Logs {
     guard let compilation else { return [:] }
-    func total(_ name: String) throws -> Double { Double(try session.scalar(StateName.total(kind, name))) }
-    let count = max(try total(StateName.sampleCount), 1)
-    var logs: Logs = ["loss": try total("loss") / count]
+    func total(_ total: Total) throws -> Double { try session.scalar(StateName.total(kind, total)) }
+    // The sign of a NaN says nothing.
+    func quotient(_ sum: Double, _ count: Double) -> Double {
+      let mean = sum / count
+      return mean.isNaN ? .nan : mean
+    }
+    let samples = try total(.samples)
+    var logs: Logs = ["loss": quotient(try total(.loss), samples)]
     for (metric, isWeighted) in compilation.watched {
-      let weight = isWeighted ? try total(StateName.weightSum) : count
-      logs[metric.name] = weight == 0 ? 0 : try total(metric.name) / weight
+      let weight = isWeighted ? try total(.weights) : samples
+      // Weights that are all 0 leave nothing to take a mean of; Keras says 0.
+      logs[metric.name] = weight == 0 && samples > 0 ? 0 : quotient(try total(.metric(metric.name)), weight)
     }
     return logs
   }

@@ -28,13 +28,16 @@ extension Model {
   ///   - validationFrequency: epochs from one validation to the next.
   ///   - shuffle: whether every epoch sees the samples in another order.
   ///   - classWeights: how much samples of a class count; 1 for classes that are not listed.
-  ///   - initialEpoch: the epoch to begin with, to go on with an earlier run.
+  ///   - initialEpoch: the epoch to begin with, to go on with an earlier run. Each pass through the data has an order of its
+  ///     own: a later call of `fit` goes on with the orders that come next, and so does one that begins with a later epoch.
   ///   - stepsPerEpoch: ends epochs after so many steps; the next epoch goes on where this one ended.
   ///   - validationSteps: ends validations after so many steps.
   ///   - callbacks: the callbacks, in order.
   ///   - verbose: what is shown.
   /// - Returns: the numbers of every epoch.
-  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw.
+  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw; `TrainingError` when the
+  ///   loss becomes NaN or infinite, which names the step and the layer. The model then has the values from before that step,
+  ///   where these could be computed again. With `TerminateOnNaN` among the callbacks training ends without an error instead.
   @discardableResult
   public func fit(
     _ data: Dataset, epochs: Int = 1, batchSize: Int = 32, validation: Dataset? = nil, validationSplit: Double = 0,
@@ -43,10 +46,12 @@ extension Model {
     validationSteps: Int? = nil, callbacks: [any Callback] = [], verbose: Verbosity = .automatic
   ) throws -> History {
     _ = try compiled()
-    guard epochs >= 0, initialEpoch >= 0, validationFrequency >= 1, stepsPerEpoch.map({ $0 >= 1 }) ?? true else {
+    guard epochs >= 0, initialEpoch >= 0, validationFrequency >= 1, stepsPerEpoch ?? 1 >= 1, validationSteps ?? 1 >= 1
+    else {
       throw TrainingError(
-        "epochs and initialEpoch are at least 0, validationFrequency and stepsPerEpoch at least 1; received "
-          + "\(epochs), \(initialEpoch), \(validationFrequency), \(stepsPerEpoch.map(String.init) ?? "nil").")
+        "epochs and initialEpoch are at least 0, validationFrequency, stepsPerEpoch and validationSteps at least 1; "
+          + "received \(epochs), \(initialEpoch), \(validationFrequency), "
+          + "\(stepsPerEpoch.map(String.init) ?? "nil"), \(validationSteps.map(String.init) ?? "nil").")
     }
     guard validation == nil || validationSplit == 0 else {
       throw TrainingError(
@@ -56,6 +61,12 @@ extension Model {
     if validationSplit != 0 {
       let parts = try data.split(lastFraction: validationSplit)
       (training, validation) = (parts.first, parts.last)
+    }
+    if callbacks.contains(where: { $0 is ReduceLROnPlateau || $0 is LearningRateScheduler }),
+      compilation?.watched.contains(where: { $0.metric.name == "learning_rate" }) ?? false
+    {
+      throw TrainingError(
+        "a metric has the label 'learning_rate', under which a callback logs the learning rate. Give it another label.")
     }
     try prepareValues()
     let feeder = try feeder(
@@ -67,6 +78,13 @@ extension Model {
       model: self, epochs: epochs, firstEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount,
       expectedLogs: ExpectedLogs(
         try compiled(), validationFrequency: validationFeeder == nil ? nil : validationFrequency))
+    // What does not fit is said before anybody writes a file, not after the first epoch.
+    try feeder.check()
+    try validationFeeder?.check()
+    for note in notes.take() { run.say(note) }
+    if validationSplit != 0, validation != nil, training.transforms.contains(where: \.isForTraining) {
+      run.say("The validation split is taken without what 'mapped' does: see 'preprocessed' for what it needs too.")
+    }
     let progress = ProgressBar.make(verbose)
     let loop = FitLoop(
       run: run, feeder: feeder, validation: validationFeeder, callbacks: callbacks + progress,
@@ -124,6 +142,7 @@ final class FitLoop {
   /// Whether the model is at the end of a step: not before the first, and not while one runs, which may fail halfway.
   private(set) var isBetweenSteps = false
   private var pace = LaunchPace()
+  let watch: DivergenceWatch?
   /// The numbers of steps after which callbacks want to act.
   private let intervals: [Int]
 
@@ -139,6 +158,7 @@ final class FitLoop {
     self.validationSteps = validationSteps
     self.validationFrequency = validationFrequency
     intervals = callbacks.compactMap(\.stepInterval).filter { $0 > 0 }
+    watch = callbacks.contains { $0 is TerminateOnNaN } ? nil : DivergenceWatch(run.model)
   }
 
   func train() throws {
@@ -148,9 +168,10 @@ final class FitLoop {
     for callback in callbacks { try callback.onTrainBegin(run) }
     if !run.isResumed {
       try checkRule()
-      (epoch, nextPass) = (run.firstEpoch, run.firstEpoch)
+      (epoch, nextPass) = (run.firstEpoch, max(run.firstEpoch, run.model.passes))
     }
     try runBegins()
+    if run.isInsideEpoch { try rememberPlace() }
     isBetweenSteps = true
     while epoch < run.epochs, !run.stopsTraining || run.isInsideEpoch {
       if !run.isInsideEpoch { try beginEpoch() }
@@ -178,6 +199,12 @@ final class FitLoop {
     run.isInsideEpoch = true
     try run.model.session.resetTotals(.train)
     if stepsPerEpoch == nil || passStep == nil { try beginPass() }
+    try rememberPlace()
+  }
+
+  /// Notes where the run is, to come back to if it diverges.
+  private func rememberPlace() throws {
+    try watch?.remember(pass: nextPass &- 1, passStep: passStep ?? 0, step: run.stepsDone)
   }
 
   private func runSteps() throws {
@@ -191,6 +218,9 @@ final class FitLoop {
     // The time of an epoch is that of its steps, not of handing them over.
     try last?.step.execution.finish()
     pace.pause()
+    isBetweenSteps = false
+    try watch?.check(run, feeder, waits: true)
+    isBetweenSteps = true
     guard run.stepsDone > 0 || run.stopsTraining else {
       throw TrainingError("the dataset is empty: its sequence of batches gave none.")
     }
@@ -198,7 +228,8 @@ final class FitLoop {
 
   private func beginPass() throws {
     try feeder.begin(pass: nextPass)
-    nextPass += 1
+    nextPass &+= 1
+    run.model.passes = nextPass
     passStep = 0
   }
 
@@ -225,9 +256,11 @@ final class FitLoop {
     isBetweenSteps = false
     try launch.step.execution.run()
     if launch.step.isLoop { try pace.record(launch) }
-    isBetweenSteps = true
     run.stepsDone = number + launch.stepCount
     run.totalSteps += launch.stepCount
+    // Before anybody saves what the step has left.
+    try watch?.check(run, feeder, waits: false)
+    isBetweenSteps = true
     inform { try $0.onTrainBatchEnd(number, run) }
     for later in number + 1..<max(run.stepsDone, number + 1) {
       inform {
@@ -241,16 +274,14 @@ final class FitLoop {
   /// A rule for parameters that this run gives no chance to is a mistake.
   private func checkRule() throws {
     guard let rule = run.model.parameterRule else { return }
-    let steps = run.stepsPerEpoch.map { each in
-      let (steps, overflow) = max(run.epochs - run.firstEpoch, 0).multipliedReportingOverflow(by: each)
-      return overflow ? Int.max : steps
-    }
-    try rule.check(try run.model.ruleState(), steps: steps)
+    let steps = run.stepsPerEpoch.map { max(run.epochs - run.firstEpoch, 0).multipliedReportingOverflow(by: $0) }
+    try rule.check(try run.model.ruleState(), steps: steps.map { $0.overflow ? .max : $0.partialValue })
   }
 
   private func finishEpoch(_ epoch: Int, seconds: Double) throws {
     try run.model.settleParameters()
     var logs = try run.logs()
+    try saySkippedSteps()
     var validationSeconds: Double?
     if let validation, (epoch + 1) % validationFrequency == 0, !run.wasInterrupted {
       let start = ContinuousClock.now
@@ -265,6 +296,9 @@ final class FitLoop {
       if !run.wasInterrupted {
         inform { try $0.onValidationEnd(results, run) }
         for (name, value) in results { logs["val_\(name)"] = value }
+        if let loss = results["loss"], !loss.isFinite {
+          run.say("Epoch \(epoch + 1): the loss on the validation data is \(loss.isNaN ? "NaN" : "infinite").")
+        }
       }
     }
     inform { try $0.onEpochEnd(epoch, logs: &logs, run) }
@@ -272,6 +306,19 @@ final class FitLoop {
       EpochRecord(
         epoch: epoch, steps: run.stepsDone, seconds: seconds, validationSeconds: validationSeconds, logs: logs))
     try epochEnded()
+  }
+}
+
+extension FitLoop {
+  /// Says how many steps of the epoch the scale of the loss has left out.
+  private func saySkippedSteps() throws {
+    let session = run.model.session
+    let skipped = Int(try session.scalar(StateName.total(.train, .skippedSteps)))
+    guard skipped > 0 else { return }
+    let scale = try session.scalar(LossScale.scaleName)
+    run.say(
+      "Epoch \(run.epoch + 1): \(skipped) of \(run.stepsDone) steps were left out, since gradients did not fit into "
+        + "float16; they count in no number. The scale of the loss is \(scale.formatted) now.")
   }
 }
 

@@ -20,6 +20,16 @@ struct WideElementwise: Kernel {
     AccelerandoCPU.taskCount(work: resultType.elementCount, threads: threads, minimumPerTask: 20_000)
   }
 
+  func slicings(_ units: Units) -> [Slicing] {
+    // The elements of an iota follow from their place among all.
+    if operation is Iota { return [] }
+    // The limits of a clamp, and a predicate, may be scalars.
+    let aligned = operands.indices.filter { types[$0].elementCount == resultType.elementCount }
+    return elementwiseSlicing(
+      units, elementCount: resultType.elementCount, operands: aligned.map { operands[$0] },
+      whole: operands.indices.filter { !aligned.contains($0) }.map { operands[$0] })
+  }
+
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let part = portion(range, of: tasks, extent: resultType.elementCount, grain: 64)
     let out = memory[result]

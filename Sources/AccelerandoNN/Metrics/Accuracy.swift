@@ -12,12 +12,17 @@ public struct Accuracy: Metric, Hashable {
   public init(name: String = "accuracy") { self.name = name }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
-    let outputs = prediction.shape.last ?? 1
-    if outputs == 1 || prediction.rank < 2 { return BinaryAccuracy(name: name).values(prediction, target) }
-    if target.rank < prediction.rank || target.shape.last == 1 {
-      return SparseCategoricalAccuracy(name: name).values(prediction, target)
-    }
-    return CategoricalAccuracy(name: name).values(prediction, target)
+    meaning(prediction.shape, target.shape).values(prediction, target)
+  }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try meaning(predictionShape, targets.shape).check(targets: targets, predictionShape: predictionShape)
+  }
+
+  private func meaning(_ prediction: [Int], _ target: [Int]) -> any Metric {
+    if prediction.last ?? 1 == 1 || prediction.count < 2 { return BinaryAccuracy(name: name) }
+    if target.count < prediction.count || target.last == 1 { return SparseCategoricalAccuracy(name: name) }
+    return CategoricalAccuracy(name: name)
   }
 }
 
@@ -54,6 +59,10 @@ public struct SparseCategoricalAccuracy: Metric, Hashable {
     let user = "metric '\(name)'"
     let labels = target.labels(for: prediction, of: user, otherwise: "'categorical_accuracy'")
     return prediction.firstLargest().equal(to: labels).share()
+  }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try checkClassIndices(targets, predictionShape: predictionShape)
   }
 }
 

@@ -18,4 +18,8 @@ public struct LossMetric: Metric {
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     loss.values(prediction, target).converted(to: .float32)
   }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try loss.check(targets: targets, predictionShape: predictionShape)
+  }
 }

@@ -26,6 +26,14 @@ public protocol Metric: Sendable {
   ///   - target: what it should be.
   /// - Returns: a `float32` tensor `[N]`.
   func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
+
+  /// Looks at targets on the host before they are measured with.
+  /// - Throws: when a target has no meaning, such as a label outside the classes; the error names the sample.
+  func check(targets: NDArray, predictionShape: [Int]) throws
+}
+
+extension Metric {
+  public func check(targets: NDArray, predictionShape: [Int]) throws {}
 }
 
 extension Metric {

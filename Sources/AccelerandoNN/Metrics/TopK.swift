@@ -21,6 +21,10 @@ public struct SparseTopKCategoricalAccuracy: Metric, Hashable {
     let labels = target.labels(for: prediction, of: user, otherwise: "'top_k_categorical_accuracy'")
     return isAmongLargest(labels, k, prediction).share()
   }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try checkClassIndices(targets, predictionShape: predictionShape)
+  }
 }
 
 /// Whether the class where the target is largest is among the `k` largest outputs. Both are `[N, …, classes]`.

@@ -11,7 +11,7 @@ public final class TerminateOnNaN: Callback {
   public var courseSettings: Config? { Config([:]) }
 
   public func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {
-    let total = try run.model.session.scalar(StateName.total(.train, "loss"))
+    let total = try run.model.session.scalar(StateName.total(.train, .loss))
     guard !total.isFinite, !run.stopsTraining else { return }
     let found = total.isNaN ? "NaN" : "infinite"
     run.say("Epoch \(run.epoch + 1), step \(run.stepsDone): the loss is \(found); training stops.")

@@ -42,6 +42,7 @@ extension FitLoop {
       let position = checkpoint.position
       epoch = position.epoch
       nextPass = position.nextPass
+      run.model.passes = nextPass
       passStep = position.passStep
       epochStart = ContinuousClock.now.advanced(by: .seconds(-position.seconds))
       // An epoch that has begun is in the middle of a pass; so is one that has not, where passes are longer than
@@ -59,6 +60,7 @@ extension FitLoop {
     try shared.agree(
       on: settings + [
         RunSetting("epochs", run.epochs), RunSetting("epoch to begin with", epoch),
+        RunSetting("passes before", run.model.passes),
         RunSetting("step to begin with", run.stepsDone), RunSetting("digest of the weights", digest),
       ])
   }

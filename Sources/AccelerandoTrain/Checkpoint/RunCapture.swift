@@ -85,16 +85,16 @@ extension Session {
   }
 
   /// Training waits for this, so memory is gone through once where that can be.
-  private static func copy(_ buffer: any Buffer) throws -> NDArray {
+  static func copy(_ buffer: any Buffer) throws -> NDArray {
     guard let host = buffer as? any HostBuffer else { return try buffer.read() }
     return try NDArray(bytes: UnsafeRawBufferPointer(host.memory), type: host.type)
   }
 
   /// Sets all tensors that live from step to step.
   func restore(_ store: Store) throws {
+    let store = Store(store.entries.map { StateName.migrated(total: $0.0, $0.1) ?? $0 })
     // The totals are made when the first step is compiled; they come and go with it.
-    let totals = StepKind.allCases.map { $0.totals + "/" }
-    var types = buffers.filter { entry in !totals.contains { entry.key.hasPrefix($0) } }
+    var types = buffers.filter { !StateName.isTotal($0.key) }
       .map { (name: $0.key, type: $0.value.type) }.sorted { $0.name < $1.name }
     // A weight that the model does not have is a mistake; other state may be somebody's who makes it later.
     let known = Set(types.map(\.name))

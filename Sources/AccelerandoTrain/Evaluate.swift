@@ -13,6 +13,7 @@ extension Model {
   public func evaluate(_ data: Dataset, batchSize: Int = 32, steps: Int? = nil) throws -> Logs {
     _ = try compiled()
     try prepareValues()
+    warnOfFreshValues()
     return try evaluate(feeder(data, .evaluate, batchSize: batchSize), steps: steps)
   }
 
@@ -57,6 +58,7 @@ extension Model {
   ///   - batchSize: samples in a step.
   public func predict(_ data: Dataset, batchSize: Int = 32) throws -> NDArray {
     try prepareValues()
+    warnOfFreshValues()
     let feeder = try feeder(data.shuffled(false), .predict, batchSize: batchSize)
     try feeder.begin(pass: 0)
     var parts: [NDArray] = []

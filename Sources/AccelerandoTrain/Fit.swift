@@ -54,6 +54,8 @@ extension Model {
       (training, validation) = (parts.first, parts.last)
     }
     try prepareValues()
+    warnOfFreshValues()
+    try outline().names.noteLearning()
     let feeder = try feeder(
       training, .train, batchSize: batchSize, shuffles: shuffle, classWeights: classWeights)
     let validationFeeder = try validation.map {

@@ -25,16 +25,18 @@ public struct Strategy: Hashable, Sendable {
   /// but for the order of the sums.
   public static func mirrored(devices: [Device]) -> Strategy { Strategy(kind: .devices(devices)) }
 
-  /// Every batch divided among threads of this process; nil for one on each core. The result is the same, bit for bit, for any
-  /// number, and for any number of processes with `multiWorker`. (Without a strategy the cores share batches too, faster, and
-  /// with sums in another order.)
+  /// Threads of this process share every batch; nil for one per core. The result has the same bits for any number, and for
+  /// any number of processes with `multiWorker`. (Without a strategy the cores share batches too, faster, and with sums in
+  /// another order.)
   public static func mirrored(workers: Int? = nil) -> Strategy { Strategy(kind: .cores(workers)) }
 
-  /// Every batch divided among the processes that mpirun has started, on one machine or many, and in each of them among
-  /// threads; nil for its share of the cores. A process that was started alone works alone, and comes to the same bits.
+  /// The processes that mpirun has started, on one machine or several, share every batch, and within each process its
+  /// threads. A process that was not started by mpirun works alone, with the same bits.
   ///
-  /// Gradients go out to the other processes in buckets, while the rest is computed.
-  /// - Parameter bucketBytes: how many bytes a bucket has at least. More of them go out earlier, and each costs a message.
+  /// Gradients are sent to the other processes in buckets, while the rest is computed.
+  /// - Parameters:
+  ///   - threads: the number of threads of each process; nil for its share of the cores.
+  ///   - bucketBytes: the least size of a bucket. Smaller buckets are sent earlier, and each costs a message.
   public static func multiWorker(threads: Int? = nil, bucketBytes: Int = 1 << 20) -> Strategy {
     Strategy(kind: .processes(threads, bucketBytes: bucketBytes))
   }

@@ -11,7 +11,9 @@ public enum Gzip {
   }
 
   /// All the bytes that a gzip file decompresses to.
-  /// - Parameter limit: the most bytes to accept; a small file can decompress to a thousand times its size.
+  /// - Parameters:
+  ///   - contents: the gzip file.
+  ///   - limit: the most bytes to accept; a small file can decompress to a thousand times its size.
   /// - Throws: `FormatError` when the file is no gzip file, is damaged or truncated, or holds more than `limit` bytes.
   public static func decompress(_ contents: FileContents, limit: Int = 1 << 32) throws -> [UInt8] {
     guard isGzip(contents) else {
@@ -32,7 +34,9 @@ public enum Gzip {
   }
 
   /// The bytes as a gzip file; the same bytes give the same file.
-  /// - Parameter level: 1, fastest, to 9, smallest.
+  /// - Parameters:
+  ///   - bytes: the bytes to compress.
+  ///   - level: 1, fastest, to 9, smallest.
   public static func compress(_ bytes: UnsafeRawBufferPointer, level: Int = 6) throws -> [UInt8] {
     try deflated(bytes, level: level, windowBits: 15 + 16)
   }

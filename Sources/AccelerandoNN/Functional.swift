@@ -37,7 +37,10 @@ public final class Input: LayerOutput {
   public let name: String?
 
   /// Describes an input.
-  /// - Parameter shape: the shape of one sample, without the batch axis.
+  /// - Parameters:
+  ///   - shape: the shape of one sample, without the batch axis.
+  ///   - dtype: the element type that layers see.
+  ///   - name: the input's name, for messages.
   public init(shape: [Int], dtype: DType = .float32, name: String? = nil) {
     self.shape = shape
     self.dtype = dtype

@@ -42,8 +42,11 @@ extension Recipe {
 
   /// The program of the recipe's step.
   /// - Parameters:
-  ///   - batchSize: the samples in the step.
-  ///   - workers: how many devices share them; the program is that of each.
+  ///   - kind: what the step does.
+  ///   - types: the types of the data.
+  ///   - batchSize: the number of samples in the step.
+  ///   - workers: the number of devices that share them; the program is that of one device.
+  ///   - backend: the backend that the model is described for.
   /// - Throws: `GraphError` or `TrainingError` when the data do not fit the model.
   public func stepProgram(
     _ kind: StepKind, on types: BatchTypes, batchSize: Int, workers: Int = 1, backend: any Backend

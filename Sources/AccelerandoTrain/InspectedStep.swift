@@ -1,4 +1,5 @@
-// A step laid open: what `fit`, `evaluate` or `predict` would compile and run for a batch, for tools that show or measure.
+// A step laid open: what `fit`, `evaluate` or `predict` would compile and run for a batch, for tools that show or
+// measure.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -7,8 +8,8 @@ import AccelerandoNN
 public struct InspectedStep {
   /// What the step was traced to.
   public let program: Program
-  /// The step, tied to the model's values: running it trains, if it is a step of training. A step of evaluation or prediction
-  /// over many samples has packed the values; `refresh()` lets it look at them again.
+  /// The step, tied to the model's values: running it trains, if it is a step of training. A step of evaluation or
+  /// prediction over many samples has packed the values; `refresh()` lets it look at them again.
   public let execution: any Execution
   /// The number of samples in the batch.
   public let sampleCount: Int
@@ -16,8 +17,13 @@ public struct InspectedStep {
 
 extension Model {
   /// The step that would be run first for a dataset, with its batch in place.
-  /// - Parameter isLongPass: whether evaluation and prediction should do as with thousands of samples, which are worth looking at
-  ///   the model's values first: weights are packed, without their zeros where that is quicker. Nil if the dataset says so.
+  /// - Parameters:
+  ///   - kind: what the step does.
+  ///   - data: the dataset that the batch is taken from.
+  ///   - batchSize: the number of samples in the step.
+  ///   - isLongPass: whether evaluation and prediction run as for thousands of samples, for which it pays to inspect
+  ///     the weights first: they are packed, without their zeros where that is faster. Nil to decide by the dataset's
+  ///     size.
   /// - Throws: `GraphError` or `TrainingError` when data and model do not fit.
   public func inspectedStep(
     _ kind: StepKind, on data: Dataset, batchSize: Int = 32, isLongPass: Bool? = nil

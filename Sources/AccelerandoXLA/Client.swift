@@ -1,5 +1,5 @@
-// A client is a plugin at work: it owns devices, their memory and compiled programs. There is one for each plugin and set of
-// options in a process, since a GPU's client takes most of its memory at the start.
+// A client is a plugin at work: it owns devices, their memory and compiled programs. There is one for each plugin and
+// set of options in a process, since a GPU's client takes most of its memory at the start.
 
 import CPJRT
 import Foundation
@@ -27,7 +27,9 @@ public final class Client: Sendable {
   }
 
   /// The client of a plugin with these options; made at first use.
-  /// - Parameter options: what the plugin is told: `cpu_device_count` for XLA's CPU.
+  /// - Parameters:
+  ///   - plugin: the plugin.
+  ///   - options: options of the plugin: `cpu_device_count` for XLA's CPU.
   /// - Throws: `DeviceError` when there is no device, saying what would help.
   public static func shared(_ plugin: Plugin, options: [String: AttributeValue] = [:]) throws -> Client {
     try clients.withLock { clients in

@@ -1,5 +1,5 @@
-// A whole model in a directory: what it is, what it knows, and how it was being trained. The directory is written beside
-// an earlier one and takes its place at the end, so that a full disk costs nothing but the attempt.
+// A whole model in a directory: what it is, what it knows, and how it was being trained. The directory is written
+// beside an earlier one and takes its place at the end, so that a full disk costs nothing but the attempt.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -38,15 +38,17 @@ public struct ModelCatalogs: Sendable {
 }
 
 extension Model {
-  /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json` and
-  /// `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
-  /// - Parameter sparse: whether the files leave zeros out; see `SparseSafetensors`. Loading sees to it by itself.
+  /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json`
+  /// and `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
   ///
-  /// A loss, metric, optimizer or schedule of one's own type that does not conform to `Configurable` is no reason to lose the
-  /// model: `compile.json` and `optimizer.safetensors` are left out then, and a warning says so.
+  /// A custom loss, metric, optimizer or schedule that does not conform to `Configurable` is no reason to lose the model:
+  /// `compile.json` and `optimizer.safetensors` are left out then, and a warning says so.
+  /// - Parameters:
+  ///   - directory: the directory to write.
+  ///   - sparse: whether the files omit zeros; see `SparseSafetensors`. Loading detects it.
   /// - Throws: `ConfigError` when a layer cannot be written, `TrainingError` for a model with `parameterTransforms`,
-  ///   `FormatError` or a system error when files cannot; the earlier save is then untouched. `saveWeights(to:)` saves the
-  ///   weights in any case.
+  ///   `FormatError` or a system error when files cannot; the earlier save is then untouched. `saveWeights(to:)` saves
+  ///   the weights in any case.
   public func save(to directory: URL, sparse: Bool = false) throws {
     guard parameterTransforms.isEmpty else {
       throw TrainingError(

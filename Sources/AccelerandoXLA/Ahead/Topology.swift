@@ -1,5 +1,5 @@
-// Devices that need not be there: a compiler can make programs for a machine that it only has the description of. So it can
-// be known on a laptop whether a step fits on 256 chips, and how long it will take.
+// Devices that need not be there: a compiler can make programs for a machine that it only has the description of. So it
+// can be known on a laptop whether a step fits on 256 chips, and how long it will take.
 
 import CPJRT
 import Foundation
@@ -22,9 +22,10 @@ public final class Topology: Sendable {
 
   /// Describes devices to a plugin.
   /// - Parameters:
-  ///   - name: in the plugin's own words: `v5e:2x4`; empty where options say everything.
-  ///   - options: what else the plugin is told.
-  ///   - title: what the devices are called in errors.
+  ///   - plugin: the plugin that compiles for them.
+  ///   - name: the plugin's name for them: `v5e:2x4`; empty if the options describe them.
+  ///   - options: further options of the plugin.
+  ///   - title: the name of the devices in errors.
   /// - Throws: `DeviceError` when the plugin knows no such devices, or cannot compile without having them.
   public init(_ plugin: Plugin, name: String, options: [String: AttributeValue] = [:], title: String? = nil) throws {
     let sorted = options.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }

@@ -1,5 +1,5 @@
-// From the name of a platform to a backend: find a plugin, look whether the machine has what it drives, start it. What is
-// missing is said together with what would fix it.
+// From the name of a platform to a backend: find a plugin, look whether the machine has what it drives, start it. What
+// is missing is said together with what would fix it.
 
 import Foundation
 
@@ -18,7 +18,11 @@ extension XLABackend {
   }
 
   /// Opens devices of one platform that work together.
-  /// - Parameter indices: the numbers of the devices; all for nil. XLA's CPU has as many virtual devices as are asked for.
+  /// - Parameters:
+  ///   - platform: the platform's or the plugin's name: `cuda`, `tpu`, `cpu`.
+  ///   - indices: the indices of the devices; all for nil. XLA's CPU has as many virtual devices as requested.
+  ///   - search: where plugins are searched for.
+  ///   - cache: where compiled programs are kept; nil to keep none.
   /// - Throws: `DeviceError` saying what is missing and what would fix it.
   public static func open(
     _ platform: String, indices: [Int]?, search: PluginSearch = .current(), cache: CompileCache? = .current()
@@ -28,7 +32,10 @@ extension XLABackend {
   }
 
   /// Starts the first plugin of a platform that works.
-  /// - Parameter deviceCount: the virtual devices that XLA's CPU should have.
+  /// - Parameters:
+  ///   - platform: the platform's or the plugin's name: `cuda`, `tpu`, `cpu`.
+  ///   - deviceCount: the number of virtual devices of XLA's CPU.
+  ///   - search: where plugins are searched for.
   /// - Throws: `DeviceError` of the plugin that was preferred.
   public static func openClient(
     _ platform: String, deviceCount: Int = 1, search: PluginSearch = .current()

@@ -1,6 +1,6 @@
 // Plugins installed for this library, in a folder of the user's cache. A plugin has a folder in the layout of Python's
-// packages, since NVIDIA's libraries find each other by where they lie. A folder is there whole or not at all: it is filled
-// under another name, tried, and then renamed.
+// packages, since NVIDIA's libraries find each other by where they lie. A folder is there whole or not at all: it is
+// filled under another name, tried, and then renamed.
 
 import AccelerandoFormats
 import Foundation
@@ -49,7 +49,8 @@ public struct PluginStore: Sendable {
 
   /// Fetches a plugin and what it needs with pip.
   /// - Parameters:
-  ///   - compileOnly: leaves out what is needed to run programs, but not to compile them.
+  ///   - kind: the kind of plugin.
+  ///   - compileOnly: omits packages that are needed to run programs but not to compile them.
   ///   - progress: is told what is being done.
   /// - Throws: `FormatError` when something cannot be fetched or written, `DeviceError` when the library does not load;
   ///   an earlier installation stays as it was.

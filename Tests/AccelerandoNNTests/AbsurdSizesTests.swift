@@ -52,6 +52,10 @@ import Testing
     var settings: [String: Config] = [:]
     for setting in entry.settings where setting.isRequired {
       switch setting.kind {
+      case let kind where kind.contains("list of inputs"):
+        settings[setting.key] = Config(.array([Config(["shape": .ints([12])])]))
+      case let kind where kind.contains("list of nodes"):
+        settings[setting.key] = Config(.array([Config(["layer": "Flatten", "inputs": .ints([0])])]))
       case let kind where kind.contains("list of whole numbers"): settings[setting.key] = .ints([2, 1])
       case let kind where kind.contains("an activation"): settings[setting.key] = "relu"
       case let kind where kind.contains("whole number"): settings[setting.key] = 2

@@ -7,6 +7,7 @@
 /// most. In words of three letters none may be another one, and digits are never mistaken: `Conv1D` is not `Conv2D`.
 public func nearestWord(to word: String, among candidates: some Sequence<String>) -> String? {
   let letters = Array(word.lowercased().prefix(64))
+  guard !letters.isEmpty else { return nil }
   let limit = min(max(letters.count / 4, 1), 3)
   let near = candidates.compactMap { candidate -> (word: String, distance: Int)? in
     let other = Array(candidate.lowercased().prefix(64))

@@ -29,11 +29,12 @@ struct CompileSettings {
 
   init(_ reader: ConfigReader) throws {
     optimizer = reader.value("optimizer", kind: "an optimizer", default: "adam") ?? "adam"
-    loss = try Catalog.losses.make(reader.required("loss", kind: "a loss", about: "What to minimize"))
-    metrics = try reader.list("metrics", of: "metrics", about: "What is watched")
-      .map { try Catalog.metrics.make($0) }
+    let loss = try reader.required("loss", kind: "a loss", about: "What to minimize")
+    let metrics = try reader.list("metrics", of: "metrics", about: "What is watched")
     precision = try reader.choice(
       "precision", default: Precision.float32, about: "The element types to compute in")
+    self.loss = try Catalog.losses.make(loss)
+    self.metrics = try metrics.map { try Catalog.metrics.make($0) }
     try reader.finish()
   }
 }

@@ -49,7 +49,7 @@ private struct Bold: Optimizer {
 /// What the library says while something is done.
 private func warnings(_ body: () throws -> Void) rethrows -> [String] {
   let log = WarningLog()
-  try Warning.$handler.withValue({ log.add($0) }, operation: body)
+  try Warning.$listener.withValue(Warning.Listener { log.add($0) }, operation: body)
   return log.texts
 }
 

@@ -127,10 +127,13 @@ public struct Catalog<Item>: CatalogListing, Sendable {
   /// one's own types, which the catalog does not make, are left alone.
   /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
   public func check(_ item: Item) throws {
-    guard let configurable = item as? any Configurable, let kind = kinds[plainName(configurable.configName)],
-      let sample = try? kind.make(ConfigReader(describing: subject)),
-      type(of: sample as Any) == type(of: item as Any)
-    else { return }
+    guard let configurable = item as? any Configurable, let kind = kinds[plainName(configurable.configName)] else {
+      return
+    }
+    if let sample = try? kind.make(ConfigReader(describing: subject)), type(of: sample as Any) != type(of: item as Any)
+    {
+      return
+    }
     _ = try make(try config(of: item))
   }
 

@@ -283,7 +283,8 @@ public final class ConfigReader {
 
   /// A list of numbers.
   public func doubles(_ key: String, in limit: NumberLimit = .finite) throws -> [Double] {
-    try array(key, kind: "a list of numbers").map { try double(key, $0, limit) }
+    let values = try array(key, kind: "a list of numbers")
+    return isDescribing ? [0.5] : try values.map { try double(key, $0, limit) }
   }
 
   /// Two sizes: a list of two whole numbers of at least 1, or one for both.

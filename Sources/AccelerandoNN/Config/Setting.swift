@@ -81,10 +81,10 @@ public struct NumberLimit: Sendable, CustomStringConvertible {
   public static let notNegative = NumberLimit("a number of at least 0") { $0 >= 0 }
 }
 
-/// Whole numbers of settings have 31 bits and a sign: the product of two cannot overflow, and no axis is longer.
+/// Whole numbers of settings have at most 32 bits; sizes have 31, so that the product of two cannot overflow.
 extension ClosedRange<Int> {
   /// All of them.
-  public static var wholeNumbers: Self { -Int(Int32.max)...Int(Int32.max) }
+  public static var wholeNumbers: Self { -Int(UInt32.max)...Int(UInt32.max) }
   /// Those of at least 1.
   public static var counts: Self { 1...Int(Int32.max) }
   /// Those of at least 0.
@@ -92,11 +92,12 @@ extension ClosedRange<Int> {
 
   /// What the range allows, as it follows "needs".
   var words: String {
-    switch (lowerBound > Self.wholeNumbers.lowerBound, upperBound < Self.wholeNumbers.upperBound) {
-    case (true, true): "a whole number from \(lowerBound) to \(upperBound)"
-    case (true, false): "a whole number of at least \(lowerBound)"
-    case (false, true): "a whole number of at most \(upperBound)"
-    case (false, false): "a whole number"
+    let limit = Int(Int32.max)
+    switch (lowerBound > -limit, upperBound < limit) {
+    case (true, true): return "a whole number from \(lowerBound) to \(upperBound)"
+    case (true, false): return "a whole number of at least \(lowerBound)"
+    case (false, true): return "a whole number of at most \(upperBound)"
+    case (false, false): return "a whole number"
     }
   }
 

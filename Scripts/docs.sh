@@ -3,11 +3,14 @@
 #
 #     Scripts/docs.sh                       # into .build/docs
 #     Scripts/docs.sh site /accelerando     # into site, to be served at /accelerando
+#     Scripts/docs.sh --skip-build          # from what 'swift build -c release' or 'swift test -c release' left
 #     python3 -m http.server --directory .build/docs
 #
 # Warnings of DocC are errors. SCRATCH names another build directory than .build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+builds=true
+if [ "${1:-}" = --skip-build ]; then builds=false && shift; fi
 site=${1:-.build/docs}
 base=${2:-}
 scratch=${SCRATCH:-.build}
@@ -20,7 +23,7 @@ docc=$(dirname "$(readlink -f "$(command -v swift)")")/docc
 [ -x "$docc" ] || docc=$(xcrun --find docc 2>/dev/null || command -v docc || true)
 [ -n "$docc" ] || { echo "there is no docc: it is part of Swift's toolchains" >&2 && exit 69; }
 
-swift build -c release --scratch-path "$scratch"
+if $builds; then swift build -c release --scratch-path "$scratch"; fi
 built=$(swift build -c release --scratch-path "$scratch" --show-bin-path)
 target=$(swiftc -print-target-info | sed -n 's/.*"triple": "\([^"]*\)".*/\1/p' | head -1)
 includes=(-I "$built/Modules" -I Sources/CZlib -I Sources/COpenSSL)

@@ -1,5 +1,5 @@
-// Options for runs that can be killed and go on. A run keeps the arguments that it began with beside its checkpoints, so that
-// '--resume DIR' is all that needs to be said to go on, whatever options there are or will be.
+// Options for runs that can be killed and resumed. A run stores its arguments next to its checkpoints, so that
+// '--resume DIR' is enough to continue, whatever options there are or will be.
 
 import Accelerando
 import ArgumentParser
@@ -21,7 +21,7 @@ struct CheckpointOptions: ParsableArguments {
       valueName: "dir"))
   var resume: String?
 
-  /// How often checkpoints are written; nil for when the run is interrupted only.
+  /// How often checkpoints are written; nil to write them only when the run is interrupted.
   var interval: Checkpoints.Interval? { checkpointEvery.flatMap(Checkpoints.Interval.init) }
 
   func validate() throws {
@@ -37,13 +37,13 @@ struct CheckpointOptions: ParsableArguments {
   }
 }
 
-/// The arguments that a run began with.
+/// The arguments that a run was started with.
 struct RunArguments {
   /// The command: `train` or `prune`.
   let command: String
-  /// What came after it.
+  /// The arguments after it.
   let arguments: [String]
-  /// Where relative paths among them begin.
+  /// The directory that relative paths in them refer to.
   let workingDirectory: String
 
   private static func file(_ run: URL) -> URL {
@@ -64,8 +64,8 @@ struct RunArguments {
     self.workingDirectory = workingDirectory
   }
 
-  /// Reads what a run has kept.
-  /// - Throws: `FormatError` when the directory is not that of a run that can go on.
+  /// Reads the stored arguments of a run.
+  /// - Throws: `FormatError` when the directory is not that of a run that can be resumed.
   init(of run: URL) throws {
     let file = Self.file(run)
     guard let data = FileManager.default.contents(atPath: file.path) else {
@@ -85,7 +85,7 @@ struct RunArguments {
     }
   }
 
-  /// Keeps the arguments beside the checkpoints of a run.
+  /// Stores the arguments next to the checkpoints of a run.
   func save(for run: URL) throws {
     let file = Self.file(run)
     try makeDirectory(at: file.deletingLastPathComponent())
@@ -96,7 +96,7 @@ struct RunArguments {
     try AtomicFile.write(to: file) { try $0.write(Array(config.json.utf8)) }
   }
 
-  /// The arguments but for `--resume`, which speaks of one call only.
+  /// The arguments without `--resume`, which is for one call only.
   private var lasting: [String] {
     var result: [String] = []
     var isValue = false
@@ -107,7 +107,7 @@ struct RunArguments {
     return result
   }
 
-  /// These arguments with others behind them, whose word counts where both speak.
+  /// These arguments followed by others, which take precedence.
   func followed(by others: RunArguments) -> RunArguments {
     RunArguments(
       command: command, arguments: arguments + others.arguments, workingDirectory: workingDirectory)

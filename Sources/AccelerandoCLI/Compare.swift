@@ -1,4 +1,4 @@
-// Two models side by side: what a compression was worth, measured again, here and now.
+// Two models side by side: what a compression gained, measured on this machine.
 
 import Accelerando
 import AccelerandoRecipes

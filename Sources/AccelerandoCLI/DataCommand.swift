@@ -1,4 +1,4 @@
-// Gets datasets beforehand, for machines that will not reach the network later.
+// Downloads datasets beforehand, for machines without a network later.
 
 import Accelerando
 import ArgumentParser

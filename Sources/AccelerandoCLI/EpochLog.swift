@@ -1,5 +1,5 @@
-// One JSON object a line for every epoch, for scripts: the numbers, how long they took, and with the last of them the
-// digest of the weights, by which two trainings can be told to have ended with the same bits.
+// One JSON object per epoch, for scripts: its numbers, its time and, in the last one, the digest of the weights, which
+// shows whether two training runs ended with the same bits.
 
 import Accelerando
 import Foundation
@@ -13,7 +13,7 @@ final class EpochLog: Callback {
   private var validationStart: ContinuousClock.Instant?
   private var validationSeconds: Double?
 
-  /// Makes the file; `-` is standard output.
+  /// Creates the file; `-` is standard output.
   /// - Throws: `FormatError` when it cannot be written.
   init(_ path: String) throws {
     self.path = path
@@ -85,15 +85,15 @@ final class EpochLog: Callback {
     pending = fields
   }
 
-  /// Writes the last epoch's line, with the digest of the weights that the training ended with.
+  /// Writes the last epoch's line, with the digest of the final weights.
   func finish(weights: Store) throws {
     guard pending != nil else { return }
     pending?.append(("weights_sha256", "\"\(try weights.sha256())\""))
     try flush()
   }
 
-  /// Writes the line of the epoch that ended last. It waits for the next epoch to begin, since only then is it known not
-  /// to have been the last.
+  /// Writes the line of the epoch that ended last. It waits for the next epoch to begin, since only then is it known
+  /// not to be the last.
   func flush() throws {
     guard let fields = pending else { return }
     pending = nil

@@ -1,4 +1,4 @@
-// Shows how the engine runs a recipe's model: what it fuses, what stays in cache, and where the time goes.
+// Shows how the engine runs a recipe's model: what it fuses, what stays in cache, and where time is spent.
 
 import Accelerando
 import AccelerandoRecipes
@@ -9,10 +9,10 @@ struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Shows the plan of a recipe's or a trained model's step, and measures it.",
     discussion: """
-      A phase is what runs between two meetings of the threads. A region takes a few samples (or rows of a parameter) at \
-      a time through a chain of kernels, so that what flows between them stays in a core's cache. Times of kernels are \
-      added up over the threads. What runs once looks at the weights: they are packed for evaluation and prediction of \
-      many samples, and a product says 'sparse' where leaving out the zeros of pruned weights is quicker.
+      A phase is what runs between two barriers. A region takes a few samples (or rows of a parameter) at a time \
+      through a chain of kernels, so that the values between them stay in a core's cache. Times of kernels are summed \
+      over the threads. Phases that run once pack the weights for evaluation and prediction of many samples; a product \
+      shows 'sparse' if it skips the zeros of pruned weights.
       """)
 
   @Argument(

@@ -1,4 +1,4 @@
-// Commands that only tell: what a model is made of, and which recipes there are.
+// Commands that only print: the layers of a model, and the built-in recipes.
 
 import Accelerando
 import AccelerandoRecipes
@@ -20,7 +20,7 @@ struct Summary: ParsableCommand {
       return
     }
     let recipe = try Recipe(model)
-    // The shape of the datasets that we know needs no data to be fetched.
+    // The shapes of the known datasets are known without the data.
     if let input = recipe.data.knownInput {
       print(try recipe.makeModel(for: input, backend: backend).summary())
     } else {

@@ -33,7 +33,7 @@ struct ThreadOptions: ParsableArguments {
   func makeCPUBackend() -> CPUBackend { CPUBackend(threads: threads) }
 }
 
-/// The option of commands that compute in element types of the user's choice.
+/// The option of commands that support several precisions.
 struct PrecisionOption: ParsableArguments {
   @Option(
     help: "The element types to compute in: \(Precision.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -46,7 +46,7 @@ struct PrecisionOption: ParsableArguments {
     }
   }
 
-  /// The user's choice; nil without one.
+  /// The given precision; nil if there is none.
   var chosen: Precision? { precision.flatMap(Precision.init(rawValue:)) }
 }
 
@@ -75,8 +75,8 @@ struct DeviceOptions: ParsableArguments {
     if workers != nil, device != "cpu" { throw ValidationError("--workers share the processor; name devices instead.") }
   }
 
-  /// - Parameter joinsProcesses: whether the command knows how to work as one of several processes; others would all print
-  ///   and write the same.
+  /// - Parameter joinsProcesses: whether the command knows how to work as one of several processes; others would all
+  ///   print and write the same.
   func makeBackend(joinsProcesses: Bool = false) throws -> any Backend {
     if MPIGroup.isLaunched {
       guard joinsProcesses else {

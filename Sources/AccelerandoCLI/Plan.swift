@@ -1,4 +1,4 @@
-// Compiles a recipe's step for machines that are not here, and says what it would take there; or writes it down for other
+// Compiles a recipe's step for machines that are not present and reports what it takes there; or writes it for other
 // tools.
 
 import Accelerando
@@ -44,7 +44,7 @@ struct Plan: ParsableCommand {
     let share = (batchSize - 1) / target.deviceCount + 1
     let program = try recipe.stepProgram(
       .train, on: data.types, batchSize: batchSize, workers: target.deviceCount, backend: CPUBackend(threads: 1))
-    // Compilers warn of programs that do not fit, as if that were not what is asked.
+    // Compilers warn of programs that do not fit, although that is the question.
     setenv("TF_CPP_MIN_LOG_LEVEL", "3", 0)
     if !json { tell("Compiling the step of '\(recipe.name)' for \(target) …") }
     let step = StepPlan.Step(program: program, batchSize: batchSize, batchSizePerDevice: share, samples: data.count)

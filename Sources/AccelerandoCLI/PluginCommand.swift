@@ -1,4 +1,4 @@
-// Gets, shows and removes the plugins that drive accelerators.
+// Installs, lists and removes plugins for accelerators.
 
 import Accelerando
 import ArgumentParser

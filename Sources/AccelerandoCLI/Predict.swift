@@ -37,7 +37,7 @@ struct Predict: ParsableCommand {
     let recipe = try run.loadRecipe()
     let model = try run.loadModel(backend: try deviceOptions.makeBackend())
     var samples = try ArrayFile.read(URL(fileURLWithPath: input))
-    // One sample is as good as a batch of one.
+    // A single sample is accepted as a batch of one.
     if let shape = model.inputs.first?.shape, samples.shape == shape { samples = try samples.reshaped([1] + shape) }
     if let limit, let count = samples.shape.first, limit < count { samples = try samples.rows(0..<limit) }
     let scores = try model.predict(samples, batchSize: batchSize)

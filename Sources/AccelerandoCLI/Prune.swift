@@ -1,4 +1,4 @@
-// A model with fewer weights: trained from a recipe or taken as it was saved, pruned while it trains on, and judged.
+// A model with fewer weights: trained from a recipe or loaded, pruned while it trains, and measured.
 
 import Accelerando
 import AccelerandoRecipes
@@ -160,7 +160,7 @@ struct Prune: ParsableCommand {
       before = try dense.loadModel(backend: backend)
     } else {
       before = try recipe.makeModel(for: data.input, backend: backend)
-      // What cannot be pruned should be said before an hour of training.
+      // Report what cannot be pruned before an hour of training.
       if method == .filters { _ = try before.withoutChannels(sparsity.final, layers: chosenLayers) }
       if isScheduled {
         try before.prune(try pruning(steps: steps(recipe, data)))
@@ -205,7 +205,7 @@ struct Prune: ParsableCommand {
     if let directory { tell("The pruned model is saved in \(directory.url.path).") }
   }
 
-  /// What to try where a small tensor had to give up as much as a large one, and accuracy was lost.
+  /// What to try if accuracy was lost and a small tensor was pruned as much as a large one.
   private func advice(_ summary: SparsitySummary, _ verdict: CompressionVerdict) -> String? {
     let pruned = summary.rows.filter { $0.kept < $0.count }
     guard method == .magnitude, competition == .tensor, let small = pruned.min(by: { $0.count < $1.count }),

@@ -1,4 +1,4 @@
-// What a training leaves behind, in one directory: the model, the recipe that it came of, and how it went.
+// The results of a training run in one directory: the model, its recipe, and its history.
 
 import Accelerando
 import AccelerandoRecipes
@@ -12,7 +12,7 @@ struct RunDirectory {
   private var recipe: URL { url.appendingPathComponent("recipe.yaml") }
   /// Where pruning keeps the model that it began with.
   var dense: URL { url.appendingPathComponent("dense", isDirectory: true) }
-  /// Where the checkpoints of the run lie.
+  /// The directory of the run's checkpoints.
   var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
   private var record: URL { url.appendingPathComponent("training.json") }
 
@@ -28,7 +28,7 @@ struct RunDirectory {
     }
   }
 
-  /// Takes a directory that a training has written.
+  /// Opens a directory that a training run has written.
   /// - Throws: `FormatError` when it is not one.
   init(opening path: String) throws {
     url = URL(fileURLWithPath: path, isDirectory: true)
@@ -39,7 +39,7 @@ struct RunDirectory {
     }
   }
 
-  /// Whether a path is a directory, and so no recipe.
+  /// Whether a path is a directory, and so not a recipe.
   static func isDirectory(_ path: String) -> Bool {
     var isDirectory: ObjCBool = false
     return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue

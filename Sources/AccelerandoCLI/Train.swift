@@ -1,4 +1,4 @@
-// The main job: a recipe becomes a trained model.
+// The main command: trains a recipe's model.
 
 import Accelerando
 import AccelerandoRecipes
@@ -59,7 +59,7 @@ struct Train: ParsableCommand {
   func run() throws {
     let arguments = RunArguments.current(of: "train")
     guard recipe == nil, let resume = checkpointOptions.resume else { return try train(arguments) }
-    // The rest is as it was when the run began. The paths that were given then may be relative.
+    // Everything else is as it was when the run began. Its relative paths refer to the directory of that time.
     let directory = URL(fileURLWithPath: resume, isDirectory: true)
     let all = try arguments.goingOn(with: directory)
     var command = try Train.parse(all.arguments)
@@ -79,7 +79,7 @@ struct Train: ParsableCommand {
     if let learningRate { recipe.setLearningRate(learningRate) }
     let backend = try deviceOptions.makeBackend(joinsProcesses: true)
     let group = (backend as? SharedBackend)?.group
-    // Of processes that train together, one speaks and writes.
+    // Of processes that train together, only rank 0 prints and writes.
     let isFirst = group?.rank ?? 0 == 0
     // What would fail after an hour of training should fail before it.
     let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0) }

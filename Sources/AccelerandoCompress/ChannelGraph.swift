@@ -1,20 +1,20 @@
-// Which channels of a model belong together. Every output of a dense layer or a convolution is a channel; where layers add
-// two of them up, or scale one, they are one and the same for our purpose: they stay together or go together. Each value of
-// the model has a layout, the channel of each place along its last axis, and layers are rules about layouts.
+// Which channels of a model belong together. Every output of a dense layer or a convolution is a channel; channels that
+// layers add together, or that one layer scales, are equivalent: they are kept or removed together. Each value of the
+// model has a layout, the channel at each index of its last axis, and layers are rules about layouts.
 
 import AccelerandoCore
 import AccelerandoNN
 
-/// The channels of a model, and where its layers' parameters have them.
+/// The channels of a model, and where they occur in the parameters of its layers.
 struct ChannelGraph {
-  /// An axis of a parameter whose places are channels.
+  /// An axis of a parameter whose indices are channels.
   struct Axis {
     let parameter: String
     let axis: Int
     let channels: [Int]
   }
 
-  /// A layer that makes channels: its parameters' first name, and the channels of its outputs.
+  /// A layer that creates channels: the first name of its parameters, and the channels of its outputs.
   struct Producer {
     let layer: any Layer
     let name: String
@@ -28,12 +28,12 @@ struct ChannelGraph {
   private(set) var scales: [(gamma: String?, variance: String, channels: [Int])] = []
   private var parents: [Int] = []
   private var isFixed: [Bool] = []
-  /// What fixes a channel, for messages: the name of a layer.
+  /// The reason why a channel must stay, for messages: the name of a layer.
   private(set) var fixedBy: [String] = []
   private let names: ParameterNames
 
   /// Follows the channels through a model.
-  /// - Parameter isFree: whether a layer's outputs may be taken out.
+  /// - Parameter isFree: whether a layer's outputs may be removed.
   init(_ model: any Layer, inputs: [TensorType], names: ParameterNames, isFree: (Producer) -> Bool) throws {
     self.names = names
     let graph = Graph()
@@ -50,18 +50,18 @@ struct ChannelGraph {
   /// A value of the model.
   private struct Value {
     let tensor: Tensor
-    /// The channel of each place along the last axis.
+    /// The channel at each index of the last axis.
     let layout: [Int]
   }
 
-  /// The channel that stands for all that belong together with one.
+  /// The representative of the channels that belong together.
   func root(_ channel: Int) -> Int {
     var channel = channel
     while parents[channel] != channel { channel = parents[channel] }
     return channel
   }
 
-  /// Whether a channel has to stay.
+  /// Whether a channel must stay.
   func isFixed(_ channel: Int) -> Bool { isFixed[root(channel)] }
 
   // MARK: Channels
@@ -150,7 +150,7 @@ struct ChannelGraph {
       if axis == output.rank - 1 { return inputs.flatMap(\.layout) }
       return merged(inputs, output, layer.name ?? layer.typeName)
     default:
-      // What is unknown needs all that it gets, in its order.
+      // An unknown layer needs all its inputs, in order.
       for input in inputs { fix(input.layout, because: layer.name ?? layer.typeName) }
       return fixedChannels(output)
     }
@@ -176,7 +176,7 @@ struct ChannelGraph {
     return outputs
   }
 
-  /// What adds values up, or chooses among them, place by place.
+  /// Adds values, or selects among them, element by element.
   private mutating func merged(_ inputs: [Value], _ output: Tensor, _ name: String) -> [Int] {
     let extent = output.shape.last ?? 1
     let whole = inputs.filter { $0.layout.count == extent }
@@ -198,6 +198,6 @@ struct ChannelGraph {
     }
   }
 
-  /// Whether what becomes of one channel depends on the others.
+  /// Whether the result for one channel depends on the others.
   private func mixes(_ activation: Activation) -> Bool { activation == .softmax || activation == .logSoftmax }
 }

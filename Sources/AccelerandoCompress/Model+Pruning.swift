@@ -1,4 +1,4 @@
-// Pruning as a user sees it: put it on a model, train, take the machinery off again.
+// The interface of pruning: add it to a model, train, and strip it again.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -15,17 +15,18 @@ extension Model {
     try setParameterRule(plan)
   }
 
-  /// Refuses a run that gives some layer no masks.
-  /// - Parameter steps: the steps of the run.
-  /// - Throws: `CompressionError` naming the step of the first masks and the steps there are. `fit` says the same.
+  /// Refuses a run in which some layer gets no masks.
+  /// - Parameter steps: the number of steps of the run.
+  /// - Throws: `CompressionError` that names the step of the first masks and the number of steps. `fit` checks the
+  ///   same.
   public func checkPruning(steps: Int) throws {
     try parameterRule?.check(try ruleState(), steps: steps)
   }
 
-  /// Makes weights zero at once, by their magnitudes as they are now.
+  /// Makes weights zero at once, by their current magnitudes.
   /// - Parameters:
-  ///   - sparsity: the part of the weights that become zero, at least 0 and below 1.
-  ///   - structure: what is taken out at once.
+  ///   - sparsity: the proportion of weights that become zero, at least 0 and below 1.
+  ///   - structure: what is pruned as a unit.
   ///   - competition: which weights compete with each other.
   ///   - layers: names or types of layers, or names of parameters.
   ///   - keepsMasks: whether training that follows leaves the zeros zero, as with `prune(_:)`.
@@ -34,7 +35,7 @@ extension Model {
     to sparsity: Double, structure: Pruning.Structure = .weights, competition: Pruning.Competition = .tensor,
     layers: [String] = ["*"], keepsMasks: Bool = true
   ) throws {
-    // Step 0 comes before all steps of training, so these masks are the only ones.
+    // Step 0 comes before all training steps, so these masks are the only ones.
     let schedule = ConstantSparsity(sparsity, begin: 0, end: 0, frequency: 1)
     let pruning = Pruning(schedule, structure: structure, competition: competition, layers: layers)
     var plan = try PruningPlan(pruning, for: try outline())
@@ -46,8 +47,7 @@ extension Model {
     if !keepsMasks { try setParameterRule(nil) }
   }
 
-  /// A model of the same architecture without the machinery of pruning, with the zeros in its weights. Its optimizer
-  /// begins anew.
+  /// A model of the same architecture without pruning, with the zeros in its weights. Its optimizer starts anew.
   public func stripped() throws -> Model {
     let model = Model(
       layer, inputs: inputs, backend: backend, seed: seed, parameterTransforms: parameterTransforms)

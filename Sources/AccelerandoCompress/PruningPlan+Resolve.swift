@@ -1,5 +1,5 @@
-// From a description of pruning to the tensors of one model. All that can be wrong with the two of them together is said
-// here, before anything is compiled or trained.
+// From a description of pruning to the tensors of one model. All errors of the combination are reported here, before
+// anything is compiled or trained.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -9,7 +9,8 @@ extension PruningPlan {
   static let mostTurns = 1 << 20
 
   /// Finds the tensors of each target.
-  /// - Throws: `CompressionError` when a target fits nothing that can be pruned, or its shape or schedule makes no sense.
+  /// - Throws: `CompressionError` when a target matches nothing that can be pruned, or its structure or schedule is
+  ///   invalid.
   init(_ pruning: Pruning, for outline: Outline) throws {
     let all = outline.namedParameters
     let prunable = all.filter(\.isPrunable)
@@ -70,7 +71,7 @@ extension PruningPlan {
         "'\(pattern)' has nothing to prune: no layer with parameters is called so. What can be pruned: \(names).")
     }
     let chosen = prunable.filter { parameter in target.layers.contains { parameter.fits($0) } }
-    // Whole classes would go with the outputs of the last layer; it is pruned only if it is meant by name.
+    // Pruning outputs of the last layer would remove whole classes; it is pruned only if it is named explicitly.
     if case .filters = target.structure, !target.layers.contains(where: { $0 != "*" }), chosen.count > 1,
       let last = prunable.last
     {

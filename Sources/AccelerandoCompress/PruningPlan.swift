@@ -1,13 +1,13 @@
-// What pruning comes to for one model: which tensors belong together, and the part of a step's program that keeps their
-// masks. In a step of training the counter goes up, the masks are computed from the weights as the optimizer left them
-// if the schedule says so, and the weights are masked; then the layers see them. Masks, thresholds and the counter
-// are state of the model's.
+// The application of pruning to one model: which tensors belong together, and the part of a step's program that
+// maintains their masks. A training step increments the counter, computes masks from the weights as the optimizer left
+// them if the schedule says so, and masks the weights; then the layers read them. Masks, thresholds and the counter are
+// state of the model.
 
 import AccelerandoCore
 import AccelerandoNN
 import AccelerandoTrain
 
-/// The rule that pruning puts on a model's parameters.
+/// The rule for a model's parameters that does the pruning.
 struct PruningPlan: ParameterRule, CustomStringConvertible {
   /// Tensors of one target.
   struct Group: Sendable {
@@ -35,7 +35,7 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
     return "pruning by \(parts.joined(separator: "; "))"
   }
 
-  /// Names of what is remembered.
+  /// Names of the state.
   enum Name {
     static let step = "pruning/step"
     static func mask(_ parameter: String) -> String { "pruning/mask/\(parameter)" }
@@ -83,7 +83,7 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
     guard !hasMasks, let steps, steps > 0 else { return }
     let done = state[Name.step]?.elements(as: Int32.self).first.map(Int.init) ?? 0
     for group in groups {
-      // A run that goes on may have all its masks already.
+      // A resumed run may have all its masks already.
       if let first = group.schedule.firstFiring(from: 1), first <= done { continue }
       guard let next = group.schedule.firstFiring(from: done + 1) else {
         throw CompressionError(
@@ -102,13 +102,13 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
 }
 
 extension PruningPlan.Group {
-  /// The tensors in words.
+  /// A description of the tensors.
   var label: String {
     let names = parameters.prefix(3).map { "'\($0.name)'" }.joined(separator: ", ")
     return parameters.count > 3 ? "\(names) and \(parameters.count - 3) more" : names
   }
 
-  /// The masks and then the thresholds after the mask update, if this step is the schedule's turn.
+  /// The masks and then the thresholds after the mask update, if the schedule has one in this step.
   fileprivate func updated(_ weights: [Tensor], _ masks: [Tensor], _ thresholds: [Tensor], _ counter: Tensor)
     -> [Tensor]
   {
@@ -161,7 +161,7 @@ extension PruningPlan.Group {
     return masks + thresholds
   }
 
-  /// How many of `units` are left in a step: looked up, since the schedule is known beforehand.
+  /// The number of `units` that are kept in a step: looked up in a table, since the schedule is known beforehand.
   private func kept(of units: Int, _ counter: Tensor) -> Tensor {
     let turns = updates.map { Int32(clamping: keptCount(of: units, sparsity: schedule.sparsity(at: $0))) }
     let table = counter.constant(NDArray(turns))
@@ -170,7 +170,7 @@ extension PruningPlan.Group {
     return table.dynamicElement(turn.minimum(number(turns.count - 1)))
   }
 
-  /// The steps that masks are computed in, up to the one after which the sparsity stays.
+  /// The steps in which masks are computed, up to the one after which the sparsity is constant.
   var updates: [Int] {
     Array(stride(from: schedule.begin, through: max(schedule.settled, schedule.begin), by: schedule.frequency))
   }

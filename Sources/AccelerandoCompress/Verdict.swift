@@ -1,5 +1,5 @@
-// What a compression was worth: accuracy, bytes and time, before and after, measured on this machine. It says so plainly
-// when something was not gained: not all zeros make something faster.
+// What a compression gained: accuracy, bytes and time, before and after, measured on this machine. It also says what
+// was not gained: not all zeros make something faster.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -15,23 +15,23 @@ public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
     public let loss: String
     /// The loss and the metrics on data that were held out.
     public let metrics: Logs
-    /// The elements of its parameters.
+    /// The number of elements of its parameters.
     public let parameters: Int
-    /// Those that are not zero.
+    /// The number of nonzero elements.
     public let nonzero: Int
-    /// The weights as a safetensors file.
+    /// Bytes of the weights as a safetensors file.
     public let bytes: Int
     /// That file after gzip.
     public let gzipBytes: Int
-    /// The weights as a sparse safetensors file.
+    /// Bytes of the weights as a sparse safetensors file.
     public let sparseBytes: Int
     /// That file after gzip.
     public let sparseGzipBytes: Int
     /// The time of a prediction for one sample, in seconds: the median.
     public let latency: Double
-    /// Predictions in a second, in batches.
+    /// Predictions per second, in batches.
     public let throughput: Double
-    /// The samples in such a batch.
+    /// The number of samples in such a batch.
     public let batchSize: Int
   }
 
@@ -39,9 +39,9 @@ public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
   public let before: Side
   /// After.
   public let after: Side
-  /// How layers with large parameters run fastest.
+  /// The fastest form of each layer with large parameters.
   public let layers: [LayerForms]
-  /// What was gained and what was not, in sentences.
+  /// The gains and the missing gains, in sentences.
   public let findings: [String]
 
   public var description: String {
@@ -96,8 +96,8 @@ extension CompressionVerdict {
   /// Measures two models.
   /// - Parameters:
   ///   - before: the model as it was, compiled.
-  ///   - after: the compressed model, compiled, without the machinery of pruning.
-  ///   - data: samples that neither has been trained on, with labels.
+  ///   - after: the compressed model, compiled, stripped of pruning.
+  ///   - data: samples that neither model was trained on, with labels.
   ///   - batchSize: samples in a batch where many are predicted.
   ///   - seconds: how long each time is measured for.
   /// - Throws: what evaluation throws; `CompressionError` when the models take or give other shapes than each other.
@@ -135,7 +135,7 @@ extension CompressionVerdict {
       sparseInBatches: many[1].sparseOperations)
   }
 
-  /// Times closer to each other than this are taken for equal: a machine that others use varies by as much.
+  /// Times that differ by less than this factor count as equal: on a shared machine they vary by as much.
   static let sameTime = 1.08
 
   private static func findings(
@@ -164,7 +164,7 @@ extension CompressionVerdict {
               : "file is as large as before.")
         : "Size: no gain.")
     func speed(_ name: String, _ ratio: Double, isSame: Bool) -> String {
-      // What was measured of one and the same program is the machine's restlessness.
+      // Differences between measurements of the same program are noise.
       if isSame { return "\(name): no gain, zeros are multiplied like other numbers." }
       if ratio >= sameTime { return "\(name): \(String(format: "%.2f", ratio)) times faster." }
       if ratio <= 1 / sameTime { return "\(name): \(String(format: "%.2f", 1 / ratio)) times slower." }
@@ -193,7 +193,7 @@ extension CompressionVerdict {
   }
 }
 
-/// How large weights are in a file.
+/// The size of weights in a file.
 struct SavedSize {
   let bytes: Int
   let gzipBytes: Int
@@ -214,15 +214,15 @@ struct SavedSize {
   }
 }
 
-/// A prediction for samples of noise, to be timed.
+/// A prediction for random samples, to be timed.
 struct RepeatedPrediction {
   let run: () throws -> Void
-  /// Where zeros of weights are left out.
+  /// The layers whose zeros are skipped.
   let sparseOperations: [SparseOperation]
 }
 
 extension Model {
-  /// A prediction for samples of noise, to be timed.
+  /// A prediction for random samples, to be timed.
   func repeatedPrediction(batchSize: Int) throws -> RepeatedPrediction {
     let function = try inferenceFunction(batchSize: batchSize)
     let inputs = function.inputTypes.map { type -> NDArray in
@@ -242,15 +242,15 @@ extension Model {
   }
 }
 
-/// Times what is short against the clock, and two things in turns, so that what else the machine does meets both.
+/// Times short calls, and alternates between two, so that other load affects both.
 enum Stopwatch {
   /// The median time of a call.
   static func time(seconds: Double, _ call: () throws -> Void) throws -> Double {
     try compare(call, {}, seconds: seconds).first
   }
 
-  /// The median time of the first call, and the second's from the median of their ratios: what slows the machine down for
-  /// a while slows both.
+  /// The median time of the first call, and the second's from the median of their ratios: a temporary slowdown affects
+  /// both.
   static func compare(
     _ first: () throws -> Void, _ second: () throws -> Void, seconds: Double
   ) throws -> (first: Double, second: Double) {

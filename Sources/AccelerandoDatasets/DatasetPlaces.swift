@@ -1,12 +1,12 @@
-// Where datasets may lie on this machine. The environment is read here and nowhere else, so that everything behind it can
-// be tested with places of its own.
+// Where datasets may be on this machine. The environment is read only here, so that everything else can be tested with
+// other places.
 
 import AccelerandoFormats
 import Foundation
 
-/// The directories in which a dataset is looked for, and the one in which it is kept.
+/// The directories in which a dataset is searched for, and the one in which it is kept.
 public struct DatasetPlaces: Sendable {
-  /// A directory that the user named: only this one is looked at.
+  /// A directory that the user named: only this one is searched.
   public var named: URL?
   /// The directory that the variable `ACCELERANDO_DATA` names.
   public var preferred: URL?
@@ -29,7 +29,7 @@ public struct DatasetPlaces: Sendable {
     self.mayFetch = mayFetch
   }
 
-  /// The places of this user on this machine.
+  /// The places for this user on this machine.
   public static func current(
     named: URL? = nil, environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> DatasetPlaces {

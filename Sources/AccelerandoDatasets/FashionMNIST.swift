@@ -1,5 +1,5 @@
-// Fashion-MNIST comes by itself: from where it is, or from where it is to be had, in an order that never surprises. In
-// the cache it lies decompressed, so that every start but the first maps it instead of decompressing it.
+// Fashion-MNIST downloads automatically if it is not on the machine. In the cache it is decompressed, so that later
+// starts map it instead of decompressing it.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -7,14 +7,14 @@ import Foundation
 
 /// Fashion-MNIST: 60,000 and 10,000 grey images of 28 × 28, in ten classes of clothing.
 ///
-/// The data are Zalando's, under the MIT licence.
+/// The data are copyright Zalando SE, under the MIT licence.
 public enum FashionMNIST {
-  /// What the classes are called.
+  /// The names of the classes.
   public static let classNames = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
   ]
 
-  /// What it is called on the command line and in recipes; its directory has this name in each place.
+  /// Its name on the command line and in recipes; its directory has this name everywhere.
   public static let name = "fashion-mnist"
 
   /// The type of one image.
@@ -45,13 +45,13 @@ public enum FashionMNIST {
   ]
 
   /// Loads the dataset: from the directory that `places` names, or else from `ACCELERANDO_DATA`, the user's cache or
-  /// the system's packages; where none of them has it, it is fetched and kept in the cache.
+  /// the system's packages; if none of them has it, it is downloaded and kept in the cache.
   ///
   /// A directory may hold the four files plain or gzipped, itself or in a folder `fashion-mnist`.
   /// - Parameters:
   ///   - places: the directories to search.
   ///   - observer: is told about downloads.
-  /// - Throws: `FormatError` when the files are damaged or do not fit together, or when they are nowhere to be had.
+  /// - Throws: `FormatError` when the files are damaged or do not match, or when they cannot be downloaded.
   public static func load(
     from places: DatasetPlaces = .current(), observer: FetchObserver = TerminalFetchObserver().observe
   ) throws -> ImageDataset {
@@ -101,7 +101,7 @@ public enum FashionMNIST {
         + "or train on the bundled sample with --data sample")
   }
 
-  /// Reads files, checks that they are the ones they should be, and keeps them decompressed in a cache directory.
+  /// Reads files, verifies them, and keeps them decompressed in a cache directory.
   package static func keep(
     _ found: [URL], files: [DatasetFile], in cache: URL, observer: FetchObserver
   ) throws -> ImageDataset {
@@ -139,7 +139,7 @@ public enum FashionMNIST {
     return nil
   }
 
-  /// The names under which a file is met: plain first, for it can be mapped.
+  /// The possible names of a file: plain first, since it can be mapped.
   private static func spellings(of file: DatasetFile, in directory: URL) -> [URL] {
     let dotted = file.name.replacingOccurrences(of: "-idx", with: ".idx")
     return [file.name, dotted, "\(file.name).gz", "\(dotted).gz"].map { directory.appendingPathComponent($0) }
@@ -166,8 +166,8 @@ public enum FashionMNIST {
     return ImageDataset(train: try part(0), test: try part(2), classNames: classNames)
   }
 
-  /// A small part of the dataset that every installation has: the first 512 and 128 images.
-  /// - Throws: `FormatError`, which would mean that the program itself is damaged.
+  /// A small part of the dataset that is built into the program: the first 512 and 128 images.
+  /// - Throws: `FormatError` if the program itself is damaged.
   public static func sample() throws -> ImageDataset {
     let arrays = try FashionMNISTSample.parts.map { part in
       guard let data = Data(base64Encoded: part.base64, options: .ignoreUnknownCharacters) else {

@@ -1,20 +1,20 @@
-// Fetching takes long enough that somebody wants to see it move. What moves is told as values, so that a terminal, a log
-// or a test can each show it in its way.
+// Fetching takes long enough that somebody wants to see it move. What moves is told as values, so that a terminal, a
+// log or a test can each show it in its way.
 
 import Foundation
 
-/// Something that happened while a dataset was fetched.
+/// Progress of the download of a dataset.
 public enum FetchEvent: Sendable {
-  /// So many bytes of a file are here.
+  /// The number of bytes of a file downloaded so far.
   case progress(file: String, received: Int, total: Int)
-  /// Something that the user may want to know.
+  /// A message for the user.
   case note(String)
 }
 
-/// Is told what happens while a dataset is fetched.
+/// Is told about the progress of a download.
 public typealias FetchObserver = (FetchEvent) -> Void
 
-/// Shows fetching on standard error: a bar on a terminal, a line for each file elsewhere.
+/// Shows downloads on standard error: a bar on a terminal, a line for each file elsewhere.
 public final class TerminalFetchObserver {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var openFile: String?

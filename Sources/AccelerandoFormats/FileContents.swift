@@ -1,5 +1,5 @@
-// The bytes that readers read. Large files are mapped instead of read, so that a dataset or a set of weights is ready at
-// once and its pages are shared between processes; arrays made from them borrow the mapping and keep it alive.
+// The bytes that readers read. Large files are mapped instead of read, so that a dataset or a set of weights is ready
+// at once and its pages are shared between processes; arrays made from them borrow the mapping and keep it alive.
 
 import AccelerandoCore
 import Foundation
@@ -11,12 +11,12 @@ import Foundation
 ///
 /// Unchecked because a pointer is not Sendable by itself: nothing writes to these bytes after `init`.
 public final class FileContents: @unchecked Sendable {
-  /// The path, or another name for people, that errors begin with.
+  /// The path, or another name, that errors begin with.
   public let name: String
   private let bytes: UnsafeRawBufferPointer
   private let memory: Memory
 
-  /// Whose the bytes are.
+  /// The owner of the bytes.
   private enum Memory {
     case mapped, allocated
     case part(of: FileContents)
@@ -98,7 +98,7 @@ public final class FileContents: @unchecked Sendable {
     memory = .allocated
   }
 
-  /// Takes a part of a file as if it were a file of its own.
+  /// A part of a file, as a file of its own.
   /// - Throws: `FormatError` when the file does not have that part.
   init(part range: Range<Int>, of whole: FileContents, name: String) throws {
     self.name = name
@@ -114,7 +114,7 @@ public final class FileContents: @unchecked Sendable {
     }
   }
 
-  /// Lets the system take back the memory of a mapped part that is done with. Whoever reads it again gets it again.
+  /// Lets the system reclaim the memory of a mapped part that is no longer needed. Reading it again maps it again.
   func release(_ range: Range<Int>) {
     guard case .mapped = memory, let start = bytes.baseAddress else { return }
     let page = Int(getpagesize())

@@ -1,16 +1,16 @@
-// Files come from elsewhere, so any of them may be wrong. What is wrong with one, and where, is always said in this form.
+// Files come from elsewhere, so any of them may be wrong. Errors always say what is wrong with which file, and where.
 
 import Foundation
 
 /// Why a file could not be read or written.
 public struct FormatError: Error, Hashable, Sendable, CustomStringConvertible, LocalizedError {
-  /// The path of the file, with the entry inside it where there is one: `weights.npz › layers.0.weight.npy`.
+  /// The path of the file, with the entry inside it if there is one: `weights.npz › layers.0.weight.npy`.
   public var file: String
-  /// The byte at which the trouble begins, counted from the start of the file (or of the decompressed entry).
+  /// The offset of the error in bytes, from the start of the file (or of the decompressed entry).
   public var offset: Int?
   /// What was expected and what was found.
   public var reason: String
-  /// What can be done about it.
+  /// What the user can do about it.
   public var remedy: String?
 
   /// Makes an error about a file.

@@ -1,10 +1,10 @@
-// The format of MNIST and its kin: a magic number that tells type and rank, the sizes, and the elements, all
-// big-endian, and nearly always gzipped.
+// The format of MNIST and similar datasets: a magic number for type and rank, the sizes, and the elements, all
+// big-endian, and usually gzipped.
 
 import AccelerandoCore
 import Foundation
 
-/// IDX files, plain or gzipped; which of the two is seen from the file's first bytes, not from its name.
+/// IDX files, plain or gzipped, which is detected by the file's first bytes, not by its name.
 public enum IDX {
   /// Reads a file. A plain one of bytes is mapped, not read.
   /// 16-bit integers become `int32`, which holds all of them.
@@ -64,12 +64,12 @@ public enum IDX {
     return try header.finish(array)
   }
 
-  /// Writes a file, whole or not at all.
+  /// Writes a file, atomically.
   /// - Parameters:
   ///   - array: the array to write.
   ///   - url: the file to write.
   ///   - compressed: whether to gzip it; then it cannot be mapped.
-  /// - Throws: `FormatError` when the element type has no place in IDX or the file cannot be written.
+  /// - Throws: `FormatError` when IDX does not support the element type or the file cannot be written.
   public static func write(_ array: NDArray, to url: URL, compressed: Bool = false) throws {
     let (header, body) = try encoded(array, name: url.path)
     try AtomicFile.write(to: url) { file in
@@ -83,8 +83,8 @@ public enum IDX {
     }
   }
 
-  /// The SHA-256 of the plain file that holds the array, however the file that it came from was compressed.
-  /// - Throws: `FormatError` when the element type has no place in IDX.
+  /// The SHA-256 of the plain file with the array, however the original file was compressed.
+  /// - Throws: `FormatError` when IDX does not support the element type.
   public static func sha256(of array: NDArray) throws -> String {
     let (header, body) = try encoded(array, name: "IDX")
     let digest = try SHA256Digest()

@@ -1,11 +1,11 @@
-// NumPy's own format for one array: the way in and out for everybody's Python.
+// NumPy's format for one array: the exchange with Python.
 
 import AccelerandoCore
 import Foundation
 
 /// NPY files, versions 1 to 3, in C and Fortran order, of either byte order.
 ///
-/// `bfloat16` is kept as NumPy's package ml_dtypes keeps it, as two bytes without a type (`V2`).
+/// `bfloat16` is stored as by NumPy's package ml_dtypes, as two bytes without a type (`V2`).
 public enum NPY {
   /// Reads a file. Elements in C order and little-endian are mapped where the file is large, not read.
   /// 16-bit integers become `int32`, which holds all of them.

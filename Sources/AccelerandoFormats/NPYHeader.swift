@@ -1,10 +1,10 @@
-// The header of an NPY file is a Python dictionary written as text. Python is not at hand, so this reads the few forms of
-// it that NumPy writes, and says where it finds any other.
+// The header of an NPY file is a Python dictionary written as text. This parser reads the forms that NumPy writes, and
+// reports where it finds any other.
 
 import AccelerandoCore
 import Foundation
 
-/// What an NPY header says of the array after it.
+/// An NPY header's description of the array.
 struct NPYHeader {
   let format: NPYElement
   let isFortranOrder: Bool

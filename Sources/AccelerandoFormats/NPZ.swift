@@ -25,7 +25,7 @@ public enum NPZ {
     }
   }
 
-  /// Writes arrays, whole or not at all. The same arrays give the same bytes.
+  /// Writes arrays, atomically. The same arrays give the same bytes.
   /// - Throws: `FormatError` when a name is used twice, the file would be larger than 4 GiB or cannot be written.
   public static func write(
     _ arrays: [(name: String, value: NDArray)], to url: URL, compressed: Bool = false

@@ -1,11 +1,11 @@
-// The format of weights: named tensors behind a JSON header, which nothing can hide code in and which can be mapped.
+// The format of weights: named tensors after a JSON header. It cannot contain code and can be mapped.
 
 import AccelerandoCore
 import Foundation
 
 /// Safetensors files.
 public enum Safetensors {
-  /// A header may not be longer than this, as in the format's reference implementation.
+  /// The longest header, as in the format's reference implementation.
   static let longestHeader = 100_000_000
 
   /// Reads the tensors, in the order in which they lie in the file, and the metadata.
@@ -70,10 +70,10 @@ public enum Safetensors {
     )
   }
 
-  /// Writes tensors, whole or not at all: an earlier file survives whatever goes wrong. The same tensors and metadata
-  /// give the same bytes.
+  /// Writes tensors, atomically: an earlier file survives any failure. The same tensors and metadata give the same
+  /// bytes.
   ///
-  /// The file holds the tensors of wider elements first, so that each one is aligned; apart from that it keeps their order.
+  /// Tensors of wider elements are written first, so that each one is aligned; apart from that the order is kept.
   /// - Throws: `FormatError` when a name is used twice or the file cannot be written.
   public static func write(
     _ tensors: [(name: String, value: NDArray)], metadata: [String: String] = [:], to url: URL

@@ -1,4 +1,4 @@
-// As much of zip as NPZ needs: a directory at the end of the file, entries stored or deflated, sizes beyond 4 GiB.
+// The parts of zip that NPZ needs: a directory at the end of the file, stored or deflated entries, sizes beyond 4 GiB.
 
 import CZlib
 import Foundation
@@ -10,16 +10,16 @@ struct ZipEntry {
   let checksum: UInt32
   let compressedSize: Int
   let size: Int
-  /// Where the entry's own header begins.
+  /// The offset of the entry's own header.
   let headerOffset: Int
-  /// Where the directory describes it.
+  /// The offset of its directory entry.
   let directoryOffset: Int
 }
 
 /// A zip file that is read.
 struct ZipArchive {
   let contents: FileContents
-  /// In the directory's order.
+  /// Its index in the directory.
   let entries: [ZipEntry]
 
   private static let endLength = 22
@@ -200,7 +200,7 @@ extension ByteReader {
   }
 }
 
-/// What reading and writing have in common.
+/// What reading and writing share.
 enum Zip {
   /// The CRC-32 of bytes.
   static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
@@ -253,7 +253,7 @@ struct ZipWriter {
     count += 1
   }
 
-  /// Writes the directory, with which the file is whole.
+  /// Writes the directory, which completes the file.
   mutating func finish() throws {
     guard directory.count < 0xffff_ffff else {
       throw FormatError(file: name, reason: "has more names than a zip file can hold")

@@ -1,17 +1,17 @@
-// A worker's part of a batch. When several workers compute one step, each traces the same program for its own samples, and
-// what is a sum over the batch is completed where it is needed: gradients, the loss, the statistics of a normalization.
+// A worker's part of a batch. When several workers compute one step, each traces the same program for its own samples,
+// and sums over the batch are completed where they are needed: gradients, the loss, the statistics of a normalization.
 
 import AccelerandoCore
 
-/// The samples of a batch that one of several workers computes.
+/// The part of a batch that one of several workers computes.
 public struct BatchShare {
-  /// The samples of the whole batch.
+  /// The number of samples in the whole batch.
   public let globalCount: Int
-  /// The rows of this worker's part. All workers have as many, so those with fewer samples repeat some.
+  /// The number of rows of this worker's part. It is the same for all workers, so those with fewer samples repeat some.
   public let count: Int
-  /// The number of the part's first sample in the batch, a scalar `int32`.
+  /// The index of the part's first sample in the batch, a scalar `int32`.
   public let offset: Tensor
-  /// The samples of the part, a scalar `float32`.
+  /// The number of samples in the part, a scalar `float32`.
   public let sampleCount: Tensor
   /// 1 for samples and 0 for rows that are repeated, `float32[count]`; nil where no worker repeats any.
   public let mask: Tensor?
@@ -28,21 +28,21 @@ public struct BatchShare {
   /// The sum of a tensor over the workers.
   public func summed(_ partial: Tensor) -> Tensor { partial.allReduced(.sum) }
 
-  /// The mean of a floating-point tensor over the workers, each counting by its samples.
+  /// The mean of a floating-point tensor over the workers, weighted by their numbers of samples.
   public func averaged(_ value: Tensor) -> Tensor {
     let weight = (sampleCount / Double(max(globalCount, 1))).converted(to: value.dtype)
     return summed(value * weight)
   }
 
-  /// Rows that are repeated set to zero.
+  /// The tensor with repeated rows set to zero.
   /// - Parameter rows: a tensor whose first axis is the batch.
   public func masked(_ rows: Tensor) -> Tensor {
     guard let mask, rows.shape.first == count else { return rows }
     return rows * mask.converted(to: rows.dtype).broadcast(to: rows.shape, axes: [0])
   }
 
-  /// Where the random bits of the part begin among those of the whole batch; nil for a tensor whose first axis is not the
-  /// batch.
+  /// The position of the part's random bits among those of the whole batch; nil for a tensor whose first axis is not
+  /// the batch.
   func randomPosition(of rows: Tensor) -> Tensor? {
     guard rows.shape.first == count else { return nil }
     let elements = rows.shape.dropFirst().reduce(1, *)

@@ -1,23 +1,23 @@
-// What a layer is: a Sendable value with a formula. There is nothing to register and nothing to build: a struct with
-// parameters and layers as properties and a `forward` is a layer.
+// What a layer is: a Sendable value with a formula. Nothing has to be registered or built: a struct with parameters and
+// layers as properties and a `forward` is a layer.
 
 import AccelerandoCore
 
 /// A part of a model: declares parameters, and computes an output from an input while being traced.
 ///
-/// Shapes and element types are known while `forward` runs, so that it may look at `x.shape` and use Swift's control
-/// flow. Where the input is wrong, it returns `x.rejected("needs …; received …")`.
+/// Shapes and element types are known while `forward` runs, so that it may use `x.shape` and Swift's control flow. If
+/// the input is wrong, return `x.rejected("needs …; received …")`.
 public protocol Layer: Sendable {
   /// The formula.
   func forward(_ x: Tensor) -> Tensor
 
-  /// The name that the user gave to the layer; nil gets one from the type (`dense`, `dense_1`).
+  /// The name that the user gave to the layer; nil for a name made from the type (`dense`, `dense_1`).
   var name: String? { get }
 
-  /// The type's name, for people and for files.
+  /// The name of the type, in summaries and files.
   var typeName: String { get }
 
-  /// Whether integers reach `forward` as they are. Otherwise they are converted to floating-point numbers first.
+  /// Whether `forward` receives integers unchanged. Otherwise they are converted to floating-point numbers first.
   var acceptsIntegers: Bool { get }
 }
 
@@ -76,7 +76,7 @@ extension MergeLayer {
 }
 
 extension Tensor {
-  /// Reports that a layer cannot take this tensor and returns it, so that tracing can go on to its end.
+  /// Reports that a layer cannot take this tensor and returns it, so that tracing can continue.
   /// - Parameter complaint: what was expected, what was received and what to do, beginning with "needs …".
   public func rejected(_ complaint: String) -> Tensor {
     graph.report(GraphError(complaint))

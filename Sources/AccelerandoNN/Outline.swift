@@ -1,5 +1,5 @@
-// What can be known of a model from its description alone: its parameters, the shapes between its layers and whether it
-// makes sense at all. One trace tells, before any memory is taken or any data read.
+// What is known of a model from its description alone: its parameters, the shapes between its layers and whether it is
+// valid. One trace finds out, before any memory is allocated or any data read.
 
 import AccelerandoCore
 
@@ -7,7 +7,7 @@ import AccelerandoCore
 public struct Outline: Sendable {
   /// The parameters, in the order of first use.
   public let parameters: [ParameterSpec]
-  /// The type of the output; the batch is the first axis.
+  /// The type of the output; the first axis is the batch.
   public let output: TensorType
   /// The model's layers in the order of their calls: the rows of a summary.
   public let layerCalls: [Scope.LayerCall]
@@ -18,7 +18,7 @@ public struct Outline: Sendable {
   /// - Parameters:
   ///   - layer: the model.
   ///   - inputs: the types of its inputs, the batch axis included.
-  /// - Throws: `GraphError` when the inputs do not fit the model, or the model itself makes no sense.
+  /// - Throws: `GraphError` when the inputs do not fit the model, or the model itself is invalid.
   public init(of layer: any Layer, inputs: [TensorType]) throws {
     names = ParameterNames(of: layer)
     var collected: [ParameterSpec] = []

@@ -15,23 +15,23 @@ public enum ParameterRole: String, Hashable, Sendable, CaseIterable, Codable {
 /// The declaration of a value that a layer needs: its initializer and its role. Copies of a parameter are the same
 /// parameter, so a layer that is used twice shares its values.
 public struct Parameter: Sendable {
-  /// How the first value is made.
+  /// How the initial value is made.
   public let initializer: Initializer
   /// Who changes the value.
   public let role: ParameterRole
   /// The element type of the value.
   public let dtype: DType
-  /// Whether the value is read in its own element type where the model computes in another.
+  /// Whether the value is read in its own element type even if the model computes in another.
   public let keepsPrecision: Bool
   let key = ParameterKey()
 
-  /// Declares a parameter. It must be a stored property of a layer (directly, or inside arrays, optionals, dictionaries,
-  /// structs or classes that the layer stores): its name is the path of the properties that lead to it.
+  /// Declares a parameter. It must be a stored property of a layer (directly, or inside arrays, optionals,
+  /// dictionaries, structs or classes that the layer stores): its name is the path of the properties that lead to it.
   /// - Parameters:
-  ///   - initializer: how the first value is made.
+  ///   - initializer: how the initial value is made.
   ///   - role: who changes the value.
   ///   - dtype: the element type of the value.
-  ///   - keepsPrecision: whether it is read as it is even where the model computes in 16 bits.
+  ///   - keepsPrecision: whether it is read in its own element type even if the model computes in 16 bits.
   public init(
     _ initializer: Initializer, role: ParameterRole = .trainable, dtype: DType = .float32, keepsPrecision: Bool = false
   ) {
@@ -76,15 +76,15 @@ final class ParameterKey: Sendable, Hashable {
   func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
 
-/// What is known of a parameter once a model has been traced: everything that is needed to make its first value.
+/// A parameter's description after tracing: everything that is needed to make its initial value.
 public struct ParameterSpec: Hashable, Sendable {
-  /// The path of properties that leads to it: `layers.0.weight`.
+  /// The path of properties to it: `layers.0.weight`.
   public let name: String
   /// The type of its value.
   public let type: TensorType
   /// Who changes it.
   public let role: ParameterRole
-  /// How its first value is made.
+  /// How its initial value is made.
   public let initializer: Initializer
 
   /// Describes a parameter.

@@ -1,5 +1,5 @@
 // Parameters are named by the stored properties that lead to them, as in `layers.0.weight`. Reflection finds them, so a
-// custom layer is a plain struct with properties and needs to register nothing.
+// custom layer is a plain struct with properties and need not register anything.
 
 import AccelerandoCore
 
@@ -9,7 +9,7 @@ public struct ParameterNames: Sendable {
   private(set) var ordered: [(key: ParameterKey, name: String)] = []
   private var owners: [String: any Layer] = [:]
 
-  /// Walks the stored properties of a layer. A parameter that is reached twice keeps its first name.
+  /// Visits the stored properties of a layer. A parameter that is reached twice keeps its first name.
   public init(of layer: any Layer) {
     var visitedObjects: Set<ObjectIdentifier> = []
     visit(layer, path: "", owner: layer, &visitedObjects)
@@ -21,7 +21,7 @@ public struct ParameterNames: Sendable {
   /// The innermost layer that stores the parameter of a name.
   public func owner(of name: String) -> (any Layer)? { owners[name] }
 
-  /// The names here of the parameters that a layer inside stores, by their names in that layer.
+  /// The names here of the parameters of an inner layer, by their names in that layer.
   public func names(inside layer: any Layer) -> [String: String] {
     var result: [String: String] = [:]
     for (key, name) in ParameterNames(of: layer).ordered { result[name] = names[key] }
@@ -72,7 +72,7 @@ public struct ParameterNames: Sendable {
         let pair = Mirror(reflecting: child.value).children.map(\.value)
         if pair.count == 2 { entries.append((String(describing: pair[0]), pair[1])) }
       }
-      // A dictionary has no order of its own; names in order make programs and files reproducible.
+      // Dictionaries are unordered; sorted names make programs and files reproducible.
       for entry in entries.sorted(by: { $0.label < $1.label }) {
         visit(entry.value, path: extended(entry.label), owner: owner, &visitedObjects)
       }
@@ -85,7 +85,7 @@ public struct ParameterNames: Sendable {
     }
   }
 
-  /// Values that hold no parameters and may be large, or whose insides are nobody's business.
+  /// Values without parameters that may be large, or whose contents must not be inspected.
   private static func isPlain(_ value: Any) -> Bool {
     value is any Numeric || value is String || value is Bool || value is [Int] || value is [Double] || value is [Float]
       || value is [String] || value is NDArray || value is Initializer

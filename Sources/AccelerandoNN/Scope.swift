@@ -1,21 +1,21 @@
-// What layers need to know while they are traced, without being handed it through every call: which tensor stands for
-// which parameter, whether this is training, where randomness comes from. All reads of parameters pass through here, so
-// that masks, casts and quantization work on models that nobody foresaw.
+// The context of a trace, available to layers without being passed through every call: the tensor of each parameter,
+// whether this is training, the source of randomness. All reads of parameters pass through here, so that masks, casts
+// and quantization work on any model.
 
 import AccelerandoCore
 
-/// The surroundings of one trace of a model.
+/// The context of one trace of a model.
 ///
-/// Unchecked because it holds a graph, which belongs to one thread: a scope is made, used and dropped by the thread that
-/// traces. It has to be Sendable only because task-local values are.
+/// Unchecked because it holds a graph, which must stay on one thread: a scope is made, used and dropped by the thread
+/// that traces. It has to be Sendable only because task-local values are.
 public final class Scope: @unchecked Sendable {
-  /// The scope of the trace that is going on, if any.
+  /// The scope of the current trace, if there is one.
   @TaskLocal public static var current: Scope?
 
   /// Whether the current trace is of a training step; false outside a trace.
   public static var isTraining: Bool { current?.isTraining ?? false }
 
-  /// A change to every read of a parameter: gets the parameter and its tensor, returns the tensor to use instead.
+  /// A change to every read of a parameter: receives the parameter and its tensor, returns the tensor to use instead.
   public typealias Transform = (ParameterSpec, Tensor) -> Tensor
 
   /// One call of a layer directly inside the model: a row of the model's summary.
@@ -26,7 +26,7 @@ public final class Scope: @unchecked Sendable {
     public let typeName: String
     /// The layer.
     public let layer: any Layer
-    /// The types of what it was called with.
+    /// The types of its inputs.
     public let inputs: [TensorType]
     /// The type of the result.
     public let output: TensorType
@@ -38,7 +38,7 @@ public final class Scope: @unchecked Sendable {
   public let graph: Graph
   /// Whether this is a training step: dropout drops, normalization uses the batch.
   public let isTraining: Bool
-  /// The part of the batch that is traced, where several workers compute it together.
+  /// The part of the batch that is traced, if several workers compute it together.
   public let share: BatchShare?
   /// The element type that layers compute in; nil for that of their inputs and parameters.
   public let computeType: DType?
@@ -75,9 +75,9 @@ public final class Scope: @unchecked Sendable {
   ///   - names: the names of the model's parameters.
   ///   - values: the tensor of each parameter by name. Nil adds an input to the graph for each parameter at first use.
   ///   - isTraining: whether layers behave as in training.
-  ///   - randomKey: the `uint32[2]` key that layers draw randomness from; nil when there is none to be had.
+  ///   - randomKey: the `uint32[2]` key for the randomness of layers; nil if there is none.
   ///   - transforms: applied to every read of a parameter, in order.
-  ///   - share: the part of the batch that is traced, where several workers compute it together.
+  ///   - share: the part of the batch that is traced, if several workers compute it together.
   ///   - computeType: the element type that layers compute in, if not that of their inputs and parameters.
   public init(
     graph: Graph, names: ParameterNames, values: [String: Tensor]? = nil, isTraining: Bool = false,
@@ -99,8 +99,8 @@ public final class Scope: @unchecked Sendable {
     try Scope.$current.withValue(self, operation: body)
   }
 
-  /// A key (`uint32[2]`) that no other use in this trace gets: randomness is a function of the step's key and the place
-  /// in the trace. Reports an error and gives zeros where the trace has no randomness.
+  /// A key (`uint32[2]`) that no other use in this trace gets: randomness is a function of the step's key and the
+  /// position in the trace. Reports an error and returns zeros if the trace has no randomness.
   public func nextRandomKey() -> Tensor {
     guard let randomKey else {
       graph.report(GraphError("needs randomness, and this trace has no random key."))
@@ -112,8 +112,8 @@ public final class Scope: @unchecked Sendable {
 }
 
 extension Scope {
-  /// The tensor with elements set to zero with probability `rate` and the others divided by 1 − `rate`; each call draws its
-  /// own. Workers that share a batch draw what one alone would have drawn.
+  /// The tensor with elements set to zero with probability `rate` and the others divided by 1 − `rate`; each call draws
+  /// its own mask. Workers that share a batch draw the same mask as one worker alone.
   func dropout(_ x: Tensor, rate: Double) -> Tensor {
     x.dropout(rate: rate, key: nextRandomKey(), position: share.flatMap { $0.randomPosition(of: x) })
   }

@@ -8,7 +8,7 @@ public struct Sequential: Layer {
   public let layers: [any Layer]
   public let name: String?
 
-  /// Makes a model of the layers that the block lists; `if`, `for` and arrays of layers work inside it.
+  /// Makes a model of the layers in the block; `if`, `for` and arrays of layers work inside it.
   public init(name: String? = nil, @LayerBuilder _ layers: () -> [any Layer]) {
     self.init(layers(), name: name)
   }
@@ -38,7 +38,7 @@ extension Sequential: ConfigurableLayer {
   }
 }
 
-/// Collects the layers that a block lists.
+/// Collects the layers of a block.
 @resultBuilder public enum LayerBuilder {
   public static func buildExpression(_ layer: any Layer) -> [any Layer] { [layer] }
   public static func buildExpression(_ activation: Activation) -> [any Layer] { [ActivationLayer(activation)] }

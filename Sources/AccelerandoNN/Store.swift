@@ -1,4 +1,4 @@
-// The values of a model's parameters, apart from the model. A store is a value: a copy is a snapshot, and saving,
+// The values of a model's parameters, separate from the model. A store is a value: a copy is a snapshot, and saving,
 // averaging and comparing models are functions of stores.
 
 import AccelerandoCore
@@ -12,12 +12,12 @@ public struct Store: Sendable, Hashable {
   /// Makes an empty store.
   public init() {}
 
-  /// Makes a store of named arrays. A name that comes twice keeps its first place and its last array.
+  /// Makes a store of named arrays. A repeated name keeps its first position and its last array.
   public init(_ entries: some Sequence<(String, NDArray)>) {
     for (name, array) in entries { self[name] = array }
   }
 
-  /// The array of a name; setting nil takes it out.
+  /// The array with a name; setting nil removes it.
   public subscript(_ name: String) -> NDArray? {
     get { arrays[name] }
     set {
@@ -51,7 +51,7 @@ extension Store {
   }
 }
 
-/// Values that do not belong to this model, name by name.
+/// Values that do not fit this model, name by name.
 public struct StoreMismatch: Error, Hashable, Sendable, CustomStringConvertible {
   /// A value of another type than the model has.
   public struct Difference: Hashable, Sendable {

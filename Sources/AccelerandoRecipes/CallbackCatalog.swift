@@ -6,7 +6,7 @@ import Foundation
 
 extension Catalog where Item == any Callback {
   /// The built-in callbacks that can be written as text.
-  /// - Parameter directory: where relative paths of files that they write begin.
+  /// - Parameter directory: the directory that relative paths of files refer to.
   public static func callbacks(in directory: URL) -> Catalog {
     Catalog("callback")
       .adding("EarlyStopping", "Ends training when a number has stopped improving.") {

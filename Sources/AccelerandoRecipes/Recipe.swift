@@ -7,9 +7,9 @@ import Foundation
 
 /// A model, its data and its training, read from YAML.
 public struct Recipe: Sendable {
-  /// What the recipe is called: its file's name without the extension.
+  /// The recipe's name: its file's name without the extension.
   public let name: String
-  /// Where relative paths in it begin.
+  /// The directory that relative paths refer to.
   public let directory: URL
   /// The text it was read from.
   public let text: String
@@ -17,15 +17,15 @@ public struct Recipe: Sendable {
   public let data: RecipeData
   /// The model.
   public let model: Sequential
-  /// What is minimized.
+  /// The loss to minimize.
   public let loss: any Loss
-  /// What is watched.
+  /// The metrics to report.
   public let metrics: [any Metric]
   /// The element types that the model computes in.
   public var precision: Precision
   /// How training runs.
   public var fit: FitSettings
-  /// What happens besides, one callback each: `EarlyStopping: {patience: 2}`.
+  /// The callbacks, one each: `EarlyStopping: {patience: 2}`.
   public let callbacks: [Config]
   private var optimizerConfig: Config
 
@@ -60,9 +60,9 @@ public struct Recipe: Sendable {
   /// Reads a recipe from text.
   /// - Parameters:
   ///   - text: the YAML text.
-  ///   - name: what the recipe is called.
-  ///   - file: what the text is called in errors.
-  ///   - directory: where relative paths in it begin.
+  ///   - name: the recipe's name.
+  ///   - file: the name of the text in errors.
+  ///   - directory: the directory that relative paths refer to.
   ///   - layers: the layers that it may name.
   /// - Throws: `ConfigError` with file and line when the recipe is wrong.
   public init(
@@ -86,7 +86,7 @@ public struct Recipe: Sendable {
     guard !model.layers.isEmpty else {
       throw ConfigError("a recipe needs at least one layer.", at: reader.value("layers")?.location)
     }
-    // Made and dropped: what is wrong with them should be said now.
+    // Made and dropped, so that errors are reported now.
     _ = try makeOptimizer()
     _ = try makeCallbacks()
   }
@@ -95,11 +95,11 @@ public struct Recipe: Sendable {
   /// - Throws: `ConfigError` when its settings are wrong.
   public func makeOptimizer() throws -> any Optimizer { try Catalog.optimizers.make(optimizerConfig) }
 
-  /// Sets the learning rate in place of the recipe's, be that a number or a schedule.
+  /// Replaces the recipe's learning rate, be that a number or a schedule.
   public mutating func setLearningRate(_ rate: Double) { setLearningRate(Config(.double(rate))) }
 
-  /// Sets the learning rate in place of the recipe's.
-  /// - Parameter rate: a number or a schedule, as a recipe writes them.
+  /// Replaces the recipe's learning rate.
+  /// - Parameter rate: a number or a schedule, as in a recipe.
   public mutating func setLearningRate(_ rate: Config) {
     let entry = Config.Entry("learning_rate", rate)
     func replacing(_ entries: [Config.Entry]) -> [Config.Entry] { entries.filter { $0.key != entry.key } + [entry] }
@@ -125,24 +125,24 @@ public struct Recipe: Sendable {
   }
 }
 
-/// There is no recipe of a name or at a path.
+/// There is no recipe with the name or path.
 public struct RecipeNotFound: Error, Hashable, Sendable, CustomStringConvertible {
   public let description: String
 }
 
 /// How training runs.
 public struct FitSettings: Sendable, Hashable {
-  /// How many times the data are gone through.
+  /// The number of passes over the data.
   public var epochs: Int
   /// Samples in one step.
   public var batchSize: Int
-  /// The last part of the training data that is held back for validation, 0 to 1.
+  /// The proportion of the training data, at the end, that is used for validation, 0 to 1.
   public var validationSplit: Double?
   /// Whether samples are shuffled for each epoch.
   public var shuffle: Bool
-  /// Where all randomness begins.
+  /// The seed of all randomness.
   public var seed: UInt64
-  /// Steps in one epoch; nil for all that the data give.
+  /// Steps per epoch; nil for all data.
   public var stepsPerEpoch: Int?
   /// Epochs from one validation to the next.
   public var validationFrequency: Int

@@ -1,4 +1,4 @@
-// Where a recipe's data come from, and the arrays that come of it.
+// The data of a recipe: their source, and the loaded arrays.
 
 import AccelerandoCore
 import AccelerandoDatasets
@@ -8,28 +8,28 @@ import Foundation
 
 /// The data that a recipe names.
 public enum RecipeData: Sendable {
-  /// A dataset that comes by itself.
+  /// A dataset that downloads automatically.
   case dataset(String)
   /// Arrays in files: NPY, or IDX, plain or gzipped.
   case files(inputs: String, targets: String, validation: (inputs: String, targets: String)?)
   /// Arrays named `x_train`, `y_train` and, for validation, `x_test` and `y_test` in one NPZ file.
   case archive(String)
 
-  /// The datasets that come by themselves.
+  /// The datasets that download automatically.
   static let datasets = [FashionMNIST.name, sampleName]
   private static let sampleName = "\(FashionMNIST.name)-sample"
 
-  /// The type of one input, where it is known without the data.
+  /// The type of one input, if it is known without the data.
   public var knownInput: TensorType? {
     if case .dataset = self { FashionMNIST.imageType } else { nil }
   }
 
-  /// The number of samples to train on, where it is known without the data.
+  /// The number of samples to train on, if it is known without the data.
   var knownCount: Int? {
     if case .dataset(let name) = self { name == FashionMNIST.name ? FashionMNIST.trainingCount : nil } else { nil }
   }
 
-  /// What the classes are called, if that is known.
+  /// The names of the classes, if known.
   public var classNames: [String]? {
     if case .dataset = self { FashionMNIST.classNames } else { nil }
   }
@@ -97,17 +97,17 @@ public enum RecipeData: Sendable {
   }
 }
 
-/// Samples and what should come of them.
+/// Samples and their targets.
 public struct LabelledArrays: Sendable {
-  /// One sample a row.
+  /// One sample per row.
   public var inputs: NDArray
-  /// One target a row.
+  /// One target per row.
   public var targets: NDArray
 
   /// The number of samples.
   public var count: Int { inputs.shape.first ?? 0 }
 
-  /// Takes arrays of as many rows.
+  /// Takes arrays with equal numbers of rows.
   /// - Throws: `FormatError` when one is a scalar or the rows differ in number.
   init(inputs: NDArray, targets: NDArray, names: (inputs: String, targets: String)) throws {
     guard let inputRows = inputs.shape.first else {
@@ -128,7 +128,7 @@ public struct LabelledArrays: Sendable {
     targets = images.labels
   }
 
-  /// The first `limit` samples, or all of them where there are fewer.
+  /// The first `limit` samples, or all of them if there are fewer.
   func prefix(_ limit: Int) throws -> LabelledArrays {
     guard limit < count else { return self }
     var result = self
@@ -138,9 +138,9 @@ public struct LabelledArrays: Sendable {
   }
 }
 
-/// The arrays that a recipe's data are.
+/// The loaded arrays of a recipe's data.
 public struct LoadedData: Sendable {
-  /// What the model learns from.
+  /// The samples to train on.
   public var train: LabelledArrays
   /// What it is measured on, if the data have a part for it.
   public var validation: LabelledArrays?
@@ -151,7 +151,7 @@ public struct LoadedData: Sendable {
   public var input: TensorType { train.inputs.type.with(Array(train.inputs.shape.dropFirst())) }
 }
 
-/// Where the command line wants data to be taken from instead.
+/// The data to use instead, from the command line.
 public enum DataOverride: Sendable {
   /// The dataset's bundled sample.
   case sample
@@ -167,9 +167,9 @@ public enum DataOverride: Sendable {
 extension RecipeData {
   /// Loads the arrays.
   /// - Parameters:
-  ///   - directory: where relative paths begin.
-  ///   - override: where the user wants the data to come from instead.
-  ///   - limit: how many samples of each part to take; nil for all.
+  ///   - directory: the directory that relative paths refer to.
+  ///   - override: the data to use instead, from the command line.
+  ///   - limit: the number of samples of each split to use; nil for all.
   /// - Throws: `FormatError` when the data are missing, damaged or do not fit together.
   public func load(in directory: URL, override: DataOverride? = nil, limit: Int? = nil) throws -> LoadedData {
     var data = try loadWhole(in: directory, override: override)

@@ -1,4 +1,4 @@
-// A recipe put to work: the model, compiled, and the training that the file describes.
+// Running a recipe: the compiled model, and the training that the file describes.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -9,7 +9,7 @@ extension Recipe {
   /// The recipe's model for inputs of a type, compiled.
   /// - Parameters:
   ///   - input: the type of one input, without the batch axis.
-  ///   - backend: the device to live on.
+  ///   - backend: the device to run on.
   /// - Throws: `GraphError` when the model does not fit the data.
   public func makeModel(for input: TensorType, backend: any Backend) throws -> Model {
     let input = ModelInput(input.shape, dtype: input.dtype)
@@ -18,15 +18,15 @@ extension Recipe {
     return model
   }
 
-  /// What the recipe's model is trained with.
+  /// The optimizer, loss and metrics of the recipe.
   /// - Throws: `ConfigError` when the optimizer's settings are wrong.
   public func makeCompilation() throws -> Compilation {
     Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics, precision: precision)
   }
 
   /// The recipe's callbacks.
-  /// - Parameter directory: where relative paths of files that they write begin; nil for the working directory.
-  /// - Throws: `ConfigError` when one is unknown or wrongly set.
+  /// - Parameter directory: the directory that relative paths of files refer to; nil for the working directory.
+  /// - Throws: `ConfigError` when one is unknown or has invalid settings.
   public func makeCallbacks(writingTo directory: URL? = nil) throws -> [any Callback] {
     let catalog = Catalog<any Callback>.callbacks(in: directory ?? Self.workingDirectory)
     return try callbacks.map { try catalog.make($0) }
@@ -35,9 +35,9 @@ extension Recipe {
   /// Trains a model as the recipe says.
   /// - Parameters:
   ///   - model: a model that `makeModel(for:backend:)` made.
-  ///   - data: what it is trained on. A validation split takes the place of the data's own validation part.
-  ///   - callbacks: what is told how training goes.
-  ///   - verbose: what is shown.
+  ///   - data: the data to train on. A validation split replaces the data's own validation part.
+  ///   - callbacks: the callbacks to call.
+  ///   - verbose: what to show.
   /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw.
   public func train(
     _ model: Model, on data: LoadedData, callbacks: [any Callback], verbose: Verbosity = .automatic

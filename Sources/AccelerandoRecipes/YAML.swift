@@ -12,7 +12,7 @@ extension Config {
   /// Reads YAML.
   /// - Parameters:
   ///   - text: the YAML text, one document.
-  ///   - file: what the text is called in errors.
+  ///   - file: the name of the text in errors.
   /// - Throws: `ConfigError` with the line.
   public init(yaml text: String, file: String) throws {
     let root: Node?

@@ -1,17 +1,17 @@
-// What a model is trained with, and the numbers that are watched on the way.
+// What a model is trained with: optimizer, loss, metrics.
 
 import AccelerandoCore
 import AccelerandoNN
 
 /// The optimizer, the loss and the metrics of a model.
 public struct Compilation: Sendable {
-  /// How weights follow their gradients.
+  /// The optimizer.
   public var optimizer: any Optimizer
-  /// What training makes small.
+  /// The loss to minimize.
   public var loss: any Loss
-  /// What is watched, each sample counting the same.
+  /// Metrics with equal weights for all samples.
   public var metrics: [any Metric]
-  /// What is watched, samples counting by their weights.
+  /// Metrics with sample weights.
   public var weightedMetrics: [any Metric]
   /// The element types that the model computes in.
   public var precision: Precision
@@ -28,7 +28,7 @@ public struct Compilation: Sendable {
     self.weightedMetrics = weightedMetrics
   }
 
-  /// All metrics with whether samples count by their weights.
+  /// All metrics, and whether each uses sample weights.
   var watched: [(metric: any Metric, isWeighted: Bool)] {
     metrics.map { ($0, false) } + weightedMetrics.map { ($0, true) }
   }

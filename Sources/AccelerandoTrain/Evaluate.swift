@@ -1,14 +1,14 @@
-// Measuring a model, and using it.
+// Evaluation and prediction.
 
 import AccelerandoCore
 import AccelerandoNN
 
 extension Model {
-  /// Measures the model on samples.
+  /// Evaluates the model on samples.
   /// - Parameters:
   ///   - data: the samples, with labels.
-  ///   - batchSize: samples in a step.
-  ///   - steps: ends after so many steps.
+  ///   - batchSize: the number of samples in a step.
+  ///   - steps: the number of steps to run; nil for all.
   /// - Returns: `loss` and the metrics by name.
   public func evaluate(_ data: Dataset, batchSize: Int = 32, steps: Int? = nil) throws -> Logs {
     _ = try compiled()
@@ -17,7 +17,7 @@ extension Model {
     return try evaluate(feeder(data, .evaluate, batchSize: batchSize), steps: steps)
   }
 
-  /// Measures the model on arrays.
+  /// Evaluates the model on arrays.
   public func evaluate(
     _ features: NDArray, _ labels: NDArray, sampleWeights: NDArray? = nil, batchSize: Int = 32
   ) throws -> Logs {
@@ -54,7 +54,7 @@ extension Model {
 
   /// The model's output for samples, in their order: `[N, …]`.
   /// - Parameters:
-  ///   - data: the samples; labels are not looked at.
+  ///   - data: the samples; labels are ignored.
   ///   - batchSize: samples in a step.
   public func predict(_ data: Dataset, batchSize: Int = 32) throws -> NDArray {
     try prepareValues()

@@ -1,10 +1,10 @@
-// Brings the batches of a dataset to the steps. Arrays in memory go row by row straight into the device's input buffers;
-// everything else comes as batches.
+// Brings the batches of a dataset to the steps. Arrays in memory go row by row straight into the device's input
+// buffers; everything else comes as batches.
 
 import AccelerandoCore
 import AccelerandoNN
 
-/// Loads one batch after the other into the steps that will run on them.
+/// Loads one batch after the other into the steps that will run on it.
 final class Feeder {
   private var dataset: Dataset
   private let kind: StepKind
@@ -18,8 +18,8 @@ final class Feeder {
   /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
   private let isPrepared: Bool
 
-  /// Whether a pass is long enough for steps to look closely at the model's values, which keep still while nothing is trained.
-  /// Far devices make nothing of that.
+  /// Whether a pass is long enough for steps to look closely at the model's values, which keep still while nothing is
+  /// trained. Far devices make nothing of that.
   private var isFrozen: Bool {
     kind != .train && (isLongPass ?? ((dataset.count ?? 0) >= Self.longPass)) && !session.backend.runsAhead
   }
@@ -38,7 +38,7 @@ final class Feeder {
     let arrays: Batch
     /// The arrays on the device, where it takes them.
     let held: HeldData?
-    /// Whether the device would rather be given many steps at a time, once that is known.
+    /// Whether the device prefers many steps at a time, once that is known.
     var takesLoops: Bool?
     /// The order on the device, where it takes many steps at a time.
     var heldOrder: (any Buffer)?
@@ -53,12 +53,12 @@ final class Feeder {
   /// A call to the device.
   struct Launch {
     let step: Step
-    /// How many steps it takes.
+    /// The number of steps in it.
     let stepCount: Int
   }
 
   /// - Parameters:
-  ///   - key: what the order of the samples is drawn from.
+  ///   - key: the key of the sample order.
   ///   - shuffles: whether samples are shuffled, unless the dataset insists on something else.
   init(
     _ dataset: Dataset, kind: StepKind, batchSize: Int, key: RandomKey, shuffles: Bool, session: Session,
@@ -169,7 +169,7 @@ final class Feeder {
     return Launch(step: step, stepCount: count)
   }
 
-  /// Whether the device would rather be given many steps at a time.
+  /// Whether the device prefers many steps at a time.
   private func takesLoops() throws -> Bool {
     guard let direct, direct.held != nil, direct.order.count >= batchSize else { return false }
     if let known = direct.takesLoops { return known }

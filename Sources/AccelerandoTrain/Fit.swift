@@ -6,13 +6,13 @@ import AccelerandoNN
 
 /// What is shown while a model trains.
 public enum Verbosity: Hashable, Sendable {
-  /// A moving bar on a terminal, one line an epoch elsewhere.
+  /// A moving bar on a terminal, one line per epoch elsewhere.
   case automatic
   /// Nothing.
   case silent
   /// A moving bar.
   case bar
-  /// One line an epoch.
+  /// One line per epoch.
   case lines
 }
 
@@ -20,18 +20,18 @@ extension Model {
   /// Trains the model.
   /// - Parameters:
   ///   - data: the samples to train on.
-  ///   - epochs: the epoch to end before; the number of passes when `initialEpoch` is 0.
-  ///   - batchSize: samples in a step; the last step of an epoch has what is left.
+  ///   - epochs: the epoch before which training ends; the number of epochs if `initialEpoch` is 0.
+  ///   - batchSize: the number of samples in a step; the last step of an epoch has the rest.
   ///   - validation: samples to evaluate the model on after epochs.
-  ///   - validationSplit: the part of the samples, the last ones before any shuffling, to use for validation instead.
-  ///   - validationBatchSize: samples in a step of validation; `batchSize` for nil.
+  ///   - validationSplit: the proportion of samples, the last ones before any shuffling, to use for validation instead.
+  ///   - validationBatchSize: the number of samples in a step of validation; `batchSize` for nil.
   ///   - validationFrequency: epochs from one validation to the next.
   ///   - shuffle: whether every epoch sees the samples in another order.
   ///   - classWeights: how much samples of a class count; 1 for classes that are not listed.
   ///   - initialEpoch: the epoch to begin with, to go on with an earlier run.
   ///   - stepsPerEpoch: ends epochs after so many steps; the next epoch goes on where this one ended.
   ///   - validationSteps: ends validations after so many steps.
-  ///   - callbacks: what is told how training goes, in order.
+  ///   - callbacks: the callbacks, in order.
   ///   - verbose: what is shown.
   /// - Returns: the numbers of every epoch.
   /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw.
@@ -97,7 +97,8 @@ final class FitLoop {
   let stepsPerEpoch: Int?
   let validationSteps: Int?
   let validationFrequency: Int
-  /// The number of the next pass through the data, and how many steps of the one before it were done; nil before the first.
+  /// The number of the next pass through the data, and how many steps of the one before it were done; nil before the
+  /// first.
   var nextPass = 0
   var passStep: Int?
   /// The epoch that is going on, or that begins next, and when it began.

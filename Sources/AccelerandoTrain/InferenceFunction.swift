@@ -1,5 +1,5 @@
-// The shortest way from a sample to an answer: a model's forward pass, compiled for one batch size, with memory of its own
-// for inputs and output. A call copies the inputs in, runs one program and allocates nothing.
+// The lowest latency from a sample to a prediction: a model's forward pass, compiled for one batch size, with its own
+// memory for inputs and output. A call copies the inputs, runs one program and allocates nothing.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -9,9 +9,9 @@ import AccelerandoNN
 ///     let classify = try model.inferenceFunction()
 ///     let probabilities = try classify(image)            // [1, 28, 28, 1] → [1, 10]
 ///
-/// It gives what `predict` gives, up to the order of sums. It holds the values that the model had when it was made;
-/// training goes on without disturbing it. One function is for
-/// one thread at a time; `copy()` makes another that shares the values.
+/// It returns the same as `predict`, up to the order of sums. It holds the values that the model had when it was made;
+/// further training does not change it. Each function is for one thread at a time; `copy()` makes another that shares
+/// the values.
 public final class InferenceFunction {
   /// The types of the inputs, batch axis included.
   public let inputTypes: [TensorType]
@@ -21,7 +21,7 @@ public final class InferenceFunction {
   private let inputs: [any Buffer]
   private let execution: any Execution
 
-  /// What copies share: the program, and the parameters, which nobody writes any more.
+  /// The shared part of copies: the program, and the parameters, which are never written.
   private struct Compiled: Sendable {
     let backend: any Backend
     let executable: any Executable
@@ -29,7 +29,7 @@ public final class InferenceFunction {
   }
 
   /// - Parameters:
-  ///   - program: takes the parameters, then the inputs; gives one output.
+  ///   - program: takes the parameters, then the inputs; returns one output.
   ///   - parameters: the parameters' values.
   init(_ program: Program, parameters: [NDArray], on backend: any Backend) throws {
     compiled = Compiled(
@@ -55,10 +55,10 @@ public final class InferenceFunction {
     return (inputs, try compiled.executable.bind(compiled.parameters + inputs))
   }
 
-  /// The operations that leave out the zeros of their weights, since that is quicker: those of large layers that were pruned.
+  /// The operations that skip the zeros of their weights because that is faster: those of large pruned layers.
   public var sparseOperations: [SparseOperation] { execution.sparseOperations }
 
-  /// Another function with the same values and memory of its own, for another thread.
+  /// Another function with the same values and its own memory, for another thread.
   public func copy() throws -> InferenceFunction { try InferenceFunction(sharing: self) }
 
   /// The model's output, `[batch, …]`.
@@ -98,8 +98,8 @@ public final class InferenceFunction {
 }
 
 extension Model {
-  /// The model's forward pass as a function for `batchSize` samples at a time, with the values that the model has now.
-  /// - Parameter batchSize: samples in a call.
+  /// The model's forward pass as a function for `batchSize` samples at a time, with the model's current values.
+  /// - Parameter batchSize: the number of samples per call.
   /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` for a batch size below 1.
   public func inferenceFunction(batchSize: Int = 1) throws -> InferenceFunction {
     guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }

@@ -1,4 +1,4 @@
-// A model that can be trained: an architecture, its values on a device, and what it is trained with.
+// A model that can be trained: an architecture, its values on a device, and its compilation.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -8,7 +8,7 @@ import Foundation
 public struct ModelInput: Hashable, Sendable {
   /// The shape of one sample.
   public let shape: [Int]
-  /// The element type that the architecture is checked with. Data of other types are taken too.
+  /// The element type that the architecture is checked with. Data of other types are accepted too.
   public let dtype: DType
 
   /// Describes an input.
@@ -20,8 +20,8 @@ public struct ModelInput: Hashable, Sendable {
 
 /// A model with its values: compile it, fit it, evaluate it, predict with it.
 ///
-/// A model is not Sendable: it belongs to one thread at a time, like the memory on the device that it stands for. To
-/// hand a trained model to other threads, hand them its `weights()`, which are a Sendable value, and the architecture.
+/// A model is not Sendable: only one thread at a time may use it, like the memory on the device that it represents. To
+/// pass a trained model to other threads, pass its `weights()`, which are a Sendable value, and the architecture.
 public final class Model {
   /// The architecture.
   public let layer: any Layer
@@ -29,7 +29,7 @@ public final class Model {
   public let inputs: [ModelInput]
   /// The device, or the devices that work together.
   public var backend: any Backend { session.backend }
-  /// What the first weights, the order of the samples and all randomness in layers are drawn from.
+  /// The seed of initial weights, shuffling and the randomness of layers.
   public let seed: UInt64
   /// What the model is trained with, once it is compiled.
   public private(set) var compilation: Compilation?
@@ -46,12 +46,12 @@ public final class Model {
   private var beginsAnew: [String] = []
   var settling: Settling?
 
-  /// Makes a model. An architecture that makes no sense is reported by the first call that uses it.
+  /// Makes a model. An invalid architecture is reported by the first call that uses it.
   /// - Parameters:
   ///   - layer: the architecture.
   ///   - inputs: its inputs.
-  ///   - backend: the device to live on.
-  ///   - seed: what all randomness is drawn from.
+  ///   - backend: the device to run on.
+  ///   - seed: the seed of initial weights, shuffling and dropout.
   ///   - parameterTransforms: applied to every read of a parameter.
   public init(
     _ layer: any Layer, inputs: [ModelInput], backend: any Backend, seed: UInt64 = 0,
@@ -74,7 +74,7 @@ public final class Model {
   /// - Parameters:
   ///   - layer: the architecture.
   ///   - inputShape: the shape of one sample, without the batch axis: `[28, 28, 1]`.
-  ///   - backend: what the model runs on.
+  ///   - backend: the device to run on.
   ///   - seed: the seed of initial weights, shuffling and dropout.
   public convenience init(_ layer: any Layer, inputShape: [Int], backend: any Backend, seed: UInt64 = 0) {
     self.init(layer, inputs: [ModelInput(inputShape)], backend: backend, seed: seed)
@@ -89,7 +89,7 @@ public final class Model {
   /// - Parameters:
   ///   - inputs: the graph's inputs.
   ///   - outputs: the graph's outputs; exactly one.
-  ///   - backend: what the model runs on.
+  ///   - backend: the device to run on.
   ///   - seed: the seed of initial weights, shuffling and dropout.
   public convenience init(inputs: [Input], outputs: [LayerOutput], backend: any Backend, seed: UInt64 = 0) {
     self.init(
@@ -98,10 +98,10 @@ public final class Model {
   }
 
   /// The parameters and shapes of the architecture.
-  /// - Throws: `GraphError` when the architecture makes no sense.
+  /// - Throws: `GraphError` when the architecture is invalid.
   public func outline() throws -> Outline { try described.get() }
 
-  /// Says what the model is trained with. Weights stay as they are; the optimizer starts anew.
+  /// Sets optimizer, loss and metrics. Weights do not change; the optimizer starts anew.
   /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` when two metrics have one name.
   public func compile(
     optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = [],
@@ -139,7 +139,7 @@ public final class Model {
     }
   }
 
-  /// Gives the parameters their first values, once.
+  /// Initializes the parameters, once.
   func prepareValues() throws {
     guard !holdsValues else { return }
     let bytes = try checkSize()
@@ -188,9 +188,9 @@ public final class Model {
     return total
   }
 
-  /// Takes the model's values, and what the optimizer remembers, to another device or to several. The memory on the old
-  /// one is given back.
-  /// - Throws: what the device throws that lacks the memory; the model is then where it was.
+  /// Moves the model's values, and the optimizer's state, to another device or to several. The memory on the old one is
+  /// released.
+  /// - Throws: the device's error when it lacks the memory; the model then stays where it was.
   public func move(to backend: any Backend) throws {
     let moved = Session(backend: backend)
     for name in session.buffers.keys.sorted() {
@@ -248,7 +248,7 @@ extension Model {
     for (name, value) in store.entries { try session.set(StateName.parameter(name), value) }
   }
 
-  /// The number of steps that the optimizer has done.
+  /// The number of steps of the optimizer.
   public func iteration() throws -> Int {
     try session.value(StateName.iteration)?.elements(as: Int32.self).first.map(Int.init) ?? 0
   }
@@ -271,7 +271,7 @@ extension Model {
     try session.set(StateName.learningRate, NDArray(scalar: Float(rate)))
   }
 
-  /// What the optimizer remembers: the step counter, the learning rate and its slots, by name.
+  /// The optimizer's state: the step counter, the learning rate and its slots, by name.
   public func optimizerState() throws -> Store {
     _ = try compiled()
     let names = session.buffers.keys.filter {
@@ -280,8 +280,8 @@ extension Model {
     return Store(try names.sorted().compactMap { name in try session.value(name).map { (name, $0) } })
   }
 
-  /// Sets what the optimizer remembers.
-  /// - Throws: `StoreMismatch` when it is of another optimizer or another model; nothing is changed then.
+  /// Sets the optimizer's state.
+  /// - Throws: `StoreMismatch` when it belongs to another optimizer or another model; nothing is changed then.
   public func setOptimizerState(_ store: Store) throws {
     let current = try optimizerState()
     if let mismatch = store.mismatch(with: current.entries.map { ($0.0, $0.1.type) }) { throw mismatch }

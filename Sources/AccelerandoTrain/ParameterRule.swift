@@ -1,50 +1,49 @@
-// What is done to the parameters before a step computes with them, with a memory of its own: the masks of pruning. It is
-// traced into the step, so that a step stays one program whoever runs it, in a loop on the device too.
+// A change to the parameters before a step computes with them, with its own state: the masks of pruning. It is traced
+// into the step, so that a step is one program on any backend, also in a loop on the device.
 
 import AccelerandoCore
 import AccelerandoNN
 
 /// A change to parameters at the beginning of every step.
 ///
-/// In a step of training the changed values take the parameters' place: the layers compute with them, gradients are taken
-/// with respect to them, and the optimizer updates them. Evaluation and prediction compute with them and keep nothing.
+/// In a training step the changed values replace the parameters: the layers compute with them, gradients are taken with
+/// respect to them, and the optimizer updates them. Evaluation and prediction compute with them and store nothing.
 public protocol ParameterRule: Sendable {
-  /// What is remembered from step to step, with first values. The names begin with a prefix that no other state has, as
-  /// in `pruning/step`.
+  /// The state, with initial values. The names begin with a prefix that no other state has, as in `pruning/step`.
   var initialState: Store { get }
 
-  /// The parameters that are changed, by name.
+  /// The changed parameters, by name.
   /// - Parameters:
   ///   - parameters: the tensors of all parameters, by name.
-  ///   - step: the step that is being traced, which knows the rule's state.
+  ///   - step: the step that is being traced, with the rule's state.
   func apply(to parameters: [String: Tensor], in step: RuleStep) -> [String: Tensor]
 
-  /// Refuses a run that the rule cannot do its work in, before the first step.
+  /// Refuses a run in which the rule would have no effect, before the first step.
   /// - Parameters:
-  ///   - state: what is remembered as the run begins.
-  ///   - steps: the steps of the run, if they are known beforehand.
+  ///   - state: the state at the beginning of the run.
+  ///   - steps: the number of steps of the run, if known beforehand.
   func check(_ state: Store, steps: Int?) throws
 }
 
-/// A step that is being traced, as a rule for parameters sees it.
+/// A step that is being traced, as seen by a rule for parameters.
 public struct RuleStep {
-  /// What the step does. Only steps of training remember anything.
+  /// What the step does. Only training steps change state.
   public let kind: StepKind
   /// Makes the tensor of a value that is remembered.
   let read: (String) -> Tensor?
   /// Says what a value will be after the step.
   let write: (String, Tensor) -> Void
 
-  /// The tensor of a value that the rule remembers; nil if it remembers none of the name.
+  /// The tensor of a value of the rule's state; nil if there is none with the name.
   public func state(_ name: String) -> Tensor? { read(name) }
 
-  /// Sets what a value will be after the step; without effect in steps that are not of training.
+  /// Sets a value of the state after the step; without effect in steps that do not train.
   public func remember(_ name: String, _ value: Tensor) { if kind == .train { write(name, value) } }
 }
 
 extension Model {
-  /// Gives the model a rule for its parameters, or takes it away. Taken away, its work stays: parameters keep the values
-  /// that steps computed with.
+  /// Sets the model's rule for parameters, or removes it. Removing it keeps its effect: parameters keep the values that
+  /// steps computed with.
   public func setParameterRule(_ rule: (any ParameterRule)?) throws {
     try prepareValues()
     if let old = parameterRule {
@@ -58,21 +57,21 @@ extension Model {
     for (name, value) in rule?.initialState.entries ?? [] { try session.set(name, value) }
   }
 
-  /// What the rule for parameters remembers, by name; empty without a rule.
+  /// The state of the rule for parameters, by name; empty without a rule.
   public func ruleState() throws -> Store {
     let names = parameterRule?.initialState.names ?? []
     return Store(try names.compactMap { name in try session.value(name).map { (name, $0) } })
   }
 
-  /// Sets what the rule for parameters remembers.
-  /// - Throws: `StoreMismatch` when it is of another rule or another model; nothing is changed then.
+  /// Sets the state of the rule for parameters.
+  /// - Throws: `StoreMismatch` when it belongs to another rule or another model; nothing is changed then.
   public func setRuleState(_ store: Store) throws {
     let expected = parameterRule?.initialState.entries ?? []
     if let mismatch = store.mismatch(with: expected.map { ($0.0, $0.1.type) }) { throw mismatch }
     for (name, value) in store.entries { try session.set(name, value) }
   }
 
-  /// The values of all parameters as steps compute with them: `weights()` where no rule changes them.
+  /// The values of all parameters as steps compute with them: `weights()` if no rule changes them.
   public func settledWeights() throws -> Store {
     var weights = try weights()
     guard let settling = try settlingExecution() else { return weights }

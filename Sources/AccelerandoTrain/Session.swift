@@ -1,10 +1,10 @@
-// Where a model lives while it is used: its memory on the device, and the compiled steps that work on it. All steps are
-// tied to the same buffers, so that training, validation and prediction see the same weights and nothing is copied.
+// The memory of a model on a device, and its compiled steps. All steps are bound to the same buffers, so that training,
+// validation and prediction use the same weights and nothing is copied.
 
 import AccelerandoCore
 import AccelerandoNN
 
-/// The memory of a model on a device and the programs that are tied to it.
+/// The memory of a model on a device and the programs that are bound to it.
 final class Session {
   let backend: any Backend
   private(set) var buffers: [String: any Buffer] = [:]
@@ -25,7 +25,7 @@ final class Session {
 
   init(backend: any Backend) { self.backend = backend }
 
-  /// A tensor that lives from step to step; made, holding zeros, if it is not there.
+  /// A state tensor; created, with zeros, if it does not exist.
   func buffer(_ name: String, _ type: TensorType) throws -> any Buffer {
     if let known = buffers[name], known.type == type { return known }
     let made = try backend.makeBuffer(type)
@@ -33,10 +33,10 @@ final class Session {
     return made
   }
 
-  /// Sets a tensor that lives from step to step.
+  /// Sets a state tensor.
   func set(_ name: String, _ value: NDArray) throws { try buffer(name, value.type).write(value) }
 
-  /// Reads a tensor that lives from step to step; nil if there is none of the name.
+  /// Reads a state tensor; nil if there is none with the name.
   func value(_ name: String) throws -> NDArray? { try buffers[name]?.read() }
 
   /// Reads a `float32` scalar without allocating, where the device allows.
@@ -54,7 +54,7 @@ final class Session {
     for (name, buffer) in buffers where name.hasPrefix(kind.totals + "/") { try buffer.write(zero) }
   }
 
-  /// Forgets the programs, and the tensors whose names begin with one of the prefixes.
+  /// Removes the programs, and the tensors whose names begin with one of the prefixes.
   func forget(prefixes: [String]) {
     executables = [:]
     steps = [:]
@@ -76,7 +76,7 @@ final class Session {
     for (key, step) in steps where key.isFrozen { step.isStale = true }
   }
 
-  /// A step that takes its batches from a data set on the device. It belongs to the caller, with the data set.
+  /// A step that gathers its batches from a data set on the device. It belongs to the caller, with the data set.
   /// - Parameter order: the order of the samples on the device, for steps that take many batches.
   func step(
     _ signature: StepSignature, _ programs: StepPrograms, on data: HeldData, order: (any Buffer)?,
@@ -98,7 +98,7 @@ final class Session {
     return made
   }
 
-  /// Where each worker's part of the batch begins, and its samples.
+  /// The offset of each worker's part of the batch, and its number of samples.
   private func shareBuffers(_ shares: BatchShares) throws -> [String: any Buffer] {
     let scalar = TensorType(.int32, [])
     let parts = (0..<shares.workers).map { shares[$0] }
@@ -134,11 +134,11 @@ final class Session {
       range: batch[StateName.first].flatMap { first in batch[StateName.steps].map { (first, $0) } })
   }
 
-  /// Steps of the same batch shape share the memory that the batch is put in.
+  /// Steps of the same batch shape share the memory for the batch.
   private func batchBuffer(_ input: Program.Input, workers: Int) throws -> any Buffer {
     let key = BatchKey(name: input.name, type: input.type, workers: workers)
     if let known = batchBuffers[key] { return known }
-    // The place in the order and the number of steps are the same for all workers.
+    // The position in the order and the number of steps are the same for all workers.
     let isCommon = workers == 1 || [StateName.first, StateName.steps].contains(input.name)
     let made =
       isCommon ? try backend.makeBuffer(input.type) : try backend.makeStackedBuffer(input.type, workers: workers)
@@ -147,24 +147,24 @@ final class Session {
   }
 }
 
-/// A compiled step with the memory that its batch goes into.
+/// A compiled step with the memory for its batch.
 final class Step {
   let program: Program
   let execution: any Execution
-  /// How the batch is divided among the workers.
+  /// How the batch is split among the workers.
   let shares: BatchShares
   /// Whether values that keep still while the step runs may have changed since it looked at them.
   var isStale = false
-  /// For each row of all workers, the sample of the batch that it holds; nil where one worker has them all.
+  /// For each row of all workers, the index of its sample in the batch; nil if one worker has them all.
   private let samples: [Int]?
-  /// Whether it takes many steps at a time.
+  /// Whether it runs many steps at a time.
   var isLoop: Bool { range != nil }
   private let features: [any Buffer]
   private let labels: (any Buffer)?
   private let weights: (any Buffer)?
-  /// Where the numbers of the batch's samples go, for a step that takes them from a data set on the device.
+  /// The indices of the batch's samples, for a step that gathers them from a data set on the device.
   private let rows: (any Buffer)?
-  /// Where the place in the order and the number of steps go, for a program of many steps.
+  /// The position in the order and the number of steps, for a program of many steps.
   private let range: (first: any Buffer, steps: any Buffer)?
   private var staging: [Int: NDArray] = [:]
   /// Where rows are put into the order of the workers.
@@ -200,7 +200,7 @@ final class Step {
     if let weights, let array = batch.sampleWeights { try weights.write(array) }
   }
 
-  /// Says which samples of the data set on the device the batch has.
+  /// Sets the indices of the batch's samples in the data set on the device.
   func load(rows numbers: ArraySlice<Int>) throws {
     guard let rows else { return }
     let numbers = ordered(numbers)
@@ -219,7 +219,7 @@ final class Step {
     staging[-3] = staged
   }
 
-  /// Says where in the order of the samples to begin and how many steps to take.
+  /// Sets the position in the sample order and the number of steps.
   func load(first: Int, steps: Int) throws {
     guard let range else { return }
     for (buffer, number) in [(range.first, first), (range.steps, steps)] {
@@ -227,7 +227,7 @@ final class Step {
     }
   }
 
-  /// Puts rows of arrays in place, without anything in between where the device's memory is the host's.
+  /// Copies rows of arrays into place, directly if the device uses host memory.
   func load(_ arrays: Batch, rows: ArraySlice<Int>) throws {
     let rows = ordered(rows)
     for index in features.indices { try gather(arrays.features[index], rows, into: features[index], place: index) }
@@ -242,7 +242,7 @@ final class Step {
     return rowsOfWorkers[...]
   }
 
-  /// What a step of prediction has computed, a row for each sample of the batch.
+  /// The result of a prediction step, one row for each sample of the batch.
   func prediction() throws -> NDArray? {
     guard let output = try execution.outputs.first?.read() else { return nil }
     guard samples != nil, shares.isPadded else { return output }
@@ -269,7 +269,7 @@ struct HeldData {
   /// By the names of the steps' inputs.
   let buffers: [String: any Buffer]
 
-  /// Puts arrays on the device; nil when it would rather be given batches.
+  /// Copies arrays to the device; nil if it prefers to receive batches.
   init?(_ arrays: Batch, on backend: any Backend) throws {
     // Row numbers are 32-bit integers.
     guard arrays.count <= Int(Int32.max) else { return nil }

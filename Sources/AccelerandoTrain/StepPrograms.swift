@@ -1,5 +1,5 @@
-// The whole step as one program: forward, loss, gradient, optimizer, metrics. Whatever changes from step to step is an
-// input, and what a step leaves behind is an output that takes over its input's memory.
+// The whole step as one program: forward, loss, gradient, optimizer, metrics. Everything that changes from step to step
+// is an input, and new state is an output that reuses its input's memory.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -20,7 +20,7 @@ struct StepPrograms {
     return try step.looped(batch: signature.globalCount, rows: signature.count, order: order)
   }
 
-  /// The inputs of a program that are the model's values, and the rule's, as far as the program leaves them alone.
+  /// The program's inputs that are the model's values, and the rule's, if the program does not change them.
   func values(in program: Program) -> Set<Int> {
     let state = Set(rule?.initialState.names ?? [])
     let names = Set(outline.parameters.map { StateName.parameter($0.name) })

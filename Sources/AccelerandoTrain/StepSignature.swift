@@ -1,4 +1,4 @@
-// What programs are made for: what the step does, the shapes of its batch and where that comes from; and the names of a
+// What programs are specialized for: what the step does, the shapes and the source of its batch; and the names of a
 // program's inputs.
 
 import AccelerandoCore
@@ -17,16 +17,16 @@ public enum StepKind: String, Hashable, Sendable, CaseIterable {
   var totals: String { self == .train ? "train" : "evaluate" }
 }
 
-/// How a step comes by its batch.
+/// The source of a step's batch.
 enum BatchSource: Hashable {
-  /// Each batch is brought.
+  /// Each batch is transferred.
   case brought
-  /// From a data set of so many samples on the device, by their numbers.
+  /// Gathered from a data set of this many samples on the device, by index.
   case held(samples: Int)
-  /// As `held`, for many steps in one program, by a pass's order of so many samples that lies on the device too.
+  /// As `held`, for many steps in one program, with the order of a pass over this many samples on the device too.
   case looped(samples: Int, order: Int)
 
-  /// The samples of the data set on the device.
+  /// The number of samples of the data set on the device.
   var samples: Int? {
     switch self {
     case .brought: nil
@@ -35,7 +35,7 @@ enum BatchSource: Hashable {
   }
 }
 
-/// What a program of a step is made for: shapes are static, so a ragged last batch has a program of its own.
+/// What a step's program is specialized for: shapes are static, so a shorter last batch has its own program.
 struct StepSignature: Hashable {
   let kind: StepKind
   /// The types of a worker's part of the batch.
@@ -45,7 +45,7 @@ struct StepSignature: Hashable {
   let source: BatchSource
   /// The workers that compute the step together.
   let workers: Int
-  /// The samples of the whole batch.
+  /// The number of samples in the whole batch.
   let globalCount: Int
 
   /// - Parameters:
@@ -74,10 +74,10 @@ struct StepSignature: Hashable {
     globalCount = features.first?.shape.first ?? 0
   }
 
-  /// The rows of a worker's part.
+  /// The number of rows of a worker's part.
   var count: Int { features.first?.shape.first ?? 0 }
 
-  /// How the batch is divided.
+  /// How the batch is split.
   var shares: BatchShares { BatchShares(of: globalCount, workers: workers) }
 
   /// The inputs of the program that change with the batch.
@@ -90,7 +90,7 @@ struct StepSignature: Hashable {
   }
 }
 
-/// Names of the tensors that live from step to step.
+/// Names of the state tensors.
 enum StateName {
   static let iteration = "iteration"
   static let learningRate = "learning_rate"
@@ -101,13 +101,13 @@ enum StateName {
   static func feature(_ index: Int) -> String { "x\(index)" }
   static let labels = "y"
   static let weights = "w"
-  /// Which samples of the data set are in the batch.
+  /// The indices of the batch's samples in the data set.
   static let rows = "rows"
-  /// Many steps at a time: the order of the samples in a pass, the place in it to begin at, and how many steps to take.
+  /// For many steps at a time: the order of the samples in a pass, the position to begin at, and the number of steps.
   static let order = "order"
   static let first = "first"
   static let steps = "steps"
-  /// Where a worker's part of the batch begins, and its samples.
+  /// The offset of a worker's part of the batch, and its number of samples.
   static let shareOffset = "share/offset"
   static let shareCount = "share/count"
 

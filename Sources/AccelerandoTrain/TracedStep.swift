@@ -1,5 +1,5 @@
-// A step as a program alone: nothing is uploaded and nothing runs, so that steps can be looked at, written down or compiled
-// for devices that are not there, and for models that are too large for this machine.
+// A step as a program only: nothing is uploaded and nothing runs, so that steps can be inspected, exported or compiled
+// for devices that are not present, and for models that are too large for this machine.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -8,7 +8,7 @@ import AccelerandoNN
 public struct BatchTypes: Hashable, Sendable {
   /// The type of one sample of each input of the model, without the batch axis.
   public var features: [TensorType]
-  /// The type of one label, without the batch axis; nil where there are none.
+  /// The type of one label, without the batch axis; nil if there are none.
   public var labels: TensorType?
 
   /// Describes batches.
@@ -19,15 +19,15 @@ public struct BatchTypes: Hashable, Sendable {
 }
 
 extension Model {
-  /// Traces the program of a step without giving the model values. Its inputs are what changes from step to step: parameters,
-  /// what the optimizer remembers, running totals, and the batch.
+  /// Traces the program of a step without initializing the model. Its inputs are what changes from step to step:
+  /// parameters, the optimizer's state, running totals, and the batch.
   /// - Parameters:
   ///   - kind: what the step does.
   ///   - types: the types of a sample and of its label.
-  ///   - batchSize: the samples in the batch.
-  ///   - workers: how many devices share the batch; the program is that of each of them, with an `AllReduce` wherever they
-  ///     meet.
-  ///   - compilation: what the model is trained with; nil for what it was compiled with.
+  ///   - batchSize: the number of samples in the batch.
+  ///   - workers: the number of devices that share the batch; the program is that of each of them, with an `AllReduce`
+  ///     for every sum over the batch.
+  ///   - compilation: optimizer, loss and metrics; nil for the model's own.
   /// - Throws: `GraphError` or `TrainingError` when data and model do not fit.
   public func stepProgram(
     _ kind: StepKind, on types: BatchTypes, batchSize: Int, workers: Int = 1, compilation: Compilation? = nil

@@ -1,5 +1,5 @@
 // Attention that never stores the matrix of scores. For each sample and head, the scores of a block of queries and keys are
-// made in scratch memory, used, and forgotten; the softmax of a row goes on from block to block with a running maximum and
+// computed in scratch memory, used and discarded; the softmax of a row continues from block to block with a running maximum and
 // sum. Blocks follow from the shapes alone, so a unit (one head of one sample) has the same bits wherever it is computed.
 
 enum { attQueries = 64, attKeys = 128 }; // the most in a block: 32 KB of scores

@@ -1,9 +1,9 @@
 // A register tile of the direct convolution that pools 2 x 2 on the way out: with few input channels the product is so short
 // that writing and reading the unpooled values would cost as much again. Each value is the chain of the plain tile, and the
-// winner is the one that max pooling chooses, so the bits are the same.
+// argmax is the one that max pooling chooses, so the bits are the same.
 //
-// Choosing must not cost as much as the product either. Comparisons that take care of NaN would, so a sample comes here only
-// when its sums cannot overflow (`sums_stay_finite`); one that may hold a NaN goes the way of windows of other sizes.
+// The argmax must not cost as much as the product either. Comparisons that handle NaN would, so a sample is computed here only
+// if its sums cannot overflow (`sums_stay_finite`); one that may contain a NaN is computed like windows of other sizes.
 
 enum { poolTileColumns = MR_MAX >= 12 ? 3 : 1 }; // pooled pixels of a tile
 
@@ -13,7 +13,7 @@ typedef struct ConvPoolTile {
   uint8_t *index;    // positions, ldc apart, or NULL
 } ConvPoolTile;
 
-// Positions of the winners: the better row of the window, and in each row the better value; the first of equals.
+// Argmax indices: the better row of the window, and in each row the better value; the first of equal ones.
 INLINE void store_winner(uint8_t *p, vf w0, vf w1, vf w2, vf w3, vf upper, vf lower, const bool full, long n) {
 #if ACC_AVX512
   const __mmask16 below = _mm512_cmp_ps_mask((__m512)upper, (__m512)lower, _CMP_LT_OQ);

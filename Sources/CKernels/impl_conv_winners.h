@@ -1,10 +1,9 @@
 // The gradient of a convolution's weights where its result was only max-pooled: in each window one position has a gradient,
-// so a fourth (or a ninth) of the products is all there is. Lanes are output channels, and each has a winner of its own: for a
-// tap, the pixel that a lane's winner saw is picked out by a shuffle. The rows that a window's rows see are interleaved
-// beforehand, so that what a tap may see lies together: in four floats for 2 x 2, where the shuffle is the quick one.
+// so only a quarter (or a ninth) of the products is needed. Lanes are output channels, and each has its own argmax: for a tap, a
+// shuffle picks the pixel at each lane's index. The rows that the rows of a window read are interleaved beforehand, so that
+// the pixels of a tap are adjacent: in four floats for 2 x 2, where the fast shuffle suffices.
 //
-// Where the other positions are multiplied by zero, an infinite or NaN pixel makes NaN; here it counts only where it was seen
-// by a winner.
+// If the other positions were multiplied by zero, an infinite or NaN pixel would give NaN; here it matters only at an argmax.
 
 enum { winnerTaps = MR_MAX >= 12 ? 9 : 6, winnerVectors = MR_MAX >= 12 ? 2 : 1 }; // whose sums stay in registers
 enum { winnerBytes = 64 << 10 };                                                  // of interleaved rows at a time

@@ -1,8 +1,8 @@
-// Max pooling, with and without the position of the winner. One output row at a time, from rows that may lie in a ring, so
-// that a convolution can be pooled while its rows are in the first-level cache.
+// Max pooling, with and without argmax indices. One output row at a time, from rows that may be in a ring buffer, so that a
+// convolution can be pooled while its rows are in the L1 cache.
 //
-// The winner is chosen as select-and-scatter does it: the chosen one is replaced unless chosen >= candidate, so the first of
-// equals wins. The maximum is the winner's value, or NaN where the window holds one.
+// The argmax is chosen as by select-and-scatter: the chosen element is replaced unless chosen >= candidate, so the first of
+// equal ones is chosen. The maximum is its value, or NaN if the window contains one.
 
 // Row h of a sample is at base + h % count * pitch.
 typedef struct PoolRows { const float *base; long pitch, count; } PoolRows;
@@ -37,7 +37,7 @@ INLINE vf where_position(vi positions, int32_t at, vf v) {
 #endif
 }
 
-// ---- the running winner of one window
+// ---- the running argmax of one window
 
 #if ACC_AVX512
 typedef __mmask16 vflag;
@@ -133,7 +133,7 @@ MAXPOOL_ROW(maxpool_row_2_index, 2, true, true)
 MAXPOOL_ROW(maxpool_row_3, 3, true, false)
 MAXPOOL_ROW(maxpool_row_3_index, 3, true, true)
 
-// One output row, and the winners' positions unless `index` is NULL.
+// One output row, and the argmax indices unless `index` is NULL.
 static void maxpool_row(const AccPool *p, const PoolRows *x, long oh, float *y, uint8_t *index) {
   const bool square = p->window_h == p->window_w && p->C % VL == 0;
   if (square && p->window_h == 2) (index ? maxpool_row_2_index : maxpool_row_2)(p, x, oh, y, index);

@@ -1,14 +1,14 @@
-// Products with a matrix of many zeros, which keeps still: its numbers that are not zero are packed once, with their places, and
-// only they are multiplied. A zero of the matrix counts for nothing, whatever it would have been multiplied with.
+// Products with a frozen matrix with many zeros: its nonzeros are packed once, with their positions, and only they are
+// multiplied. A zero of the matrix has no effect, whatever it would have been multiplied with.
 //
-// Columns: for a few rows. Lanes are VL columns of the matrix. A step takes one number of each column, out of a window of
-// the rows that VL columns are in at the time; the row's elements are picked from registers by the numbers' places. A
-// column that has nothing in the window waits, so the window moves as fast as the slowest column allows. Those that share
-// steps are of about the same length; lanes that would be idle take every second number of the longest.
+// Columns: for a few rows. Lanes are VL columns of the matrix. A step takes one nonzero of each column, from the current window
+// of rows of the matrix; the row's elements are picked from registers by the nonzeros' positions. A column without a nonzero in
+// the window waits, so the window advances with the slowest column. Columns that share steps have similar lengths; idle lanes
+// take every second nonzero of the longest.
 //
-// Rows: for many rows, turned so that lanes are rows: each number is multiplied with a vector of elements. A block of rows of
-// the matrix at a time, so that what they are multiplied with stays in the first-level cache. In a panel the columns go in
-// the order of their counts: a processor that has seen one loop of 17 turns foresees the next one's end.
+// Rows: for many rows, transposed so that lanes are rows: each nonzero is multiplied with a vector of elements. A block of rows
+// of the matrix at a time, so that the elements stay in the L1 cache. In a panel the columns are sorted by their counts: after
+// one loop of 17 iterations the processor predicts the end of the next.
 #include "impl_sparse_pack.h"
 
 // ---- columns

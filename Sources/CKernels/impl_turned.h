@@ -1,6 +1,6 @@
-// The product turned over, C^T = B^T A^T: vectors along the rows of A, tiles of columns of B.
+// The transposed product, C^T = B^T A^T: vectors along the rows of A, tiles of columns of B.
 
-// Is it cheaper to turn A and C over than to pack B? Few columns would leave most lanes of a vector idle; a B that lies
+// Is it cheaper to transpose A and C than to pack B? Few columns would leave most lanes of a vector idle; a B that lies
 // along k would have to be transposed as a whole.
 INLINE bool prefers_turned(long M, long N, long K, long a_rs, long a_cs, long b_rs, long b_cs) {
   if (M < VL || (a_rs != 1 && a_cs != 1)) return false;

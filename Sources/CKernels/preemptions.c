@@ -1,4 +1,4 @@
-// What the system says of the calling thread. Only threads that wait ask, so it may cost a system call.
+// How often the calling thread was preempted. Only waiting threads ask, so it may cost a system call.
 #if defined(__linux__)
 #define _GNU_SOURCE
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
-// Measures this framework alone, on the works that Benchmarks/ measures it and its peers on. A work has a name that says
-// all of it, so that any size can be asked for.
+// Measures this framework alone, on the same works as Benchmarks/ measures it and its peers. A work is described by its
+// name alone, so that any size can be measured.
 
 import Accelerando
 import ArgumentParser
@@ -58,7 +58,7 @@ struct Benchmark: ParsableCommand {
     let bench = Bench(backend: backend, precision: precision, seconds: seconds, samples: samples, data: data)
     let chosen = try (works.isEmpty ? BenchmarkSelection.names : works).map { ($0, try parsed($0)) }
     var measurements: [String: [Measurement]] = [:]
-    // Works take turns, so that a busy minute of the machine does not fall upon one of them alone.
+    // Works alternate, so that a busy minute of the machine does not affect only one of them.
     for _ in 0..<repeats {
       for (name, work) in chosen {
         var result = try work.measure(bench)
@@ -96,7 +96,7 @@ struct Benchmark: ParsableCommand {
   }
 }
 
-/// What is measured when nothing is named.
+/// The works that are measured by default.
 enum BenchmarkSelection {
   static let kinds: [any BenchmarkWork.Type] = [
     TrainingWork.self, PredictionWork.self, LatencyWork.self, MemoryWork.self, DispatchWork.self, ProductWork.self,

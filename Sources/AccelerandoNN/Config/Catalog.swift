@@ -1,5 +1,5 @@
-// What files may name: losses, metrics, optimizers, schedules, initializers, activations. A catalog is a value; one's own
-// kinds are added to a copy, so there is no registry that everybody shares.
+// The names that files may use: losses, metrics, optimizers, schedules, initializers, activations. A catalog is a
+// value; custom kinds are added to a copy, so there is no global registry.
 
 import AccelerandoCore
 
@@ -7,7 +7,7 @@ import AccelerandoCore
 public protocol Configurable: Sendable {
   /// The name in files, as the catalog that reads it knows it.
   var configName: String { get }
-  /// The settings that make the same thing, by Keras' names.
+  /// The settings, with Keras' names, from which an equal value can be made.
   /// - Throws: `ConfigError` when a part of it cannot be written.
   func config() throws -> Config
 }
@@ -58,7 +58,7 @@ public struct Catalog<Item>: CatalogListing, Sendable {
   /// Makes an item of its settings; settings that it does not read are refused afterwards.
   public typealias Maker = @Sendable (ConfigReader) throws -> Item
 
-  /// What is in the catalog, for messages: `loss`.
+  /// The kind of item, for messages: `loss`.
   public let subject: String
   /// The names that are offered to people, in order.
   public private(set) var names: [String] = []
@@ -90,7 +90,7 @@ public struct Catalog<Item>: CatalogListing, Sendable {
     return result
   }
 
-  /// The kind of a name with its default settings.
+  /// The item with a name and its default settings.
   /// - Throws: `ConfigError` for an unknown name, with the nearest known one.
   public func named(_ name: String) throws -> Item { try make(Config(.string(name))) }
 
@@ -158,7 +158,7 @@ public struct Catalog<Item>: CatalogListing, Sendable {
       if let entry = entries.first(where: { $0.key == "name" }), case .string(let name) = entry.value.value {
         return (name, Config(.object(entries.filter { $0.key != "name" }), at: config.location))
       }
-      // Keras' own form, as its `get_config` writes it.
+      // Keras' own form, as written by its `get_config`.
       if let entry = entries.first(where: { $0.key == "class_name" }), case .string(let name) = entry.value.value {
         return (name, config["config"] ?? Config(.null, at: config.location))
       }

@@ -1,5 +1,5 @@
-// A model, an optimizer or a recipe as data: what stands in YAML and JSON files. The tree keeps the order of keys and
-// the place in the file, so that errors can say where the mistake is.
+// A model, an optimizer or a recipe as data: the contents of YAML and JSON files. The tree keeps the order of keys and
+// the position in the file, so that errors can say where the mistake is.
 
 /// A tree of settings.
 public struct Config: Sendable {
@@ -21,7 +21,7 @@ public struct Config: Sendable {
     public var key: String
     /// The setting's value.
     public var value: Config
-    /// Where the key stands.
+    /// The position of the key.
     public var location: SourceLocation?
 
     /// Makes a setting.
@@ -39,9 +39,9 @@ public struct Config: Sendable {
     }
   }
 
-  /// What the node holds.
+  /// The node's value.
   public var value: Value
-  /// Where the node stands in a file, if it comes from one.
+  /// The node's position in a file, if it comes from one.
   public var location: SourceLocation?
 
   /// Makes a node.
@@ -50,7 +50,7 @@ public struct Config: Sendable {
     self.location = location
   }
 
-  /// Makes an object of settings; those that are nil are left out.
+  /// Makes an object of settings; nil ones are omitted.
   public init(_ entries: KeyValuePairs<String, Config?>) {
     self.init(.object(entries.compactMap { key, value in value.map { Entry(key, $0) } }))
   }
@@ -64,7 +64,7 @@ public struct Config: Sendable {
   /// A list of whole numbers.
   public static func ints(_ values: [Int]) -> Config { Config(.array(values.map { Config(.int($0)) })) }
 
-  /// What the node holds, for people: `the number 3`, `the text "abc"`.
+  /// A description of the value: `the number 3`, `the text "abc"`.
   public var summary: String {
     switch value {
     case .null: "nothing"
@@ -79,15 +79,15 @@ public struct Config: Sendable {
   }
 }
 
-/// Two configurations are equal when they say the same, wherever they stand. Objects compare with their order.
+/// Two configurations are equal when their values are, whatever their positions. The order of keys matters.
 extension Config: Hashable {
   public static func == (a: Config, b: Config) -> Bool { a.value == b.value }
   public func hash(into hasher: inout Hasher) { hasher.combine(value) }
 }
 
-/// A place in a text.
+/// A position in a text.
 public struct SourceLocation: Hashable, Sendable, CustomStringConvertible {
-  /// The file's name, or what else the text is called.
+  /// The file's name, or another name of the text.
   public var file: String
   /// The line, from 1.
   public var line: Int
@@ -112,11 +112,11 @@ extension Config: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Expre
   public init(nilLiteral: ()) { self.init(.null) }
 }
 
-/// Settings that cannot be: what was expected and what stands there, with the place.
+/// An invalid setting: what was expected and what was received, with the position.
 public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What is wrong and what would be right.
   public let message: String
-  /// The place in the file.
+  /// The position in the file.
   public let location: SourceLocation?
 
   /// Makes an error.

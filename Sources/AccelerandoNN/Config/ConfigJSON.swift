@@ -5,7 +5,7 @@ extension Config {
   /// Reads JSON.
   /// - Parameters:
   ///   - text: the JSON text.
-  ///   - file: what the text is called in errors.
+  ///   - file: the name of the text in errors.
   /// - Throws: `ConfigError` with the line.
   public init(json text: String, file: String) throws {
     var parser = JSONParser(bytes: Array(text.utf8), file: file)

@@ -1,5 +1,5 @@
-// Which layers a file may name. The list is a value that is passed to whoever reads files, and a custom type is added to
-// a copy of it: there is no registry that everybody shares.
+// Which layers a file may name. The list is a value that is passed to every reader, and a custom type is added to a
+// copy of it: there is no global registry.
 
 import AccelerandoCore
 
@@ -24,7 +24,7 @@ extension ConfigurableLayer {
 public struct LayerCatalog: CatalogListing, Sendable {
   private var types: [String: any ConfigurableLayer.Type] = [:]
 
-  /// The built-in layers and the given ones; one of the same name as a built-in layer stands in its place.
+  /// The built-in layers and the given ones, which replace built-in layers of the same name.
   public init(adding custom: [any ConfigurableLayer.Type] = []) {
     for type in Self.builtIn + custom { types[type.layerName] = type }
   }

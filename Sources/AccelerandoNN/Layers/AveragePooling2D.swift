@@ -2,8 +2,8 @@
 
 import AccelerandoCore
 
-/// The mean over windows, of each channel: `[N, H, W, C]` to `[N, H', W', C]`. Windows that reach over the edge have
-/// the mean of the elements that are there.
+/// The mean over windows, of each channel: `[N, H, W, C]` to `[N, H', W', C]`. In windows that extend over the edge,
+/// the mean of the elements inside.
 public struct AveragePooling2D: ConfigurableLayer {
   /// The window's height and width.
   public let poolSize: [Int]

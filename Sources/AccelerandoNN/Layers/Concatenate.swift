@@ -1,4 +1,4 @@
-// Branches that come together side by side.
+// Joining branches along an axis.
 
 import AccelerandoCore
 

@@ -1,9 +1,9 @@
-// Convolution over images, each channel by itself: the spatial half of a separable convolution.
+// Convolution over images, each channel separately: the spatial half of a separable convolution.
 
 import AccelerandoCore
 
 /// `activation(x ⋆ weight + bias)` with windows of one channel each: `[N, H, W, C]` to `[N, H', W', C · multiplier]`.
-/// The outputs of one input channel lie side by side.
+/// The outputs of one input channel are adjacent.
 public struct DepthwiseConv2D: ConfigurableLayer {
   /// The window's height and width.
   public let kernelSize: [Int]

@@ -1,4 +1,4 @@
-// Dropout: while training, a part of the features is left out, a different one each time.
+// Dropout: while training, a random part of the features is set to zero, a different one in each step.
 
 import AccelerandoCore
 

@@ -1,9 +1,9 @@
-// A vector for each of a number of things: words, categories.
+// A vector for each of a set of items: words, categories.
 
 import AccelerandoCore
 
-/// The rows of a table that integers name: `[N, …]` to `[N, …, outputDim]`. An index outside of the table gives NaN,
-/// which training notices, where a clamped index would quietly train the wrong row.
+/// The rows of a table selected by integers: `[N, …]` to `[N, …, outputDim]`. An index outside the table gives NaN,
+/// which which training notices, where a clamped index would quietly train the wrong row.
 public struct Embedding: ConfigurableLayer {
   /// The number of rows: indices are 0 to `inputDim` − 1.
   public let inputDim: Int

@@ -1,4 +1,4 @@
-// One number for each channel of an image: what classifiers end with instead of flattening.
+// One number for each channel of an image: an alternative to flattening at the end of classifiers.
 
 import AccelerandoCore
 

@@ -43,7 +43,7 @@ public struct LayerNormalization: ConfigurableLayer {
     if sorted == Array(x.rank - sorted.count..<x.rank) {
       return wide.layerNormalized(scale: scale, offset: offset, epsilon: epsilon).converted(to: x.dtype)
     }
-    // Axes that others come after: rows of the operation would not lie together.
+    // If other axes follow these, the rows of the operation would not be contiguous.
     let place = x.shape.indices.map { sorted.contains($0) ? x.shape[$0] : 1 }
     let centered = wide - wide.mean(axes: sorted, keepDims: true)
     let variance = centered.squared().mean(axes: sorted, keepDims: true)

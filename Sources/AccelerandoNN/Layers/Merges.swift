@@ -1,4 +1,4 @@
-// Branches that come together, element by element: sums for residual connections, and their relatives.
+// Combining branches element by element: sums for residual connections, and similar layers.
 
 import AccelerandoCore
 
@@ -17,7 +17,7 @@ public struct Add: MergeLayer, ConfigurableLayer {
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }
 }
 
-/// The first input less the second.
+/// The first input minus the second.
 public struct Subtract: MergeLayer, ConfigurableLayer {
   public let name: String?
 

@@ -1,8 +1,9 @@
-// Attention: each place of a sequence gathers from the places that matter to it. The parameters have Keras' shapes.
+// Attention: each position of a sequence combines the values of the positions that it attends to. The parameters have
+// Keras' shapes.
 
 import AccelerandoCore
 
-/// Multi-head attention of Vaswani et al. (2017).
+/// Multi-head attention by Vaswani et al. (2017).
 ///
 /// Inputs: query `[N, T, D]` and value `[N, S, E]`, and key `[N, S, F]` if it is not the value; a single input attends
 /// to itself. The result is `[N, T, D]`, or `[N, T, outputSize]`.
@@ -21,11 +22,11 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
   public let valueSize: Int
   /// The size of the result; the query's for nil.
   public let outputSize: Int?
-  /// The part of the attention that is left out while training.
+  /// The probability of dropping an attention weight while training.
   public let dropout: Double
   /// Whether biases are added.
   public let usesBias: Bool
-  /// Whether each place sees only itself and those before it.
+  /// Whether each position attends only to itself and those before it.
   public let isCausal: Bool
   public let name: String?
   let query: Projection
@@ -105,7 +106,7 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return (x.matmul(kernel) + bias).reshaped(heads)
   }
 
-  /// How much each query attends to each key: `[N, heads, T, S]`, the sums over S are 1.
+  /// The attention weights of each query and key: `[N, heads, T, S]`; the sums over S are 1.
   private func attention(_ queries: Tensor, _ keys: Tensor) -> Tensor {
     let product = DotGeneral(
       leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3])
@@ -118,7 +119,7 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return scores.softmax()
   }
 
-  /// The values that each query attends to: `[N, T, heads, size]`.
+  /// The weighted sums of the values for each query: `[N, T, heads, size]`.
   private func merged(_ shares: Tensor, _ values: Tensor) -> Tensor {
     let product = DotGeneral(
       leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1])

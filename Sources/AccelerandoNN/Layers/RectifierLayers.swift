@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// x where it is at least `threshold` (and at most `maximum`), `negativeSlope`·(x − threshold) below.
 public struct ReLU: ConfigurableLayer {
-  /// What larger values are cut to; nil for no limit.
+  /// The upper limit of the result; nil for none.
   public let maximum: Double?
   /// The slope below the threshold.
   public let negativeSlope: Double
@@ -78,7 +78,7 @@ public struct LeakyReLU: ConfigurableLayer {
 
 /// x where positive, alpha·(eˣ − 1) elsewhere.
 public struct ELU: ConfigurableLayer {
-  /// What large negative numbers go towards, with the sign turned.
+  /// The negative of the limit for large negative inputs.
   public let alpha: Double
   public let name: String?
 

@@ -1,12 +1,12 @@
-// Brings inputs such as the bytes of an image into the range that networks learn well in.
+// Scales inputs, such as the bytes of an image, to a range in which networks learn well.
 
 import AccelerandoCore
 
 /// `x · scale + offset`, elementwise.
 public struct Rescaling: ConfigurableLayer {
-  /// What the input is multiplied by: 1/255 for images of bytes.
+  /// The factor: 1/255 for images of bytes.
   public let scale: Double
-  /// What is added.
+  /// The offset to add.
   public let offset: Double
   public let name: String?
 

@@ -2,7 +2,7 @@
 
 import AccelerandoCore
 
-/// `[N, …]` to `[N] + shape`, row-major. One size of the shape may be -1 and is then worked out.
+/// `[N, …]` to `[N] + shape`, row-major. One size of the shape may be -1 and is then computed.
 public struct Reshape: ConfigurableLayer {
   /// The shape of a sample.
   public let shape: [Int]

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// Repeats rows and columns: `[N, H, W, C]` to `[N, H · rows, W · columns, C]`.
 public struct UpSampling2D: ConfigurableLayer {
-  /// How often each row and each column stands in the result.
+  /// The number of repetitions of each row and each column.
   public let size: [Int]
   public let name: String?
 

@@ -1,4 +1,4 @@
-// A margin of zeros around images.
+// Padding images with zeros.
 
 import AccelerandoCore
 
@@ -23,7 +23,7 @@ public struct ZeroPadding2D: ConfigurableLayer {
     self.name = name
   }
 
-  /// Makes a layer with the same margin on all sides.
+  /// Makes a layer with the same padding on all sides.
   public init(_ padding: Int = 1, name: String? = nil) {
     self.init(top: padding, bottom: padding, left: padding, right: padding, name: name)
   }

@@ -1,4 +1,4 @@
-// Cross-entropy of yes and no, each output by itself.
+// Cross-entropy of binary labels, for each output separately.
 
 import AccelerandoCore
 
@@ -7,7 +7,7 @@ import AccelerandoCore
 public struct BinaryCrossentropy: Loss, Hashable {
   /// Whether predictions are logits instead of probabilities.
   public let fromLogits: Bool
-  /// How far targets are drawn towards ½: 0 not at all, 1 all the way.
+  /// The label smoothing: how far targets are moved towards ½, from 0 (not at all) to 1.
   public let labelSmoothing: Double
 
   /// Makes the loss.

@@ -1,9 +1,10 @@
-// Cross-entropy of class probabilities: for class indices, and for a number per class. Where the prediction is a softmax,
-// its logits are used, as Keras does with TensorFlow: the logarithm of a small probability loses what the logits have.
+// Cross-entropy of class probabilities: for class indices, and for a number per class. Where the prediction is a
+// softmax, its logits are used, as Keras does with TensorFlow: the logarithm of a small probability loses what the
+// logits have.
 
 import AccelerandoCore
 
-/// −log of the probability that the prediction gives to the labelled class.
+/// −log of the predicted probability of the labelled class.
 ///
 /// Predictions `[N, …, classes]`, targets are class indices `[N, …]` or `[N, …, 1]` of any number type. A label outside
 /// the classes makes the sample's loss NaN.
@@ -41,7 +42,7 @@ public struct SparseCategoricalCrossentropy: Loss, Hashable {
 public struct CategoricalCrossentropy: Loss, Hashable {
   /// Whether predictions are logits instead of probabilities.
   public let fromLogits: Bool
-  /// The part of each target, 0 to 1, that is spread evenly over the classes.
+  /// The label smoothing: the proportion of each target, 0 to 1, that is distributed evenly over the classes.
   public let labelSmoothing: Double
 
   /// Makes the loss.
@@ -81,7 +82,7 @@ private func classScores(_ prediction: Tensor, user: String) -> Tensor? {
   return prediction
 }
 
-/// The logits behind a prediction: itself if the user says so, or what its softmax was taken of.
+/// The logits of a prediction: itself if the user says so, or the input of its softmax.
 private func logits(of prediction: Tensor, _ isLogits: Bool) -> Tensor? {
   if let definition = prediction.definition, let softmax = definition.operation as? AccelerandoCore.Softmax,
     softmax.axis == prediction.rank - 1, let logits = definition.operands.first
@@ -91,7 +92,7 @@ private func logits(of prediction: Tensor, _ isLogits: Bool) -> Tensor? {
   return isLogits ? prediction.widened() : nil
 }
 
-/// Probabilities kept away from 0 and 1 by Keras' 1e-7, so that their logarithms are finite.
+/// Probabilities limited by Keras' 1e-7 from 0 and 1, so that their logarithms are finite.
 func limited(_ probability: Tensor) -> Tensor { probability.clamped(1e-7...1 - 1e-7) }
 
 extension Double {

@@ -1,9 +1,9 @@
-// What training makes small. A loss gives a value for each sample; weighing the samples and taking their mean is the
-// business of whoever trains, so that every loss gets sample weights and ragged batches without a line of its own.
+// The number that training minimizes. A loss gives a value for each sample; the training step weights the samples and
+// takes their mean, so that every loss supports sample weights and partial batches.
 
 import AccelerandoCore
 
-/// A function of predictions and targets whose mean training makes small.
+/// A function of predictions and targets whose mean training minimizes.
 public protocol Loss: Sendable {
   /// The name in recipes and messages: `mean_squared_error`.
   var name: String { get }
@@ -11,7 +11,7 @@ public protocol Loss: Sendable {
   /// The loss of each sample.
   /// - Parameters:
   ///   - prediction: the model's output, `[N, …]`.
-  ///   - target: what it should be; of which shape and element type is the loss's choice.
+  ///   - target: the target; shape and element type depend on the loss.
   /// - Returns: a floating-point tensor `[N]`.
   func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
 
@@ -31,8 +31,8 @@ extension Tensor {
   /// The tensor as at least `float32`: sums over classes lose too much in 16 bits.
   func widened() -> Tensor { dtype == .float64 ? self : converted(to: .float32) }
 
-  /// Targets in the prediction's shape and element type; a last axis of size 1 may be missing or too many.
-  /// Reports an error and gives the prediction's type where the shapes do not fit.
+  /// Targets in the prediction's shape and element type; a last axis of size 1 may be missing or added.
+  /// Reports an error and returns a tensor of the prediction's type if the shapes do not fit.
   func targets(for prediction: Tensor, of user: String, hint: String = "") -> Tensor {
     let converted = converted(to: prediction.dtype)
     if shape == prediction.shape { return converted }
@@ -45,8 +45,8 @@ extension Tensor {
     return prediction.zerosLike()
   }
 
-  /// Class indices `int32[N, …]` for a prediction `[N, …, classes]`; a last axis of size 1 may be too many.
-  /// Reports an error and gives zeros where the shapes do not fit.
+  /// Class indices `int32[N, …]` for a prediction `[N, …, classes]`; a last axis of size 1 may be added.
+  /// Reports an error and returns zeros if the shapes do not fit.
   func labels(for prediction: Tensor, of user: String, otherwise: String) -> Tensor {
     let expected = Array(prediction.shape.dropLast())
     let converted = converted(to: .int32)
@@ -60,8 +60,8 @@ extension Tensor {
     return converted.graph.add(Iota(TensorType(.int32, [1]), axis: 0)).broadcast(to: expected.isEmpty ? [1] : expected)
   }
 
-  /// Whether each class is the one that a label names: `bool[N, …, classes]` for labels `[N, …]`. A comparison instead
-  /// of a gather, because it fuses with what is around it.
+  /// Whether each class is the labelled one: `bool[N, …, classes]` for labels `[N, …]`. A comparison instead of a
+  /// gather, because it fuses with the surrounding operations.
   func isClass(of scores: Tensor) -> Tensor {
     let classes = iota(TensorType(.int32, [scores.dim(-1)]), axis: 0)
     return expandingDims(-1).equal(to: classes).broadcast(to: scores.shape)

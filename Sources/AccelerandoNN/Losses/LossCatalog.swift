@@ -77,9 +77,9 @@ extension Loss where Self == CategoricalCrossentropy {
 }
 
 extension Loss where Self == BinaryCrossentropy {
-  /// Cross-entropy of yes and no.
+  /// Cross-entropy of binary labels.
   public static var binaryCrossentropy: Self { Self() }
-  /// Cross-entropy of yes and no.
+  /// Cross-entropy of binary labels.
   public static func binaryCrossentropy(fromLogits: Bool = false, labelSmoothing: Double = 0) -> Self {
     Self(fromLogits: fromLogits, labelSmoothing: labelSmoothing)
   }

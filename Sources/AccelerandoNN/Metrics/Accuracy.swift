@@ -1,4 +1,4 @@
-// How often a prediction is right. "accuracy" chooses among three meanings by the shapes, as Keras does.
+// How often a prediction is right. "accuracy" selects one of three meanings by the shapes, as in Keras.
 
 import AccelerandoCore
 

@@ -1,8 +1,8 @@
-// Losses as metrics: what is watched need not be what is trained on.
+// Losses as metrics: what is reported need not be what is minimized.
 
 import AccelerandoCore
 
-/// A loss that is watched instead of trained on.
+/// A loss that is reported instead of minimized.
 public struct LossMetric: Metric {
   /// The loss.
   public let loss: any Loss

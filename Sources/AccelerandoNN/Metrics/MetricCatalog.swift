@@ -1,7 +1,7 @@
 // The metrics by name: for recipes, and for `compile(metrics: [.accuracy])`.
 
 extension Catalog where Item == any Metric {
-  /// The built-in metrics, by Keras' names. Each takes a `label` to be shown under another name.
+  /// The built-in metrics, by Keras' names. Each takes a `label`, the name that it is reported under.
   public static var metrics: Catalog {
     Catalog("metric")
       .adding("accuracy", "The accuracy that fits the shapes: binary, sparse categorical or categorical.") {
@@ -45,7 +45,7 @@ extension Catalog where Item == any Metric {
   }
 }
 
-/// The label of a metric, where it is not the metric's own name.
+/// The label of a metric, if it is not the metric's own name.
 private func label(_ metric: some Metric & Configurable) -> Config? {
   metric.name == metric.configName ? nil : Config(.string(metric.name))
 }
@@ -133,6 +133,6 @@ extension Metric where Self == LossMetric {
   public static var meanSquaredError: Self { Self(MeanSquaredError()) }
   /// The mean absolute error.
   public static var meanAbsoluteError: Self { Self(MeanAbsoluteError()) }
-  /// A loss that is watched instead of trained on.
+  /// A loss that is reported instead of minimized.
   public static func loss(_ loss: any Loss, name: String? = nil) -> Self { Self(loss, name: name) }
 }

@@ -1,4 +1,4 @@
-// Whether the right class is among the best few. Classes that tie with the last place count as in, as in TensorFlow.
+// Whether the right class is among the k best. Classes with the score of the last of these count too, as in TensorFlow.
 
 import AccelerandoCore
 
@@ -41,7 +41,7 @@ public struct TopKCategoricalAccuracy: Metric, Hashable {
   }
 }
 
-/// Whether fewer than `k` classes score higher than the labelled one. Scores that are not finite have no places.
+/// Whether fewer than `k` classes score higher than the labelled one. Scores that are not finite have no rank.
 private func isAmongLargest(_ labels: Tensor, _ k: Int, _ scores: Tensor) -> Tensor {
   let axis = scores.rank - 1
   let isLabel = labels.isClass(of: scores)

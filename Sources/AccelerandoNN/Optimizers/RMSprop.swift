@@ -12,9 +12,9 @@ public struct RMSprop: Optimizer {
   public let momentum: Double
   /// What is added to v.
   public let epsilon: Double
-  /// Whether the variance of the gradient takes the place of its square.
+  /// Whether to use the variance of the gradient instead of its square.
   public let centered: Bool
-  /// The part of each weight, times the learning rate, that a step takes away; nil for none.
+  /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
 

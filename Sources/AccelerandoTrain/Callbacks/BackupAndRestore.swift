@@ -1,10 +1,10 @@
-// Keras' name for going on after a crash: checkpoints of which the last one counts, gone when the run is over.
+// Keras' callback for resuming after a crash: one checkpoint, removed when the run is complete.
 
 import AccelerandoNN
 import Foundation
 
-/// Keeps a checkpoint of the last epoch's end; the next run with the same directory goes on from it. `Checkpoints` does the
-/// same with more choices.
+/// Keeps a checkpoint of the last epoch's end; the next run with the same directory resumes from it. `Checkpoints` does
+/// the same with more options.
 public final class BackupAndRestore: Callback {
   private let checkpoints: Checkpoints
   private let removesAtEnd: Bool
@@ -12,8 +12,8 @@ public final class BackupAndRestore: Callback {
   /// Makes the callback.
   /// - Parameters:
   ///   - directory: where the backup is kept.
-  ///   - interval: how often it is made anew.
-  ///   - removesAtEnd: whether the backup goes once a run has come to its end.
+  ///   - interval: how often it is replaced.
+  ///   - removesAtEnd: whether the backup is removed when a run is complete.
   public init(_ directory: URL, every interval: Checkpoints.Interval = .epochs(1), removesAtEnd: Bool = true) {
     checkpoints = Checkpoints(directory, every: interval, keep: 1, resumes: true)
     self.removesAtEnd = removesAtEnd

@@ -30,7 +30,7 @@ public final class CSVLogger: Callback {
     let state = run.restoredState(of: self)
     let length = try state.map { UInt64(clamping: try ConfigReader($0.settings, subject: "CSVLogger").int("length")) }
     if let length {
-      // What was written after the checkpoint is going to be written again.
+      // Lines after the checkpoint will be written again.
       try shortenFile(url, to: length, for: "CSVLogger", run)
     }
     if appends || length != nil, let text = try? String(contentsOf: url, encoding: .utf8),

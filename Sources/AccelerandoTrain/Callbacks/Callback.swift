@@ -4,9 +4,9 @@ import AccelerandoCore
 
 /// Something that is told how training goes, and may change its course. All hooks are optional.
 public protocol Callback: AnyObject {
-  /// How often the callback needs to act between two steps: 1 for after each, 100 for after steps 100, 200, … of the run;
-  /// nil, the default, where it can wait. Far devices run many steps at a time; the hooks for steps are then called for all
-  /// of them afterwards, with the numbers that the last one left.
+  /// How often the callback needs to act between two steps: 1 for after each, 100 for after steps 100, 200, … of the
+  /// run; nil, the default, where it can wait. Far devices run many steps at a time; the hooks for steps are then
+  /// called for all of them afterwards, with the numbers that the last one left.
   var stepInterval: Int? { get }
   /// Whether of processes that train together only the first should have the callback: true for those that write files.
   var isForOneWorker: Bool { get }
@@ -20,14 +20,15 @@ public protocol Callback: AnyObject {
   func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws
   /// Before a step, counted from 0 in each epoch; see `stepInterval`.
   func onTrainBatchBegin(_ step: Int, _ run: TrainingRun) throws
-  /// After a step; see `stepInterval`. `run.logs()` gives the numbers of the epoch so far; asking costs a little, so ask when needed.
+  /// After a step; see `stepInterval`. `run.logs()` gives the numbers of the epoch so far; asking costs a little, so
+  /// ask when needed.
   func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws
   /// Before a validation.
   func onValidationBegin(_ run: TrainingRun) throws
   /// After a validation, with its numbers.
   func onValidationEnd(_ logs: Logs, _ run: TrainingRun) throws
-  /// What the callback needs to find again when the run goes on from a checkpoint that is taken now: counters, the best value
-  /// so far, the length of a file. It finds it in `onTrainBegin`, as `run.restoredState(of: self)`.
+  /// What the callback needs to find again when the run goes on from a checkpoint that is taken now: counters, the best
+  /// value so far, the length of a file. It finds it in `onTrainBegin`, as `run.restoredState(of: self)`.
   func checkpointState(_ run: TrainingRun) throws -> CallbackState?
 }
 
@@ -45,32 +46,32 @@ extension Callback {
   public func checkpointState(_ run: TrainingRun) throws -> CallbackState? { nil }
 }
 
-/// A training run that is going on, as callbacks see it.
+/// The current training run, as callbacks see it.
 public final class TrainingRun {
   /// The model that is trained.
   public let model: Model
-  /// The epoch to end before.
+  /// The epoch before which training ends.
   public let epochs: Int
   /// The steps of an epoch, if known beforehand.
   public internal(set) var stepsPerEpoch: Int?
   /// The epoch, from 0.
   public internal(set) var epoch = 0
-  /// The steps that were done in this epoch.
+  /// The number of steps done in this epoch.
   public internal(set) var stepsDone = 0
-  /// The steps that were done in all epochs of this run.
+  /// The number of steps done in all epochs of this run.
   public internal(set) var totalSteps = 0
-  /// What happened so far.
+  /// The history so far.
   public internal(set) var history = History()
-  /// Set to true to stop: after the current step while an epoch runs, or after the current epoch.
+  /// Set to true to stop: after the current step during an epoch, or after the current epoch.
   public var stopsTraining = false
-  /// Whether training was interrupted: the epoch that was going on is not whole.
+  /// Whether training was interrupted: the current epoch is incomplete.
   public private(set) var wasInterrupted = false
   /// The epoch that training begins with. A callback that restores an earlier run may raise it before the first epoch.
   public var firstEpoch: Int
-  /// Whether the run goes on from a checkpoint. Before the first step of such a run, `onEpochBegin` is not called if the
-  /// epoch had begun already.
+  /// Whether the run was resumed from a checkpoint. Before the first step of such a run, `onEpochBegin` is not called
+  /// if the epoch had begun already.
   public internal(set) var isResumed = false
-  /// Whether an epoch is going on.
+  /// Whether an epoch is in progress.
   public internal(set) var isInsideEpoch = false
   /// What the training loop throws once all callbacks know of the step, where somebody wants it to end now.
   private(set) var interruption: (any Error)?
@@ -88,26 +89,27 @@ public final class TrainingRun {
   /// The numbers of the epoch so far.
   public func logs() throws -> Logs { try model.logs(.train) }
 
-  /// Stops training after the current step because somebody wants it to end now, as with Ctrl-C.
+  /// Stops training after the current step on request, as with Ctrl-C.
   public func interrupt() {
     wasInterrupted = true
     stopsTraining = true
   }
 
-  /// Ends training after the current step, without finishing the epoch: `fit` throws the error, once checkpoints are written.
+  /// Ends training after the current step, without finishing the epoch: `fit` throws the error, once checkpoints are
+  /// written.
   public func interrupt(throwing error: any Error) {
     wasInterrupted = true
     interruption = error
   }
 
-  /// What a callback gave as its `checkpointState` when the checkpoint was taken that the run goes on from; nil where there is
+  /// The `checkpointState` that a callback returned for the checkpoint that the run was resumed from; nil if there is
   /// none.
   public func restoredState(of callback: any Callback) -> CallbackState? { restoredStates[ObjectIdentifier(callback)] }
 
-  /// Tells people something, once the progress display has finished its line.
+  /// Shows a message, once the progress display has finished its line.
   public func say(_ message: String) { messages.append(message) }
 
-  /// Takes the messages that nobody has shown yet.
+  /// Returns the messages that have not been shown yet.
   public func takeMessages() -> [String] {
     defer { messages = [] }
     return messages

@@ -2,7 +2,7 @@
 
 import AccelerandoNN
 
-/// Stops training when a number has not become better for some epochs.
+/// Stops training when a metric has not improved for some epochs.
 public final class EarlyStopping: Callback {
   private var monitor: Monitor
   private let patience: Int

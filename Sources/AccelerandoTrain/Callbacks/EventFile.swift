@@ -99,7 +99,7 @@ final class EventFile {
     withUnsafeBytes(of: value.littleEndian) { Data($0) }
   }
 
-  /// CRC-32C (Castagnoli), rotated and offset as the record format wants it.
+  /// CRC-32C (Castagnoli), rotated and offset as in the record format.
   private func maskedChecksum(_ bytes: Data) -> UInt32 {
     var crc = UInt32.max
     for byte in bytes {

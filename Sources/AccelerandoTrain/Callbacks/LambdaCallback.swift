@@ -1,4 +1,4 @@
-// Hooks as closures, for what is not worth a class.
+// Hooks as closures, where a class would be too much.
 
 /// Calls closures at the moments of training.
 public final class LambdaCallback: Callback {

@@ -2,7 +2,7 @@
 
 import AccelerandoNN
 
-/// Reduces the learning rate when a number has not become better for some epochs.
+/// Reduces the learning rate when a metric has not improved for some epochs.
 public final class ReduceLROnPlateau: Callback {
   private var monitor: Monitor
   private let factor: Double

@@ -16,7 +16,7 @@ public enum MonitorMode: String, Hashable, Sendable, CaseIterable {
   }
 }
 
-/// One number and what counts as better.
+/// A metric and the direction in which it improves.
 struct Monitor {
   let name: String
   let mode: MonitorMode

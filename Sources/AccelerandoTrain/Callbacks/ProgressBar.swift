@@ -14,13 +14,13 @@ public final class ProgressBar: Callback {
   private var lastShown = ContinuousClock.now
   private var trainingEnd: ContinuousClock.Instant?
   private var shownWidth = 0
-  /// The steps that this run found done when it went on inside an epoch.
+  /// The number of steps that were already done when this run resumed within an epoch.
   private var stepsBefore = 0
 
   /// Makes a display.
   /// - Parameters:
-  ///   - moves: whether the line is rewritten as training goes on.
-  ///   - write: gets the text; standard output for nil.
+  ///   - moves: whether the line is rewritten during training.
+  ///   - write: receives the text; standard output for nil.
   public init(moves: Bool, write: ((String) -> Void)? = nil) {
     self.moves = moves
     self.write =
@@ -83,7 +83,7 @@ public final class ProgressBar: Callback {
 
   private func show(_ line: String, isLast: Bool = false) {
     var line = line
-    // A line that wraps cannot be rewritten; what does not fit is shown at the end of the epoch.
+    // A line that wraps cannot be rewritten; metrics that do not fit are shown at the end of the epoch.
     if !isLast, let columns = terminalColumns, line.count >= columns { line = String(line.prefix(columns - 1)) }
     // Shorter text leaves the end of the longer one on the line.
     let padding = String(repeating: " ", count: max(0, shownWidth - line.count))
@@ -104,7 +104,7 @@ public final class ProgressBar: Callback {
     let count = String(repeating: " ", count: max(0, digits - done.count)) + done
     var parts = ["\(count)/\(total.map(String.init) ?? "?")"]
     if moves { parts[0] += " " + bar(run.stepsDone, total) }
-    // The first step compiles; it says nothing about the others.
+    // The first step compiles; its time says nothing about the others.
     let steps = run.stepsDone - stepsBefore
     let perStep: Double =
       steps > 1
@@ -134,13 +134,13 @@ public final class ProgressBar: Callback {
     return String(repeating: "━", count: filled) + String(repeating: "╌", count: barWidth - filled)
   }
 
-  /// A number as Keras writes it: four digits after the point, or an exponent where these would not show it.
+  /// A number in Keras' format: four digits after the point, or an exponent if these would not show it.
   static func number(_ value: Double) -> String {
     value.magnitude > 1e-3 || value == 0 || !value.isFinite
       ? String(format: "%.4f", value) : String(format: "%.4e", value)
   }
 
-  /// A duration for people: `42s`, `3:07`, `1:02:09`.
+  /// A duration, readable: `42s`, `3:07`, `1:02:09`.
   static func clock(_ seconds: Double) -> String {
     let total = Int(min(max(seconds, 0), 1e9).rounded())
     let (hours, minutes, rest) = (total / 3600, total / 60 % 60, total % 60)

@@ -11,15 +11,15 @@ public final class TensorBoard: Callback {
   private var validation: EventFile?
 
   /// Makes the callback.
-  /// - Parameter directory: where the runs lie; it is made if it is not there.
+  /// - Parameter directory: the directory of the runs; created if it does not exist.
   public init(_ directory: URL) { self.directory = directory }
 
   public var isForOneWorker: Bool { true }
 
   public func onTrainBegin(_ run: TrainingRun) throws {
     let state = try run.restoredState(of: self).map { try ConfigReader($0.settings, subject: "TensorBoard") }
-    // Both parts have one name for their files. It is known before there is any, so that a run that goes on finds, and begins
-    // again, also the file that was made after its checkpoint.
+    // Both parts use one file name. It is known before a file exists, so that a resumed run also finds, and starts
+    // again, a file that was created after its checkpoint.
     name = try state?.string("file") ?? EventFile.newName()
     training = try goOn("train", state, run) ?? file("train")
     validation = try goOn("validation", state, run)
@@ -29,7 +29,7 @@ public final class TensorBoard: Callback {
     try EventFile(in: directory.appendingPathComponent(part), named: name)
   }
 
-  /// The file that a checkpoint speaks of, without what was written after it.
+  /// The file as of the checkpoint, without what was written after it.
   private func goOn(_ part: String, _ state: ConfigReader?, _ run: TrainingRun) throws -> EventFile? {
     guard let length = try state?.optionalInt(part) else { return nil }
     let url = directory.appendingPathComponent(part).appendingPathComponent(name)

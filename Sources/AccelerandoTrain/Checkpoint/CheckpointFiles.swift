@@ -1,13 +1,13 @@
-// One checkpoint on the disk: a directory with the tensors, the rest as text, and a manifest with the length and the SHA-256
-// of both. It is written under another name and gets its own when every byte is safe; so a checkpoint that has its name is
-// whole, unless the disk or somebody has damaged it, and that the manifest tells.
+// One checkpoint on disk: a directory with the tensors, the rest as text, and a manifest with the length and the
+// SHA-256 of both. It is written under another name and renamed when every byte is safe; so a checkpoint with its final
+// name is complete, unless it was damaged later, which the manifest reveals.
 
 import AccelerandoCore
 import AccelerandoFormats
 import AccelerandoNN
 import Foundation
 
-/// The name of a checkpoint's directory: a number, by which checkpoints are in order, and the step, for people.
+/// The name of a checkpoint's directory: a number, which orders checkpoints, and the step, for the reader.
 struct CheckpointName: Hashable, Comparable, CustomStringConvertible {
   let number: Int
   let step: Int
@@ -17,7 +17,7 @@ struct CheckpointName: Hashable, Comparable, CustomStringConvertible {
     self.step = step
   }
 
-  /// Reads a name; nil if it is that of something else.
+  /// Parses a name; nil if it is not that of a checkpoint.
   init?(_ text: String) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "checkpoint", parts[2] == "step", let number = Int(parts[1]),
@@ -35,7 +35,7 @@ struct CheckpointName: Hashable, Comparable, CustomStringConvertible {
   static func < (a: CheckpointName, b: CheckpointName) -> Bool { (a.number, a.step) < (b.number, b.step) }
 }
 
-/// What is in a checkpoint's directory.
+/// The contents of a checkpoint's directory.
 enum CheckpointFiles {
   static let format = "accelerando-checkpoint"
   /// Readers refuse later versions: they cannot know what those mean.
@@ -44,8 +44,8 @@ enum CheckpointFiles {
   private static let run = "run.json"
   private static let tensors = "tensors.safetensors"
 
-  /// Writes a checkpoint, whole or not at all.
-  /// - Throws: `FormatError` when the disk is full or does not take it for another reason.
+  /// Writes a checkpoint, atomically.
+  /// - Throws: `FormatError` when the disk is full or fails for another reason.
   static func write(_ checkpoint: Checkpoint, as name: CheckpointName, in directory: URL) throws {
     let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
     let partial = directory.appendingPathComponent(".\(name).\(suffix).partial", isDirectory: true)
@@ -72,8 +72,8 @@ enum CheckpointFiles {
     }
   }
 
-  /// Reads a checkpoint after looking at every byte of it.
-  /// - Throws: `FormatError` or `ConfigError` naming the file, what was expected and what is there.
+  /// Reads a checkpoint after verifying every byte of it.
+  /// - Throws: `FormatError` or `ConfigError` that names the file, what was expected and what was found.
   static func read(_ directory: URL) throws -> Checkpoint {
     let url = directory.appendingPathComponent(manifest)
     guard FileManager.default.fileExists(atPath: url.path) else {
@@ -105,7 +105,7 @@ enum CheckpointFiles {
       tensors: try readStore(directory.appendingPathComponent(tensors)))
   }
 
-  /// Compares a file with its entry in the manifest; gives its name.
+  /// Compares a file with its entry in the manifest; returns its name.
   private static func check(_ entry: Config, in directory: URL, manifest: URL) throws -> String {
     let reader = try ConfigReader(entry, subject: "a file of the manifest")
     let name = try reader.string("name")

@@ -1,28 +1,28 @@
-// A run that can be killed at any moment and goes on as if nothing had happened. Handing this to `fit` is all there is to do:
-// the training loop says when a step or an epoch is over, and what the run is made of then is copied, and written while
-// training goes on.
+// A run that can be killed at any moment and then resumed as if nothing had happened. Passing this to `fit` is enough:
+// the training loop reports the end of each step and epoch; the state of the run is then copied, and written while
+// training continues.
 
 import AccelerandoFormats
 import AccelerandoNN
 import Foundation
 
-/// Writes checkpoints while a model trains, and goes on from the last good one.
+/// Writes checkpoints while a model trains, and resumes from the last intact one.
 ///
 ///     let checkpoints = Checkpoints(directory, every: .steps(500), keep: 3, resumes: true)
 ///     try model.fit(data, epochs: 10, callbacks: [checkpoints])
 ///
-/// A checkpoint holds the weights, the optimizer, the step, the random keys, all other state of the model, the place in the
-/// data, the epoch's numbers so far, the history, and what callbacks give by `checkpointState(_:)`. A run that goes on from
-/// one ends with the same bits as one that was never stopped, if it is given the same model, data and settings; more
-/// `epochs` are welcome. What cannot be seen from here is not restored: the state of one's own closures.
+/// A checkpoint holds the weights, the optimizer, the step, the random keys, all other state of the model, the position
+/// in the data, the epoch's numbers so far, the history, and what callbacks return from `checkpointState(_:)`. A run
+/// that is resumed from one ends with the same bits as one that was never stopped, if it has the same model, data and
+/// settings; more `epochs` are allowed. State that is not visible here is not restored: that of closures.
 public final class Checkpoints: Callback {
   /// How often checkpoints are written.
   public enum Interval: Hashable, Sendable {
-    /// After so many steps.
+    /// After this many steps.
     case steps(Int)
-    /// After the step during which so many seconds are over.
+    /// After the step during which this many seconds have passed.
     case seconds(Double)
-    /// After so many epochs.
+    /// After this many epochs.
     case epochs(Int)
 
     /// Reads `500` (steps), `30s`, `5m`, `2h`, `1e` (epochs); nil for anything else, and for what is not above 0.
@@ -44,9 +44,9 @@ public final class Checkpoints: Callback {
     }
   }
 
-  /// Where the checkpoints lie, one directory each.
+  /// The directory of the checkpoints, one directory each.
   public let directory: URL
-  /// Whether this process writes. Of processes that train one model together, one writes and all read.
+  /// Whether this process writes. Of processes that train one model together, only rank 0 writes and all read.
   public var writes = true
   private let interval: Interval?
   private let keep: Int
@@ -77,7 +77,7 @@ public final class Checkpoints: Callback {
     folder = CheckpointFolder(url: directory)
   }
 
-  /// Steps that are counted end a launch of many.
+  /// Counting steps ends launches of many steps.
   public var stepInterval: Int? {
     if case .steps(let count)? = interval { return count }
     return nil
@@ -118,7 +118,7 @@ extension Checkpoints: CheckpointKeeper {
     let place = position.isInsideEpoch ? "after step \(position.step) of epoch" : "at the beginning of epoch"
     run.say(
       position.isFinished
-        ? "The run in \(directory.path) had come to its end (\(found.name))."
+        ? "The run in \(directory.path) was already complete (\(found.name))."
         : "The run goes on from \(found.name), \(place) \(position.epoch + 1).")
     return found.checkpoint
   }
@@ -135,7 +135,7 @@ extension Checkpoints: CheckpointKeeper {
     }
   }
 
-  /// A run that begins anew takes the place of one that came to its end, and of no other.
+  /// A new run replaces a completed one, and no other.
   private func clearFinishedRun() throws {
     guard let newest = folder.names().last else { return }
     guard let found = try? folder.newest(), found.checkpoint.position.isFinished else {
@@ -161,7 +161,7 @@ extension Checkpoints: CheckpointKeeper {
       case .seconds(let seconds)?: (ContinuousClock.now - last).inSeconds >= seconds
       case .epochs?, nil: false
       }
-    // A disk that is slower than that makes checkpoints rarer, and training no slower.
+    // A slower disk makes checkpoints rarer, and training no slower.
     if isDue, !writer.isBusy { try begin(capture) }
   }
 
@@ -176,7 +176,7 @@ extension Checkpoints: CheckpointKeeper {
 
   func failed() { writer.wait() }
 
-  /// Writes a checkpoint once: an epoch that was broken off comes to an end too, but the run goes on inside it.
+  /// Writes a checkpoint once: an epoch that was interrupted ends too, but the run resumes within it.
   private func writeInterruption(_ capture: () throws -> Checkpoint) throws {
     guard !wroteInterruption else { return }
     wroteInterruption = true
@@ -189,7 +189,7 @@ extension Checkpoints: CheckpointKeeper {
     try writer.check()
   }
 
-  /// Copies the run's state, and begins to write the copy.
+  /// Copies the run's state, and starts writing the copy.
   private func begin(_ capture: () throws -> Checkpoint) throws {
     (stepsSince, epochsSince, last) = (0, 0, .now)
     guard writes else { return }
@@ -199,7 +199,7 @@ extension Checkpoints: CheckpointKeeper {
     writer.start { try folder.write(checkpoint, number: number, keep: keep, distrusted: distrusted) }
   }
 
-  /// Removes all checkpoints, and the directory if there is nothing else in it.
+  /// Removes all checkpoints, and the directory if it is then empty.
   func removeAll() {
     writer.wait()
     folder.removeAll()

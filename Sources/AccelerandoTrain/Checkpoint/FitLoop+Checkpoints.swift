@@ -1,5 +1,5 @@
-// Where the training loop meets its checkpoints: it is put back to one before it begins, and offers one whenever a step or an
-// epoch is over and all callbacks have had their turn.
+// Checkpoints in the training loop: it is restored from one before it begins, and offers one at the end of every step
+// or epoch, after all callbacks.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -33,14 +33,15 @@ extension FitLoop {
       nextPass = position.nextPass
       passStep = position.passStep
       epochStart = ContinuousClock.now.advanced(by: .seconds(-position.seconds))
-      // An epoch that has begun is in the middle of a pass; so is one that has not, where passes are longer than epochs.
+      // An epoch that has begun is in the middle of a pass; so is one that has not, where passes are longer than
+      // epochs.
       if let passStep, nextPass > 0, position.isInsideEpoch || stepsPerEpoch != nil {
         try feeder.begin(pass: nextPass - 1, skipping: passStep)
       }
     }
   }
 
-  /// Processes that train together begin with the same, or not at all. None writes before all have read.
+  /// Processes that train together begin with the same checkpoint, or not at all. None writes before all have read.
   func agree() throws {
     guard let shared = run.model.backend as? SharedBackend, shared.group.size > 1 else { return }
     let digest = try SHA256Digest.hex(of: run.model.state().entries.sorted { $0.0 < $1.0 }.map { ($0.0, $0.1) })

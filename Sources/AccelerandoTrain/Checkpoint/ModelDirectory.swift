@@ -1,5 +1,5 @@
-// A whole model in a directory: what it is, what it knows, and how it was being trained. The directory is written
-// beside an earlier one and takes its place at the end, so that a full disk costs nothing but the attempt.
+// A whole model in a directory: architecture, weights, and how it was trained. The directory is written next to an
+// earlier one and replaces it at the end, so that a full disk costs nothing.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -14,7 +14,7 @@ private enum ModelFile {
   static let optimizer = "optimizer.safetensors"
 }
 
-/// What the files of a model may name: the built-in kinds, and one's own where they are added.
+/// The names that the files of a model may use: the built-in kinds and custom ones.
 public struct ModelCatalogs: Sendable {
   /// The layers.
   public var layers: LayerCatalog
@@ -82,8 +82,8 @@ extension Model {
   /// Loads a model that `save(to:)` wrote, compiled as it was.
   /// - Parameters:
   ///   - directory: the directory of the model.
-  ///   - backend: the device to live on.
-  ///   - catalogs: what the files may name: the built-in kinds and one's own.
+  ///   - backend: the device to run on.
+  ///   - catalogs: the names that the files may use: the built-in kinds and custom ones.
   /// - Throws: `ConfigError` or `FormatError` naming the file and the place for files that are missing or damaged,
   ///   `StoreMismatch` for weights of another model.
   public static func load(
@@ -109,7 +109,7 @@ extension Model {
     return model
   }
 
-  /// Loads a model that has layers of one's own.
+  /// Loads a model with custom layers.
   public static func load(from directory: URL, backend: any Backend, layers: LayerCatalog) throws -> Model {
     try load(from: directory, backend: backend, catalogs: ModelCatalogs(layers: layers))
   }

@@ -1,25 +1,25 @@
-// Taking a training run apart into a checkpoint, and putting one back. All memory of the model that lives from step to step is
-// taken by name, so that nothing here needs to know what there is: whoever keeps state in it will find it again.
+// Capturing a training run in a checkpoint, and restoring it. All state of the model is captured by name, so that
+// nothing here needs to know what there is: any state is found again.
 
 import AccelerandoCore
 import AccelerandoNN
 
-/// A callback that keeps checkpoints. The training loop calls it when all other callbacks have had their turn.
+/// A callback that keeps checkpoints. The training loop calls it after all other callbacks.
 protocol CheckpointKeeper: Callback {
-  /// What the run shall go on from; nil for its beginning. Called before anything else.
+  /// The checkpoint to resume from; nil to start from the beginning. Called before anything else.
   func restoration(_ run: TrainingRun) throws -> Checkpoint?
   /// Called before the first step of this call of `fit`.
   func runBegins(_ run: TrainingRun, _ capture: () throws -> Checkpoint) throws
-  /// Called after `count` steps; `capture` takes the checkpoint of now.
+  /// Called after `count` steps; `capture` returns the current checkpoint.
   func stepsEnded(_ count: Int, _ run: TrainingRun, _ capture: () throws -> Checkpoint) throws
   /// Called after an epoch, when it is in the history.
   func epochEnded(_ run: TrainingRun, isLast: Bool, _ capture: () throws -> Checkpoint) throws
-  /// Called when training ends with an error: what is being written is to be finished.
+  /// Called when training ends with an error: finish writing.
   func failed()
 }
 
 extension TrainingRun {
-  /// What to call callbacks in a checkpoint: by their types, and numbers where there are several of one.
+  /// The names of callbacks in a checkpoint: their types, with numbers if there are several of one.
   static func names(of callbacks: [any Callback]) -> [String] {
     var counts: [String: Int] = [:]
     return callbacks.map { callback in
@@ -30,14 +30,14 @@ extension TrainingRun {
     }
   }
 
-  /// The states that callbacks give, with their names.
+  /// The states of callbacks, with their names.
   func callbackStates(_ callbacks: [any Callback]) throws -> [(name: String, state: CallbackState)] {
     try zip(Self.names(of: callbacks), callbacks).compactMap { name, callback in
       try callback.checkpointState(self).map { (name, $0) }
     }
   }
 
-  /// Takes over what a checkpoint holds, but for the loop's place in the data.
+  /// Restores the contents of a checkpoint, except the loop's position in the data.
   /// - Throws: `TrainingError` when the run is another one than the checkpoint's.
   func restore(_ checkpoint: Checkpoint, settings: [RunSetting], callbacks: [any Callback]) throws {
     let earlier = Dictionary(checkpoint.settings.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
@@ -70,11 +70,11 @@ extension TrainingRun {
 }
 
 extension Model {
-  /// Everything that lives on the device from step to step.
+  /// All state on the device.
   func state() throws -> Store { try session.snapshot() }
 
-  /// Sets everything that lives on the device from step to step.
-  /// - Throws: `StoreMismatch` when it is of another model or optimizer; nothing is changed then.
+  /// Sets all state on the device.
+  /// - Throws: `StoreMismatch` when it belongs to another model or optimizer; nothing is changed then.
   func restore(_ state: Store) throws {
     _ = try compiled()
     try prepareValues()
@@ -94,7 +94,7 @@ extension Model {
 }
 
 extension Session {
-  /// A copy of all tensors that live from step to step, by name.
+  /// A copy of all state tensors, by name.
   func snapshot() throws -> Store {
     Store(try buffers.sorted { $0.key < $1.key }.map { ($0.key, try Self.copy($0.value)) })
   }

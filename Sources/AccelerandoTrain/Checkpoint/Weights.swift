@@ -1,4 +1,4 @@
-// Weights in one safetensors file, by their names: strict on the way in, whole on the way out.
+// Weights in one safetensors file, by name: checked when loaded, complete when saved.
 
 import AccelerandoFormats
 import AccelerandoNN

@@ -1,5 +1,5 @@
 // Where samples come from: arrays in memory, or any sequence of batches. A dataset is a description; nothing is read,
-// shuffled or converted before somebody trains with it, and each pass starts anew.
+// shuffled or converted before it is used, and each pass starts anew.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -21,15 +21,15 @@ public struct Dataset: Sendable {
   var prefetchDepth = 0
   /// The batch size that the dataset insists on.
   var batchSize: Int?
-  /// Whether the dataset insists on being shuffled, or not.
+  /// Whether the dataset must be shuffled, must not be, or either.
   var isShuffled: Bool?
 
   /// Makes a dataset of arrays, which are shared and not copied. They keep their element types: bytes stay bytes until
   /// they are on the device.
   /// - Parameters:
   ///   - features: the model's inputs, `[N, …]` each.
-  ///   - labels: what the model should say, `[N, …]`.
-  ///   - sampleWeights: how much each sample counts, `[N]`.
+  ///   - labels: the targets, `[N, …]`.
+  ///   - sampleWeights: the weight of each sample, `[N]`.
   /// - Throws: `TrainingError` when the arrays differ in the number of samples.
   public init(features: [NDArray], labels: NDArray? = nil, sampleWeights: NDArray? = nil) throws {
     let batch = Batch(
@@ -44,15 +44,15 @@ public struct Dataset: Sendable {
     try self.init(features: [features], labels: labels, sampleWeights: sampleWeights)
   }
 
-  /// Makes a dataset of a sequence of batches, made anew for each pass. Batches may differ in size; each size that occurs
-  /// is compiled once.
+  /// Makes a dataset of a sequence of batches, made anew for each pass. Batches may differ in size; each size that
+  /// occurs is compiled once.
   public init(batches: @escaping @Sendable () throws -> any Sequence<Batch>) {
     source = .stream { iterate(try batches()) }
     rows = 0..<0
   }
 
-  /// Makes a dataset of a function that begins a pass and returns a function that gives one batch after the other, nil
-  /// after the last. Both may throw, as when they read files.
+  /// Makes a dataset of a function that begins a pass and returns a function that returns one batch after the other,
+  /// nil after the last. Both may throw, as when they read files.
   public init(makeNext: @escaping @Sendable () throws -> () throws -> Batch?) {
     source = .stream { BatchIterator(next: try makeNext()) }
     rows = 0..<0
@@ -74,14 +74,14 @@ public struct Dataset: Sendable {
 // MARK: - Transformations
 
 extension Dataset {
-  /// The dataset in batches of a size, whatever `fit` is told.
+  /// The dataset in batches of a size, whatever the batch size of `fit`.
   public func batched(_ size: Int) -> Dataset {
     var result = self
     result.batchSize = max(size, 1)
     return result
   }
 
-  /// The dataset shuffled anew for each pass, whatever `fit` is told; or never shuffled. Streams are not shuffled.
+  /// The dataset reshuffled in each pass, whatever `fit` says; or never shuffled. Streams are not shuffled.
   public func shuffled(_ isShuffled: Bool = true) -> Dataset {
     var result = self
     result.isShuffled = isShuffled
@@ -95,7 +95,7 @@ extension Dataset {
     return result
   }
 
-  /// The dataset with up to `depth` batches prepared ahead on a thread of their own.
+  /// The dataset with up to `depth` batches prepared ahead on a separate thread.
   public func prefetched(_ depth: Int = 2) -> Dataset {
     var result = self
     result.prefetchDepth = max(depth, 0)
@@ -153,7 +153,7 @@ extension Dataset {
   /// The batches of one pass.
   /// - Parameters:
   ///   - order: the rows in the order of the pass; nil for the order in the arrays.
-  ///   - skipped: batches to leave out at the beginning. Those of a stream are made all the same, but not transformed.
+  ///   - skipped: batches to skip at the beginning. Those of a stream are produced all the same, but not transformed.
   func makeBatches(batchSize: Int, order: [Int]?, skipping skipped: Int = 0) throws -> BatchIterator {
     let make = batchMaker(batchSize: max(self.batchSize ?? batchSize, 1), order: order, skipping: skipped)
     return prefetchDepth > 0 ? prefetching(make, depth: prefetchDepth) : try make()
@@ -188,7 +188,7 @@ extension Dataset {
   }
 }
 
-/// Where the samples begin that come after `batches` batches.
+/// The index of the first sample after `batches` batches.
 func firstRow(skipping batches: Int, batchSize: Int, of count: Int) -> Int {
   let (row, overflow) = batches.multipliedReportingOverflow(by: batchSize)
   return overflow ? count : min(row, count)
@@ -200,7 +200,7 @@ private func iterate(_ batches: some Sequence<Batch>) -> BatchIterator {
 }
 
 extension Batch {
-  /// The rows of the given numbers.
+  /// The rows with the given indices.
   func gathered(_ indices: ArraySlice<Int>) -> Batch {
     func gather(_ array: NDArray) -> NDArray {
       var result = NDArray(zeros: array.type.with([indices.count] + array.shape.dropFirst()))

@@ -1,11 +1,11 @@
 // Batches prepared on another thread while the device computes. The queue is bounded: a fast producer waits, and a
-// consumer that goes away early stops the producer.
+// consumer that is released early stops the producer.
 
 import AccelerandoCore
 import Foundation
 import Synchronization
 
-/// Runs the batches that `make` gives on a thread of their own, up to `depth` ahead.
+/// Runs the batches of `make` on a separate thread, up to `depth` ahead.
 func prefetching(_ make: @escaping Dataset.MakeBatches, depth: Int) -> BatchIterator {
   let consumer = PrefetchConsumer(BatchQueue(depth: depth))
   let queue = consumer.queue
@@ -25,7 +25,7 @@ func prefetching(_ make: @escaping Dataset.MakeBatches, depth: Int) -> BatchIter
   return BatchIterator { try consumer.next() }
 }
 
-/// The consumer's end; when it goes, the producer stops.
+/// The consumer's end; releasing it stops the producer.
 private final class PrefetchConsumer {
   let queue: BatchQueue
   private var isFinished = false
@@ -50,7 +50,7 @@ private final class BatchQueue: Sendable {
   }
 
   private let state = Mutex(State())
-  // Dispatch traps when a semaphore goes whose count is below its first value: so both begin at zero.
+  // Dispatch traps when a semaphore is released whose count is below its initial value: so both begin at zero.
   private let free = DispatchSemaphore(value: 0)
   private let filled = DispatchSemaphore(value: 0)
 
@@ -58,7 +58,7 @@ private final class BatchQueue: Sendable {
     for _ in 0..<depth { free.signal() }
   }
 
-  /// Waits for a free place; false when nobody reads any more.
+  /// Waits for a free slot; false when the consumer is gone.
   func push(_ item: Result<Batch?, any Error>) -> Bool {
     free.wait()
     let isOpen = state.withLock { state in

@@ -1,34 +1,34 @@
-// Data-parallel training on processors. Every batch is divided into parts, and what is a sum over the batch is added up part by
-// part along a tree. Parts and tree follow from the size of the batch alone, never from who computes them: so any number of
-// threads and processes comes to the same bits, and one worker that takes the parts one after the other (which is what is
-// elsewhere called accumulating gradients) does too.
+// Data-parallel training on processors. Every batch is split into parts, and sums over the batch are added part by part
+// along a tree. Parts and tree follow from the size of the batch alone, never from the worker that computes them: so
+// any number of threads and processes produces the same bits, and so does one worker that computes the parts one after
+// the other (gradient accumulation).
 
 import AccelerandoCore
 import Foundation
 
 /// Threads and processes that share every batch.
 public struct SharedBackend: Backend {
-  /// Runs what is done once, and has the memory.
+  /// Runs the common pieces, and owns the memory.
   public let common: any Backend
   /// Runs one part at a time, on several threads at once.
   public let local: any Backend
-  /// The threads of this process that take parts.
+  /// The threads of this process that compute parts.
   public let team: any ThreadTeam
   /// The processes.
   public let group: any WorkerGroup
-  /// Processes exchange what is summed in buckets of so many bytes, or a tensor more.
+  /// The least size of the buckets in which processes exchange sums, in bytes.
   public let bucketBytes: Int
   /// The most parts of a batch. Each costs the memory of a set of gradients.
   public static let mostParts = 16
 
   /// Makes a backend.
   /// - Parameters:
-  ///   - common: runs what is done once; its memory must be the host's.
-  ///   - local: runs parts; takes the memory of `common`, and may be used by several threads at once.
-  ///   - team: the threads of this process that take parts.
+  ///   - common: runs the common pieces; its memory must be the host's.
+  ///   - local: runs parts; uses the memory of `common`, and may be used by several threads at once.
+  ///   - team: the threads of this process that compute parts.
   ///   - group: the processes.
-  ///   - bucketBytes: how much is to be computed before it goes out to the other processes, while the rest is computed. Results do not
-  ///     depend on it.
+  ///   - bucketBytes: the least size of the buckets that are sent to other processes while the rest is computed. Results
+  ///     do not depend on it.
   public init(
     common: any Backend, local: any Backend, team: any ThreadTeam, group: any WorkerGroup = SoleWorker(),
     bucketBytes: Int = 1 << 20
@@ -42,10 +42,11 @@ public struct SharedBackend: Backend {
 
   public var name: String { common.name }
 
-  /// The parts that a batch is divided into: a power of two, with 8 samples or more in each but where there would be fewer than 4.
+  /// The parts that a batch is divided into: a power of two, with 8 samples or more in each but where there would be
+  /// fewer than 4.
   public func workerCount(forBatchOf samples: Int) -> Int { Self.parts(of: samples) }
 
-  /// The parts of a batch of so many samples.
+  /// The number of parts of a batch of this many samples.
   static func parts(of samples: Int) -> Int {
     var parts = 1
     while parts < mostParts, parts * 2 <= samples, parts < 4 || parts * 16 <= samples { parts *= 2 }
@@ -80,7 +81,7 @@ public struct SharedBackend: Backend {
   }
 }
 
-/// A tensor whose parts lie in buffers of their own.
+/// A tensor with a separate buffer for each part.
 final class StackedBuffer: Buffer {
   let type: TensorType
   /// The type of a part.
@@ -115,7 +116,7 @@ final class StackedBuffer: Buffer {
   }
 }
 
-/// A program of many workers. What differs between parts is known when buffers are tied to it, and cut then.
+/// A program of many workers. Binding buffers shows which inputs differ between parts, and the program is cut then.
 struct SharedExecutable: Executable {
   let program: Program
   let backend: SharedBackend

@@ -1,11 +1,11 @@
-// Processes that train one model must have begun with the same model, data and settings. A difference would not be noticed by the
-// sums that they exchange; so it is looked for before the first step, and named.
+// Processes that train one model must have the same model, data and settings. The sums that they exchange would not
+// reveal a difference; so everything is compared before the first step, and differences are reported.
 
 import AccelerandoCore
 import AccelerandoFormats
 
 extension SharedBackend {
-  /// Compares what the result depends on.
+  /// Compares everything that the result depends on.
   /// - Throws: `TrainingError` naming the settings that differ and the workers that have them.
   func agree(on settings: [RunSetting]) throws {
     guard group.size > 1 else { return }

@@ -37,7 +37,18 @@ struct Recipes: ParsableCommand {
   @Argument(help: "The recipe to print.")
   var name: String?
 
+  @Flag(help: "Print the page of all that a recipe may say, in Markdown: every key, every layer, loss, callback, ….")
+  var reference = false
+
+  func validate() throws {
+    if reference, name != nil { throw ValidationError("--reference prints one page and takes no recipe.") }
+  }
+
   func run() throws {
+    if reference {
+      print(try RecipeReference.markdown(), terminator: "")
+      return
+    }
     guard let name else {
       let width = BuiltInRecipe.all.map(\.name.count).max() ?? 0
       for recipe in BuiltInRecipe.all {

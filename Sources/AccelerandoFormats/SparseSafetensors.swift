@@ -7,13 +7,16 @@ import Foundation
 /// Safetensors files whose sparse tensors are packed.
 ///
 /// A tensor `name` becomes `name.nonzero`, its elements that are not zero in row-major order, and `name.places`, one bit for
-/// each element, the first element in the lowest bit of the first byte. The metadata's entry `sparse` is a JSON object from
-/// the names of such tensors to their shapes. Tensors that would not become smaller stay as they are.
+/// each element, the first element in the lowest bit of the first byte. The metadata's entry `accelerando.sparse` is a JSON
+/// object from the names of such tensors to their shapes. Tensors that would not become smaller stay as they are.
 public enum SparseSafetensors {
-  private static let key = "sparse"
+  private static let key = "accelerando.sparse"
+  /// The entry in files of earlier versions. Others may use the word for something else.
+  private static let formerKey = "sparse"
 
   /// Writes tensors, whole or not at all. The same tensors and metadata give the same bytes.
-  /// - Throws: `FormatError` when a name is used twice or the file cannot be written.
+  /// - Throws: `FormatError` when a name is used twice, the metadata have the entry that lists sparse tensors, or the file
+  ///   cannot be written.
   public static func write(
     _ tensors: [(name: String, value: NDArray)], metadata: [String: String] = [:], to url: URL
   ) throws {
@@ -27,6 +30,11 @@ public enum SparseSafetensors {
       packed += [("\(name).nonzero", parts.values), ("\(name).places", parts.places)]
       shapes.append("\(name.jsonQuoted):[\(value.shape.map(String.init).joined(separator: ","))]")
     }
+    guard metadata[key] == nil else {
+      throw FormatError(
+        file: url.path, reason: "cannot have '\(key)' among its metadata: sparse tensors are listed there",
+        remedy: "Give the entry another name")
+    }
     var metadata = metadata
     if !shapes.isEmpty { metadata[key] = "{\(shapes.joined(separator: ","))}" }
     try Safetensors.write(packed, metadata: metadata, to: url)
@@ -37,12 +45,24 @@ public enum SparseSafetensors {
   public static func read(_ url: URL) throws -> (tensors: [(name: String, value: NDArray)], metadata: [String: String])
   {
     var (tensors, metadata) = try Safetensors.read(url)
-    guard let text = metadata.removeValue(forKey: key) else { return (tensors, metadata) }
     func damaged(_ reason: String) -> FormatError {
       FormatError(file: url.path, reason: reason, remedy: "The file is damaged")
     }
-    guard let shapes = try? JSONDecoder().decode([String: [Int]].self, from: Data(text.utf8)) else {
-      throw damaged("the list of sparse tensors is not the JSON expected")
+    func list(_ text: String) -> [String: [Int]]? {
+      try? JSONDecoder().decode([String: [Int]].self, from: Data(text.utf8))
+    }
+    let shapes: [String: [Int]]
+    if let text = metadata.removeValue(forKey: key) {
+      guard let listed = list(text) else { throw damaged("the list of sparse tensors is not the JSON expected") }
+      shapes = listed
+    } else {
+      // Somebody else's entry is no list of tensors that are there.
+      let names = Set(tensors.map(\.name))
+      guard let listed = metadata[formerKey].flatMap(list), !listed.isEmpty,
+        listed.keys.allSatisfy({ names.contains("\($0).nonzero") || names.contains("\($0).places") })
+      else { return (tensors, metadata) }
+      metadata[formerKey] = nil
+      shapes = listed
     }
     var named = Dictionary(tensors.map { ($0.name, $0.value) }) { first, _ in first }
     var unpacked: [String: NDArray] = [:]

@@ -74,8 +74,14 @@ public final class Scope: @unchecked Sendable {
   private var transformed: [String: Tensor] = [:]
   private var frames: [Frame] = []
 
+  /// A layer that is being called.
   private struct Frame {
+    /// The calls of unnamed layers inside, by type.
     var typeCounts: [String: Int] = [:]
+    /// The calls of layers inside.
+    var callCount = 0
+    /// The layers inside that were given names, with the number of their first call.
+    var named: [String: (layer: any Layer, call: Int)] = [:]
   }
 
   /// Prepares a trace.
@@ -154,6 +160,11 @@ extension Scope {
     }
     let spec = ParameterSpec(name: name, type: type, role: parameter.role, initializer: parameter.initializer)
     if specs[name] == nil {
+      do {
+        try Catalog.initializers.check(parameter.initializer)
+      } catch {
+        graph.report(GraphError("parameter '\(name)': \(error)"))
+      }
       specs[name] = spec
       parameters.append(spec)
     }
@@ -214,6 +225,8 @@ extension Scope {
   /// Calls a layer's formula with its name in the path of errors.
   func call(_ layer: any Layer, on inputs: [Tensor], name given: String?, _ body: () -> Tensor) -> Tensor {
     let typeName = layer.typeName
+    if let name = layer.name { checkName(name, of: layer) }
+    if let last = frames.indices.last { frames[last].callCount += 1 }
     let name = given ?? layer.name ?? automaticName(typeName)
     let outer = graph.path
     graph.path = outer + [frames.isEmpty && layer.name == nil ? typeName : "\(typeName) '\(name)'"]
@@ -232,6 +245,22 @@ extension Scope {
     return result
   }
 
+  /// Reports a second layer of one given name inside of one layer: people and files could not tell the two apart. One layer
+  /// that is called again is no second one.
+  private func checkName(_ name: String, of layer: any Layer) {
+    guard let last = frames.indices.last else { return }
+    let call = frames[last].callCount + 1
+    guard let known = frames[last].named[name] else {
+      frames[last].named[name] = (layer, call)
+      return
+    }
+    if isSameLayer(known.layer, layer) { return }
+    graph.report(
+      GraphError(
+        "has two layers called '\(name)': its layer \(known.call), \(known.layer.typeName), and its layer \(call), "
+          + "\(layer.typeName). Give one of them another name."))
+  }
+
   /// `dense`, `dense_1`, … in the order of calls inside the layer around.
   private func automaticName(_ typeName: String) -> String {
     let base = snakeCase(typeName)
@@ -240,6 +269,15 @@ extension Scope {
     frames[frames.count - 1].typeCounts[base] = count + 1
     return count == 0 ? base : "\(base)_\(count)"
   }
+}
+
+/// Whether two values describe one layer: they have the same parameters or, without any, the same settings.
+private func isSameLayer(_ a: any Layer, _ b: any Layer) -> Bool {
+  guard type(of: a) == type(of: b) else { return false }
+  let (first, second) = (ParameterNames(of: a).ordered.map(\.key), ParameterNames(of: b).ordered.map(\.key))
+  guard first.isEmpty, second.isEmpty else { return first == second }
+  guard let a = a as? any Configurable, let b = b as? any Configurable else { return true }
+  return (try? a.config()) == (try? b.config())
 }
 
 /// A type's name in Keras' spelling: `MaxPooling2D` is `max_pooling2d`, `Dense` is `dense`.

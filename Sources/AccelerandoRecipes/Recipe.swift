@@ -72,16 +72,16 @@ public struct Recipe: Sendable {
     self.name = name
     self.text = text
     self.directory = directory
-    data = try RecipeData(ConfigReader(reader.required("data"), subject: "data"))
-    model = Sequential(try reader.layers("layers"), name: name)
-    let compile = try ConfigReader(reader.required("compile"), subject: "compile")
-    optimizerConfig = compile.value("optimizer") ?? "adam"
-    loss = try Catalog.losses.make(compile.required("loss"))
-    metrics = try compile.has("metrics") ? compile.array("metrics").map { try Catalog.metrics.make($0) } : []
-    precision = try compile.choice("precision", default: Precision.float32)
-    try compile.finish()
-    fit = try FitSettings(ConfigReader(reader.value("fit") ?? nil, subject: "fit"))
-    callbacks = try reader.has("callbacks") ? reader.array("callbacks") : []
+    let parts = try RecipeParts(reader)
+    data = try RecipeData(ConfigReader(parts.data, subject: "data"))
+    model = Sequential(parts.layers, name: name)
+    let compile = try CompileSettings(ConfigReader(parts.compile, subject: "compile"))
+    optimizerConfig = compile.optimizer
+    loss = compile.loss
+    metrics = compile.metrics
+    precision = compile.precision
+    fit = try FitSettings(ConfigReader(parts.fit, subject: "fit"))
+    callbacks = parts.callbacks
     try reader.finish()
     guard !model.layers.isEmpty else {
       throw ConfigError("a recipe needs at least one layer.", at: reader.value("layers")?.location)
@@ -148,29 +148,16 @@ public struct FitSettings: Sendable, Hashable {
   public var validationFrequency: Int
 
   init(_ reader: ConfigReader) throws {
-    func count(_ key: String, default fallback: Int) throws -> Int {
-      let number = try reader.int(key, default: fallback)
-      guard number >= 1 else {
-        throw ConfigError("fit: '\(key)' needs a whole number of at least 1; received \(number).", at: place(key))
-      }
-      return number
-    }
-    func place(_ key: String) -> SourceLocation? { reader.value(key)?.location }
-    epochs = try count("epochs", default: 1)
-    batchSize = try count("batch_size", default: 32)
-    validationSplit = try reader.optionalDouble("validation_split")
-    if let split = validationSplit, !(split >= 0 && split < 1) {
-      throw ConfigError(
-        "fit: 'validation_split' needs a number from 0 to below 1; received \(split).", at: place("validation_split"))
-    }
-    shuffle = try reader.bool("shuffle", default: true)
-    let seed = try reader.int("seed", default: 0)
-    guard let seed = UInt64(exactly: seed) else {
-      throw ConfigError("fit: 'seed' needs a whole number of at least 0; received \(seed).", at: place("seed"))
-    }
-    self.seed = seed
-    stepsPerEpoch = try reader.has("steps_per_epoch") ? count("steps_per_epoch", default: 1) : nil
-    validationFrequency = try count("validation_freq", default: 1)
+    epochs = try reader.int("epochs", default: 1, in: .counts, about: "How many times to go through the data")
+    batchSize = try reader.int("batch_size", default: 32, in: .counts, about: "Samples in one step")
+    validationSplit = try reader.optionalDouble(
+      "validation_split", in: .belowOne, about: "Hold back this last part of the training data for validation")
+    shuffle = try reader.bool("shuffle", default: true, about: "Whether every epoch sees the samples in another order")
+    seed = UInt64(
+      try reader.int("seed", default: 0, in: 0...Int.max, about: "What all randomness is drawn from"))
+    stepsPerEpoch = try reader.optionalInt("steps_per_epoch", in: .counts, about: "End epochs after so many steps")
+    validationFrequency = try reader.int(
+      "validation_freq", default: 1, in: .counts, about: "Epochs from one validation to the next")
     try reader.finish()
   }
 }

@@ -35,40 +35,65 @@ public enum RecipeData: Sendable {
   }
 
   init(_ reader: ConfigReader) throws {
-    let kinds = ["name", "inputs", "npz"].filter(reader.has)
-    guard kinds.count == 1, let kind = kinds.first else {
-      throw ConfigError(
-        "\(reader.subject) needs one of 'name', 'npz', or 'inputs' with 'targets'; "
-          + "received \(kinds.isEmpty ? "none" : kinds.joined(separator: " and ")).", at: reader.config.location)
-    }
-    switch kind {
-    case "name":
-      let name = try reader.string("name").replacingOccurrences(of: "_", with: "-")
-      guard Self.datasets.contains(name) else {
-        let nearest = nearestWord(to: name, among: Self.datasets).map { " Did you mean '\($0)'?" } ?? ""
+    let name = try reader.optionalString(
+      "name", about: "A dataset that downloads automatically: \(Self.datasets.joined(separator: ", "))")
+    let archive = try reader.optionalString(
+      "npz", about: "An NPZ file with the arrays x_train and y_train and, for validation, x_test and y_test")
+    let inputs = try reader.optionalString(
+      "inputs", about: "A file with a sample in each row: NPY, or IDX, also gzipped")
+    let targets = try reader.optionalString("targets", about: "A file with the targets of 'inputs'")
+    let validationInputs = try reader.optionalString("validation_inputs", about: "As 'inputs', for validation")
+    let validationTargets = try reader.optionalString("validation_targets", about: "As 'targets', for validation")
+    let sources = [("name", name), ("npz", archive), ("inputs", inputs)].filter { $0.1 != nil }.map(\.0)
+    guard sources.count == 1 else { throw Self.notOneSource(sources, reader) }
+    if let name {
+      let plain = name.replacingOccurrences(of: "_", with: "-")
+      guard Self.datasets.contains(plain) else {
+        let nearest = nearestWord(to: plain, among: Self.datasets).map { " Did you mean '\($0)'?" } ?? ""
         throw ConfigError(
           "there is no dataset '\(name)'.\(nearest) Known: \(Self.datasets.joined(separator: ", ")).",
           at: reader.value("name")?.location)
       }
-      self = .dataset(name)
-    case "npz": self = .archive(try reader.string("npz"))
-    default:
-      let validation = (
-        try reader.optionalString("validation_inputs"), try reader.optionalString("validation_targets")
-      )
-      switch validation {
-      case (nil, nil):
-        self = .files(inputs: try reader.string("inputs"), targets: try reader.string("targets"), validation: nil)
-      case (let inputs?, let targets?):
-        self = .files(
-          inputs: try reader.string("inputs"), targets: try reader.string("targets"), validation: (inputs, targets))
-      default:
+      self = .dataset(plain)
+    } else if let archive {
+      self = .archive(archive)
+    } else {
+      guard (validationInputs == nil) == (validationTargets == nil) else {
         throw ConfigError(
           "\(reader.subject) needs 'validation_inputs' and 'validation_targets' together.",
           at: reader.config.location)
       }
+      let validation = validationInputs.flatMap { inputs in validationTargets.map { (inputs, $0) } }
+      self = .files(
+        inputs: try reader.string("inputs"), targets: try targets ?? reader.string("targets"), validation: validation)
+    }
+    // What belongs to another source would be ignored.
+    let own =
+      ["name": ["name"], "npz": ["npz"]][sources[0]]
+      ?? reader.settings.map(\.key).filter { $0 != "name" && $0 != "npz" }
+    for setting in reader.settings where !own.contains(setting.key) && reader.has(setting.key) {
+      throw ConfigError(
+        "\(reader.subject): '\(setting.key)' does not go with '\(sources[0])'.",
+        at: reader.value(setting.key)?.location)
     }
     try reader.finish()
+  }
+
+  /// What to throw where no source is named, or more than one.
+  private static func notOneSource(_ sources: [String], _ reader: ConfigReader) -> ConfigError {
+    let known = "Known: 'name' of a dataset, an 'npz' file, or 'inputs' with 'targets'."
+    if !sources.isEmpty {
+      return ConfigError(
+        "\(reader.subject) needs one source; received '\(sources.joined(separator: "' and '"))'. \(known)",
+        at: reader.config.location)
+    }
+    guard case .object(let entries) = reader.config.value,
+      let stranger = entries.first(where: { entry in !reader.settings.contains { $0.key == entry.key } })
+    else { return ConfigError("\(reader.subject) needs a source. \(known)", at: reader.config.location) }
+    let nearest =
+      nearestWord(to: stranger.key, among: reader.settings.map(\.key)).map { " Did you mean '\($0)'?" } ?? ""
+    return ConfigError(
+      "\(reader.subject): the source '\(stranger.key)' is not known.\(nearest) \(known)", at: stranger.location)
   }
 }
 

@@ -33,6 +33,14 @@ public struct Compilation: Sendable {
     metrics.map { ($0, false) } + weightedMetrics.map { ($0, true) }
   }
 
+  /// Refuses settings that make no sense, whoever made them.
+  /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
+  func checkSettings() throws {
+    try optimizer.checkSettings()
+    try Catalog.losses.check(loss)
+    for (metric, _) in watched { try Catalog.metrics.check(metric) }
+  }
+
   /// Checks that every number has a name of its own in logs, where the loss and numbers on validation data stand too.
   func checkNames() throws {
     var known: Set<String> = ["loss"]

@@ -14,6 +14,7 @@ extension Model {
     _ = try compiled()
     guard steps ?? 1 >= 1 else { throw TrainingError("evaluation takes at least 1 step; received \(steps ?? 0).") }
     try prepareValues()
+    warnOfFreshValues()
     return try evaluate(feeder(data, .evaluate, batchSize: batchSize), steps: steps)
   }
 
@@ -66,6 +67,7 @@ extension Model {
   ///   - batchSize: samples in a step.
   public func predict(_ data: Dataset, batchSize: Int = 32) throws -> NDArray {
     try prepareValues()
+    warnOfFreshValues()
     let feeder = try feeder(data.shuffled(false), .predict, batchSize: batchSize)
     try feeder.begin(pass: 0)
     var parts: [NDArray] = []

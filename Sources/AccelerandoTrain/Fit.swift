@@ -69,6 +69,8 @@ extension Model {
         "a metric has the label 'learning_rate', under which a callback logs the learning rate. Give it another label.")
     }
     try prepareValues()
+    warnOfFreshValues()
+    try outline().names.noteLearning()
     let feeder = try feeder(
       training, .train, batchSize: batchSize, shuffles: shuffle, classWeights: classWeights)
     let validationFeeder = try validation.map {

@@ -34,6 +34,41 @@ import Testing
     }
   }
 
+  @Test func somebodysEntryOfTheNameIsKept() throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("sparse")
+      let numbers = (0..<200).map { Float($0 % 7 == 0 ? $0 : 0) }
+      for entry in ["yes", "{}", "{\"x\": [200]}", "{\"other\": [3]}", "[1]"] {
+        for tensors in [[("x", NDArray(numbers))], [("x", NDArray([Float(1)]))]] {
+          try SparseSafetensors.write(tensors, metadata: ["sparse": entry, "a": "b"], to: url)
+          let (read, metadata) = try SparseSafetensors.read(url)
+          #expect(read.map(\.value) == tensors.map(\.1))
+          #expect(metadata == ["sparse": entry, "a": "b"])
+        }
+        try Safetensors.write([("y", NDArray([Float(1)]))], metadata: ["sparse": entry], to: url)
+        let plain = try SparseSafetensors.read(url)
+        #expect(plain.tensors.map(\.name) == ["y"] && plain.metadata == ["sparse": entry])
+      }
+      #expect(throws: FormatError.self) {
+        try SparseSafetensors.write([("x", NDArray(numbers))], metadata: ["accelerando.sparse": "mine"], to: url)
+      }
+    }
+  }
+
+  @Test func filesOfEarlierVersionsAreRead() throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("former")
+      try Safetensors.write(
+        [
+          ("x.nonzero", NDArray([Float(5), 7])), ("x.places", NDArray([UInt8(0b10_0010)])), ("y", NDArray([Int32(3)])),
+        ],
+        metadata: ["sparse": "{\"x\":[2,3]}", "a": "b"], to: url)
+      let (tensors, metadata) = try SparseSafetensors.read(url)
+      #expect(tensors.map(\.name) == ["x", "y"] && metadata == ["a": "b"])
+      #expect(try tensors[0].value == NDArray([Float(0), 5, 0, 0, 0, 7], shape: [2, 3]))
+    }
+  }
+
   @Test func zerosTakeABitEachAndDenseTensorsStayAsTheyAre() throws {
     try withTemporaryDirectory { directory in
       let (sparse, dense) = (directory.appendingPathComponent("a"), directory.appendingPathComponent("b"))
@@ -73,7 +108,7 @@ import Testing
       ] {
         try Safetensors.write(
           [("x.nonzero", NDArray([Float(1)])), ("x.places", NDArray(places))],
-          metadata: ["sparse": "{\"x\":\(shape)}"], to: url)
+          metadata: ["accelerando.sparse": "{\"x\":\(shape)}"], to: url)
         #expect(throws: FormatError.self) { try SparseSafetensors.read(url) }
       }
     }

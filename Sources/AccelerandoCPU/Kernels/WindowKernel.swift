@@ -24,7 +24,8 @@ struct PoolKernel: Kernel {
   }
 
   private var work: Int {
-    geometry.N * geometry.OH * geometry.OW * geometry.C * geometry.window_h * geometry.window_w
+    // Products that saturate: a plan is priced before it is found out that no machine has the memory.
+    [geometry.N, geometry.OH, geometry.OW, geometry.C, geometry.window_h, geometry.window_w].elementCount
   }
 
   var cost: Cost {
@@ -91,11 +92,11 @@ struct GenericWindowKernel: Kernel {
 
   var label: String { "\(type.dtype.rawValue) window \(function.rawValue) \(window.size) of \(sourceShape)" }
 
-  var cost: Cost { Cost(flops: 60 * Double(type.elementCount * window.size.elementCount)) }
+  var cost: Cost { Cost(flops: 60 * Double((type.shape + window.size).elementCount)) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(
-      work: type.elementCount * window.size.elementCount, threads: threads, minimumPerTask: 8_000)
+      work: (type.shape + window.size).elementCount, threads: threads, minimumPerTask: 8_000)
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -149,7 +150,7 @@ struct GenericScatterWindowKernel: Kernel {
   var label: String { "\(type.dtype.rawValue) select and scatter \(operation.window.size) of \(type.shape)" }
 
   var cost: Cost {
-    Cost(flops: 60 * Double(gradientShape.elementCount * operation.window.size.elementCount))
+    Cost(flops: 60 * Double((gradientShape + operation.window.size).elementCount))
   }
 
   func taskCount(threads: Int) -> Int { 1 }

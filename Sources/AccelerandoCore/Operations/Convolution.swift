@@ -119,6 +119,7 @@ public struct Convolution: Operation {
     else {
       throw GraphError("needs strides, dilations and groups of at least 1, one for each of \(spatial) spatial axes.")
     }
+    try requireSaneSizes(strides + inputDilation + kernelDilation + [featureGroups, batchGroups])
     try requireSanePadding(paddingLow, paddingHigh)
     let inputFeatures = input.shape[d.inputFeature]
     let outputFeatures = kernel.shape[d.kernelOutput]
@@ -248,10 +249,14 @@ public enum Padding: String, Hashable, Sendable, CaseIterable, Codable {
   /// Zeros before and after, for an axis of `size`.
   public func amounts(size: Int, window: Int, stride: Int, dilation: Int = 1) -> (low: Int, high: Int) {
     guard self == .same, size > 0 else { return (0, 0) }
+    // Larger ones are refused by the operation that has them.
+    let (window, stride, dilation) = (sane(window), sane(stride), sane(dilation))
     let extent = (window - 1) * dilation + 1
     let total = max(((size + stride - 1) / stride - 1) * stride + extent - size, 0)
     return (total / 2, total - total / 2)
   }
+
+  private func sane(_ size: Int) -> Int { min(max(size, 1), TensorType.mostAlongAxis) }
 }
 
 extension Tensor {

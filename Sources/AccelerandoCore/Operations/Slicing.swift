@@ -29,7 +29,8 @@ public struct Slice: Operation {
     let shape = operands[0].shape
     guard starts.count == shape.count, limits.count == shape.count, strides.count == shape.count,
       shape.indices.allSatisfy({
-        starts[$0] >= 0 && starts[$0] <= limits[$0] && limits[$0] <= shape[$0] && strides[$0] >= 1
+        starts[$0] >= 0 && starts[$0] <= limits[$0] && limits[$0] <= shape[$0]
+          && (1...TensorType.mostAlongAxis).contains(strides[$0])
       })
     else {
       throw GraphError("cannot cut \(starts) ..< \(limits) by \(strides) out of \(operands[0]).")
@@ -82,6 +83,7 @@ public struct Pad: Operation {
         "needs a padding for each axis of \(operands[0]) and a scalar of its element type; "
           + "received low \(low), high \(high), interior \(interior) and \(operands[1]).")
     }
+    try requireSaneSizes(low + high + interior)
     let padded = shape.indices.map { low[$0] + shape[$0] + max(shape[$0] - 1, 0) * interior[$0] + high[$0] }
     guard padded.allSatisfy({ $0 >= 0 }) else {
       throw GraphError("low \(low), high \(high), interior \(interior) cut more from \(operands[0]) than there is.")

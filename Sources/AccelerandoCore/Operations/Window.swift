@@ -36,6 +36,7 @@ public struct WindowGeometry: Hashable, Sendable {
     else {
       throw GraphError("needs a window size, stride and dilation of at least 1 for each axis of \(type).")
     }
+    try requireSaneSizes(size + strides + inputDilation + windowDilation)
     try requireSanePadding(paddingLow, paddingHigh)
     var shape: [Int] = []
     for axis in 0..<rank {
@@ -57,6 +58,14 @@ public struct WindowGeometry: Hashable, Sendable {
       StableHLOAttribute("window_dimensions", size),
       StableHLOAttribute("window_strides", strides),
     ]
+  }
+}
+
+/// Refuses settings of an operation that are larger than any axis, before any arithmetic on them can overflow.
+func requireSaneSizes(_ sizes: [Int]) throws(GraphError) {
+  let limit = TensorType.mostAlongAxis
+  for size in sizes where !(-limit...limit).contains(size) {
+    throw GraphError("needs sizes, steps and paddings of at most \(limit); received \(size).")
   }
 }
 

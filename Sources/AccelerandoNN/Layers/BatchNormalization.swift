@@ -98,10 +98,15 @@ public struct BatchNormalization: ConfigurableLayer {
     parameter.update(running * momentum + batch.converted(to: running.dtype) * (1 - momentum))
   }
 
+  public static var summary: String {
+    "Normalizes by the batch's mean and variance while training, by their running means otherwise."
+  }
+
   public init(config: ConfigReader) throws {
     self.init(
-      axis: try config.int("axis", default: -1), momentum: try config.double("momentum", default: 0.99),
-      epsilon: try config.double("epsilon", default: 1e-3), centers: try config.bool("center", default: true),
+      axis: try config.int("axis", default: -1), momentum: try config.double("momentum", default: 0.99, in: .fraction),
+      epsilon: try config.double("epsilon", default: 1e-3, in: .notNegative),
+      centers: try config.bool("center", default: true),
       scales: try config.bool("scale", default: true), isSynchronized: try config.bool("synchronized", default: false),
       gammaInitializer: try config.initializer("gamma_initializer", default: .ones),
       betaInitializer: try config.initializer("beta_initializer", default: .zeros),

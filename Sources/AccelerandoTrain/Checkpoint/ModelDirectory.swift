@@ -41,14 +41,30 @@ public struct ModelCatalogs: Sendable {
 extension Model {
   /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json`
   /// and `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
+  ///
+  /// A custom loss, metric, optimizer or schedule that does not conform to `Configurable` is no reason to lose the model:
+  /// `compile.json` and `optimizer.safetensors` are left out then, and a warning says so.
   /// - Parameters:
   ///   - directory: the directory to write.
   ///   - sparse: whether the files omit zeros; see `SparseSafetensors`. Loading detects it.
-  /// - Throws: `ConfigError` when a layer, loss or the like cannot be written, `FormatError` or a system error when
-  ///   files cannot; the earlier save is then untouched.
+  /// - Throws: `ConfigError` when a layer cannot be written, `TrainingError` for a model with `parameterTransforms`,
+  ///   `FormatError` or a system error when files cannot; the earlier save is then untouched. `saveWeights(to:)` saves
+  ///   the weights in any case.
   public func save(to directory: URL, sparse: Bool = false) throws {
+    guard parameterTransforms.isEmpty else {
+      throw TrainingError(
+        "the model has parameterTransforms, which are functions and cannot be saved; without them it would compute "
+          + "something else. Save the weights with saveWeights(to:), and load them into a model that is made with the same "
+          + "parameterTransforms.")
+    }
     let architecture = try architectureConfig().json
-    let compilation = try compilation.map { try config(of: $0).json }
+    var compilation: String?
+    var omission: ConfigError?
+    do {
+      compilation = try self.compilation.map { try config(of: $0).json }
+    } catch let error as ConfigError {
+      omission = error
+    }
     try replaceDirectory(directory, contents: ModelFile.all) { place in
       try write(architecture, to: place.appendingPathComponent(ModelFile.architecture))
       try saveWeights(to: place.appendingPathComponent(ModelFile.weights), sparse: sparse)
@@ -56,6 +72,11 @@ extension Model {
       try write(compilation, to: place.appendingPathComponent(ModelFile.compilation))
       try AccelerandoTrain.write(
         try optimizerState(), to: place.appendingPathComponent(ModelFile.optimizer), sparse: sparse)
+    }
+    if let omission {
+      Warning.say(
+        "\(directory.path) is saved without what the model is trained with, since \(omission.message) "
+          + "Compile the model again after loading it.")
     }
   }
 

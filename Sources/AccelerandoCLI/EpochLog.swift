@@ -8,7 +8,7 @@ import Foundation
 final class EpochLog: Callback {
   private let file: FileHandle
   private let path: String
-  private var pending: [(key: String, value: String)]?
+  private var pending: [(key: String, value: JSON)]?
   private var epochStart = ContinuousClock.now
   private var validationStart: ContinuousClock.Instant?
   private var validationSeconds: Double?
@@ -42,9 +42,11 @@ final class EpochLog: Callback {
       try file.seekToEnd()
     }
     if case .object(let fields)? = reader.value("pending")?.value {
-      pending = fields.map { field in
-        guard case .string(let text) = field.value.value else { return (field.key, "null") }
-        return (field.key, text)
+      pending = try fields.map { field in
+        guard case .string(let text) = field.value.value, let value = try? JSON(parsing: Array(text.utf8)) else {
+          throw ConfigError("the log of epochs: '\(field.key)' of 'pending' needs JSON as a text.", at: field.location)
+        }
+        return (field.key, value)
       }
     }
     epochStart = ContinuousClock.now.advanced(by: .seconds(-min(max(try reader.double("seconds"), 0), 1e9)))
@@ -53,7 +55,7 @@ final class EpochLog: Callback {
   func checkpointState(_ run: TrainingRun) throws -> CallbackState? {
     let isFile = path != "-"
     let length = isFile ? Int(clamping: try file.offset()) : 0
-    let fields = pending.map { $0.map { Config.Entry($0.key, Config(.string($0.value))) } }
+    let fields = pending.map { $0.map { Config.Entry($0.key, Config(.string($0.value.text()))) } }
     return CallbackState(
       Config([
         "length": Config(.int(length)), "pending": fields.map { Config(.object($0)) },
@@ -76,19 +78,18 @@ final class EpochLog: Callback {
 
   func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) {
     let seconds = ((validationStart ?? .now) - epochStart).inSeconds
-    var fields = [("epoch", "\(epoch + 1)"), ("seconds", number(seconds))]
-    if let validationSeconds { fields.append(("val_seconds", number(validationSeconds))) }
-    fields.append(("steps", "\(run.stepsDone)"))
+    var fields = [("epoch", JSON(.int(epoch + 1))), ("seconds", JSON.number(seconds))]
+    if let validationSeconds { fields.append(("val_seconds", JSON.number(validationSeconds))) }
+    fields.append(("steps", JSON(.int(run.stepsDone))))
     let first = ["loss", "accuracy", "val_loss", "val_accuracy"]
     let names = first.filter { logs[$0] != nil } + logs.keys.filter { !first.contains($0) }.sorted()
-    fields += names.map { ($0, number(logs[$0] ?? .nan)) }
-    pending = fields
+    pending = adding(names.map { ($0, logs[$0] ?? .nan) }, to: fields)
   }
 
   /// Writes the last epoch's line, with the digest of the weights that the training ended with.
   func finish(weights: Store) throws {
     guard pending != nil else { return }
-    pending?.append(("weights_sha256", "\"\(try weights.sha256())\""))
+    pending?.append(("weights_sha256", JSON(.string(try weights.sha256()))))
     try flush()
   }
 
@@ -97,16 +98,13 @@ final class EpochLog: Callback {
   func flush() throws {
     guard let fields = pending else { return }
     pending = nil
-    let line = "{\(fields.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", "))}\n"
+    let line = JSON(fields.map { ($0.key, $0.value) }).text() + "\n"
     do {
       try file.write(contentsOf: Data(line.utf8))
     } catch {
       throw FormatError(file: path, reason: "cannot write the file: \(error.localizedDescription)")
     }
   }
-
-  /// JSON has no infinities and no NaN.
-  private func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
 }
 
 extension Duration {

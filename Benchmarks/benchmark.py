@@ -265,13 +265,17 @@ def main():
     parser.add_argument("--peers-python", default=sys.executable, help="the interpreter that has the peers")
     parser.add_argument("--program", default=os.path.join(here, "..", ".build", "release", "accelerando"))
     parser.add_argument("--json", metavar="FILE", help="keep every measurement there")
-    parser.add_argument("--markdown", action="store_true", help="print the table for Docs/Benchmarks.md")
+    parser.add_argument("--markdown", action="store_true", help="print the tables in Markdown")
+    parser.add_argument("--history", metavar="SITTING",
+                        help="with --show: print the lines for Docs/benchmarks/history.csv, under this name")
     options = parser.parse_args()
 
     if options.setup:
         return set_up(options.setup)
     if options.list:
         return print(report.listing())
+    if options.show and options.history:
+        return print(report.history(*report.load(options.show), options.history))
     if options.show:
         return print(report.render(*report.load(options.show), options.markdown))
     if not options.data:

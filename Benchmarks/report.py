@@ -1,5 +1,7 @@
 """What the measurements say: medians, ratios against the best peer, and tables of them."""
 
+import csv
+import io
 import json
 import math
 import statistics
@@ -75,6 +77,16 @@ class Row:
         if value < 1e-3:
             return f"{value * 1e6:.1f} µs"
         return f"{value * 1e3:.3f} ms" if value < 1 else f"{value:.2f} s"
+
+    def base(self, value):
+        """A figure and its unit as the history has them: seconds or MiB."""
+        if self.work.kind == "memory":
+            return [f"{value / 2**20:.0f}", "MiB"]
+        model = works.MODELS.get(self.work.model)
+        if self.work.kind == "train" and not model.steps:
+            return [f"{value * math.ceil(60000 / self.work.batch):.4g}", "s/epoch"]
+        unit = {"train": "s/step", "predict": "s/10000 samples", "start": "s/run"}.get(self.work.kind, "s/call")
+        return [f"{value:.4g}", unit]
 
 
 def render(results, circumstances, markdown=False):
@@ -182,6 +194,25 @@ def by_xla(rows, markdown):
         return ""
     return table(cells, markdown) + (
         f"\n\nTime of a step or a call. Targets: JAX' best over ours at least 1; a call under {works.XLA_DISPATCH_TARGET} µs.")
+
+
+HISTORY = ["date", "sitting", "work", "contestant", "way", "figure", "unit", "runs", "ratio", "accuracy", "loss"]
+
+
+def history(results, circumstances, sitting):
+    """The lines of a sitting for Docs/benchmarks/history.csv, without a heading: every way of every contestant."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    for row in (Row(name, found) for name, found in results.items()):
+        for name, ways in row.ways.items():
+            for way, runs in ways.items():
+                value = figure(row.work, runs)
+                if value is not None:
+                    ours = (name, way) == ("accelerando", "default")
+                    ratio = f"{value / row.ours:.2f}" if row.ours and not ours else ""
+                    writer.writerow([circumstances["date"], sitting, row.work.name, name, way] + row.base(value) + [
+                        len(runs), ratio, _last(runs, "accuracy"), _last(runs, "loss")])
+    return lines.getvalue().rstrip("\n")
 
 
 def all_ways(rows, markdown):

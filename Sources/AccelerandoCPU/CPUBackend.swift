@@ -1,4 +1,4 @@
-// The engine for the machine's own processor.
+// The engine for the machine's processor.
 
 import AccelerandoCore
 import CKernels
@@ -6,20 +6,20 @@ import Foundation
 
 /// Runs programs on the CPU, on all cores. Results do not depend on the number of threads that share the work.
 public struct CPUBackend: Backend {
-  /// The number of threads that work on one program.
+  /// The number of threads that share a program's work.
   public let threads: Int
-  /// The microkernels in use.
+  /// The set of microkernels in use.
   public let instructionSet: InstructionSet
   private let pool: ThreadPool
   private let sharing: Sharing
 
   /// How threads share a program's work.
   public enum Sharing: Hashable, Sendable {
-    /// All threads work on it, but rest where they have been seen to bring nothing, as on a machine that others use.
+    /// All threads share it, unless measurements show that this is not faster, as on a machine that other programs use.
     case adaptive
-    /// All threads work on it: for those who have more work for them than programs.
+    /// All threads always share it: for callers that have other work for the team too.
     case always
-    /// One thread does all of it, and takes more at a time than it would take of a share. Sums are in an order of their own.
+    /// One thread does all of it, and takes more samples at a time. Sums are added in another order.
     case never
   }
 
@@ -30,9 +30,9 @@ public struct CPUBackend: Backend {
 
   /// Makes an engine.
   /// - Parameters:
-  ///   - threads: how many threads work on one program; nil for one per core.
-  ///   - instructionSet: which microkernels run; nil for the fastest that the processor has.
-  ///   - sharing: how they share it; where they never do, there is one.
+  ///   - threads: the number of threads that share a program's work; nil for one per core.
+  ///   - instructionSet: the set of microkernels; nil for the fastest that the processor supports.
+  ///   - sharing: how they share it; one thread if `never`.
   public init(threads: Int? = nil, instructionSet: InstructionSet? = nil, sharing: Sharing = .adaptive) {
     self.sharing = sharing
     pool = ThreadPool.shared(threads: sharing == .never ? 1 : threads)
@@ -67,7 +67,7 @@ public struct CPUBackend: Backend {
 }
 
 /// A tensor in the machine's memory. Unchecked because a pointer is not Sendable by itself: as for every buffer, the
-/// caller keeps reads and writes of one buffer apart in time.
+/// caller must not read and write one buffer at the same time.
 final class CPUBuffer: HostBuffer, @unchecked Sendable {
   let type: TensorType
   let memory: UnsafeMutableRawBufferPointer
@@ -89,11 +89,11 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
     owner = .buffer
   }
 
-  /// An array's own memory, for reading only.
+  /// An array's own memory, read-only.
   init(holding array: NDArray) {
     type = array.type
     owner = .array(array)
-    // Whoever else has the array copies it before changing it, as long as it is held here.
+    // Other holders of the array copy it before changing it, as long as it is held here.
     memory = array.withUnsafeBytes { UnsafeMutableRawBufferPointer(mutating: $0) }
   }
 
@@ -103,7 +103,7 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
     owner = .whole(whole)
   }
 
-  /// Whose the memory is.
+  /// The owner of the memory.
   private enum Owner {
     case buffer
     case array(NDArray)

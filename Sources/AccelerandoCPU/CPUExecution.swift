@@ -1,4 +1,4 @@
-// Running a plan: a table of pointers, and the steps one after another on the team of threads.
+// Running a plan: a table of pointers, and the phases one after another on the team of threads.
 
 import AccelerandoCore
 import CKernels
@@ -10,7 +10,7 @@ struct CPUExecutable: Executable {
   let pool: ThreadPool
   let isSteady: Bool
   let hasFrozenInputs: Bool
-  /// What executions of this executable know each other by.
+  /// Identifies the executions of this executable.
   private let identity = Identity()
 
   final class Identity: Sendable {}
@@ -30,7 +30,7 @@ struct CPUExecutable: Executable {
   }
 
   func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution {
-    // What was made of frozen inputs stays in the memory.
+    // Results computed from frozen inputs stay in memory.
     guard !hasFrozenInputs, let memory = (other as? CPUExecution)?.memory, memory.owner === identity else {
       return try bind(inputs)
     }
@@ -58,7 +58,7 @@ struct CPUExecutable: Executable {
   }
 }
 
-/// A planned program with the memory that it works on.
+/// A planned program with the memory that it uses.
 final class CPUExecution: Execution {
   let outputs: [any Buffer]
   let frame: Frame
@@ -79,7 +79,7 @@ final class CPUExecution: Execution {
   }
 
   func run(afterStage: (Int) -> Void) throws {
-    // A team takes the parts of a phase in no order.
+    // A team runs the parts of a phase in no particular order.
     if teamwork.wantsTeam {
       try run()
       afterStage(max(frame.plan.stages - 1, 0))
@@ -106,7 +106,7 @@ final class CPUExecution: Execution {
   func run() throws {
     let flushed = acc_set_flush_denormals(true)
     defer { _ = acc_set_flush_denormals(flushed) }
-    // When another thread has the team, this one does the whole work: the bits are the same.
+    // If another thread is using the team, this one does all the work: the bits are the same.
     let wantsTeam = teamwork.wantsTeam
     let hasTeam = wantsTeam && pool.tryAcquire()
     defer { if hasTeam { pool.release() } }

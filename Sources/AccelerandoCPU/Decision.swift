@@ -1,15 +1,15 @@
-// What kernels decided when a program was bound, from the values that keep still: the zeros of pruned weights.
+// Decisions of kernels when a program is bound, from the values of frozen inputs: the zeros of pruned weights.
 
 import AccelerandoCore
 
-/// What a kernel does, having seen the values that keep still.
+/// What a kernel decided from the values of frozen inputs.
 struct Decision: Sendable {
-  /// For people who read plans.
+  /// In words, for plan reports.
   let label: String
   let cost: Cost
-  /// The part of its matrix that is not zero.
+  /// The proportion of nonzero elements of its matrix.
   let density: Double
-  /// How zeros are left out.
+  /// How zeros are skipped.
   let form: String
 }
 

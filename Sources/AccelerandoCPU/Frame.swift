@@ -1,13 +1,13 @@
-// The memory that a planned program works in, and the tables of pointers into it: made once, when the program is bound, so that a run
-// only walks them.
+// The memory that a planned program uses, and the tables of pointers into it: made once, when the program is bound, so
+// that a run only follows them.
 
 import AccelerandoCore
 
-/// The memory that a plan works in: for values between phases and constants, and for each thread.
+/// The memory of a plan: for values between phases, for constants, and for each thread.
 final class PlanMemory {
   let arena: UnsafeMutableRawBufferPointer
   let threads: ThreadMemory
-  /// Whose plan it is for; nil for one inside another.
+  /// The plan that it belongs to; nil for a nested plan.
   let owner: CPUExecutable.Identity?
 
   init(_ plan: Plan, threads: Int, owner: CPUExecutable.Identity) {
@@ -16,7 +16,7 @@ final class PlanMemory {
     self.owner = owner
   }
 
-  /// For a plan inside another, whose threads take turns.
+  /// For a nested plan, which one thread runs at a time.
   init(inner plan: Plan, _ outer: PlanMemory) {
     arena = plan.makeArena()
     threads = outer.threads
@@ -27,7 +27,7 @@ final class PlanMemory {
 }
 
 extension Plan {
-  /// Where each constant lies behind the values in the arena, and where they end.
+  /// The offset of each constant after the values in the arena, and the end of the last one.
   var constantOffsets: [Int] {
     constants.reduce(into: [0]) { $0.append($0[$0.count - 1] + ($1.byteCount + 63) / 64 * 64) }
   }
@@ -37,7 +37,7 @@ extension Plan {
   }
 }
 
-/// What each thread of the team has for itself: room for its kernels and for values that live for a few units only.
+/// The memory of each thread of the team: scratch for kernels, and values that are stored for a few units only.
 final class ThreadMemory {
   let threads: Int
   private let memory: UnsafeMutableRawBufferPointer
@@ -48,7 +48,7 @@ final class ThreadMemory {
     self.threads = threads
     let needs = plan.deepNeeds
     localOffset = (needs.scratch + 127) / 64 * 64
-    // Two threads' memories lie a page and a bit apart, so that equal offsets do not meet in one cache set.
+    // The memories of two threads are a page and a bit apart, so that equal offsets do not map to the same cache set.
     stride = (localOffset + needs.local + 4095) / 4096 * 4096 + 128
     memory = .allocate(byteCount: stride * threads, alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
@@ -64,7 +64,7 @@ final class ThreadMemory {
 }
 
 extension Plan {
-  /// What a thread needs for this plan and those inside it.
+  /// What a thread needs for this plan and nested ones.
   var deepNeeds: (scratch: Int, local: Int) {
     var inner: [Plan] = []
     for phase in phases {
@@ -81,7 +81,7 @@ extension Plan {
   }
 }
 
-/// One plan's tables of pointers, and the frames of the plans inside it.
+/// One plan's tables of pointers, and the frames of nested plans.
 final class Frame {
   /// A phase, ready to run.
   enum Step {
@@ -115,7 +115,7 @@ final class Frame {
         }
       }
     }
-    // One table for the plan and one for each thread, which points at the thread's own values in its own.
+    // One table for the plan and one for each thread, which points to the thread's values in its own memory.
     let threads = memory.threads.threads
     let count = max(plan.places.count, 1)
     table = .allocate(capacity: count * (threads + 1))

@@ -7,10 +7,10 @@ import CKernels
 struct FusedLoop: Kernel {
   let code: [AccVMInst]
   let accesses: [AccVMAccess]
-  /// The value behind each pointer number of the accesses.
+  /// The value of each pointer index in the accesses.
   let pointers: [Int]
   let registers: Int
-  /// How many instructions at the beginning need to run only once.
+  /// The number of instructions at the beginning that run only once.
   let invariants: Int
   let count: Int
   let isa: InstructionSet
@@ -18,7 +18,7 @@ struct FusedLoop: Kernel {
   var label: String { "loop of \(count) elements, \(code.count) instructions, \(pointers.count) operands" }
 
   func taskCount(threads: Int) -> Int {
-    // An instruction takes about 0.05 ns an element; waking the team costs about half a microsecond.
+    // An instruction takes about 0.05 ns per element; waking the team costs about half a microsecond.
     AccelerandoCPU.taskCount(work: count * max(code.count, 4), threads: threads, minimumPerTask: 40_000)
   }
 
@@ -42,7 +42,7 @@ struct FusedLoop: Kernel {
     }
   }
 
-  /// The axes over which an access walks, outermost first.
+  /// The axes that an access iterates over, outermost first.
   private func axes(_ access: AccVMAccess) -> [(size: Int, stride: Int)] {
     switch AccAddress(rawValue: UInt32(access.address)) {
     case accAddressContiguous: return [(count, 1)]

@@ -1,4 +1,4 @@
-// Which set of microkernels runs: chosen once from what the processor has, or by hand in tests.
+// The set of microkernels to use: chosen once by what the processor supports, or explicitly in tests.
 
 import CKernels
 
@@ -13,10 +13,10 @@ public struct InstructionSet: Sendable, Hashable, CustomStringConvertible {
   /// AVX-512.
   public static let avx512 = InstructionSet(isa: accISAAVX512)
 
-  /// The fastest that this processor has.
+  /// The fastest set that this processor supports.
   public static var best: InstructionSet { InstructionSet(isa: acc_best_isa()) }
 
-  /// All that this processor has.
+  /// All sets that this processor supports.
   public static var available: [InstructionSet] {
     [baseline, avx2, avx512].filter { acc_isa_available($0.isa) }
   }

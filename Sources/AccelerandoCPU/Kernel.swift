@@ -1,6 +1,6 @@
-// What a plan is made of: kernels that read and write values by number, and a table that says where values lie.
+// What a plan consists of: kernels that read and write values by index, and a table of their addresses.
 
-/// Where the values of a plan lie while it runs. Copying it is free; it owns nothing.
+/// The addresses of a plan's values while it runs. Copying it is free; it owns nothing.
 struct Memory {
   let table: UnsafePointer<UnsafeMutableRawPointer>
 
@@ -13,14 +13,14 @@ struct Memory {
   }
 }
 
-/// What a piece of work is made of.
+/// The amount of work.
 struct Cost: Sendable {
   /// Arithmetic operations on float32; a multiplication and its addition are two.
   var flops = 0.0
-  /// Bytes that go in and out.
+  /// Bytes read and written.
   var bytes = 0.0
 
-  /// What one core may take for it, in seconds: rates of an ordinary core that reads from its second-level cache.
+  /// The expected time on one core, in seconds, at the rates of an ordinary core that reads from its L2 cache.
   var seconds: Double { max(flops / 80e9, bytes / 20e9) }
 
   static func + (left: Cost, right: Cost) -> Cost {
@@ -32,24 +32,24 @@ struct Cost: Sendable {
   }
 }
 
-/// A piece of computation that can be cut into independent tasks. Its bits must not depend on how many there are.
+/// A computation that can be split into independent tasks. Its bits must not depend on their number.
 protocol Kernel: Sendable {
-  /// A name for people who read plans.
+  /// A name for plan reports.
   var label: String { get }
   /// The work of the whole kernel.
   var cost: Cost { get }
-  /// Into how many tasks to cut the work for a team of `threads`, when the kernel runs by itself.
+  /// The number of tasks for a team of `threads`, when the kernel runs on its own.
   func taskCount(threads: Int) -> Int
-  /// Bytes that each thread needs while it works.
+  /// Bytes of scratch memory that each thread needs.
   var scratchBytes: Int { get }
-  /// Does the tasks `range` out of `count`.
+  /// Runs the tasks `range` out of `count`.
   func run(_ range: Range<Int>, of count: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer)
 
-  /// The kernel cut into units along the outermost axis of its results, each of which reads and writes memory of its
-  /// own, in the order of preference; empty if it cannot be cut so.
+  /// Ways to split the kernel into units along the outermost axis of its results, each of which reads and writes its
+  /// own memory, best first; empty if it cannot be split like that.
   func slicings(_ units: Units) -> [Slicing]
 
-  /// What was decided when the program was bound, from the values that keep still; nil if nothing was.
+  /// What was decided when the program was bound, from the values of frozen inputs; nil if nothing was.
   func decision(_ memory: Memory) -> Decision?
 }
 
@@ -59,7 +59,8 @@ extension Kernel {
   func decision(_ memory: Memory) -> Decision? { nil }
 }
 
-/// The part of `extent` that tasks `range` out of `count` cover: exact where it divides, else in multiples of `grain`.
+/// The part of `extent` that tasks `range` out of `count` cover: exact if it divides, otherwise in multiples of
+/// `grain`.
 func portion(_ range: Range<Int>, of count: Int, extent: Int, grain: Int = 1) -> Range<Int> {
   if extent % count == 0 {
     let size = extent / count
@@ -71,7 +72,7 @@ func portion(_ range: Range<Int>, of count: Int, extent: Int, grain: Int = 1) ->
   return low..<high
 }
 
-/// A few tasks for each thread, so that one that is slowed down does fewer; just one if the work is not worth waking them.
+/// A few tasks per thread, so that a thread that is slowed down does fewer; one task if the work is too small to share.
 func taskCount(work: Int, threads: Int, minimumPerTask: Int, perThread: Int = 4) -> Int {
   let tasks = min(threads * perThread, work / max(minimumPerTask, 1))
   return tasks < 2 ? 1 : tasks

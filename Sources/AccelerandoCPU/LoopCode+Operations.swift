@@ -1,5 +1,5 @@
-// Which operations run in fused loops, and by which instructions of the vector machine. A type of sixteen bits is
-// computed in float32 and rounded after every operation; one of eight bits in 32 and wrapped.
+// Which operations run in fused loops, and with which instructions of the vector machine. 16-bit types are computed in
+// float32 and rounded after every operation; 8-bit types in 32 bits and wrapped.
 
 import AccelerandoCore
 import CKernels
@@ -43,7 +43,7 @@ extension LoopCode {
 
   private mutating func unaryF(_ op: AccOp, _ x: Int) -> Int { emit(op, x) }
 
-  /// Brings a result computed in 32 bits back into its type.
+  /// Converts a result computed in 32 bits back to its type.
   private mutating func fitted(_ x: Int, _ dtype: DType) -> Int {
     switch dtype {
     case .float16: unaryF(accOpRoundF16, x)
@@ -114,7 +114,7 @@ extension LoopCode {
       return integerPower(a, b, lane)
     case .shiftLeft: op = accOpShl
     case .shiftRightArithmetic:
-      // Of an unsigned byte the sign is bit 7.
+      // The sign of an unsigned byte is bit 7.
       return emit(accOpShrArithmetic, dtype == .uint8 ? unaryF(accOpWrapI8, a) : a, b)
     case .shiftRightLogical:
       return emit(accOpShrLogical, dtype == .int8 ? unaryF(accOpWrapU8, a) : a, b)

@@ -1,10 +1,10 @@
-// Writes programs for the vector machine: from operations and element types to its instructions, then from as many
-// registers as there are results to as few as are alive at a time.
+// Writes programs for the vector machine: from operations and element types to its instructions, then from one register
+// per result to as few as are live at a time.
 
 import AccelerandoCore
 import CKernels
 
-/// The code of a fused loop while it is written. Registers are virtual until `kernel` is called.
+/// The code of a fused loop while it is being written. Registers are virtual until `kernel` is called.
 struct LoopCode {
   var instructions: [AccVMInst] = []
   private var accesses: [AccVMAccess] = []
@@ -46,13 +46,13 @@ struct LoopCode {
 
   // MARK: Writing
 
-  /// Adds an instruction; operands that it does not have are -1.
+  /// Adds an instruction; missing operands are -1.
   mutating func emit(
     _ op: AccOp, _ a: Int = -1, _ b: Int = -1, _ c: Int = -1, bits: UInt32 = 0
   ) -> Int {
     var instruction = AccVMInst()
     instruction.op = UInt16(op.rawValue)
-    // Virtual numbers are kept aside; the fields are too narrow for them.
+    // Virtual register numbers are kept separately; the fields are too narrow for them.
     virtual.append((nextRegister, a, b, c))
     instruction.imm.u = bits
     instructions.append(instruction)
@@ -88,7 +88,7 @@ struct LoopCode {
     return access
   }
 
-  /// Loads through a view; says whether element i of the loop is element i of the memory.
+  /// Loads through a view; returns whether element i of the loop is element i of the memory.
   mutating func load(_ view: View) -> (register: Int, isContiguous: Bool) {
     var access = access(view.root, view.type.dtype)
     access.offset = view.offset
@@ -147,8 +147,8 @@ struct LoopCode {
 
   // MARK: Registers
 
-  /// The finished kernel: what is the same in every block first, then the rest. Registers are reused once the last
-  /// instruction that reads them is past; those that hold what is the same in every block are kept.
+  /// The finished kernel: loop-invariant instructions first, then the rest. Registers are reused after the last
+  /// instruction that reads them; those with loop-invariant values are kept.
   func kernel(count: Int, isa: InstructionSet) -> FusedLoop {
     let isInvariant = invariants(count: count)
     let order = instructions.indices.filter { isInvariant[$0] } + instructions.indices.filter { !isInvariant[$0] }
@@ -188,8 +188,8 @@ struct LoopCode {
       invariants: isInvariant.filter { $0 }.count, count: count, isa: isa)
   }
 
-  /// Which instructions compute the same in every block: constants, what is read from one place or repeats with a period
-  /// that divides a block, and what is computed from such alone.
+  /// Which instructions are loop-invariant: constants, loads from one position or with a period that divides a block,
+  /// and what is computed from these alone.
   private func invariants(count: Int) -> [Bool] {
     let none = [Bool](repeating: false, count: instructions.count)
     guard count > Int(accVMBlock) else { return none }
@@ -208,7 +208,7 @@ struct LoopCode {
         default: result[index] = operands(index).allSatisfy { result[$0] }
         }
       }
-      // More blocks than this, and there is no room in the first-level cache for the others.
+      // With more invariant blocks than this there is no room in the L1 cache for the others.
       var kept: Set<Int> = []
       for index in instructions.indices where !result[index] { kept.formUnion(operands(index).filter { result[$0] }) }
       if kept.count <= 10 { return result }
@@ -216,10 +216,10 @@ struct LoopCode {
     return none
   }
 
-  /// The registers that an instruction reads. An instruction's result has its number, since each has one.
+  /// The registers that an instruction reads. An instruction's result has its index, since each has one.
   private func operands(_ index: Int) -> [Int] { Self.registerOperands(instructions[index].op, virtual[index]) }
 
-  /// Whether the first operand is the number of an access, not a register.
+  /// Whether the first operand is the index of an access, not a register.
   private static func namesAccess(_ op: UInt16) -> Bool {
     [accOpLoad, accOpStore, accOpIota].contains { UInt16($0.rawValue) == op }
   }

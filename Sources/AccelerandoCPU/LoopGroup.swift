@@ -1,5 +1,5 @@
-// Elementwise instructions that run as one loop over blocks that stay in the first-level cache. Operands are loaded
-// through views (broadcasts, transposes and slices cost no pass of their own), results that others need are stored.
+// Elementwise instructions that run as one loop over blocks that stay in the L1 cache. Operands are loaded through
+// views (broadcasts, transposes and slices need no pass of their own); results that others need are stored.
 
 import AccelerandoCore
 import CKernels
@@ -15,10 +15,10 @@ final class LoopGroup {
 
   init(count: Int) { self.count = count }
 
-  /// How many axes a view may have that cannot be walked as one.
+  /// The largest number of axes of a view that cannot be merged into one.
   static let maximumAxes = Int(accVMMaxRank)
 
-  /// Whether the loop is long enough; beyond this its code leaves the first-level cache.
+  /// Whether the loop is long enough; beyond this its blocks do not fit in the L1 cache.
   var isFull: Bool { members.count >= 400 }
 
   /// Whether the loop reads or computes one of the views' values.
@@ -26,24 +26,24 @@ final class LoopGroup {
     views.contains { loadedRoots.contains($0.root) || computed.contains($0.root) }
   }
 
-  /// Takes an instruction in.
+  /// Adds an instruction.
   func add(_ instruction: Program.Instruction, loads: [View]) {
     members.append((instruction, loads))
     computed.formUnion(instruction.results)
     loadedRoots.formUnion(loads.map(\.root).filter { !computed.contains($0) })
   }
 
-  /// Makes the loop keep a value in memory.
+  /// Makes the loop store a value in memory.
   func store(_ value: Int) {
     if !stored.contains(value) { stored.append(value) }
   }
 
-  /// The finished kernel, what it reads and writes, and which inputs' memory its results may take over.
+  /// The finished kernel, what it reads and writes, and which inputs' memory its results may reuse.
   func finish(in lowering: Lowering) -> (kernel: any Kernel, reads: [Int], writes: [Int], inPlace: Set<Int>) {
     var code = LoopCode()
     var registers: [Int: Int] = [:]
     var used: Set<Int> = []
-    // What nobody reads is not computed.
+    // Unused values are not computed.
     var needed = Set(stored)
     for member in members.reversed()
     where needed.contains(member.instruction.results.lowerBound) {

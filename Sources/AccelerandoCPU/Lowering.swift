@@ -1,5 +1,5 @@
-// From a program to steps. Instructions are taken in order; those that only rearrange elements become views, elementwise
-// ones gather in fused loops, the rest become kernels. Where values lie is decided afterwards, by Placement.
+// From a program to steps. Instructions are lowered in order; those that only rearrange elements become views,
+// elementwise ones are collected in fused loops, the rest become kernels. Memory is assigned afterwards, by Placement.
 
 import AccelerandoCore
 import CKernels
@@ -19,20 +19,20 @@ final class Lowering {
     var loop: LoopGroup?
     var reads: [Int] = []
     var writes: [Int] = []
-    /// Values that are written only at the index that was just read: an output may take their memory over.
+    /// Values that are written only at the index that was just read: an output may reuse their memory.
     var inPlace: Set<Int> = []
-    /// The layers that it computes for.
+    /// The layers that it belongs to.
     var path: [String] = []
   }
 
   let program: Program
   let isa: InstructionSet
   let frozenInputs: Set<Int>
-  /// Whether several threads share the work, or one does all of it.
+  /// Whether several threads share the work, or one does everything.
   let isShared: Bool
-  /// How each value can be read; nil until it is computed.
+  /// The view through which each value is read; nil until it is computed.
   private(set) var views: [View?]
-  /// Bytes of each value that has memory: the program's values, then temporaries.
+  /// Bytes of each value in memory: the program's values, then temporaries.
   private(set) var byteCounts: [Int]
   private(set) var drafts: [Draft] = []
   private(set) var constants: [Int: NDArray] = [:]
@@ -42,17 +42,17 @@ final class Lowering {
   let users: [[Int]]
   /// The instruction that computes each value; nil for inputs.
   let producers: [Int?]
-  /// Instructions that an earlier kernel has taken over.
+  /// Instructions that an earlier kernel computes too.
   private var absorbed: Set<Int> = []
   private var materialized: [View: Int] = [:]
-  /// Where the positions of poolings' winners lie.
+  /// The argmax indices of poolings.
   var poolIndices: [PoolSource: Int] = [:]
-  /// The layers of the instruction that is lowered.
+  /// The layers of the current instruction.
   private var path: [String] = []
-  /// Elementwise instructions that wait for the first one that needs them, to run in the same loop as that.
+  /// Elementwise instructions that wait until something needs them, to run in the same loop.
   private var waiting: [Int: Program.Instruction] = [:]
 
-  /// - Parameter frozenInputs: inputs that keep their values; what is done to them alone is done once.
+  /// - Parameter frozenInputs: inputs whose values do not change; what depends on them alone is computed once.
   init(_ program: Program, isa: InstructionSet, frozenInputs: Set<Int>, isShared: Bool) {
     self.program = program
     self.isa = isa
@@ -100,17 +100,17 @@ final class Lowering {
 
   // MARK: Values
 
-  /// How a value can be read.
+  /// The view through which a value is read.
   func view(_ value: Int) -> View {
     views[value] ?? View(root: value, type: program.types[value])
   }
 
   func type(_ value: Int) -> TensorType { program.types[value] }
 
-  /// Says that a value's elements can be read through a view of another's.
+  /// Defines a value as a view of another value's memory.
   func define(_ value: Int, as view: View) { views[value] = view }
 
-  /// Memory for something that is no value of the program.
+  /// Memory for something that is not a value of the program.
   func temporary(_ byteCount: Int) -> Int {
     byteCounts.append(byteCount)
     return byteCounts.count - 1
@@ -126,7 +126,7 @@ final class Lowering {
     for value in draft.writes { wrote(value, at: drafts.count - 1) }
   }
 
-  /// Notes that step `step` writes a value.
+  /// Records that step `step` writes a value.
   func wrote(_ value: Int, at step: Int) {
     producedAt[value] = step
     if value < program.types.count, views[value] == nil {
@@ -141,13 +141,13 @@ final class Lowering {
     views[value] = View(root: value, type: program.types[value])
   }
 
-  /// Whether the value is computed by now, or can be.
+  /// Whether the value is already computed, or can be.
   func isAvailable(_ value: Int) -> Bool {
     guard let view = views[value] else { return false }
     return producedAt[view.root] != nil || waiting[view.root] != nil
   }
 
-  /// A number under which the value's elements lie row-major from the start, copied there if need be.
+  /// The index of a value with the same elements in row-major order from the start, a copy if need be.
   func contiguous(_ value: Int) -> Int {
     contiguous(view(value))
   }
@@ -169,17 +169,17 @@ final class Lowering {
     return copy
   }
 
-  /// Tells the loop that computes a value that others read it from memory.
+  /// Makes the loop that computes a value store it, since others read it from memory.
   func finishLoop(computing value: Int) {
     place(value)
     guard let step = producedAt[value], step >= 0, drafts[step].loop != nil else { return }
     drafts[step].loop?.store(value)
   }
 
-  /// Lets the kernel that computes an earlier instruction compute this one too.
+  /// Marks an instruction as computed by the kernel of an earlier one.
   func absorb(_ instruction: Int) { absorbed.insert(instruction) }
 
-  /// The one instruction that reads the value, when there is just one and the value is no output.
+  /// The one instruction that reads the value, if there is exactly one and the value is not an output.
   func onlyUser(of value: Int) -> Int? {
     guard users[value].count == 1, !program.outputs.contains(value) else { return nil }
     return users[value][0]
@@ -187,7 +187,7 @@ final class Lowering {
 
   // MARK: Loops
 
-  /// Takes an elementwise instruction; it joins a loop when its result is needed.
+  /// Adds an elementwise instruction to those that wait; it joins a loop when its result is needed.
   func fuse(_ instruction: Program.Instruction) {
     let result = instruction.results.lowerBound
     waiting[result] = instruction
@@ -225,7 +225,7 @@ final class Lowering {
       loads.append(view)
       earliest = max(earliest, producedAt[view.root] ?? -1)
     }
-    // The loops that compute operands come first; among them the last one is the only one that has all it needs.
+    // The loops that compute operands come first; among them the last one is the only one that has all operands.
     var candidates: [Int] = []
     if earliest >= 0, drafts[earliest].loop != nil { candidates.append(earliest) }
     candidates += recentLoops.filter { $0 > earliest }
@@ -257,11 +257,11 @@ final class Lowering {
 }
 
 extension Lowering {
-  /// Plans a program: composites without a kernel are opened, instructions lowered, values placed.
+  /// Plans a program: expands composites without a kernel, lowers instructions, places values.
   static func plan(
     _ program: Program, isa: InstructionSet, frozenInputs: Set<Int> = [], isShared: Bool
   ) throws -> Plan {
-    // Sizes below this leave room for all the arithmetic on them.
+    // Sizes below this leave room for arithmetic on them.
     if let type = program.types.first(where: { $0.byteCount >= 1 << 46 }) {
       throw GraphError("a value \(type) has more bytes than any machine.")
     }

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 extension Lowering {
-  /// Whether a composite has a kernel of its own here; the others run as their formulas.
+  /// Whether a composite has a kernel here; the others run as their formulas.
   static func hasKernel(_ composite: any Composite, _ types: [TensorType]) -> Bool {
     guard let first = types.first else { return false }
     switch composite {
@@ -66,7 +66,7 @@ extension Lowering {
     case let operation as Sort: lowerSort(operation, instruction)
     case let operation as While: try lowerWhile(operation, instruction)
     case let operation as Case: try lowerCase(operation, instruction)
-    // A program for one worker meets nobody: what all workers have together is what this one has.
+    // A program for one worker needs no exchange: the sum over all workers is its own value.
     case is AllReduce: define(result, as: view(instruction.operands[0]))
     default: try lowerElementwise(instruction)
     }
@@ -113,7 +113,7 @@ extension Lowering {
     var source = view(instruction.operands[0])
     finishLoop(computing: source.root)
     add(FillKernel(scalar: fill, destination: result, type: target), reads: [fill], writes: [result])
-    // Element i lands at low + i·(interior + 1); those that land outside stay behind.
+    // Element i is written at low + i·(interior + 1); elements out of range are dropped.
     var offset = 0
     var strides = target.shape.rowMajorStrides
     var starts: [Int] = []

@@ -1,10 +1,10 @@
-// A phase made ready to run: its tasks for a team of some size, and its regions as flat tables, so that a step only walks
-// memory that is there.
+// A phase made ready to run: its tasks for a team of some size, and its regions as flat tables, so that a step only
+// follows prepared memory.
 
 import AccelerandoCore
 import CKernels
 
-/// What one thread works with: its own table of pointers and its own memory.
+/// A thread's table of pointers and memory.
 struct ThreadContext {
   let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
   let scratch: UnsafeMutableRawPointer
@@ -30,7 +30,7 @@ final class PhaseRunner: TeamWork {
   private let number: Int
   private let parts: UnsafeMutableBufferPointer<Part>
   private let contexts: UnsafeMutablePointer<ThreadContext>
-  /// The tasks for the whole team, and those for one thread that works alone.
+  /// The tasks for the whole team, and those for one thread alone.
   private let shared: UnsafeMutableBufferPointer<Task>
   private let alone: UnsafeMutableBufferPointer<Task>
   var tracer: Tracer?
@@ -79,11 +79,12 @@ final class PhaseRunner: TeamWork {
     alone.deallocate()
   }
 
-  /// How a region's units are shared out: whole leaves where leaves are summed up.
+  /// How a region's units are split: into whole leaves if leaves are summed.
   private static func tasks(_ region: Region, threads: Int) -> [Range<Int>] {
     let most = region.leaves > 1 ? region.leaves : region.units
     let wanted = max(1, Int(region.cost.seconds / 5e-6))
-    // More tasks than threads let the one that is quicker do more; each reads the weights anew, so only where that is little.
+    // More tasks than threads let a faster thread do more; each task reads the weights again, so only if they are
+    // small.
     let perThread = region.cost.seconds > 1e-3 ? 4 : region.cost.seconds > 200e-6 ? 2 : 1
     let count = max(1, min(most, wanted, threads * perThread))
     return (0..<count).map { task in
@@ -97,7 +98,7 @@ final class PhaseRunner: TeamWork {
   /// Whether there is work for several threads.
   var isShared: Bool { shared.count > 1 }
 
-  /// Does the phase on the team, or alone.
+  /// Runs the phase on the team, or alone.
   func run(on pool: ThreadPool?) {
     guard let pool, shared.count > 1 else {
       for task in alone { run(task, on: 0) }
@@ -106,7 +107,7 @@ final class PhaseRunner: TeamWork {
     pool.run(ThreadPool.Job(work: self, tasks: shared.count))
   }
 
-  /// Does the phase part by part, on the caller's thread.
+  /// Runs the phase part by part, on the caller's thread.
   func run(afterPart: (Int) -> Void) {
     for part in alone.indices {
       run(alone[part], on: 0)
@@ -114,7 +115,7 @@ final class PhaseRunner: TeamWork {
     }
   }
 
-  /// Does one task of the team's.
+  /// Runs one task of the team's.
   func run(_ task: Int, on member: Int) { run(shared[task], on: member) }
 
   private func run(_ task: Task, on member: Int) {
@@ -130,7 +131,7 @@ final class PhaseRunner: TeamWork {
   }
 }
 
-/// Walks a region's tiles and segments.
+/// Runs a region's tiles and segments.
 final class RegionRunner {
   private struct Segment {
     let tile: Int
@@ -190,7 +191,7 @@ final class RegionRunner {
     partials.deallocate()
   }
 
-  /// Takes units through the region. Where leaves are summed up, `units` are whole leaves.
+  /// Runs units through the region. If leaves are summed, `units` are whole leaves.
   func run(_ units: Range<Int>, _ context: ThreadContext, _ trace: Trace?) {
     var start = units.lowerBound
     var leaf = hasLeaves ? (leafStarts.firstIndex { $0 > start } ?? 1) - 1 : 0
@@ -224,11 +225,11 @@ final class RegionRunner {
       start = end
       while hasLeaves, leaf + 1 < leafStarts.count - 1, leafStarts[leaf + 1] <= start { leaf += 1 }
     }
-    // From now on the values are what the leaves will be folded to.
+    // From now on these values hold the leaves' results, to be folded.
     for partial in partials { context.table[partial.value] = table[partial.value] }
   }
 
-  /// Runs a segment's kernels in turn, a few units at a time. Sums begin anew at unit `beginning`.
+  /// Runs a segment's kernels in turn, a few units at a time. Sums start at unit `beginning`.
   @inline(__always)
   private func run(
     _ segment: Segment, _ units: Range<Int>, from beginning: Int, _ context: ThreadContext, _ trace: Trace?
@@ -247,7 +248,7 @@ final class RegionRunner {
     }
   }
 
-  /// Makes local values begin at unit `start`: kernels find unit u where it would be if all units were there.
+  /// Shifts local values so that they begin at unit `start`: kernels address unit u as if all units were stored.
   @inline(__always)
   private func point(_ range: Range<Int>, at start: Int, _ context: ThreadContext) {
     for index in range {

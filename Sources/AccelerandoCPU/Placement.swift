@@ -1,10 +1,10 @@
-// Where values lie. What lives for a few units only stays in a thread's own memory; state that the program updates is
-// written in place where nobody needs the old value any more; results go straight to the output buffers; everything in
-// between shares one arena, reused as soon as its reader is past.
+// Where values are stored. Values that exist for a few units only stay in a thread's own memory; state is updated in
+// place if the old value is no longer needed; results go directly to the output buffers; everything else shares one
+// arena and is overwritten once its last reader is done.
 
 import AccelerandoCore
 
-/// Decides the place of each value and the order of the final copies.
+/// Decides where each value is stored and the order of the final copies.
 struct Placement {
   private let lowering: Lowering
   private let setupPhases: Int
@@ -17,7 +17,7 @@ struct Placement {
   private var reads: [Int: [Event]] = [:]
   private var writes: [Int: [Event]] = [:]
 
-  /// A member of a part, by its place in the plan.
+  /// A member of a part, by its position in the plan.
   private struct Event: Hashable {
     let phase: Int
     let part: Int
@@ -64,7 +64,7 @@ struct Placement {
         }
       }
     }
-    // What is computed once is needed in every run.
+    // Values that are computed once are needed in every run.
     for value in places.indices where firstWrite[value] < setupPhases { lastRead[value] = .max }
     plan.setupPhases = setupPhases
     let copies = placeOutputs()
@@ -78,7 +78,7 @@ struct Placement {
     return plan
   }
 
-  /// For each output, the stage that writes it last: those that are copied come at the end.
+  /// For each output, the stage that writes it last: copied ones are written at the end.
   private func outputStages(_ plan: Plan) -> [Int] {
     let starts = plan.phases.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.stages) }
     return lowering.program.outputs.enumerated().map { output, value in
@@ -107,11 +107,11 @@ struct Placement {
 
   // MARK: Outputs
 
-  /// Lets kernels write outputs where they belong, as far as that is safe; returns the copies that are needed at the end.
+  /// Lets kernels write directly to output buffers if that is safe; returns the copies that are needed at the end.
   private mutating func placeOutputs() -> [(source: View, place: Plan.Place)] {
     let program = lowering.program
     var copies: [(source: View, place: Plan.Place)] = []
-    // An input that is an output as it stands is read until the end.
+    // An input that is an output unchanged is read until the end.
     for value in program.outputs {
       let root = lowering.contiguous(value)
       if root < program.inputs.count { lastRead[root] = .max }
@@ -119,7 +119,7 @@ struct Placement {
     for (output, value) in program.outputs.enumerated() {
       let root = lowering.contiguous(value)
       let view = View(root: root, type: program.types[value])
-      // What is only the beginning of a larger value cannot be computed in memory of its own size.
+      // A value that is the beginning of a larger one cannot be computed in memory of its own size.
       let fits = lowering.byteCounts[root] <= program.types[value].byteCount
       guard let input = program.aliases[output] else {
         if fits, places[root] == .none, firstWrite[root] != .max {
@@ -141,7 +141,7 @@ struct Placement {
     return copies
   }
 
-  /// Whether everybody who needs an input's old value has read it before a kernel writes the new one in its place.
+  /// Whether all readers of an input's old value run before a kernel overwrites it.
   private func mayOverwrite(_ input: Int, with value: Int) -> Bool {
     guard lastRead[input] != .max else { return false }
     return (writes[value] ?? []).allSatisfy { write in
@@ -153,8 +153,8 @@ struct Placement {
     }
   }
 
-  /// The final copies as phases. Copies into inputs come last; one that reads what another overwrites goes through memory
-  /// of its own first, so that states may even change places.
+  /// The final copies as phases. Copies into inputs come last; one that reads what another overwrites goes through a
+  /// temporary first, so that states can even be swapped.
   private mutating func append(_ copies: [(source: View, place: Plan.Place)]) {
     let overwritten = Set(
       copies.compactMap { copy -> Int? in
@@ -235,7 +235,7 @@ struct Placement {
     return .parts(parts)
   }
 
-  /// Whether a value is needed in one region only, unit by unit.
+  /// Whether a value is used in one region only, unit by unit.
   private func isLocal(_ value: Int, _ phase: Int, _ part: Int) -> Bool {
     guard places[value] == .none, lastRead[value] != .max else { return false }
     return ((reads[value] ?? []) + (writes[value] ?? [])).allSatisfy {
@@ -243,7 +243,7 @@ struct Placement {
     }
   }
 
-  /// First fit by decreasing size over the phases in which each value is alive; returns the arena's size.
+  /// First fit by decreasing size over the phases in which each value is live; returns the arena's size.
   private mutating func placeInArena() -> Int {
     let values = places.indices.filter { places[$0] == .none && firstWrite[$0] != .max }
     var arena = Arena()
@@ -257,7 +257,7 @@ struct Placement {
   }
 }
 
-/// Gives blocks of memory places, so that those that are alive at the same time do not overlap.
+/// Assigns offsets to blocks of memory, so that blocks that are live at the same time do not overlap.
 struct Arena {
   struct Block {
     let alive: ClosedRange<Int>

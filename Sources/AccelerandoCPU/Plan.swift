@@ -1,11 +1,11 @@
-// What the CPU will do, as data: phases in order, where every value lies, how much memory there is. Planning makes it,
-// execution walks it, and people can read it.
+// What the CPU will do, as data: phases in order, where every value is stored, how much memory there is. Planning makes
+// it, execution runs it, and reports print it.
 
 import AccelerandoCore
 
 /// A program, planned for the CPU.
 struct Plan: Sendable {
-  /// What happens between two meetings of the threads.
+  /// What runs between two barriers.
   enum Phase: Sendable {
     /// Work that can be shared: no part needs another's results.
     case parts([Part])
@@ -14,7 +14,7 @@ struct Plan: Sendable {
     /// One of several plans.
     case branch(Branch)
 
-    /// What ends one after the other when one thread runs the phase alone.
+    /// The parts that end one after the other when one thread runs the phase alone.
     var stages: Int {
       if case .parts(let parts) = self { return parts.count }
       return 1
@@ -23,7 +23,7 @@ struct Plan: Sendable {
 
   /// One independent piece of a phase.
   enum Part: Sendable {
-    /// A kernel by itself, cut as it likes.
+    /// A kernel on its own, with its own split.
     case kernel(any Kernel, path: [String])
     /// Several kernels, run unit by unit.
     case region(Region)
@@ -43,7 +43,7 @@ struct Plan: Sendable {
     }
   }
 
-  /// `case`: which plan runs is read from an int32; the last one if there is none of that number.
+  /// `case`: an int32 selects the plan to run; the last one if it is out of range.
   struct Branch: Sendable {
     let index: Int
     let branches: [Plan]
@@ -53,28 +53,28 @@ struct Plan: Sendable {
     let results: [(value: Int, byteCount: Int)]
   }
 
-  /// Where a value lies.
+  /// Where a value is stored.
   enum Place: Sendable, Hashable {
     /// In the buffer of an input.
     case input(Int)
-    /// In the buffer of an output that is no input's.
+    /// In the buffer of an output that is not an input's.
     case output(Int)
-    /// In the arena, this many bytes in.
+    /// In the arena, at this byte offset.
     case arena(Int)
     /// In the plan's constants.
     case constant(Int)
-    /// In a thread's own memory, for a few units at a time; or nowhere, if a kernel computes it on the way.
+    /// In a thread's own memory, for a few units at a time; or nowhere, if a kernel computes it internally.
     case none
   }
 
   let program: Program
   var phases: [Phase] = []
-  /// So many phases at the beginning depend on constants and frozen inputs alone, and run once.
+  /// The number of phases at the beginning that depend on constants and frozen inputs alone, and run once.
   var setupPhases = 0
   var places: [Place] = []
   var constants: [NDArray] = []
   var arenaBytes = 0
-  /// What each thread needs for its kernels and for values that live for a few units only.
+  /// Memory that each thread needs for its kernels and for values that exist for a few units only.
   var scratchBytes = 0
   var localBytes = 0
   /// For each output, the stage that completes it.

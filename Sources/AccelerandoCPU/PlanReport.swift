@@ -1,40 +1,40 @@
-// A plan as people read plans: phases, regions, segments and kernels, what each costs by arithmetic, and what it took when
-// it was run. Plain data, so that programs can read it too, and tests can say what a plan must look like.
+// A plan to read: phases, regions, segments and kernels, the expected cost of each, and its measured time. Plain data,
+// so that programs can read it too, and tests can assert properties of a plan.
 
 import AccelerandoCore
 import Foundation
 
 /// What the CPU does for one run of a program.
 public struct PlanReport: Codable, Hashable, Sendable {
-  /// What happens between two meetings of the threads.
+  /// What runs between two barriers.
   public struct Phase: Codable, Hashable, Sendable {
-    /// `parts`; `once` for what runs only when the program is bound; `while`; or `case`.
+    /// `parts`; `once` for a phase that runs only when the program is bound; `while`; or `case`.
     public var kind: String
     /// Independent pieces of work.
     public var parts: [Part] = []
     /// The phases of a loop's condition and body, or of a branch's choices.
     public var inner: [PlanReport] = []
-    /// Seconds from the phase's first kernel to the end of its last, a run; nil if nothing was run.
+    /// Seconds per run from the phase's first kernel to the end of its last; nil if nothing was run.
     public var measuredSeconds: Double?
   }
 
-  /// A kernel by itself, or a region.
+  /// A kernel on its own, or a region.
   public struct Part: Codable, Hashable, Sendable {
-    /// Into how many units a region is cut (samples of the batch, rows of a parameter); nil for a kernel by itself.
+    /// The number of units of a region (samples of the batch, rows of a parameter); nil for a kernel on its own.
     public var units: Int?
-    /// How many partial sums a region makes.
+    /// The number of partial sums of a region.
     public var leaves = 1
-    /// How many units go through a region at a time.
+    /// The number of units that go through the region at a time.
     public var tile = 1
-    /// Bytes of each thread's own memory that the region's values take.
+    /// Bytes of each thread's own memory for the region's values.
     public var localBytes = 0
-    /// Kernels that take turns.
+    /// Groups of kernels that alternate.
     public var segments: [Segment]
   }
 
-  /// Kernels that take turns for a few units at a time.
+  /// Kernels that alternate over a few units at a time.
   public struct Segment: Codable, Hashable, Sendable {
-    /// How many units.
+    /// The number of units.
     public var tile: Int
     /// The kernels, in order.
     public var kernels: [Kernel]
@@ -42,29 +42,29 @@ public struct PlanReport: Codable, Hashable, Sendable {
 
   /// One kernel.
   public struct Kernel: Codable, Hashable, Sendable {
-    /// What it does.
+    /// What it computes.
     public var label: String
-    /// The layers that it does it for.
+    /// The layers that it belongs to.
     public var path: [String]
-    /// Arithmetic operations on float32 in a run.
+    /// Arithmetic operations on float32 per run.
     public var flops: Double
-    /// Bytes that go in and out in a run, wherever they lie.
+    /// Bytes read and written per run, in caches or memory.
     public var bytes: Double
-    /// What one core should take for all of it, in seconds, by common rates.
+    /// Expected time of one core for all of it, in seconds, at typical rates.
     public var predictedSeconds: Double
-    /// What it took, added up over the threads, in seconds a run; nil if nothing was run.
+    /// Measured time, summed over the threads, in seconds per run; nil if nothing was run.
     public var measuredSeconds: Double?
-    /// Calls in a run.
+    /// Calls per run.
     public var calls: Double?
   }
 
   /// The phases in order.
   public var phases: [Phase]
-  /// Bytes for values that live from phase to phase.
+  /// Bytes for values that are kept between phases.
   public var arenaBytes: Int
-  /// Bytes that each thread has for itself.
+  /// Bytes of each thread's own memory.
   public var threadBytes: Int
-  /// Seconds a run, the median of the runs that were measured.
+  /// Seconds per run, the median of the measured runs.
   public var secondsPerRun: Double?
 
   /// All kernels, in order.
@@ -72,7 +72,7 @@ public struct PlanReport: Codable, Hashable, Sendable {
 }
 
 extension PlanReport {
-  /// - Parameter memory: where the values lie, once the program is bound; kernels then say what they decided.
+  /// - Parameter memory: the addresses of the values, once the program is bound; kernels then report what they decided.
   init(_ plan: Plan, _ memory: Memory? = nil) {
     phases = plan.phases.enumerated().map { index, phase in
       switch phase {
@@ -122,7 +122,7 @@ extension PlanReport.Kernel {
 // MARK: - Text
 
 extension PlanReport: CustomStringConvertible {
-  /// A table: a line for each kernel, under its phase, region and segment.
+  /// A table: one line per kernel, under its phase, region and segment.
   public var description: String {
     var rows: [[String]] = [["", "Mflop", "KiB", "calls", "predicted µs", "measured µs", "Gflop/s", "layer"]]
     append(to: &rows, indent: "")
@@ -177,7 +177,7 @@ extension PlanReport: CustomStringConvertible {
     ]
   }
 
-  /// Three significant digits or so.
+  /// About three significant digits.
   private static func number(_ value: Double) -> String {
     switch value.magnitude {
     case 0: "0"

@@ -3,9 +3,9 @@
 import AccelerandoCore
 import Foundation
 
-/// What a program took, kernel by kernel.
+/// The measured time of a program, kernel by kernel.
 public struct Profile: Sendable {
-  /// The plan, with the times that were measured.
+  /// The plan, with the measured times.
   public let report: PlanReport
   private let events: [Tracer.Event]
 
@@ -14,7 +14,7 @@ public struct Profile: Sendable {
     self.events = events
   }
 
-  /// The last run as a trace in the format that Chrome and Perfetto show: a row for each thread.
+  /// The last run as a trace in the format of Chrome and Perfetto: one row per thread.
   public func chromeTrace() throws -> Data {
     struct Entry: Encodable {
       let name: String
@@ -46,15 +46,15 @@ public struct Profile: Sendable {
 }
 
 extension CPUBackend {
-  /// What this engine would do for a program.
-  /// - Parameter frozenInputs: inputs that keep their values, as in `compile(_:frozenInputs:)`.
+  /// The plan of a program on this engine.
+  /// - Parameter frozenInputs: inputs whose values do not change, as in `compile(_:frozenInputs:)`.
   /// - Throws: `GraphError` when the program cannot run here.
   public func explain(_ program: Program, frozenInputs: Set<Int> = []) throws -> PlanReport {
     PlanReport(try plan(program, frozenInputs: frozenInputs))
   }
 
-  /// What this engine does for a program that it has bound to its values: weights that keep still may have decided something.
-  /// - Throws: `GraphError` when the execution is another backend's.
+  /// The plan of a program that this engine has bound, with decisions that depend on the values of frozen weights.
+  /// - Throws: `GraphError` when the execution belongs to another backend.
   public func explain(_ execution: any Execution) throws -> PlanReport {
     let frame = try own(execution).frame
     return PlanReport(frame.plan, Memory(table: UnsafePointer(frame.table)))
@@ -68,8 +68,8 @@ extension CPUBackend {
   }
 
   /// Runs a program that this engine compiled and measures its kernels. Runs have their usual effect on bound buffers.
-  /// - Parameter runs: how many runs to measure, after one that is not.
-  /// - Throws: `GraphError` when the execution is another backend's.
+  /// - Parameter runs: the number of runs to measure, after one warm-up run.
+  /// - Throws: `GraphError` when the execution belongs to another backend.
   public func profile(_ execution: any Execution, runs: Int = 20) throws -> Profile {
     let execution = try own(execution)
     execution.teamwork = Teamwork(always: threads > 1)
@@ -135,7 +135,7 @@ extension PlanReport.Part {
 }
 
 extension Frame {
-  /// Lets phases note what they do; those of loops and branches inside are left out.
+  /// Makes phases record their kernels, except inside loops and branches.
   fileprivate func trace(with tracer: Tracer?) {
     for step in steps {
       if case .phase(let runner) = step { runner.tracer = tracer }

@@ -1,5 +1,5 @@
-// A piece of a plan that runs depth first: a thread takes a few units (samples of the batch, rows of a parameter) through
-// a chain of kernels while what flows between them is in its own cache, then the next few.
+// A part of a plan that runs depth first: a thread takes a few units (samples of the batch, rows of a parameter)
+// through a chain of kernels while their values are in its own cache, then the next few.
 
 import AccelerandoCore
 
@@ -7,23 +7,23 @@ import AccelerandoCore
 struct Region: Sendable {
   /// The number of units.
   let units: Int
-  /// Into how many leaves the units are cut; each sums up its own partial results. Decided by `units` alone.
+  /// The number of leaves that the units are split into; each has its own partial sums. Follows from `units` alone.
   let leaves: Int
-  /// How many units go through the segments at a time.
+  /// The number of units that go through the segments at a time.
   var tile = 1
   var segments: [Segment] = []
-  /// Values that live for a tile.
+  /// Values that are stored for one tile.
   var locals: [Local] = []
   var partials: [Partial] = []
   /// Bytes of a thread's memory for all local values.
   var localBytes = 0
 
-  /// Kernels that take turns for a few units at a time.
+  /// Kernels that alternate over a few units at a time.
   struct Segment: Sendable {
-    /// How many units a kernel does at a time.
+    /// The number of units that a kernel processes at a time.
     var tile: Int
     var kernels: [Entry]
-    /// Values that live for such a few units.
+    /// Values that are stored for these few units.
     var locals: [Local] = []
     var hasPartials: Bool { kernels.contains(where: \.isPartial) }
   }
@@ -41,7 +41,7 @@ struct Region: Sendable {
     var offset = 0
   }
 
-  /// A value that is summed up leaf by leaf in `accumulator`.
+  /// A value that is summed leaf by leaf in `accumulator`.
   struct Partial: Sendable {
     let value: Int
     let accumulator: Int
@@ -57,7 +57,7 @@ struct Region: Sendable {
     units * index / leaves..<units * (index + 1) / leaves
   }
 
-  /// How many leaves the units of a batch are cut into: enough for the cores of a machine, few enough to add up.
+  /// The number of leaves for the units of a batch: enough for the cores of a machine, few enough to add.
   static func leafCount(units: Int) -> Int {
     switch units {
     case ..<2: 1

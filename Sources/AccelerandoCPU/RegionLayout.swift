@@ -1,9 +1,9 @@
-// How a region is walked: which kernels take turns for a few units at a time, how many units that is, and where in a
-// thread's memory the values lie that never leave it.
+// How a region is run: which kernels alternate over a few units at a time, over how many, and the offsets of local
+// values in a thread's memory.
 //
-// A convolution wants few units, so that what it writes is read while it is in the second-level cache; a product with a
-// large matrix wants many, so that the matrix is read once for all of them. So a region has two loops: tiles of many
-// units, and in each tile segments of kernels that share a smaller number.
+// A convolution wants few units, so that its results are read while they are in the L2 cache; a product with a large
+// matrix wants many, so that the matrix is read once for all of them. So a region has two loops: tiles of many units,
+// and in each tile segments of kernels that share a smaller number.
 
 /// Arranges the kernels of one region.
 struct RegionLayout {
@@ -20,15 +20,15 @@ struct RegionLayout {
     let accumulator: Int?
   }
 
-  /// Bytes that may stay in a core's second-level cache beside the rest.
+  /// Bytes that may stay in a core's L2 cache beside the rest.
   static let cacheBytes = 640 << 10
-  /// What a segment may touch at a time, so that it stays close.
+  /// What a segment may touch at a time, so that it stays in cache.
   static let segmentBytes = 256 << 10
-  /// What a segment had better touch at a time, where it may: calls and partial sums cost something each.
+  /// What a segment should touch at a time, if it can: calls and partial sums have a cost.
   static let comfortableBytes = 48 << 10
   /// Less than this at a time is not worth the call.
   static let callBytes = 768
-  /// Going through the region once more costs as much as moving so many bytes.
+  /// Going through the region once more costs as much as moving this many bytes.
   static let tileBytes = 4 << 10
 
   func region(_ members: [Member], locals: Set<Int>) -> Region {
@@ -43,7 +43,7 @@ struct RegionLayout {
     var segmentOf = [Int](repeating: 0, count: members.count)
     for (index, range) in ranges.enumerated() { for member in range.members { segmentOf[member] = index } }
 
-    // A value that is used in one segment only lives for that segment's few units.
+    // A value that is used in one segment only is stored for that segment's few units.
     var uses: [Int: [Int]] = [:]
     for (index, member) in members.enumerated() {
       for value in Set(member.reads + member.writes) where locals.contains(value) {
@@ -55,7 +55,7 @@ struct RegionLayout {
     let tileBytes = zip(sorted, isTileWide).reduce(0) { $0 + ($1.1 ? byteCounts[$1.0] / units : 0) }
     region.tile = tile(members, bytesPerUnit: tileBytes, leaves: region.leaves)
     region.segments = ranges.map { range in
-      // Pieces of one size, rather than a small one at the end.
+      // Pieces of equal size, rather than a small one at the end.
       let pieces = max(region.tile / max(range.tile, 1), 1)
       return Region.Segment(
         tile: (region.tile + pieces - 1) / pieces,
@@ -87,13 +87,13 @@ struct RegionLayout {
     return region
   }
 
-  /// Bytes of its own that a kernel reads and writes for one unit.
+  /// Bytes that a kernel reads and writes for one unit.
   private func unitBytes(_ member: Member) -> Int {
     let values = member.slicing.aligned.union(member.accumulator == nil ? member.writes : [])
     return max(values.reduce(0) { $0 + byteCounts[$1] } / units, 1)
   }
 
-  /// Bytes that every call of a kernel goes through, however few its units.
+  /// Bytes that every call of a kernel reads, however few its units.
   private func sharedBytes(_ member: Member) -> Int {
     let sums = member.slicing.partial.map { byteCounts[$0.value] } ?? 0
     return member.slicing.reread.reduce(sums) { $0 + byteCounts[$1] }
@@ -111,7 +111,7 @@ struct RegionLayout {
     }
     for (index, member) in members.enumerated() {
       let own = unitBytes(member)
-      // A matrix is worth reading again once as much else has been read; a convolution works longer on its own.
+      // A matrix is worth reading again once as much other data has been read; a convolution works longer on its own.
       let shared = sharedBytes(member) / (member.slicing.kernel is SlicedDot ? 1 : 8)
       let least = max(shared / own, Self.callBytes / own, 1)
       let most = max(Self.segmentBytes / own, 1)
@@ -126,14 +126,14 @@ struct RegionLayout {
     return result
   }
 
-  /// How many units go through the whole region at a time: the number that moves the fewest bytes between caches.
+  /// The number of units that go through the whole region at a time: the one that moves the fewest bytes.
   private func tile(_ members: [Member], bytesPerUnit: Int, leaves: Int) -> Int {
     let whole = members.reduce(0) { sum, member in
       let bytes = sharedBytes(member)
       return sum + (bytes > 1 << 15 ? bytes : 0)
     }
     let leaf = max(units / leaves, 1)
-    // Where cores share the units there are two at least, so that none takes more than half of them at a time.
+    // If cores share the units there are at least two tiles, so that none takes more than half of them at a time.
     var tile = isShared ? (units + 1) / 2 : units
     var best = (bytes: Double.infinity, tile: tile)
     while tile >= 1 {

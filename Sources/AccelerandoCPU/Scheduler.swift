@@ -1,9 +1,9 @@
-// From steps in order to phases: what can run between two meetings of the threads, and which chains of kernels go depth
-// first through the same units (samples of a batch, rows of a parameter) while their values are in a core's own cache.
+// From steps in order to phases: what can run between two barriers, and which chains of kernels go depth first through
+// the same units (samples of a batch, rows of a parameter) while their values are in a core's own cache.
 //
 // Nothing here knows a model. A kernel joins the region that computes its operands if each of its units reads only the
-// same unit of them; what sums over the units is summed up leaf by leaf and folded in the next phase; everything else
-// waits for the next phase. Whether joining pays is a matter of bytes: see `pays`.
+// same unit of them; sums over the units are computed leaf by leaf and folded in the next phase; everything else waits
+// for the next phase. Whether joining pays is decided by bytes moved: see `pays`.
 
 import AccelerandoCore
 
@@ -11,28 +11,28 @@ import AccelerandoCore
 struct Scheduler {
   private let lowering: Lowering
   private var drafts: [Lowering.Draft]
-  /// The drafts that come before each one.
+  /// The drafts that must come before each one.
   private var predecessors: [[Int]] = []
   private var phases: [Phase] = []
-  /// How many phases run once; -1 while these are formed.
+  /// The number of phases that run once; -1 while these are being formed.
   private var setupPhases = -1
   private var phaseOf: [Int: Int] = [:]
   private var partOf: [Int: Int] = [:]
   private let batch: Int?
-  /// Whether weights are packed in the first phase, which then leaves the samples to the next one: taken up there, they
-  /// would only be put down again.
+  /// Whether weights are packed in the first phase, which then leaves the samples to the next one: started there, they
+  /// would leave the cache again.
   private var preparesFirst = false
 
   /// A phase under construction.
   struct Phase {
     var parts: [Part] = []
-    /// A loop or a branch, which is a phase by itself.
+    /// A loop or a branch, which is a phase of its own.
     var control: Int?
   }
 
-  /// A part under construction: one draft by itself, or a region of several.
+  /// A part under construction: one draft on its own, or a region of several.
   struct Part {
-    /// The units of a region; nil for a kernel by itself.
+    /// The units of a region; nil for a kernel on its own.
     var units: Int?
     var members: [Member] = []
   }
@@ -40,7 +40,7 @@ struct Scheduler {
   struct Member {
     let draft: Int
     var slicing: Slicing?
-    /// Where the leaves' results are put.
+    /// Where the leaves' results are stored.
     var accumulator: Int?
   }
 
@@ -62,7 +62,7 @@ struct Scheduler {
 
   // MARK: Order
 
-  /// Results come before what reads them, and readers of a state before what may overwrite it.
+  /// Results come before their readers, and readers of state before what may overwrite it.
   private mutating func orderDrafts() {
     var writers: [Int: [Int]] = [:]
     var readers: [Int: [Int]] = [:]
@@ -108,7 +108,7 @@ struct Scheduler {
     let outputs = Set(lowering.program.outputs.map { lowering.contiguous($0) })
     var changing = Set(lowering.program.inputs.indices).subtracting(lowering.frozenInputs).union(outputs)
     var isFixed = [Bool](repeating: true, count: drafts.count)
-    // A value may have several writers, of which one that changes is enough.
+    // A value may have several writers; if one of them changes, it changes.
     while true {
       let before = changing.count
       for (index, draft) in drafts.enumerated() where isFixed[index] {
@@ -122,7 +122,7 @@ struct Scheduler {
     }
   }
 
-  /// Puts a draft into the current phase if it can run there. Folds that it needs are added to `folds`.
+  /// Adds a draft to the current phase if it can run there. Folds that it needs are added to `folds`.
   private mutating func place(_ draft: Int, folds: inout [Int]) -> Bool {
     let current = phases.count - 1
     guard phases[current].control == nil else { return false }
@@ -141,7 +141,7 @@ struct Scheduler {
     if parts.isEmpty {
       for units in candidates(draft) {
         guard let slicing = slicing(kernel, draft, units) else { continue }
-        // Rows of a parameter are no samples, even where their number is a multiple.
+        // Rows of a parameter are not samples, even if their number is a multiple of the batch size.
         if units == batch, slicing.partial == nil, !writesSamples(draft) { continue }
         let part = phases[current].parts.firstIndex { $0.units == units } ?? newPart(units)
         if join(draft, slicing, part, &folds) { return true }
@@ -167,7 +167,7 @@ struct Scheduler {
     partOf[draft] = part
   }
 
-  /// Puts a draft into a region, if all that it shares with the others is shared unit by unit.
+  /// Adds a draft to a region, if everything that it shares with the others is shared unit by unit.
   private mutating func join(_ draft: Int, _ slicing: Slicing, _ part: Int, _ folds: inout [Int]) -> Bool {
     let members = phases[phases.count - 1].parts[part].members
     let reads = Set(drafts[draft].reads)
@@ -176,7 +176,7 @@ struct Scheduler {
       guard written.isDisjoint(with: reads.subtracting(slicing.aligned).subtracting(drafts[draft].writes)) else {
         return false
       }
-      // Who reads a state that this one overwrites must have read its own unit only.
+      // Readers of state that this one overwrites must have read only their own unit.
       if predecessors[draft].contains(member.draft), written.isDisjoint(with: reads) {
         guard let other = member.slicing, other.whole.isEmpty || isScalar(other.whole) else { return false }
       }
@@ -211,11 +211,11 @@ struct Scheduler {
 
   // MARK: Units
 
-  /// The size of the axis that most of the program's work can be cut along: the batch, for a step of training.
+  /// The size of the axis along which most of the program's work can be split: the batch, for a training step.
   private static func batch(of lowering: Lowering) -> Int? {
     var sizes: Set<Int> = []
     for type in lowering.program.types { if let size = type.shape.first, size > 1 { sizes.insert(size) } }
-    // More sizes than this only cost time: batches come early.
+    // Trying more sizes than this only takes time: batches come early.
     let scores = sizes.sorted().prefix(64).map { size -> (size: Int, score: Double) in
       let units = Units(count: size, byteCounts: lowering.byteCounts)
       var score = 0.0
@@ -228,7 +228,7 @@ struct Scheduler {
     return scores.max { ($0.score, $1.size) < ($1.score, $0.size) }?.size
   }
 
-  /// The units that a draft may be cut into, best first.
+  /// The units that a draft may be split into, best first.
   private func candidates(_ draft: Int) -> [Int] {
     var found: [Int] = []
     let written = drafts[draft].writes[0]
@@ -246,7 +246,7 @@ struct Scheduler {
     batch.map { Self.leads(drafts[draft], $0, in: lowering) } ?? false
   }
 
-  /// Whether a draft computes something for each sample, or what may be such.
+  /// Whether a draft computes something per sample, or may do so.
   private func writesSamples(_ draft: Int) -> Bool {
     guard let batch, drafts[draft].writes.allSatisfy({ $0 < lowering.program.types.count }) else { return true }
     return Self.leads(drafts[draft].writes, batch, in: lowering)
@@ -268,7 +268,7 @@ struct Scheduler {
     }
   }
 
-  /// The way to cut a kernel into units that pays, if one does.
+  /// The way to split a kernel into units that pays, if there is one.
   private func slicing(_ kernel: any Kernel, _ draft: Int, _ units: Int) -> Slicing? {
     let all = kernel.slicings(Units(count: units, byteCounts: lowering.byteCounts))
     let current = phases.count - 1
@@ -277,22 +277,22 @@ struct Scheduler {
     return all.first { $0.whole.isDisjoint(with: fresh) && pays($0, kernel, units) }
   }
 
-  /// Whether a kernel should be cut into units, rather than share its own work out in a phase of its own.
+  /// Whether a kernel should be split into units, rather than share its work in a phase of its own.
   private func pays(_ slicing: Slicing, _ kernel: any Kernel, _ units: Int) -> Bool {
     func bytes(_ values: Set<Int>) -> Int { values.reduce(0) { $0 + lowering.byteCounts[$1] } }
     let isProduct = kernel is DotKernel
     if let partial = slicing.partial, isProduct {
-      // Sums that go through the cache with every few samples, or operands that come once more out of a cache that all
-      // cores share, which costs twice as much a byte.
+      // Sums that pass through the cache with every few samples, or operands that are read once more from a cache that
+      // all cores share, which costs twice as much per byte.
       let sums = 2 * max(units / 8, 1) * partial.elementCount * 4
       return sums <= 2 * bytes(slicing.aligned) + 1 << 16
     }
-    // Each core reads what is read as a whole, and packs it: a large matrix is better split between them.
+    // Each core reads and packs operands that are read as a whole: a large matrix is better split between them.
     if let product = kernel as? DotKernel, !product.isPacked, bytes(slicing.reread) > 1 << 19, product.cost.flops > 2e7
     {
       return false
     }
-    // Units too few to share.
+    // Too few units to share.
     return units >= 8 || kernel.cost.seconds < 10e-6 || kernel.taskCount(threads: 8) <= units
   }
 }

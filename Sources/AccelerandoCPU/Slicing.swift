@@ -1,7 +1,8 @@
-// How a kernel is cut into units of a batch (or of rows of a parameter): which operands a unit reads only its own part of,
-// which it reads as a whole, and whether the units' results must be added up. From these the planner builds regions.
+// How a kernel is split into units of a batch (or of rows of a parameter): which operands a unit reads only its own
+// part of, which it reads as a whole, and whether the units' results must be summed. The planner builds regions from
+// this.
 
-/// A number of units, and the sizes of the values that they divide.
+/// A number of units, and the sizes of the values that they split.
 struct Units {
   let count: Int
   let byteCounts: [Int]
@@ -12,10 +13,10 @@ struct Units {
     return count > 0 && bytes % count == 0 ? bytes / count : nil
   }
 
-  /// Whether unit u of an index space reads only part u of a value. The index space is walked in row-major order.
+  /// Whether unit u of an index space reads only part u of a value. The index space is traversed in row-major order.
   /// - Parameters:
   ///   - axes: sizes and strides, in elements, of the axes, outermost first.
-  ///   - offset: where the walk starts, in elements.
+  ///   - offset: where the traversal starts, in elements.
   ///   - width: bytes of an element.
   func divide(_ value: Int, axes: [(size: Int, stride: Int)], offset: Int = 0, width: Int) -> Bool {
     guard let bytes = bytes(of: value), bytes % width == 0, axes.allSatisfy({ $0.size > 0 }) else { return false }
@@ -49,30 +50,30 @@ struct Units {
     return true
   }
 
-  /// Whether each unit of a row-major value of so many elements has as many as the others.
+  /// Whether each unit of a row-major value of this many elements has as many as the others.
   func divide(_ elementCount: Int) -> Bool { count > 0 && elementCount > 0 && elementCount % count == 0 }
 }
 
-/// One way to cut a kernel into units.
+/// One way to split a kernel into units.
 struct Slicing: Sendable {
   let kernel: any SlicedKernel
   /// Values of which a unit reads only its own part.
   let aligned: Set<Int>
   /// Values that every unit reads as a whole.
   let whole: Set<Int>
-  /// Values that every call reads from beginning to end, however few its units: the matrix of a product.
+  /// Values that every call reads entirely, however few its units: the matrix of a product.
   var reread: Set<Int>
-  /// The result is the sum (or the largest, …) of what the units compute; nil if each unit writes its own part.
+  /// The result is the sum (or maximum, …) of the units' results; nil if each unit writes its own part.
   var partial: Partial?
 
-  /// How units' results are put together.
+  /// How the units' results are combined.
   struct Partial: Sendable {
     let function: ReduceKernel.Function
     let value: Int
     let elementCount: Int
   }
 
-  /// Sorts operands into aligned and whole ones.
+  /// Divides operands into aligned and whole ones.
   init(
     _ kernel: any SlicedKernel, operands: [(value: Int, isAligned: Bool)], partial: Partial? = nil
   ) {
@@ -91,9 +92,9 @@ protocol SlicedKernel: Sendable {
   /// The work of all units.
   var cost: Cost { get }
   var scratchBytes: Int { get }
-  /// Does the given units. A kernel whose units' results are added up goes on from what is there if `continuing`.
+  /// Runs the given units. A kernel whose units' results are summed adds to the existing value if `continuing`.
   func run(_ units: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer)
-  /// As for kernels.
+  /// As in `Kernel`.
   func decision(_ memory: Memory) -> Decision?
 }
 
@@ -116,7 +117,7 @@ struct Sliced<Base: Kernel>: SlicedKernel {
 }
 
 extension Kernel {
-  /// The kernel with each of its tasks a unit, for kernels that write part u of their results in task u.
+  /// The kernel with one task per unit, for kernels that write part u of their results in task u.
   func sliced(_ units: Units, operands: [(value: Int, isAligned: Bool)]) -> [Slicing] {
     [Slicing(Sliced(base: self, units: units.count), operands: operands)]
   }

@@ -1,47 +1,47 @@
-// Whether a program is better run by the team or by the caller alone. On a quiet machine the team is quicker; when other
-// programs want the cores it may be three times slower, since a thread that loses its core keeps all others waiting, and
-// for a tiny program the way to the other core costs more than it brings. Only measuring tells, so runs are timed, and a
-// team that falls behind rests. Results do not depend on it.
+// Whether a program is faster on the team or on the caller alone. On a quiet machine the team is faster; when other
+// programs use the cores it may be three times slower, since a thread that loses its core keeps all others waiting, and
+// for a tiny program the signal to the other core costs more than it saves. Only measuring tells, so runs are timed,
+// and a team that is slower pauses. Results do not depend on it.
 
 /// Decides for one bound program, run by run.
 struct Teamwork {
   private enum Mode {
-    /// The first runs: one to warm up, then some alone, to know what that takes.
+    /// The first runs: one to warm up, then some alone, to measure them.
     case learning(left: Int)
     case team
-    /// The team rests for so many more runs.
+    /// The team pauses for this many more runs.
     case alone(left: Int)
-    /// The program is too long to try anything, or nothing of it can be shared.
+    /// The program is too long to try anything, or nothing in it can be shared.
     case settled(Bool)
   }
 
   private var mode: Mode
-  /// What a run alone takes, in nanoseconds, as last measured.
+  /// The time of a run alone, in nanoseconds, as last measured.
   private var alone = Double.infinity
-  /// Runs of the team since somebody last compared, and what they took.
+  /// Runs of the team since the last comparison, and their time.
   private var window = (runs: 0, nanoseconds: 0.0)
   private var rest = Self.shortestRest
   private var isFirstWindow = true
-  /// Nanoseconds of the team's work that are not judged, after a rest: threads that slept may be slow to come back.
+  /// Nanoseconds of the team's work that do not count, after a pause: threads that slept may wake up slowly.
   private var settling = 0.0
 
   private static let samples = 4
   private static let windowLength = 2e6
   private static let shortestRest = 1e6
   private static let longestRest = 64e6
-  /// Threads had better not sleep through a shorter rest than this.
+  /// Threads should not sleep during a shorter pause than this.
   private static let sleepWorthRest = 8e6
   private static let settlingTime = 4e6
-  /// Whoever takes longer than this is not held up by a few milliseconds.
+  /// A longer run is not held up by a few milliseconds.
   private static let longRun = 20e6
 
-  /// - Parameter isShared: whether there is anything for a team to do.
+  /// - Parameter isShared: whether there is work for a team.
   init(isShared: Bool) { mode = isShared ? .learning(left: Self.samples + 1) : .settled(false) }
 
-  /// A choice that stays.
+  /// A fixed choice.
   init(always team: Bool) { mode = .settled(team) }
 
-  /// Whether the next run is the team's.
+  /// Whether the team does the next run.
   var wantsTeam: Bool {
     switch mode {
     case .learning(let left): left > Self.samples
@@ -51,13 +51,13 @@ struct Teamwork {
     }
   }
 
-  /// Whether the rest is long enough for the other threads to sleep.
+  /// Whether the pause is long enough for the other threads to sleep.
   var isLongRest: Bool {
     if case .alone = mode { return rest >= Self.sleepWorthRest }
     return false
   }
 
-  /// Whether somebody wants to know how long the next run takes.
+  /// Whether the next run must be timed.
   var wantsTime: Bool {
     switch mode {
     case .learning, .team: true
@@ -66,8 +66,8 @@ struct Teamwork {
     }
   }
 
-  /// Notes a run that went as `wantsTeam` said.
-  /// - Parameter nanoseconds: what it took; only looked at where `wantsTime`.
+  /// Records a run that was done as `wantsTeam` said.
+  /// - Parameter nanoseconds: its time; used only if `wantsTime` was true.
   mutating func ran(_ nanoseconds: Double) {
     switch mode {
     case .learning(let left):
@@ -85,7 +85,7 @@ struct Teamwork {
     }
   }
 
-  /// After some runs of the team: go on, or let it rest; twice as long as before if it was behind from the start.
+  /// After some runs of the team: continue, or pause; twice as long as before if it was slower from the start.
   private mutating func compare() {
     let isBehind = window.nanoseconds > alone * Double(window.runs)
     window = (0, 0)

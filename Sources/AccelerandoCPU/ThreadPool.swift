@@ -1,5 +1,6 @@
-// The cores. Workers spin for a short while between two pieces of work, since the next one comes within microseconds
-// during a training step, and then sleep. Work is cut by the caller; which thread does which piece never shows in results.
+// The threads, one per core. Workers spin for a short while between two pieces of work, since the next one comes within
+// microseconds during a training step, and then sleep. The caller splits the work; which thread runs which piece never
+// affects results.
 
 import AccelerandoCore
 import CKernels
@@ -13,41 +14,41 @@ final class ThreadPool: ThreadTeam {
     let work: any TeamWork
     let tasks: Int
 
-    /// Runs one task on the team member with the given number.
+    /// Runs one task on the thread with the given index.
     func run(_ task: Int, on member: Int) { work.run(task, on: member) }
   }
 
-  /// The number of threads, the caller's included.
+  /// The number of threads, including the caller.
   let threads: Int
-  /// Which tasks are left: the number of the job, the first task and the one after the last, in 32, 16 and 16 bits.
-  /// The caller takes tasks from the front and the others from the back, so that on two cores each meets the same data
-  /// in kernel after kernel; whoever is late finds nothing left, and nobody waits for a thread that does not run.
+  /// The remaining tasks: the number of the job, the first task and the one after the last, in 32, 16 and 16 bits. The
+  /// caller takes tasks from the front and the others from the back, so that on two cores each gets the same data in
+  /// kernel after kernel; a late thread finds nothing left, and nobody waits for a thread that does not run.
   private let left = Atomic<UInt64>(0)
   private let done = Atomic<Int>(0)
   private let job = Atomic<UInt>(0)
   private let busy = Atomic<Bool>(false)
   /// The cores that the team may use.
   private let allowed: AccCores
-  /// Whether there are more threads than cores: whoever waits then holds up somebody who has work.
+  /// Whether there are more threads than cores: a spinning thread then holds up one that has work.
   private let isCrowded: Bool
   private let sleepers = Atomic<Int>(0)
-  /// Whether no work is to come for a while.
+  /// Whether no more work will come for a while.
   private let isResting = Atomic<Bool>(false)
   private let bell = NSCondition()
   /// The threads beside the caller.
   private let workers: [Worker]
 
-  /// Where one of the other threads is.
+  /// The state of one of the other threads.
   private final class Worker: Sendable {
     let thread = Atomic<Int>(0)
     /// The core on which it last took a task.
     let core = Atomic<Int>(-1)
-    /// The core that it is kept off.
+    /// The core that it must avoid.
     let avoids = Atomic<Int>(-1)
   }
 
-  /// The pool with `threads` threads; nil asks for one per core. Pools are kept, one for each size that was asked for:
-  /// two that spin on the same cores would slow each other down.
+  /// The pool with `threads` threads; nil for one per core. Pools are kept, one for each requested size: two pools
+  /// spinning on the same cores would slow each other down.
   static func shared(threads: Int?) -> ThreadPool {
     let count = max(1, min(threads ?? ProcessInfo.processInfo.activeProcessorCount, 256))
     return pools.withLock { pools in
@@ -72,7 +73,7 @@ final class ThreadPool: ThreadTeam {
     }
   }
 
-  /// Takes the team for one run of a program; false when another thread has it, which then works alone.
+  /// Acquires the team for one run of a program; false if another thread is using it, and this one should work alone.
   func tryAcquire() -> Bool {
     guard threads > 1, busy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
       return false
@@ -81,10 +82,10 @@ final class ThreadPool: ThreadTeam {
     return true
   }
 
-  /// Lets the others sleep rather than wait for work.
+  /// Lets the others sleep instead of waiting for work.
   func rest() { isResting.store(true, ordering: .relaxed) }
 
-  /// Gives the team back.
+  /// Releases the team.
   func release() { busy.store(false, ordering: .releasing) }
 
   func run(_ work: any TeamWork, tasks: Int) {
@@ -124,13 +125,13 @@ final class ThreadPool: ThreadTeam {
     }
   }
 
-  /// Sees to it that no worker wakes up on a core, the caller's.
+  /// Ensures that no worker wakes up on a core, the caller's.
   private func keepOff(_ core: Int) {
     if isCrowded { return }
     for worker in workers where worker.avoids.load(ordering: .relaxed) != core { move(worker, off: core) }
   }
 
-  /// Moves workers off the caller's core: two that wait for each other would only take turns there.
+  /// Moves workers off the caller's core: two threads waiting for each other on one core would only alternate.
   private func separate() {
     if isCrowded { return }
     let core = acc_current_core()
@@ -160,7 +161,7 @@ final class ThreadPool: ThreadTeam {
   }
 
   private func work(as member: Int) {
-    // Numbers too small for the normal format make arithmetic ten times slower and matter to no result.
+    // Denormal numbers make arithmetic ten times slower and matter to no result.
     _ = acc_set_flush_denormals(true)
     var preemptions = acc_preemptions()
     let worker = workers[member - 1]
@@ -169,7 +170,7 @@ final class ThreadPool: ThreadTeam {
       awaitWork(&preemptions)
       worker.core.store(acc_current_core(), ordering: .relaxed)
       while let task = takeTask(fromFront: false) {
-        // A task that was taken keeps the job alive until it is counted as done.
+        // A claimed task keeps the job alive until it is counted as done.
         if let pointer = UnsafePointer<Job>(bitPattern: job.load(ordering: .relaxed)) {
           pointer.pointee.run(task, on: member)
         }
@@ -183,7 +184,7 @@ final class ThreadPool: ThreadTeam {
     return state >> 16 & 0xffff < state & 0xffff
   }
 
-  /// Whether work comes within so many turns. On a crowded machine others have theirs on the core meanwhile.
+  /// Whether work arrives within this many iterations. On a crowded machine other threads run on the core meanwhile.
   private func spin(_ turns: Int) -> Bool {
     for _ in 0..<turns {
       if hasWork { return true }
@@ -193,9 +194,9 @@ final class ThreadPool: ThreadTeam {
     return false
   }
 
-  /// Spins for a while, then sleeps. On a quiet machine a sleeping thread is slow to come back, and may come back on the
-  /// core of the one that called it. On a busy one, a thread that spins uses up the time that it will want for work:
-  /// whoever had to leave its core to others lately spins for a short while only.
+  /// Spins for a while, then sleeps. On a quiet machine a sleeping thread wakes up slowly, and may wake up on the core
+  /// of its caller. On a busy one, a spinning thread uses up the time slice that it will need for work: so a thread
+  /// that was preempted recently spins for a short while only.
   private func awaitWork(_ preemptions: inout Int) {
     if spin(isCrowded ? yields : shortSpins) { return }
     let now = acc_preemptions()
@@ -208,8 +209,8 @@ final class ThreadPool: ThreadTeam {
     while !hasWork { bell.wait() }
   }
 
-  /// Some 30 to 100 µs of waiting, longer than the host needs between two steps; and some 5 ms, longer than one thread is
-  /// behind another in a phase of a large model.
+  /// About 30 to 100 µs of waiting, longer than the host needs between two steps; and about 5 ms, longer than one
+  /// thread lags behind another in a phase of a large model.
   private let shortSpins = 2_000
   private let longSpins = 200_000
   private let yields = 1_000

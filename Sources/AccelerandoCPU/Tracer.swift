@@ -1,8 +1,8 @@
-// Where the time of a step goes: which kernel ran when on which thread. Nothing of it is there unless it is asked for.
+// The timeline of a step: which kernel ran when on which thread. Costs nothing unless it is requested.
 
 import Foundation
 
-/// Notes when pieces of work began and ended, in memory that is taken beforehand.
+/// Records when pieces of work began and ended, in preallocated memory.
 final class Tracer {
   /// One call of a kernel.
   struct Event {
@@ -23,7 +23,7 @@ final class Tracer {
 
   /// - Parameters:
   ///   - members: the number of threads.
-  ///   - capacity: how many events of each thread are kept; later ones are dropped.
+  ///   - capacity: the number of events to keep for each thread; later ones are dropped.
   init(members: Int, capacity: Int) {
     self.members = members
     self.capacity = capacity
@@ -51,7 +51,7 @@ final class Tracer {
     counts[member] = count + 1
   }
 
-  /// Forgets all events.
+  /// Removes all events.
   func clear() { counts.update(repeating: 0, count: members) }
 
   /// The events of all threads.

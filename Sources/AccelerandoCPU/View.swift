@@ -1,9 +1,9 @@
-// How one value can be read out of another's memory without copying: transposes, slices, broadcasts and reversals are
+// How one value can be read from another's memory without copying: transposes, slices, broadcasts and reversals are
 // strides. Kernels that understand strides read views; for the others the planner copies.
 
 import AccelerandoCore
 
-/// A strided look at a value: element [i, j, …] lies `offset + i·strides[0] + j·strides[1] + …` elements in.
+/// A strided view of a value: element [i, j, …] is at offset `offset + i·strides[0] + j·strides[1] + …`, in elements.
 struct View: Hashable, Sendable {
   /// The value whose memory is read.
   var root: Int
@@ -65,7 +65,7 @@ struct View: Hashable, Sendable {
     return view
   }
 
-  /// The view in another shape, when the strides allow it without a copy.
+  /// The view in another shape, if the strides allow it without a copy.
   func reshaped(_ shape: [Int]) -> View? {
     if type.elementCount == 0 {
       var view = self
@@ -73,7 +73,7 @@ struct View: Hashable, Sendable {
       view.strides = shape.rowMajorStrides
       return view
     }
-    // Runs of axes that can be walked as one are matched with runs of the new axes of the same size.
+    // Runs of axes that can be merged are matched with runs of the new axes of the same size.
     let merged = collapsed()
     var strides: [Int] = []
     var group = 0
@@ -97,7 +97,7 @@ struct View: Hashable, Sendable {
     return view
   }
 
-  /// The axes with neighbours that can be walked as one merged, and those of size 1 left out.
+  /// The axes, with neighbours merged if possible and those of size 1 dropped.
   func collapsed() -> [(size: Int, stride: Int)] {
     var result: [(size: Int, stride: Int)] = []
     for (size, stride) in zip(type.shape, strides) where size != 1 {

@@ -1,14 +1,14 @@
-// Sixteen-bit floats on a processor whose arithmetic has thirty-two. Products, convolutions, reductions and windows read
-// float32 and give float32, so that they run as fast as in a float32 program; what a sixteen-bit value must lose is lost by
-// rounding, which a fused loop does in passing. Elementwise operations run in fused loops anyway, and round in registers.
+// 16-bit floats on a processor with 32-bit arithmetic. Products, convolutions, reductions and windows read and write
+// float32, so that they run as fast as in a float32 program; rounding to 16 bits happens in fused loops. Elementwise
+// operations run in fused loops anyway, and round in registers.
 //
-// A bias, a relu and a pooling behind a product or a convolution come before the rounding, not after it, so that what a
-// kernel does in its epilogue in float32 stays there.
+// A bias, a relu and a pooling after a product or a convolution come before the rounding, not after it, so that they
+// stay in the kernel's epilogue, in float32.
 
 import AccelerandoCore
 
 extension Program {
-  /// An equal program, up to rounding, that computes what is costly on sixteen-bit floats in float32.
+  /// An equal program, up to rounding, that computes expensive operations on 16-bit floats in float32.
   /// - Throws: never for a program that was traced without error.
   func widened() throws(GraphError) -> Program {
     guard types.contains(where: { $0.dtype.isHalf }) else { return self }
@@ -20,23 +20,23 @@ extension Program {
 }
 
 extension DType {
-  /// Whether it is a float of sixteen bits.
+  /// Whether it is a 16-bit float.
   var isHalf: Bool { self == .float16 || self == .bfloat16 }
 }
 
 /// The rewriting of one program.
 private struct Widening {
-  /// A sixteen-bit value in float32.
+  /// A 16-bit value in float32.
   struct Wide {
     let tensor: Tensor
     /// Whether it has been rounded to sixteen bits.
     let isRounded: Bool
   }
 
-  /// What is known in float32, by the number of the sixteen-bit value that it stands for.
+  /// Values known in float32, by the index of the 16-bit value that they represent.
   private var wide: [Int: Wide] = [:]
 
-  /// What stands for an instruction.
+  /// The replacement of an instruction.
   mutating func rewrite(_ instruction: Program.Instruction, _ operands: [Tensor], _ graph: Graph) -> [Tensor] {
     let operation = instruction.operation
     let numbers = instruction.operands
@@ -52,7 +52,7 @@ private struct Widening {
     case .sum: return compute(instruction, loose, operands, graph, isRounded: nil)
     case .choice: return compute(instruction, loose, operands, graph, isRounded: loose.allSatisfy(\.isRounded))
     case .scatter:
-      // What is only moved is cheaper to round before, where there is less of it.
+      // Operations that only move elements come after the rounding, where there are fewer elements.
       let parts = [loose[0], rounded(operands[1], numbers[1])]
       return compute(instruction, parts, operands, graph, isRounded: Self.movesOnly(operation) ? true : nil)
     case .movement:
@@ -72,21 +72,21 @@ private struct Widening {
   }
 
   private enum Treatment {
-    /// Of rounded operands in float32; the result is rounded later.
+    /// On rounded operands in float32; the result is rounded later.
     case product
     /// In float32, and rounded at once.
     case sum
     /// In float32; its results are some of its operands' elements.
     case choice
-    /// Adds what the second operand has at places that the first one says.
+    /// Adds the second operand's elements at positions given by the first one.
     case scatter
-    /// Elements of operands that are known in float32, moved, chosen or with another sign.
+    /// Elements of operands that are known in float32, moved, selected or negated.
     case movement
-    /// What is added to a product before it is rounded.
+    /// Added to a product before it is rounded.
     case bias
     /// Predicates about operands that are known in float32.
     case comparison(asksForEquality: Bool)
-    /// Left in sixteen bits.
+    /// Left in 16 bits.
     case other
   }
 
@@ -110,13 +110,13 @@ private struct Widening {
     }
   }
 
-  /// Whether no two windows share an element, so that nothing is added up.
+  /// Whether no two windows share an element, so that nothing is summed.
   private static func movesOnly(_ operation: any Operation) -> Bool {
     guard let scatter = operation as? SelectAndScatter else { return false }
     return zip(scatter.window.size, scatter.window.strides).allSatisfy { $0 <= $1 }
   }
 
-  /// The instruction in float32, and its result in sixteen bits for those that read it so.
+  /// The instruction in float32, and its result in 16 bits for instructions that read it so.
   /// - Parameter isRounded: whether the result in float32 is rounded already; nil if it must be.
   private mutating func compute(
     _ instruction: Program.Instruction, _ parts: [Wide], _ operands: [Tensor], _ graph: Graph, isRounded: Bool?
@@ -131,7 +131,7 @@ private struct Widening {
     return [result.converted(to: half)]
   }
 
-  /// A value in float32, rounded to sixteen bits; others as they are.
+  /// A value in float32, rounded to 16 bits; others unchanged.
   private func rounded(_ value: Tensor, _ number: Int) -> Wide {
     if !value.dtype.isHalf { return Wide(tensor: value, isRounded: true) }
     if let known = wide[number], known.isRounded { return known }

@@ -1,67 +1,68 @@
-// The door to devices. A backend gets a program and runs it; it never hears of layers, optimizers or epochs.
+// The interface to devices. A backend compiles and runs programs; it knows nothing of layers, optimizers or epochs.
 
 /// A device, or an engine for one, that compiles and runs programs.
 public protocol Backend: Sendable {
-  /// A name for people: `cpu`, `cuda:0`.
+  /// The name to show: `cpu`, `cuda:0`.
   var name: String { get }
 
-  /// Whether a run comes back before the work is done, so that the host can prepare the next one meanwhile.
+  /// Whether `run()` returns before the work is done, so that the host can prepare the next run meanwhile.
   var runsAhead: Bool { get }
 
-  /// Whether a program that is run again and again is faster as the body of a loop on the device.
+  /// Whether a program that is run repeatedly is faster as the body of a loop on the device.
   func prefersLoop(of step: Program) -> Bool
 
-  /// The workers that share a batch of so many samples: each runs every program on its part, and they meet in `AllReduce`.
-  /// Buffers hold the same for each of them, but for those of `makeStackedBuffer(_:workers:)`.
+  /// The number of workers that share a batch of this many samples: each runs every program on its part, and
+  /// `AllReduce` combines their values. Buffers hold the same values on each worker, except those of
+  /// `makeStackedBuffer(_:workers:)`.
   func workerCount(forBatchOf samples: Int) -> Int
 
-  /// Makes memory of a type for each worker, for a tensor that differs between them. The buffer's own type has the workers'
-  /// parts one after the other along the first axis; scalars become a vector.
-  /// - Throws: when the memory is not to be had.
+  /// Allocates memory of a type on each worker, for a tensor that differs between workers. The buffer's own type has
+  /// the workers' parts one after the other along the first axis; scalars become a vector.
+  /// - Throws: when the memory cannot be allocated.
   func makeStackedBuffer(_ type: TensorType, workers: Int) throws -> any Buffer
 
-  /// Makes memory on the device for a tensor; its contents are zeros.
-  /// - Throws: when the memory is not to be had.
+  /// Allocates memory on the device for a tensor, filled with zeros.
+  /// - Throws: when the memory cannot be allocated.
   func makeBuffer(_ type: TensorType) throws -> any Buffer
 
-  /// A buffer that holds an array for reading only, without a copy where the device reads the host's memory. Data sets
-  /// are put on devices this way, for steps to take their batches from.
-  /// - Returns: nil when the device would rather be given one batch after the other.
-  /// - Throws: when the memory is not to be had.
+  /// A read-only buffer with an array's contents, without a copy where the device reads host memory. Data sets are kept
+  /// on devices this way, so that steps can gather their batches from them.
+  /// - Returns: nil when the device prefers to receive one batch after the other.
+  /// - Throws: when the memory cannot be allocated.
   func hold(_ array: NDArray) throws -> (any Buffer)?
 
-  /// Makes a buffer that holds the array.
+  /// Makes a buffer with the array's contents.
   func upload(_ array: NDArray) throws -> any Buffer
 
-  /// Makes a program ready to run.
-  /// - Throws: when the program uses something that the device cannot do, said with the operation's path.
+  /// Compiles a program.
+  /// - Throws: when the program uses something that the device does not support; the error has the operation's path.
   func compile(_ program: Program) throws -> any Executable
 
-  /// Makes a program ready to run whose inputs `frozenInputs` (by number) keep the values that their buffers have when the
-  /// program is bound: the weights of a model in use. What depends on them alone may be computed once.
+  /// Compiles a program whose inputs `frozenInputs` (by index) keep the values that their buffers have when the program
+  /// is bound, such as the weights of a model in use. Whatever depends on them alone may be computed once.
   /// - Throws: as `compile(_:)`.
   func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable
 }
 
 extension Backend {
-  /// One device works alone.
+  /// Default: one device works alone.
   public func workerCount(forBatchOf samples: Int) -> Int { 1 }
 
-  /// Where one device works alone, the buffer of a type.
+  /// Default, for one device: a buffer of the type.
   public func makeStackedBuffer(_ type: TensorType, workers: Int) throws -> any Buffer {
     try makeBuffer(type.shape.isEmpty ? type.with([1]) : type)
   }
 
-  /// Runs are done when they come back.
+  /// Default: false; runs are done when `run()` returns.
   public var runsAhead: Bool { false }
 
-  /// A call costs nothing worth saving.
+  /// Default: false; calls are cheap.
   public func prefersLoop(of step: Program) -> Bool { false }
 
-  /// Holds nothing.
+  /// Default: nil; holds nothing.
   public func hold(_ array: NDArray) throws -> (any Buffer)? { nil }
 
-  /// Makes nothing of the promise.
+  /// Default: ignores `frozenInputs`.
   public func compile(_ program: Program, frozenInputs: Set<Int>) throws -> any Executable { try compile(program) }
 }
 
@@ -75,66 +76,66 @@ public protocol Buffer: AnyObject, Sendable {
   func read(into bytes: UnsafeMutableRawBufferPointer) throws
 }
 
-/// A buffer in the host's own memory, which may be read and written directly while no run uses it.
+/// A buffer in host memory, which may be read and written directly while no run uses it.
 public protocol HostBuffer: Buffer {
   /// The tensor's bytes.
   var memory: UnsafeMutableRawBufferPointer { get }
   /// A buffer that is a part of this one's memory.
-  /// - Parameter offset: the byte that it begins at, a multiple of 64.
-  /// - Throws: `GraphError` when it does not lie in this buffer.
+  /// - Parameter offset: the byte at which it begins, a multiple of 64.
+  /// - Throws: `GraphError` when the part does not lie within this buffer.
   func part(_ type: TensorType, at offset: Int) throws -> any HostBuffer
 }
 
-/// A program that is ready to run on a device. Several executions of it may exist at a time.
+/// A compiled program. Several executions of it may exist at a time.
 public protocol Executable: Sendable {
-  /// The program, as it was given.
+  /// The program that was compiled.
   var program: Program { get }
 
   /// For each output, the stage of a run that completes it. Stages are numbered from 0 in the order in which they end.
   var outputStages: [Int] { get }
 
-  /// Ties the program to the memory that it reads: one buffer for each input. An output that the program aliases to
-  /// an input is written into that input's buffer; the others get buffers of their own.
-  /// - Throws: when a buffer has another type than its input, or is another backend's.
+  /// Binds the program to buffers, one for each input. An output that the program aliases to an input is written into
+  /// that input's buffer; the others get new buffers.
+  /// - Throws: when a buffer has another type than its input, or belongs to another backend.
   func bind(_ inputs: [any Buffer]) throws -> any Execution
 
-  /// As `bind(_:)`, with the memory for intermediate values of another execution of the same executable; the two are never
-  /// run at the same time.
+  /// As `bind(_:)`, sharing the memory for intermediate values with another execution of the same executable; the two
+  /// must never run at the same time.
   func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution
 }
 
 extension Executable {
-  /// All outputs are complete at the end.
+  /// Default: all outputs are complete at the end.
   public var outputStages: [Int] { program.outputs.map { _ in 0 } }
 
-  /// Takes memory of its own.
+  /// Default: uses its own memory.
   public func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution { try bind(inputs) }
 }
 
-/// A program tied to buffers: running it allocates nothing on the host. Not for use by two threads at once.
+/// A program bound to buffers. Running it allocates nothing on the host. Not for use by two threads at once.
 public protocol Execution: AnyObject {
   /// The buffers that the outputs are written to, one for each output.
   var outputs: [any Buffer] { get }
-  /// Runs the program once; what is far away may still be at work when the call comes back.
+  /// Runs the program once. On an asynchronous device the work may still be in progress when the call returns.
   func run() throws
-  /// Runs the program once and says whenever a stage, and with it all before, has ended; so that others can take outputs
-  /// while later ones are still computed. `Executable.outputStages` says which.
+  /// Runs the program once and reports the end of each stage, and with it of all earlier ones, so that outputs can be
+  /// used while later ones are still being computed. `Executable.outputStages` says which.
   func run(afterStage: (Int) -> Void) throws
-  /// Waits until the runs are done.
+  /// Waits until all runs are done.
   func finish() throws
-  /// Looks at the frozen inputs again, after their buffers have been written.
+  /// Inspects the frozen inputs again, after their buffers have been written.
   func refresh() throws
-  /// The operations whose frozen operands have so many zeros that these are left out, since that is quicker.
+  /// The operations whose frozen operands have so many zeros that skipping them is faster.
   var sparseOperations: [SparseOperation] { get }
 }
 
-/// An operation of a bound program that leaves out the zeros of a frozen operand.
+/// An operation of a bound program that skips the zeros of a frozen operand.
 public struct SparseOperation: Hashable, Sendable {
   /// The layers that it belongs to.
   public let path: [String]
-  /// The part of the operand that is not zero.
+  /// The proportion of nonzero elements of the operand.
   public let density: Double
-  /// How the zeros are left out, in words.
+  /// How the zeros are skipped, in words.
   public let form: String
 
   public init(path: [String], density: Double, form: String) {
@@ -145,20 +146,20 @@ public struct SparseOperation: Hashable, Sendable {
 }
 
 extension Execution {
-  /// Runs are done when they come back.
+  /// Default: runs are done when `run()` returns.
   public func finish() throws {}
 
-  /// The run is one stage.
+  /// Default: the run is one stage.
   public func run(afterStage: (Int) -> Void) throws {
     try run()
     try finish()
     afterStage(0)
   }
 
-  /// Nothing was made of the frozen inputs.
+  /// Default: frozen inputs are not used, so there is nothing to update.
   public func refresh() throws {}
 
-  /// Zeros are treated like other numbers.
+  /// Default: zeros are treated like other numbers.
   public var sparseOperations: [SparseOperation] { [] }
 }
 

@@ -1,8 +1,8 @@
-// The functional way in: a Swift function on tensors, traced once, compiled once, called with arrays as often as wanted.
+// The functional interface: a Swift function on tensors that is traced once, compiled once and then called with arrays.
 
-/// A traced function that a backend has compiled and tied to buffers of its own. Not for use by two threads at once.
+/// A traced function, compiled by a backend and bound to its own buffers. Not for use by two threads at once.
 public final class CompiledFunction {
-  /// What the function was traced to.
+  /// The traced program.
   public let program: Program
   private let inputs: [any Buffer]
   private let execution: any Execution
@@ -10,9 +10,9 @@ public final class CompiledFunction {
   /// Traces and compiles a function.
   /// - Parameters:
   ///   - types: the types of its arguments.
-  ///   - backend: what runs it.
+  ///   - backend: the backend that runs it.
   ///   - body: computes the results from the arguments; it runs once, now.
-  /// - Throws: the first `GraphError` of the trace, and what the backend throws.
+  /// - Throws: the first `GraphError` of the trace, or an error of the backend.
   public init(_ types: [TensorType], on backend: any Backend, _ body: ([Tensor]) throws -> [Tensor]) throws {
     program = try Program.trace(types, body)
     inputs = try types.map { try backend.makeBuffer($0) }
@@ -20,7 +20,7 @@ public final class CompiledFunction {
   }
 
   /// Calls the function.
-  /// - Throws: `GraphError` when the arguments are not of the types that the function was traced for.
+  /// - Throws: `GraphError` when the arguments do not have the types that the function was traced for.
   public func callAsFunction(_ arguments: NDArray...) throws -> [NDArray] {
     guard arguments.count == inputs.count else {
       throw GraphError("the function takes \(inputs.count) arguments; received \(arguments.count).")

@@ -1,5 +1,5 @@
-// The element types that a tensor can have, and the Swift types that stand for them on the host.
-// Everything that depends on "which number format" asks here, so that a new format is added in one place.
+// The element types of tensors, and the Swift types that represent them on the host. Everything that depends on the
+// number format asks here, so that a new format is added in one place.
 
 /// The element type of a tensor.
 public enum DType: String, Hashable, Sendable, CaseIterable, Codable {
@@ -26,7 +26,7 @@ public enum DType: String, Hashable, Sendable, CaseIterable, Codable {
   /// Whether the elements are integers, `bool` not among them.
   public var isInteger: Bool { !isFloating && self != .bool }
 
-  /// Whether the elements are integers that cannot be negative.
+  /// Whether the elements are unsigned integers.
   public var isUnsigned: Bool { self == .uint8 || self == .uint32 }
 
   /// The name that StableHLO gives to the type, as in `tensor<2x3xf32>`.
@@ -50,9 +50,9 @@ public enum DType: String, Hashable, Sendable, CaseIterable, Codable {
 public protocol TensorScalar: Hashable, Sendable {
   /// The element type that this Swift type stands for.
   static var dtype: DType { get }
-  /// The value as a `Double`; exact for all types but the 64-bit integers beyond 2⁵³.
+  /// The value as a `Double`; exact except for 64-bit integers beyond 2⁵³.
   var doubleValue: Double { get }
-  /// The value nearest to `value`: integers truncate toward zero and saturate, NaN becomes 0, `bool` is "not zero".
+  /// The value nearest to `value`: integers truncate toward zero and saturate, NaN becomes 0, `bool` is true unless 0.
   init(nearestTo value: Double)
 }
 
@@ -95,7 +95,7 @@ extension Double: TensorScalar {
   public init(nearestTo value: Double) { self = value }
 }
 
-/// IEEE 754 half precision, kept as its bits so that it exists on every platform.
+/// IEEE 754 half precision, stored as its bits so that it exists on every platform.
 public struct Half: TensorScalar {
   public static var dtype: DType { .float16 }
   /// The sixteen bits: sign, five of exponent, ten of fraction.
@@ -127,7 +127,8 @@ private func decodeSmallFloat(_ bits: UInt16, exponentBits: Int, fractionBits: I
   return sign * (implicit + fraction) * scale
 }
 
-/// Rounds to nearest, ties to even, straight from double: rounding twice (through `Float`) would be wrong in rare cases.
+/// Rounds to nearest, ties to even, directly from double: rounding twice (through `Float`) would be wrong in rare
+/// cases.
 private func encodeSmallFloat(_ value: Double, exponentBits: Int, fractionBits: Int) -> UInt16 {
   let sign: UInt16 = value.sign == .minus ? 0x8000 : 0
   let exponentMask = (1 << exponentBits) - 1
@@ -141,7 +142,7 @@ private func encodeSmallFloat(_ value: Double, exponentBits: Int, fractionBits: 
   if exponent > bias { return infinity }
   let units = (magnitude * Double(sign: .plus, exponent: fractionBits - exponent, significand: 1))
     .rounded(.toNearestOrEven)
-  // `units` counts steps of the last fraction bit; a carry out of the fraction runs into the exponent by itself.
+  // `units` counts steps of the last fraction bit; a carry out of the fraction increments the exponent.
   let encoded = Int(units) + (exponent + bias - 1) << fractionBits
   return encoded >= exponentMask << fractionBits ? infinity : UInt16(encoded) | sign
 }

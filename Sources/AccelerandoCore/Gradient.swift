@@ -1,5 +1,5 @@
-// Reverse-mode differentiation: one walk from the value back to what it is differentiated by, asking each operation
-// for its rule. The gradient is recorded in the same graph, so it can be differentiated again.
+// Reverse-mode differentiation: one walk from the value back to the sources, asking each operation for its gradient
+// rule. The gradient is recorded in the same graph, so it can be differentiated again.
 
 /// The gradients of a scalar with respect to tensors of the same trace.
 /// - Parameters:
@@ -25,7 +25,7 @@ public func valueAndGradient(
   return (value, gradients(of: value, withRespectTo: arguments))
 }
 
-/// Carries the gradients `seeds` of `values` back to `sources`; nil for a source that nothing flows to.
+/// Propagates the gradients `seeds` of `values` back to `sources`; nil for a source that no gradient reaches.
 public func pullback(of values: [Tensor], seeds: [Tensor], withRespectTo sources: [Tensor]) -> [Tensor?] {
   guard let graph = values.first?.graph else { return sources.map { _ in nil } }
   openComposites(graph, between: values, and: sources)
@@ -56,7 +56,7 @@ public func pullback(of values: [Tensor], seeds: [Tensor], withRespectTo sources
   return sourceIDs.map { gradients[$0] }
 }
 
-/// The values that depend on a source and have elements that can vary.
+/// The values that depend on a source and have floating-point elements.
 private func activeValues(_ graph: Graph, _ order: [Int], sources: Set<Int>) -> Set<Int> {
   var active = sources
   for index in order {
@@ -69,7 +69,7 @@ private func activeValues(_ graph: Graph, _ order: [Int], sources: Set<Int>) -> 
   return active
 }
 
-/// Replaces composites without a gradient rule by their formulas, where a gradient will pass through them.
+/// Replaces composites without a gradient rule by their formulas, where a gradient passes through them.
 private func openComposites(_ graph: Graph, between values: [Tensor], and sources: [Tensor]) {
   while true {
     let order = graph.schedule(values.map(\.id))

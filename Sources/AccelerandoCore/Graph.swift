@@ -1,7 +1,7 @@
-// Where tensor expressions are recorded while Swift code is traced. Nodes live in one array and refer to each other by
-// index, so depth costs nothing. Errors are collected, not thrown: operators stay free of `try`, and the trace throws once.
+// Where tensor expressions are recorded while Swift code is traced. Nodes are in one array and refer to each other by
+// index, so depth costs nothing. Errors are collected, not thrown: operators need no `try`, and the trace throws once.
 
-/// Records operations while a function is traced. A graph belongs to the thread that traces.
+/// Records operations while a function is traced. A graph must stay on the thread that traces.
 public final class Graph {
   struct Node {
     var operation: any Operation
@@ -17,12 +17,12 @@ public final class Graph {
   /// The node that computes each value; -1 for inputs.
   private(set) var producers: [Int] = []
   private(set) var inputs: [(name: String, value: Int)] = []
-  /// The first thing that went wrong while tracing, with its place.
+  /// The first error of the trace, with its path.
   public private(set) var firstError: GraphError?
-  /// The layers that are being traced now, outermost first; part of every error.
+  /// The layers that are being traced, outermost first; part of every error.
   public var path: [String] = []
 
-  /// Values that stand in for others: a composite that was opened up to be differentiated.
+  /// Values that replace others: a composite that was expanded to be differentiated.
   private var replacements: [Int: Int] = [:]
   private var known: [NodeKey: Int]?
 
@@ -39,8 +39,8 @@ public final class Graph {
     return Tensor(graph: self, id: value)
   }
 
-  /// Records an operation and returns its results. Where the operands do not fit, the error is kept and plausible
-  /// results are returned, so that tracing goes on to its end.
+  /// Records an operation and returns its results. If the operands do not fit, the error is kept and plausible results
+  /// are returned, so that tracing can continue.
   public func add(_ operation: any Operation, _ operands: [Tensor]) -> [Tensor] {
     for operand in operands where operand.graph !== self {
       return fail(
@@ -62,7 +62,7 @@ public final class Graph {
     return results(of: node)
   }
 
-  /// Records an operation whose regions `transform` has been applied to.
+  /// Records an operation after applying `transform` to its regions.
   func add(
     _ operation: any Operation, _ operands: [Tensor],
     mappingRegions transform: (Program) throws(GraphError) -> Program
@@ -80,7 +80,7 @@ public final class Graph {
     add(operation, operands)[0]
   }
 
-  /// Keeps the first error, with the place where tracing is now.
+  /// Keeps the first error, with the current path.
   public func report(_ error: GraphError) {
     if firstError == nil { firstError = GraphError(error.message, path: error.path.isEmpty ? path : error.path) }
   }
@@ -114,14 +114,14 @@ public final class Graph {
 
   func type(of value: Int) -> TensorType { types[value] }
 
-  /// The value that stands for `value` now.
+  /// The value that replaces `value`, or `value` itself.
   func resolve(_ value: Int) -> Int {
     var current = value
     while let next = replacements[current] { current = next }
     return current
   }
 
-  /// Lets `replacement` stand for `value` wherever `value` is used.
+  /// Replaces `value` by `replacement` wherever it is used.
   func replace(_ value: Int, by replacement: Int) {
     if value != replacement { replacements[value] = replacement }
   }
@@ -168,7 +168,7 @@ public final class Graph {
   }
 }
 
-/// Stands where an operation was refused, so that tracing can go on; a program never holds one.
+/// A placeholder for an invalid operation, so that tracing can continue; a program never contains one.
 private struct Placeholder: Operation {
   let type: TensorType
   var name: String { "placeholder" }

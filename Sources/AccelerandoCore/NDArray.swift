@@ -1,5 +1,5 @@
-// Tensors on the host: the values that go into a program and come out of it, that files hold and that people print.
-// The bytes are row-major and shared between copies until one of them is written to.
+// Tensors on the host: inputs and outputs of programs, contents of files, numbers to print. The bytes are row-major and
+// shared between copies until one of them is written to.
 
 /// A tensor on the host, row-major, with value semantics.
 public struct NDArray: Sendable {
@@ -43,7 +43,7 @@ public struct NDArray: Sendable {
     self.init(uncheckedElements: [scalar], shape: [])
   }
 
-  /// Makes an array of `type` whose every element is the one nearest to `value`.
+  /// Makes an array of `type` in which every element is the one nearest to `value`.
   public init(repeating value: Double, type: TensorType) {
     self.init(zeros: type)
     guard value != 0 else { return }
@@ -72,7 +72,7 @@ public struct NDArray: Sendable {
     storage.bytes.copyMemory(from: bytes)
   }
 
-  /// Makes an array over memory that somebody else owns and that nobody writes to, such as a mapped file.
+  /// Makes an array over memory that it does not own and that nobody writes to, such as a mapped file.
   /// The memory must hold `type.byteCount` bytes; `owner` keeps it alive.
   public init(borrowing bytes: UnsafeRawBufferPointer, type: TensorType, owner: any AnyObject & Sendable) throws {
     guard bytes.count == type.byteCount else {
@@ -92,14 +92,14 @@ public struct NDArray: Sendable {
     withUnsafeMutableBytes { $0.bindMemory(to: Scalar.self).update(repeating: value) }
   }
 
-  /// Calls `body` with the elements' bytes.
+  /// Calls `body` with the bytes of the elements.
   public func withUnsafeBytes<Result, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try body(UnsafeRawBufferPointer(storage.bytes))
   }
 
-  /// Calls `body` with the elements' bytes for writing, after copying them if they are shared.
+  /// Calls `body` with the bytes of the elements for writing, after copying them if they are shared.
   public mutating func withUnsafeMutableBytes<Result, Failure: Error>(
     _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -111,7 +111,8 @@ public struct NDArray: Sendable {
     return try body(storage.bytes)
   }
 
-  /// The elements in row-major order, converted to `Scalar` as `TensorScalar.init(nearestTo:)` does when the types differ.
+  /// The elements in row-major order, converted to `Scalar` as `TensorScalar.init(nearestTo:)` does when the types
+  /// differ.
   public func elements<Scalar: TensorScalar>(as _: Scalar.Type = Scalar.self) -> [Scalar] {
     func read<Stored: TensorScalar>(_: Stored.Type) -> [Scalar] {
       withUnsafeBytes { bytes in
@@ -154,7 +155,7 @@ public struct NDArray: Sendable {
     }
   }
 
-  /// The same elements in another shape with as many elements.
+  /// The same elements in another shape of the same size.
   /// - Throws: `GraphError` when the number of elements differs.
   public func reshaped(_ shape: [Int]) throws -> NDArray {
     guard shape.allSatisfy({ $0 >= 0 }), shape.elementCount == elementCount else {
@@ -165,7 +166,7 @@ public struct NDArray: Sendable {
     return result
   }
 
-  /// The rows `range` along the first dimension, sharing no memory with the whole.
+  /// The rows `range` along the first dimension, as a copy.
   /// - Throws: `GraphError` when there is no such range.
   public func rows(_ range: Range<Int>) throws -> NDArray {
     guard let count = shape.first, range.lowerBound >= 0, range.upperBound <= count else {
@@ -181,7 +182,7 @@ public struct NDArray: Sendable {
 }
 
 extension NDArray: Hashable {
-  /// Equal when type and bytes are: two NaNs of the same bits are equal here, and 0 and −0 are not.
+  /// Equal if type and bytes are: two NaNs with the same bits are equal here, and 0 and −0 are not.
   public static func == (left: NDArray, right: NDArray) -> Bool {
     left.type == right.type
       && left.withUnsafeBytes { a in right.withUnsafeBytes { b in a.elementsEqual(b) } }

@@ -1,5 +1,5 @@
-// What an operation is. Each one is said once, in one file under Operations/ or Composites/: its type rule, its gradient
-// and its StableHLO spelling. Everything else (gradients, passes, backends) works from this description.
+// What an operation is. Each one is defined once, in one file under Operations/ or Composites/: its type rule, its
+// gradient and its StableHLO text. Everything else (gradients, passes, backends) works from this definition.
 
 /// One kind of computation on tensors, with its attributes. Values are immutable and compare by attributes.
 public protocol Operation: Hashable, Sendable {
@@ -13,16 +13,16 @@ public protocol Operation: Hashable, Sendable {
   /// The gradient with respect to each operand, or nil where there is none (integers, predicates, indices).
   func pullback(_ context: PullbackContext) -> [Tensor?]
 
-  /// The attributes as StableHLO writes them in its generic form, in order.
+  /// The attributes in StableHLO's generic form, in order.
   var attributes: [StableHLOAttribute] { get }
 
-  /// The programs that the operation runs: the branches of a `case`, the condition and body of a `while`.
+  /// The programs that the operation contains: the branches of a `case`, the condition and body of a `while`.
   var regions: [Program] { get }
 
-  /// The same operation with each region replaced by what `transform` makes of it: how passes reach into loops.
+  /// The same operation with each region replaced by the result of `transform`: how passes reach into loops.
   func mappingRegions(_ transform: (Program) throws(GraphError) -> Program) throws(GraphError) -> any Operation
 
-  /// Completes the operation's StableHLO form, which starts out as name, operands, attributes and regions: a reduction
+  /// Completes the operation's StableHLO form, which starts as name, operands, attributes and regions: a reduction
   /// adds its initial value and its reducer.
   func lower(_ call: inout StableHLOCall) throws(GraphError)
 }
@@ -39,7 +39,7 @@ extension Operation {
 }
 
 /// An operation that is a formula over other operations. Type, gradient and lowering come from the formula;
-/// a backend may recognise the composite and run it as one kernel, and none has to.
+/// a backend may recognize the composite and run it as one kernel, but does not have to.
 public protocol Composite: Operation {
   /// The formula.
   func expand(_ operands: [Tensor]) -> [Tensor]
@@ -63,7 +63,7 @@ extension Composite {
   }
 }
 
-/// What a gradient rule sees: the operands and results of one instruction, and the gradients that arrived for the results.
+/// What a gradient rule receives: the operands and results of one instruction, and the gradients of the results.
 public struct PullbackContext {
   /// The operands of the instruction.
   public let operands: [Tensor]
@@ -86,10 +86,10 @@ public struct PullbackContext {
 public struct StableHLOAttribute: Hashable, Sendable {
   /// The attribute's name.
   public let name: String
-  /// The value, spelled in MLIR's syntax.
+  /// The value in MLIR's syntax.
   public let value: String
 
-  /// Makes an attribute from its spelled value.
+  /// Makes an attribute from a value in MLIR's syntax.
   public init(_ name: String, _ value: String) {
     self.name = name
     self.value = value

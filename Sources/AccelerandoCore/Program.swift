@@ -1,11 +1,11 @@
 // The finished trace: operations in order, their types, inputs and outputs. A program is an immutable value; every
-// transform takes one and gives another, and a backend sees nothing else.
+// transform takes one and returns another, and a backend sees nothing else.
 
 /// A typed straight-line program: what layers trace to and what backends compile.
 public struct Program: Sendable {
   /// One input of a program.
   public struct Input: Hashable, Sendable {
-    /// The name, for people and for errors.
+    /// The name, for errors and dumps.
     public let name: String
     /// The type that a value must have.
     public let type: TensorType
@@ -13,11 +13,11 @@ public struct Program: Sendable {
 
   /// One operation applied to values.
   public struct Instruction: Sendable {
-    /// What is computed.
+    /// The operation.
     public let operation: any Operation
-    /// The values that go in, by number.
+    /// The values of the operands, by index.
     public let operands: [Int]
-    /// The numbers of the values that come out; they are consecutive.
+    /// The indices of the results; they are consecutive.
     public let results: Range<Int>
     /// The layers that it was traced in, outermost first.
     public let path: [String]
@@ -29,10 +29,10 @@ public struct Program: Sendable {
   public let instructions: [Instruction]
   /// The type of each value.
   public let types: [TensorType]
-  /// The values that the program gives, by number.
+  /// The values that the program returns, by index.
   public let outputs: [Int]
-  /// For an output that takes over an input's memory, the input: `aliases[output] = input`. The caller gives up the
-  /// old value; this is how state is updated in place.
+  /// For an output that reuses an input's memory, the input: `aliases[output] = input`. The old value is overwritten;
+  /// this is how state is updated in place.
   public let aliases: [Int: Int]
 
   /// The types of the outputs.
@@ -41,9 +41,9 @@ public struct Program: Sendable {
   /// Traces `body` into a program.
   /// - Parameters:
   ///   - inputs: names and types of the inputs.
-  ///   - aliases: outputs that take over the memory of inputs, as in `Program.aliases`.
+  ///   - aliases: outputs that reuse the memory of inputs, as in `Program.aliases`.
   ///   - body: computes the outputs from the inputs.
-  /// - Throws: the first `GraphError` of the trace, or what `body` throws.
+  /// - Throws: the first `GraphError` of the trace, or an error that `body` throws.
   public static func trace(
     _ inputs: [(name: String, type: TensorType)], aliases: [Int: Int] = [:],
     _ body: ([Tensor]) throws -> [Tensor]
@@ -58,7 +58,7 @@ public struct Program: Sendable {
     try trace(types.enumerated().map { ("input\($0.offset)", $0.element) }, body)
   }
 
-  /// Takes what `outputs` depend on out of a graph.
+  /// Makes a program of everything that `outputs` depend on.
   /// - Throws: the first error that the graph collected; an alias between different types.
   public init(_ graph: Graph, outputs: [Tensor], aliases: [Int: Int] = [:]) throws(GraphError) {
     for output in outputs where output.graph !== graph {
@@ -108,7 +108,7 @@ public struct Program: Sendable {
     }
   }
 
-  /// Records the program in a graph, asking `rule` what stands for each instruction.
+  /// Records the program in a graph, asking `rule` for a replacement of each instruction.
   func rewritten(
     on operands: [Tensor], in graph: Graph, _ rule: (Instruction, [Tensor]) -> [Tensor]
   ) -> [Tensor] {
@@ -123,7 +123,7 @@ public struct Program: Sendable {
     return outputs.compactMap { values[$0] }
   }
 
-  /// The program with each instruction replaced by what `rule` gives for it; inputs and aliases stay.
+  /// The program with each instruction replaced by the result of `rule`; inputs and aliases do not change.
   /// - Throws: the first error that the rule's operations caused.
   public func rewriting(
     sharesEqualNodes: Bool = false, _ rule: (Instruction, [Tensor], Graph) -> [Tensor]
@@ -134,7 +134,7 @@ public struct Program: Sendable {
     return try Program(graph, outputs: outputs, aliases: aliases)
   }
 
-  /// The program with composites replaced by their formulas, but for those that `keeping` wants.
+  /// The program with composites replaced by their formulas, except those for which `keeping` returns true.
   public func expandingComposites(
     keeping: (any Composite, [TensorType]) -> Bool = { _, _ in false }
   ) throws(GraphError) -> Program {
@@ -162,7 +162,7 @@ public struct Program: Sendable {
   }
 }
 
-/// Whether two operations are of one kind and have equal attributes.
+/// Whether two operations have the same type and equal attributes.
 func sameOperation(_ a: any Operation, _ b: any Operation) -> Bool {
   func compare<A: Operation>(_ a: A) -> Bool { (b as? A) == a }
   return compare(a)

@@ -1,25 +1,25 @@
-// A program of several workers cut into pieces that need nobody else: between two pieces the workers meet. So a backend that
-// knows nothing of other workers can run one's part of a step.
+// A program of several workers, cut at its `AllReduce`s into pieces that a backend can run without knowing of other
+// workers.
 
 /// A program cut at its `AllReduce` operations.
 ///
-/// What depends on a worker's own part of the batch is *local* and done for each part; everything else is common and done
-/// once. The pieces run in order: the common one of a round, the local one, then the round's meetings, whose sums are completed by
-/// the common piece of the next round.
+/// Values that depend on a worker's own part of the batch are *local* and computed for each part; all others are common
+/// and computed once. The pieces run in order: the common one of a round, the local one, then the round's sums, which
+/// are completed by the common piece of the next round.
 public struct ProgramCut {
   /// What a piece reads.
   public enum Read: Hashable, Sendable {
     /// A value of the whole program.
     case value(Int)
-    /// What a leaf of the tree of sums gives to the meeting with the operand.
+    /// What a leaf of the tree of sums contributes to the sum with the operand.
     case leaf(Int, of: Int)
   }
 
   /// A piece of the program.
   public struct Piece {
-    /// The piece as a program.
+    /// The piece, as a program.
     public let program: Program
-    /// What it reads, in the order of its inputs.
+    /// Its inputs, in order.
     public let reads: [Read]
     /// The values of the whole program that it computes, in the order of its outputs.
     public let computes: [Int]
@@ -27,35 +27,36 @@ public struct ProgramCut {
 
   /// A sum over the workers.
   public struct Meeting {
-    /// The value that each part gives.
+    /// The value that each part contributes.
     public let operand: Int
     /// Its type.
     public let type: TensorType
   }
 
-  /// What happens between two meetings.
+  /// What runs between two barriers.
   public struct Round {
-    /// What is done once; nil if there is nothing to do.
+    /// The piece that runs once; nil if there is nothing to do.
     public let common: Piece?
-    /// What is done for each part; nil if there is nothing to do.
+    /// The piece that runs for each part; nil if there is nothing to do.
     public let local: Piece?
-    /// The meetings at the end of the round.
+    /// The sums at the end of the round.
     public let meetings: [Meeting]
   }
 
   /// The rounds, in order.
   public let rounds: [Round]
-  /// Outputs of the program that take over an input but had to be computed elsewhere, since the input is still read later: to
-  /// be copied at the end, from the value to the input.
+  /// Outputs of the program that reuse an input's memory but had to be computed elsewhere, since the input is still
+  /// read later: to be copied at the end, from the value to the input.
   public let copies: [(value: Int, input: Int)]
-  /// For each value, whether each part has its own.
+  /// For each value, whether it differs between parts.
   public let isLocal: [Bool]
 
   /// Cuts a program.
   /// - Parameters:
-  ///   - localInputs: the numbers of the inputs that differ between parts.
-  ///   - tree: how what the parts give is added up.
-  /// - Throws: `GraphError` for meetings inside a loop or a branch, in groups, and for others than sums.
+  ///   - localInputs: the indices of the inputs that differ between parts.
+  ///   - tree: how the contributions of the parts are summed.
+  /// - Throws: `GraphError` for an `AllReduce` inside a loop or a branch, with groups, or with another function than
+  ///   the sum.
   public init(_ program: Program, localInputs: Set<Int>, tree: SumTree) throws(GraphError) {
     var isLocal = program.types.indices.map { localInputs.contains($0) }
     var rounds = [Int](repeating: 0, count: program.types.count)
@@ -67,7 +68,7 @@ public struct ProgramCut {
           throw GraphError("workers here meet in sums over all of them only.", path: instruction.path)
         }
         let (operand, result) = (instruction.operands[0], instruction.results.lowerBound)
-        // What all parts have the same needs no meeting.
+        // Values that are the same for all parts need no sum.
         rounds[result] = isLocal[operand] ? round + 1 : round
         if isLocal[operand], !meetings.contains(where: { $0.meeting.operand == operand }) {
           meetings.append((round, Meeting(operand: operand, type: program.types[result])))
@@ -87,7 +88,7 @@ public struct ProgramCut {
 
     let met = Set(meetings.map(\.meeting.operand))
     let given = Set(program.outputs)
-    // What only looks at values in another way is done wherever it is needed: between pieces it would be a copy.
+    // Views are computed wherever they are needed: between pieces they would be copies.
     let views = Dictionary(
       program.instructions.filter { instruction in
         let value = instruction.results.lowerBound
@@ -98,7 +99,7 @@ public struct ProgramCut {
       return 2 * rounds[value] + (isLocal[value] ? 1 : 0)
     }
     func isPlaced(_ instruction: Program.Instruction) -> Bool { views[instruction.results.lowerBound] == nil }
-    /// The values that an instruction reads as they are; of what meets, only leaves are read.
+    /// The values that an instruction reads directly; of summed values, only leaves are read.
     func operands(_ instruction: Program.Instruction) -> [Int] {
       instruction.operands.filter { !(instruction.operation is AllReduce && isLocal[$0]) }
     }
@@ -172,7 +173,7 @@ public struct ProgramCut {
       if !local {
         for (output, input) in program.aliases {
           let value = program.outputs[output]
-          // In place, where nobody reads the old value any more.
+          // In place, if the old value is no longer needed.
           if let from = computes.firstIndex(of: value), let to = reads.firstIndex(of: .value(input)),
             lastUse[input] <= here,
             !given.contains(input), !aliases.values.contains(to), aliases[from] == nil
@@ -201,7 +202,7 @@ public struct ProgramCut {
 }
 
 extension Operation {
-  /// Whether the operation only says where to look for elements, or makes them of nothing.
+  /// Whether the operation is only a view of its operand, or creates its elements.
   fileprivate var isView: Bool {
     self is Reshape || self is Transpose || self is BroadcastInDim || self is Slice || self is Reverse
       || self is Constant
@@ -210,7 +211,7 @@ extension Operation {
 }
 
 extension Program {
-  /// Whether workers meet somewhere in the program.
+  /// Whether the program has an `AllReduce` anywhere.
   public var meets: Bool {
     instructions.contains { $0.operation is AllReduce || $0.operation.regions.contains(where: \.meets) }
   }

@@ -1,20 +1,20 @@
-// How the sums over a batch are added up, whoever has computed which part: the sum of parts l to h is that of their first half
+// The order of sums over a batch, whoever has computed which part: the sum of parts l to h is that of their first half
 // plus that of their second. So the bits follow from the number of parts alone.
 
 /// A binary tree of sums over the parts of a batch.
 public struct SumTree: Hashable, Sendable {
-  /// The parts that are added up.
+  /// The number of parts.
   public let parts: Range<Int>
-  /// The sums that are known, in order: subtrees that cover all parts.
+  /// The known sums, in order: subtrees that cover all parts.
   public let leaves: [Range<Int>]
 
-  /// Makes the tree over parts that are known one by one.
+  /// Makes the tree over single parts.
   public init(_ parts: Range<Int>) {
     self.parts = parts
     leaves = parts.map { $0..<$0 + 1 }
   }
 
-  /// Makes the tree over parts that are divided among workers: each adds up what it has whole subtrees of.
+  /// Makes the tree over parts that are split among workers: each sums the whole subtrees that it has.
   public init(parts: Int, of workers: [Range<Int>]) {
     self.parts = 0..<parts
     leaves = workers.flatMap { Self.subtrees(of: $0, in: 0..<parts) }

@@ -1,10 +1,10 @@
-// The symbolic tensor: a handle on a value of the graph that is being traced. Arithmetic on it records operations.
+// The symbolic tensor: a handle to a value of the graph that is being traced. Arithmetic on it records operations.
 // Operands of different shapes are broadcast as NumPy does, by explicit broadcast_in_dim operations, so that gradients
 // are summed back in one place only: that operation's pullback.
 
-/// A tensor in a program that is being traced. It has a type and no value.
+/// A tensor in a program that is being traced. It has a type but no value.
 public struct Tensor {
-  /// The graph that records what is computed with the tensor.
+  /// The graph that records operations on the tensor.
   public let graph: Graph
   let id: Int
 
@@ -17,8 +17,8 @@ public struct Tensor {
   /// The number of dimensions.
   public var rank: Int { type.rank }
 
-  /// What computes the tensor, and from what; nil for an input of the program. Layers and losses may look at it to
-  /// choose a better formula, such as log-softmax of logits instead of the log of a softmax.
+  /// The operation that computes the tensor, with its operands; nil for an input of the program. Layers and losses may
+  /// use it to choose a better formula, such as log-softmax of logits instead of the log of a softmax.
   public var definition: (operation: any Operation, operands: [Tensor])? {
     let producer = graph.producers[graph.resolve(id)]
     guard producer >= 0 else { return nil }
@@ -26,7 +26,8 @@ public struct Tensor {
     return (node.operation, node.operands.map { Tensor(graph: graph, id: graph.resolve($0)) })
   }
 
-  /// The size of a dimension; negative axes count from the last. 1, and an error in the trace, if there is no such axis.
+  /// The size of a dimension; negative axes count from the last. 1, and an error in the trace, if there is no such
+  /// axis.
   public func dim(_ axis: Int) -> Int {
     let positive = axis < 0 ? axis + rank : axis
     guard shape.indices.contains(positive) else {
@@ -61,7 +62,7 @@ public struct Tensor {
     constant(NDArray(repeating: value, type: TensorType(dtype, [])))
   }
 
-  /// A tensor of the same type whose every element is `value`.
+  /// A tensor of the same type with all elements equal to `value`.
   public func filled(_ value: Double) -> Tensor { scalar(value).broadcast(to: shape) }
 
   /// A tensor of the same type, all zeros.
@@ -78,7 +79,8 @@ func broadcasting(_ a: Tensor, _ b: Tensor) -> (Tensor, Tensor) {
   return (a.broadcast(to: shape), b.broadcast(to: shape))
 }
 
-/// The shape that two shapes broadcast to by NumPy's rules: aligned at the last axis, sizes equal or 1; nil if they do not.
+/// The shape that two shapes broadcast to by NumPy's rules: aligned at the last axis, sizes equal or 1; nil if they do
+/// not.
 public func broadcastShape(_ a: [Int], _ b: [Int]) -> [Int]? {
   let rank = max(a.count, b.count)
   var shape: [Int] = []

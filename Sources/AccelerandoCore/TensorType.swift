@@ -1,4 +1,4 @@
-// What is known of a tensor before it exists: its element type and its shape. All shapes are static.
+// What is known of a tensor at trace time: its element type and its shape. All shapes are static.
 
 /// The element type and shape of a tensor, written like `float32[32, 784]`.
 public struct TensorType: Hashable, Sendable, CustomStringConvertible {
@@ -51,7 +51,7 @@ extension [Int] {
     return product
   }
 
-  /// Elements to step over in row-major order when an index of each dimension grows by one.
+  /// Elements to step over in row-major order when the index of each dimension grows by one.
   public var rowMajorStrides: [Int] {
     var strides = [Int](repeating: 1, count: count)
     for axis in stride(from: count - 2, through: 0, by: -1) {

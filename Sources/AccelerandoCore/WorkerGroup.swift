@@ -2,27 +2,27 @@
 
 /// Processes that each run the same program on parts of a batch.
 public protocol WorkerGroup: Sendable {
-  /// The number of this process, from 0.
+  /// The rank of this process, from 0.
   var rank: Int { get }
   /// The number of processes.
   var size: Int { get }
 
-  /// Prepares to give everybody everybody's part of some memory, again and again.
+  /// Prepares an exchange, to be repeated, that gives every process the parts of all others.
   /// - Parameters:
-  ///   - bytes: the memory, of the same length everywhere; it has to be there as long as the exchange.
-  ///   - parts: where each process' part lies in it.
-  /// - Throws: when there is too much of it.
+  ///   - bytes: the memory, of the same length everywhere; it must outlive the exchange.
+  ///   - parts: where each process' part is in it.
+  /// - Throws: when it is too large.
   func makeExchange(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) throws -> any WorkerExchange
 }
 
 /// Memory that processes exchange. Every process begins its exchanges in the same order, one thread at a time.
 public protocol WorkerExchange: AnyObject {
-  /// Begins, once the process' own part is filled in. The memory belongs to the exchange until it has finished.
-  /// - Throws: when a process cannot be reached any more, as the others do.
+  /// Begins, once the process' own part is filled in. The memory must not be touched until the exchange has finished.
+  /// - Throws: when a process cannot be reached any more; it throws in the others too.
   func start() throws
-  /// Moves on what has come meanwhile, without waiting for more.
+  /// Makes progress with what has arrived, without waiting.
   func advance() throws
-  /// Waits until everybody's parts are there.
+  /// Waits until all parts have arrived.
   func finish() throws
 }
 
@@ -45,7 +45,7 @@ public struct SoleWorker: WorkerGroup {
 }
 
 extension WorkerGroup {
-  /// Gives everybody everybody's part of a buffer, once.
+  /// Gives every process the parts of a buffer of all others, once.
   /// - Throws: when a process cannot be reached any more.
   public func allGather(_ bytes: UnsafeMutableRawBufferPointer, parts: [Range<Int>]) throws {
     let exchange = try makeExchange(bytes, parts: parts)
@@ -53,7 +53,7 @@ extension WorkerGroup {
     try exchange.finish()
   }
 
-  /// The bytes that every process gives, in order; they may differ in length.
+  /// The bytes that every process contributes, in order of rank; they may differ in length.
   public func gathered(_ own: [UInt8]) throws -> [[UInt8]] {
     var counts = [Int64](repeating: 0, count: size)
     counts[rank] = Int64(own.count)

@@ -1,4 +1,5 @@
-// Attention, a head of a sample at a time. The scores exist a block at a time, in the scratch of a thread.
+// Attention, one head of one sample at a time. Only a block of the scores exists at a time, in a thread's scratch
+// memory.
 
 import AccelerandoCore
 import CKernels
@@ -26,7 +27,7 @@ struct AttentionShape: Sendable {
   /// Bytes of queries and results, and of keys and values.
   var bytes: Int { 4 * batch * heads * (keySize + valueSize) * (queries + keys) }
 
-  /// Whole samples only: the heads of one sample lie between each other.
+  /// Whole samples only: the heads of a sample are interleaved.
   func slicings(_ units: Units, of kernel: some Kernel, _ operands: [Int]) -> [Slicing] {
     guard units.divide(batch) else { return [] }
     return kernel.sliced(units, operands: operands.map { ($0, true) })
@@ -43,7 +44,7 @@ struct AttentionShape: Sendable {
   }
 }
 
-/// What each query gathers, and log Σ eˢᶜᵒʳᵉ of each query.
+/// The weighted sums of the values, and log Σ eˢᶜᵒʳᵉ of each query.
 struct AttentionKernel: Kernel {
   let shape: AttentionShape
   /// Query, key, value.
@@ -73,10 +74,10 @@ struct AttentionKernel: Kernel {
   }
 }
 
-/// The gradients by query, key and value; each unit owns its part of them.
+/// The gradients with respect to query, key and value; each unit writes its own part of them.
 struct AttentionGradientKernel: Kernel {
   let shape: AttentionShape
-  /// Query, key, value, result, log of sums, gradient of the result, perhaps that of the log of sums.
+  /// Query, key, value, result, log of sums, gradient of the result and, optionally, that of the log of sums.
   let operands: [Int]
   let results: [Int]
   let isa: InstructionSet

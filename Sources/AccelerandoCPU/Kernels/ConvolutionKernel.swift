@@ -1,5 +1,5 @@
-// Convolutions. The attributes of one say whether it is a forward pass, the gradient of an input or the gradient of a
-// kernel; each has a microkernel. What fits none of them, or no fast element type, runs element by element.
+// Convolutions. The attributes say whether it is a forward pass, the gradient of an input or the gradient of a kernel;
+// each has a microkernel. Others, and other element types, run element by element.
 
 import AccelerandoCore
 import CKernels
@@ -26,7 +26,7 @@ struct ConvolutionKernel: Kernel {
   var scratchBytes: Int { withUnsafePointer(to: geometry) { isa.kernels.conv_scratch_bytes?($0) ?? 0 } }
 
   func taskCount(threads: Int) -> Int {
-    // The samples' contributions to a kernel's gradient are added up: what shares that work is a region.
+    // The samples' contributions to a kernel's gradient are summed: sharing that work takes a region.
     let units = direction == .backwardWeights ? 1 : geometry.N
     return min(max(units, 1), AccelerandoCPU.taskCount(work: multiplications, threads: threads, minimumPerTask: 30_000))
   }
@@ -76,7 +76,7 @@ struct ConvolutionKernel: Kernel {
     }
   }
 
-  /// Adds up the samples' contributions to the kernel's gradient.
+  /// Sums the samples' contributions to the kernel's gradient.
   func addGradient(
     _ samples: Range<Int>, continuing: Bool, _ memory: Memory, _ scratch: UnsafeMutableRawPointer
   ) {
@@ -88,7 +88,7 @@ struct ConvolutionKernel: Kernel {
   }
 }
 
-/// Puts a convolution's weights into the order in which its microkernel reads them.
+/// Copies a convolution's weights into the order in which its microkernel reads them.
 struct PackKernel: Kernel {
   let direction: ConvolutionKernel.Direction
   let geometry: AccConv
@@ -229,7 +229,7 @@ struct GenericConvolutionKernel: Kernel {
 }
 
 extension Lowering {
-  /// Lowers a convolution, with the bias and the relu that follow a forward pass where there are such.
+  /// Lowers a convolution, with the bias and the relu that follow a forward pass, if there are any.
   func lowerConvolution(_ operation: Convolution, _ instruction: Program.Instruction, at index: Int) {
     let x = view(instruction.operands[0])
     let w = view(instruction.operands[1])
@@ -310,7 +310,7 @@ extension Lowering {
   }
 }
 
-/// Reads off a convolution's attributes which microkernel does it, if one does.
+/// Finds the microkernel for a convolution by its attributes, if there is one.
 struct FastConvolution {
   let direction: ConvolutionKernel.Direction
   let geometry: AccConv
@@ -362,7 +362,7 @@ struct FastConvolution {
     } else {
       return nil
     }
-    // A step or a distance that is never taken may be of any size; kernels should not prepare for it.
+    // A stride or dilation that is never used may have any size; kernels should not prepare for it.
     if c.OH == 1 { c.stride_h = 1 }
     if c.OW == 1 { c.stride_w = 1 }
     if c.KH == 1 { c.dil_h = 1 }

@@ -1,5 +1,5 @@
-// A convolution whose results are only pooled: a few rows at a time, so that the large image between the two never leaves
-// the first-level cache. The winners' positions are kept for the gradient, which then needs no image either.
+// A convolution whose results are only pooled: a few rows at a time, so that the large image between the two stays in
+// the L1 cache. The argmax indices are kept for the gradient, which then needs no image either.
 
 import AccelerandoCore
 import CKernels
@@ -12,7 +12,7 @@ struct ConvolutionPoolKernel: Kernel {
   /// Packed weights.
   let weights: Int
   let result: Int
-  /// The position of each window's winner, a byte each; nil if nobody asks.
+  /// The argmax of each window, one byte each; nil if it is not needed.
   let index: Int?
   let epilogue: Epilogue
   let isa: InstructionSet
@@ -64,7 +64,7 @@ struct ConvolutionPoolKernel: Kernel {
 }
 
 extension Lowering {
-  /// Takes over the max pooling of a value that nothing else needs, but for the pooling's own gradient.
+  /// Absorbs the max pooling of a value that nothing else reads, except the pooling's own gradient.
   func takePool(of value: Int) -> (geometry: AccPool, result: Int, index: Int?)? {
     guard !program.outputs.contains(value) else { return nil }
     var pooling: Int?
@@ -103,7 +103,7 @@ extension Lowering {
       padding: operation.window.paddingLow)
   }
 
-  /// Memory for the winners' positions of a max pooling, if its gradient will want them.
+  /// Memory for the argmax indices of a max pooling, if its gradient will need them.
   func poolIndex(of value: Int, _ operation: ReduceWindow, _ geometry: AccPool) -> Int? {
     guard gradients(of: value).contains(where: { $0.window == operation.window && $0.selectsMax }),
       geometry.window_h * geometry.window_w <= 255
@@ -114,7 +114,7 @@ extension Lowering {
   }
 }
 
-/// A max pooling of a value, whose winners' positions are known.
+/// A max pooling of a value whose argmax indices are known.
 struct PoolSource: Hashable {
   let value: Int
   let window: WindowGeometry

@@ -1,11 +1,11 @@
-// Copies elements through a view into row-major memory: what is left of transposes, slices and broadcasts when a kernel
-// cannot read them as they are.
+// Copies elements through a view into row-major memory: what remains of transposes, slices and broadcasts when a kernel
+// cannot read strides.
 
 import AccelerandoCore
 
-/// Writes the elements of a view one after another, or at strided places.
+/// Writes the elements of a view one after another, or at strided positions.
 struct CopyKernel: Kernel {
-  /// What is read.
+  /// The view to read.
   let source: View
   let destination: Int
   /// Where element [i, j, …] is written: `offset + i·strides[0] + …`, in elements.
@@ -18,7 +18,7 @@ struct CopyKernel: Kernel {
     self.init(view: view, to: destination, offset: 0, strides: view.type.shape.rowMajorStrides)
   }
 
-  /// A copy to strided places.
+  /// A copy to strided positions.
   init(view: View, to destination: Int, offset: Int, strides: [Int]) {
     source = view
     self.destination = destination
@@ -123,7 +123,7 @@ struct CopyKernel: Kernel {
   }
 }
 
-/// Writes one element, given by its bytes in a scalar value, to every place of a range.
+/// Writes one element, given by its bytes in a scalar value, to every position of a range.
 struct FillKernel: Kernel {
   let scalar: Int
   let destination: Int

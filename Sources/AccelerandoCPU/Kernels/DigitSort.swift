@@ -1,7 +1,7 @@
-// Sorting numbers by their bits, digit by digit: no comparison, the same time for any order, ten times as fast as sorting
-// indices by comparing what they stand for.
+// Radix sort: no comparisons, the same time for any order, ten times as fast as sorting indices by comparing their
+// elements.
 
-/// Sorts float32 numbers that lie `stride` apart. Stable; NaN is larger than all numbers, 0 and −0 are equal.
+/// Sorts float32 numbers that are `stride` apart. Stable; NaN is larger than all numbers, 0 and −0 are equal.
 func sortByDigits(
   _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int, stride: Int, descending: Bool
 ) {
@@ -10,7 +10,7 @@ func sortByDigits(
   let digits = 1 << bits
   let passes = 3
   let flip: UInt32 = descending ? .max : 0
-  /// Unsigned integers in the numbers' order.
+  /// Unsigned integers in the order of the numbers.
   @inline(__always) func key(_ pattern: UInt32) -> UInt32 {
     if pattern & 0x7fff_ffff > 0x7f80_0000 { return .max ^ flip }
     if pattern & 0x7fff_ffff == 0 { return 0x8000_0000 ^ flip }

@@ -3,7 +3,7 @@
 import AccelerandoCore
 import CKernels
 
-/// One operand or result of a product: where it lies and how far apart its batch, rows and columns are.
+/// One operand or result of a product: its offset, and the strides of its batch, rows and columns.
 struct MatrixView: Sendable {
   let root: Int
   let offset: Int
@@ -42,11 +42,11 @@ struct DotKernel: Kernel {
   let right: MatrixView
   let result: Int
   let epilogue: Epilogue
-  /// Whether `right` is packed, for many calls that each do a few rows.
+  /// Whether `right` is packed, for many calls that each compute a few rows.
   var isPacked = false
-  /// Whether sums run with lanes along k. They have an order of their own, so this goes for the whole product.
+  /// Whether sums run with lanes along k. Their order of addition is different, so this holds for the whole product.
   var isDots = false
-  /// The matrix without its zeros, if that is how it was packed; nil where zeros were not looked for.
+  /// The matrix without its zeros, if it was packed like that; nil if zeros were not looked for.
   var sparse: Int?
   let isa: InstructionSet
 
@@ -57,18 +57,19 @@ struct DotKernel: Kernel {
     return sparse == nil ? dense : max(dense, isa.kernels.sparse_scratch_bytes?(shape.m, shape.n, shape.k) ?? 0)
   }
 
-  /// Over which extent the work is cut. The sums run over K in one order, so any cut gives the same bits.
+  /// The extent along which the work is split. The sums run over K in one order, so any split gives the same bits.
   private enum Cut { case batch, rows, columns }
 
   private func cut(_ tasks: Int) -> Cut {
     if shape.batch >= tasks { return .batch }
-    // Whoever computes some columns packs only those; with few columns, or many more rows, rows lose less at the edges.
+    // A task that computes some columns packs only those; with few columns, or many more rows, splitting rows wastes
+    // less.
     if shape.m == 1 { return shape.n < 32 ? .rows : .columns }
     return shape.n > 48 && shape.n >= shape.m ? .columns : .rows
   }
 
   func taskCount(threads: Int) -> Int {
-    // One row goes by faster than another core can be called, unless its matrix fills the second-level cache.
+    // One row is faster on one core than with a signal to another, unless its matrix fills the L2 cache.
     AccelerandoCPU.taskCount(
       work: shape.flops, threads: threads, minimumPerTask: shape.m == 1 ? 150_000 : 60_000, perThread: 1)
   }
@@ -86,7 +87,7 @@ struct DotKernel: Kernel {
     multiply(batches, rows, columns, depth: 0..<shape.k, adding: false, memory, scratch)
   }
 
-  /// Computes the sums of some of the terms only, and writes them from element `offset` on.
+  /// Computes the sums of only some of the terms, and writes them from element `offset` on.
   func accumulate(_ depth: Range<Int>, at offset: Int, _ memory: Memory, _ scratch: UnsafeMutableRawPointer) {
     isa.kernels.sgemm?(
       shape.m, shape.n, depth.count,
@@ -95,7 +96,7 @@ struct DotKernel: Kernel {
       right.rowStride, right.columnStride, memory.elements(result, Float.self) + offset, shape.n, false, nil, scratch)
   }
 
-  /// Computes a part of the result from a part of the sums' terms; `adding` goes on from what the result holds.
+  /// Computes a part of the result from a part of the terms; `adding` adds to what the result holds.
   func multiply(
     _ batches: Range<Int>, _ rows: Range<Int>, _ columns: Range<Int>, depth: Range<Int>, adding: Bool,
     _ memory: Memory, _ scratch: UnsafeMutableRawPointer
@@ -121,7 +122,7 @@ struct DotKernel: Kernel {
       var local = epilogue?.pointee ?? AccEpilogue()
       if let bias = local.bias { local.bias = bias + columns.lowerBound }
       withUnsafePointer(to: local) { shifted in
-        // One row, however the product is cut: many short chains of sums are faster than one long one.
+        // One row, however the product is split: many short chains of sums are faster than one long one.
         if shape.m == 1, !adding, depth.count == shape.k {
           for batch in batches {
             isa.kernels.sgemv?(
@@ -192,7 +193,7 @@ extension DotKernel {
     }
     var found: [Slicing] = []
     if shape.m % units.count == 0 {
-      // The second operand belongs to all rows, so that no part of it is a unit's own.
+      // The second operand is used by all rows, so no part of it belongs to a unit.
       var slicing = Slicing(
         SlicedDot(base: self, cut: .rows, units: units.count),
         operands: [(left.root, isAligned(left, [rows, leftDepth])), (right.root, units.count == 1)] + bias)
@@ -210,9 +211,9 @@ extension DotKernel {
 }
 
 extension DotKernel {
-  /// Whether the second operand should be packed once: when the product is tall, so that it will be cut into many rows
-  /// that each go through a second operand too large for the first-level cache. Such is the gradient of a large matrix, a
-  /// few rows of which are then still in cache when the optimizer takes them.
+  /// Whether the second operand should be packed once: if the product is tall, so that it will be split into many
+  /// groups of rows, each with a second operand too large for the L1 cache. The gradient of a large matrix is like
+  /// that; a few rows of it are then still in cache for the optimizer.
   fileprivate var wantsPacking: Bool {
     !isDots && shape.batch == 1 && shape.m >= 4 * shape.k && shape.k * shape.n * 4 >= 1 << 16
       && shape.m * shape.n * 4 >= 1 << 20
@@ -232,7 +233,7 @@ extension DotKernel {
   }
 }
 
-/// A product cut along its batch or its rows, or along the terms of its sums.
+/// A product split along its batch or its rows, or along the terms of its sums.
 struct SlicedDot: SlicedKernel {
   enum Cut: Sendable { case batch, rows, depth }
 
@@ -260,7 +261,7 @@ struct SlicedDot: SlicedKernel {
 }
 
 extension Lowering {
-  /// Lowers a product, with the bias and the relu that follow it where there are such.
+  /// Lowers a product, with the bias and the relu that follow it, if there are any.
   func lowerDot(_ operation: DotGeneral, _ instruction: Program.Instruction, at index: Int) {
     let leftView = view(instruction.operands[0])
     let rightView = view(instruction.operands[1])
@@ -275,7 +276,7 @@ extension Lowering {
     let isFrozen = frozenInputs.contains(right.root)
     let isDots = isDots(shape, left: left, right: right) && rightView.type.dtype == .float32
     if isDots, right.rowStride != 1 {
-      // Few columns: sums along contiguous columns are quicker, and the matrix is turned only once.
+      // Few columns: sums along contiguous columns are faster, and the matrix is transposed only once.
       let turned = rightView.transposed(operation.rightBatching + rightFree + operation.rightContracting)
       right = MatrixView(
         root: contiguous(turned), offset: 0, batchStride: shape.n * shape.k, rowStride: 1, columnStride: shape.k)
@@ -307,14 +308,14 @@ extension Lowering {
     add(kernel, reads: [left.root, kernel.right.root] + others, writes: [result])
   }
 
-  /// Whether a product has so few columns that its sums should run with lanes along k, which takes a right operand that lies
-  /// along k or can be turned: once and for all, or in every run if many rows share it.
+  /// Whether a product has so few columns that its sums should run with lanes along k, for which the right operand must
+  /// lie along k or can be transposed: once, or in every run if many rows share it.
   private func isDots(_ shape: ProductShape, left: MatrixView, right: MatrixView) -> Bool {
     shape.n <= (shape.m == 1 ? 31 : 12) && shape.k >= 128 && left.columnStride == 1
       && (right.rowStride == 1 || (right.columnStride == 1 && (shape.m >= 128 || frozenInputs.contains(right.root))))
   }
 
-  /// A product whose partial sums each lie by themselves, and what adds them up.
+  /// A product with separate partial sums, and the kernel that adds them.
   private func addOwned(_ product: DotKernel, leaves: Int) {
     let elements = product.shape.m * product.shape.n
     let partials = temporary(4 * leaves * elements)
@@ -329,7 +330,7 @@ extension Lowering {
     (0..<rank).filter { !batching.contains($0) && !contracting.contains($0) }
   }
 
-  /// An operand as batch × rows × columns; copied only where the axes of one part have no common stride.
+  /// An operand as batch × rows × columns; copied only if the axes of one part have no common stride.
   private func matrix(_ view: View, _ batch: [Int], _ rows: [Int], _ columns: [Int]) -> MatrixView {
     finishLoop(computing: view.root)
     let ordered = view.transposed(batch + rows + columns)
@@ -355,7 +356,7 @@ extension Lowering {
     return MatrixView(root: copy.root, offset: 0, batchStride: b, rowStride: r, columnStride: c)
   }
 
-  /// Takes over a bias along the last axis and a relu, if these alone use what the kernel at `index` computes.
+  /// Absorbs a bias along the last axis and a relu, if only these use the result of the kernel at `index`.
   /// `result` becomes the value that the kernel then writes.
   func takeEpilogue(of result: inout Int, at index: Int) -> Epilogue {
     var epilogue = Epilogue()
@@ -378,13 +379,13 @@ extension Lowering {
     return epilogue
   }
 
-  /// The contiguous vector that `value` repeats along all axes but the last, if it is computed by now.
+  /// The contiguous vector that `value` repeats along all axes but the last, if it is already computed.
   private func biasVector(_ value: Int, along type: TensorType) -> Int? {
     guard let columns = type.shape.last else { return nil }
     var source = value
     var shape: [Int]?
-    // A broadcast that comes later in the program may still read something that is there already; one to a single row is
-    // a reshape.
+    // A broadcast that comes later in the program may still read something that is already computed; one to a single
+    // row is a reshape.
     if views[value] == nil, let producer = producers[value] {
       let operation = program.instructions[producer].operation
       source = program.instructions[producer].operands[0]

@@ -1,4 +1,4 @@
-// Reading and writing at computed places: dynamic slices, gather, scatter.
+// Reading and writing at computed positions: dynamic slices, gather, scatter.
 
 import AccelerandoCore
 
@@ -7,7 +7,7 @@ struct IndexReader: Sendable {
   let value: Int
   let dtype: DType
 
-  /// Element `index`, as far as `Int` holds it.
+  /// Element `index`, as far as `Int` can represent it.
   @inline(__always)
   func read(_ memory: Memory, _ index: Int) -> Int {
     switch dtype {
@@ -20,9 +20,9 @@ struct IndexReader: Sendable {
   }
 }
 
-/// Copies a block between a tensor and a place in a larger one that scalar starts name.
+/// Copies a block between a tensor and a position, given by scalar starts, in a larger one.
 struct DynamicSliceKernel: Kernel {
-  /// Whether the block is written into the large tensor, not read out of it.
+  /// Whether the block is written to the large tensor, not read from it.
   let isUpdate: Bool
   let large: Int
   let largeType: TensorType
@@ -57,7 +57,7 @@ struct DynamicSliceKernel: Kernel {
   }
 }
 
-/// The places that a gather reads or a scatter writes: for every index vector a window of the operand.
+/// The positions that a gather reads or a scatter writes: a window of the operand for every index vector.
 struct WindowPlaces: Sendable {
   let dimensions: Gather.Dimensions
   let operandShape: [Int]
@@ -97,8 +97,8 @@ struct WindowPlaces: Sendable {
   var batchCount: Int { batchShape.elementCount }
   var windowCount: Int { keptSizes.elementCount }
 
-  /// Where the window of index vector `batch` starts in the operand, axis by axis, and where its elements lie in the
-  /// result. The starts are as given: gather clamps them, scatter skips what lies outside.
+  /// Where the window of index vector `batch` starts in the operand, axis by axis, and the offset of its elements in
+  /// the result. The starts are as given: gather clamps them, scatter skips windows that are out of range.
   func start(_ batch: Int, _ memory: Memory, _ starts: UnsafeMutableBufferPointer<Int>) -> Int {
     for axis in starts.indices { starts[axis] = 0 }
     var index = 0
@@ -121,7 +121,7 @@ struct WindowPlaces: Sendable {
   }
 }
 
-/// Reads windows at computed places.
+/// Reads windows at computed positions.
 struct GatherKernel: Kernel {
   let places: WindowPlaces
   let source: Int
@@ -156,7 +156,7 @@ struct GatherKernel: Kernel {
   }
 }
 
-/// Writes windows at computed places, in the order of the index vectors, into a copy of the operand that is already there.
+/// Writes windows at computed positions, in the order of the index vectors, into an existing copy of the operand.
 struct ScatterKernel: Kernel {
   let function: Scatter.Function
   let places: WindowPlaces
@@ -168,7 +168,7 @@ struct ScatterKernel: Kernel {
 
   var cost: Cost { Cost(flops: 60 * Double(places.batchCount * places.windowCount)) }
 
-  /// Places may repeat, so one thread does all.
+  /// Positions may repeat, so one thread does everything.
   func taskCount(threads: Int) -> Int { 1 }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {

@@ -1,5 +1,5 @@
-// How kernels that serve every element type read, compute and write: narrow floats in Float, integers in Int64 (whose low
-// bits are right after wrapping sums and products), bool as 0 and 1.
+// How kernels for all element types read, compute and write: narrow floats in Float, integers in Int64 (whose low bits
+// are right for wrapping sums and products), bool as 0 and 1.
 
 import AccelerandoCore
 
@@ -46,7 +46,7 @@ extension ComputeNumber where Self: BinaryFloatingPoint {
 extension Float: ComputeNumber {}
 extension Double: ComputeNumber {}
 
-/// An element as it lies in memory.
+/// An element as it is stored.
 protocol Element: TensorScalar {
   associatedtype Compute: ComputeNumber
   var compute: Compute { get }
@@ -89,7 +89,7 @@ extension Double: Element {
   init(compute: Double) { self = compute }
 }
 
-/// Something that is done for one element type; lets a kernel be written once for all.
+/// Work for one element type; lets a kernel be written once for all.
 protocol ElementVisitor {
   associatedtype Result
   func visit<E: Element>(_: E.Type) -> Result
@@ -114,7 +114,7 @@ extension DType {
 }
 
 extension Reduce.Function {
-  /// The value that changes nothing, widened; made while planning, so that a kernel need not.
+  /// The neutral element, widened; made when planning, so that a kernel need not.
   func scalarIdentity(_ dtype: DType) -> Scalar64 {
     identity(dtype).withUnsafeBytes { bytes in bytes.baseAddress.map { Scalar64.load($0, 0, dtype) } ?? .integer(0) }
   }

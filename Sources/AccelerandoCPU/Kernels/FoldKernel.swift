@@ -1,10 +1,10 @@
-// Where partial results meet: each leaf of a batch has summed up its own samples, and the leaves are added in their order,
-// which the batch alone decides, so that the sum has the same bits on any number of threads.
+// Where partial results are combined: each leaf of a batch has summed its own samples, and the leaves are added in
+// order. Their number follows from the batch alone, so that the sum has the same bits on any number of threads.
 
 import AccelerandoCore
 import CKernels
 
-/// Adds up (or takes the largest, …) what the leaves of a region computed.
+/// Sums (or takes the maximum of, …) the results of a region's leaves.
 struct FoldKernel: Kernel {
   let function: ReduceKernel.Function
   /// The leaves' results, one after another.

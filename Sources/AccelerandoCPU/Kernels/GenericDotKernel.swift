@@ -1,8 +1,8 @@
-// Products in the number types that have no microkernel.
+// Products of number types without a microkernel.
 
 import AccelerandoCore
 
-/// A product in any number type, element by element.
+/// A product of any number type, element by element.
 struct GenericDotKernel: Kernel {
   let shape: ProductShape
   let left: MatrixView

@@ -1,12 +1,13 @@
-// Whole rows at computed places: the samples of a batch out of a data set, the vectors of an embedding, its gradient.
+// Whole rows at computed positions: gathering a batch's samples from a data set, the vectors of an embedding, its
+// gradient.
 
 import AccelerandoCore
 import CKernels
 
-/// Rows of a tensor that integers name.
+/// Rows of a tensor, selected by integers.
 struct IndexedRows: Sendable {
   let indices: IndexReader
-  /// How many there are to read or write.
+  /// The number of rows to read or write.
   let count: Int
   /// The rows of the tensor.
   let extent: Int
@@ -15,11 +16,11 @@ struct IndexedRows: Sendable {
   let dtype: DType
 
   var rowBytes: Int { width * dtype.byteCount }
-  /// The row that index `row` names; the nearest one, if there is none of that number.
+  /// The row that index `row` selects; the nearest one, if it is out of range.
   func place(_ row: Int, _ memory: Memory) -> Int { min(max(indices.read(memory, row), 0), extent - 1) }
 }
 
-/// Copies rows, one for each index; an index beyond the last row means the last one.
+/// Copies rows, one for each index; an index out of range is clamped.
 struct GatherRowsKernel: Kernel {
   let rows: IndexedRows
   let source: Int
@@ -41,7 +42,7 @@ struct GatherRowsKernel: Kernel {
     return slicings
   }
 
-  /// How many rows ahead of the one that is copied are on their way: their places are random, and memory is far.
+  /// How many rows ahead to prefetch: their positions are random, and memory is slow.
   private static let ahead = 8
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -57,7 +58,7 @@ struct GatherRowsKernel: Kernel {
   }
 }
 
-/// Adds rows to the rows that indices name, in the order of the indices; those that name no row are skipped.
+/// Adds rows to the rows that indices select, in the order of the indices; indices out of range are skipped.
 struct ScatterAddRowsKernel: Kernel {
   let rows: IndexedRows
   let updates: Int
@@ -68,7 +69,7 @@ struct ScatterAddRowsKernel: Kernel {
 
   var cost: Cost { Cost(flops: Double(rows.count * rows.width), bytes: 12 * Double(rows.count * rows.width)) }
 
-  /// Rows may be named twice, so threads share the columns.
+  /// A row may be selected twice, so threads split the columns.
   func taskCount(threads: Int) -> Int {
     min(
       max(rows.width / 16, 1),
@@ -92,8 +93,8 @@ struct ScatterAddRowsKernel: Kernel {
 }
 
 extension Lowering {
-  /// The rows that a gather reads, or a scatter writes, if that is what it does: indices in any shape, each the number of a
-  /// whole row.
+  /// The rows that a gather reads, or a scatter writes, if that is what it does: indices in any shape, each the index
+  /// of a whole row.
   func rows(_ dimensions: Gather.Dimensions, of tensor: TensorType, _ indices: Int, _ type: TensorType) -> IndexedRows?
   {
     let isVector = dimensions.indexVector < type.rank

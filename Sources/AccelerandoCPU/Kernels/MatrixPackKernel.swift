@@ -1,9 +1,9 @@
-// A matrix that many calls of a product read is put into the microkernel's order once, in panels that threads share out.
+// A matrix that many calls of a product read is packed once into the microkernel's order, in panels that threads share.
 
 import AccelerandoCore
 import CKernels
 
-/// Puts a matrix into the order in which the product's microkernel reads it.
+/// Copies a matrix into the order in which the product's microkernel reads it.
 struct MatrixPackKernel: Kernel {
   let depth: Int
   let columns: Int

@@ -1,4 +1,5 @@
-// Layer normalization, row by row, and its gradient: by x row by row too, by scale and offset as sums over the rows.
+// Layer normalization, row by row, and its gradient: with respect to x row by row too, with respect to scale and offset
+// as sums over the rows.
 
 import AccelerandoCore
 import CKernels
@@ -35,8 +36,8 @@ struct LayerNormalizationKernel: Kernel {
   }
 }
 
-/// The gradient of layer normalization by x; and the mean and 1/√(variance + ε) of each row, which the gradient by the
-/// scale needs.
+/// The gradient of layer normalization with respect to x; and the mean and 1/√(variance + ε) of each row, which the
+/// gradient with respect to the scale needs.
 struct LayerNormalizationGradientKernel: Kernel {
   let source: Int
   let scale: Int
@@ -71,7 +72,7 @@ struct LayerNormalizationGradientKernel: Kernel {
   }
 }
 
-/// The gradient of layer normalization by the scale: the sum over the rows of gradient times normalized x.
+/// The gradient of layer normalization with respect to the scale: the sum over the rows of gradient times normalized x.
 struct LayerNormalizationScaleKernel: Kernel {
   let source: Int
   let gradient: Int
@@ -102,7 +103,7 @@ struct LayerNormalizationScaleKernel: Kernel {
     ]
   }
 
-  /// Cut along the columns: each sum goes over the rows in order.
+  /// Split along the columns: each sum goes over the rows in order.
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let part = portion(range, of: tasks, extent: columns, grain: 16)
     if !part.isEmpty { run(rows: 0..<rows, columns: part, continuing: false, memory) }
@@ -117,7 +118,7 @@ struct LayerNormalizationScaleKernel: Kernel {
   }
 }
 
-/// That sum over the units, a few at a time.
+/// The same sum over the units, a few at a time.
 struct LayerNormalizationScaleSlices: SlicedKernel {
   let base: LayerNormalizationScaleKernel
   let units: Int

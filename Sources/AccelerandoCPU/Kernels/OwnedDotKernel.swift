@@ -1,13 +1,14 @@
-// A product with a matrix of weights that the same step updates row by row. Whoever updates some rows has them in its own
-// cache when the next step begins; read as a whole by every core, half of the matrix would come out of the other's.
-// So each core takes the terms of the sums that belong to its rows, and the partial sums are added up in the next phase.
+// A product with a matrix of weights that the same step updates row by row. A core that updates some rows has them in
+// its cache when the next step begins; if every core read the whole matrix, half of it would come from the other core's
+// cache. So each core computes the terms of the sums that belong to its rows, and the partial sums are added in the
+// next phase.
 
 import AccelerandoCore
 import CKernels
 
-/// A product cut along the terms of its sums into leaves, each with partial results of its own.
+/// A product split along the terms of its sums into leaves, each with its own partial results.
 struct OwnedDotKernel: Kernel {
-  /// The product, with the leaves' results for its own.
+  /// The product, writing the leaves' results instead of its own.
   let base: DotKernel
   let leaves: Int
 
@@ -26,9 +27,9 @@ struct OwnedDotKernel: Kernel {
 }
 
 extension DotKernel {
-  /// Into how many leaves to cut the sums; nil for a product that is better left whole. Worth it is a matrix that is too
-  /// large to come cheaply out of another core's cache, and no larger than what stays in a core's own from step to
-  /// step; the rows of the left operand that change cores in its stead must be much less.
+  /// The number of leaves to split the sums into; nil for a product that is better left whole. It pays for a matrix
+  /// that is too large to come cheaply from another core's cache, and small enough to stay in a core's own from step to
+  /// step; the rows of the left operand that move between cores instead must be much smaller.
   func ownedLeaves(isState: Bool) -> Int? {
     let bytes = 4 * shape.k * shape.n
     guard isState, shape.batch == 1, shape.m > 1, right.columnStride == 1, right.rowStride >= shape.n,

@@ -17,7 +17,7 @@ struct ReduceKernel: Kernel {
 
   var label: String { "reduce \(function.rawValue) [\(outer), \(reduce), \(inner)] along the middle" }
 
-  /// The number of the function in the microkernels, where they have it.
+  /// The function's number in the microkernels, if they have it.
   static func kind(_ function: Reduce.Function) -> Int32? {
     switch function {
     case .sum: Int32(accReduceSum.rawValue)
@@ -60,7 +60,7 @@ struct ReduceKernel: Kernel {
   }
 }
 
-/// A reduction over the units themselves, a few at a time.
+/// A reduction over the units, a few at a time.
 struct SlicedReduce: SlicedKernel {
   let base: ReduceKernel
   let units: Int
@@ -77,7 +77,7 @@ struct SlicedReduce: SlicedKernel {
     let sums = continuing ? scratch.assumingMemoryBound(to: Float.self) : out
     base.isa.kernels.reduce_f32?(kind, x, sums, 1, rows.count, inner, 0, 1)
     if !continuing { return }
-    // The order is that of the leaves' samples; each case is a loop of its own, so that it runs on vectors.
+    // The order is that of the leaves' samples; each case has its own loop, so that it is vectorized.
     switch base.function {
     case .sum: for i in 0..<inner { out[i] += sums[i] }
     case .product: for i in 0..<inner { out[i] *= sums[i] }
@@ -153,7 +153,7 @@ extension Lowering {
         isa: isa), reads: [source], writes: [result])
   }
 
-  /// Brings the axes to reduce together: the operand as [outer, reduce, inner], copied only if they lie apart.
+  /// Brings the axes to reduce together: the operand as [outer, reduce, inner], copied only if they are apart.
   private func arrange(_ view: View, axes: [Int]) -> (source: Int, outer: Int, reduce: Int, inner: Int) {
     let shape = view.type.shape
     let reduced = Set(axes)

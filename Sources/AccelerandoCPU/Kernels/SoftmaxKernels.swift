@@ -75,12 +75,12 @@ struct CrossEntropyKernel: Kernel {
   }
 }
 
-/// The gradient of that by the logits.
+/// Its gradient with respect to the logits.
 struct CrossEntropyGradientKernel: Kernel {
   let logits: Int
   let labels: Int
   let logSum: Int
-  /// One number for each row, or one for all of them.
+  /// One number for each row, or one for all rows.
   let gradient: Int
   let isShared: Bool
   let result: Int
@@ -138,7 +138,7 @@ extension Lowering {
     let operands = instruction.operands.dropLast().map { contiguous($0) }
     let result = instruction.results.lowerBound
     let (rows, columns) = rowsAndColumns(type(result))
-    // The mean of a loss has the same gradient for each row: it need not be spread out in memory.
+    // The mean of a loss has the same gradient for each row: it need not be broadcast in memory.
     let spread = view(instruction.operands[3])
     let isShared = spread.offset == 0 && spread.collapsed().allSatisfy { $0.stride == 0 }
     if isShared { finishLoop(computing: spread.root) }

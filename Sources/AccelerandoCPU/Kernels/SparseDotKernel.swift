@@ -1,10 +1,10 @@
-// Products with weights that keep still and have many zeros: what the product does once SparsePackKernel has decided to leave
-// them out.
+// Products with frozen weights that have many zeros: what the product does once SparsePackKernel has decided to skip
+// them.
 
 import CKernels
 
 extension DotKernel {
-  /// The packed matrix, if it is one without zeros.
+  /// The packed matrix, if it was packed without zeros.
   func sparseMatrix(_ memory: Memory) -> UnsafePointer<AccSparse>? {
     guard let sparse else { return nil }
     let packed = UnsafePointer(memory.elements(sparse, AccSparse.self))
@@ -25,12 +25,12 @@ extension DotKernel {
     }
   }
 
-  /// Does tasks `range` out of `tasks` without the zeros. No cut changes a bit.
+  /// Runs tasks `range` out of `tasks` without the zeros. The split does not change any bits.
   func run(
     _ range: Range<Int>, of tasks: Int, _ packed: UnsafePointer<AccSparse>, _ memory: Memory,
     _ scratch: UnsafeMutableRawPointer
   ) {
-    // Whoever computes some rows goes through the whole matrix, so there should be many.
+    // A task that computes some rows reads the whole matrix, so there should be many.
     let panels = isa.kernels.sparse_panels?(shape.n) ?? 1
     if panels >= tasks || shape.m < tasks {
       multiply(packed, 0..<shape.m, panels: portion(range, of: tasks, extent: panels), memory, scratch)
@@ -53,7 +53,7 @@ extension DotKernel {
 }
 
 extension Lowering {
-  /// Looks for zeros in a matrix that keeps still, as far as it can be used without them. A giant had better not be there twice.
+  /// Looks for zeros in a frozen matrix, if the product can skip them. A huge matrix should not be stored twice.
   func withoutZeros(_ matrix: MatrixView, of product: DotKernel) -> Int? {
     let shape = product.shape
     guard shape.batch == 1, product.left.columnStride == 1, shape.k >= 128,

@@ -1,10 +1,10 @@
-// The matrix of a product that keeps still, the weights of a model in use, is looked at once: if it has so many zeros that
-// leaving them out is quicker, it is packed without them. The product then does what was decided here.
+// The frozen matrix of a product (the weights of a model in use) is inspected once: if it has so many zeros that
+// skipping them is faster, it is packed without them. The product then does what was decided here.
 
 import AccelerandoCore
 import CKernels
 
-/// Looks for zeros in a matrix, and packs it without them where that pays.
+/// Looks for zeros in a matrix, and packs it without them if that pays.
 struct SparsePackKernel: Kernel {
   let shape: ProductShape
   let source: MatrixView
@@ -15,7 +15,7 @@ struct SparsePackKernel: Kernel {
   var cost: Cost { Cost(bytes: 4 * Double(shape.k * shape.n)) }
   var scratchBytes: Int { isa.kernels.sparse_pack_scratch_bytes?(shape.k, shape.n) ?? 0 }
 
-  /// Bytes of the packed matrix, in whatever form.
+  /// Bytes of the packed matrix, in any form.
   static func packedBytes(_ shape: ProductShape, _ isa: InstructionSet) -> Int {
     isa.kernels.sparse_bytes?(shape.k, shape.n) ?? 0
   }
@@ -35,7 +35,7 @@ struct SparsePackKernel: Kernel {
     let costs = ProductCosts(shape, isa)
     let byRows = costs.byRows(nonzeros: nonzeros)
     let worthwhile = costs.dense / ProductCosts.leastGain
-    // How many lanes will be idle is known only afterwards.
+    // The number of idle lanes is known only afterwards.
     if costs.byColumns(steps: costs.fewestSteps(nonzeros: nonzeros)) < min(byRows, worthwhile), pack(accSparseColumns) {
       let steps = packed.assumingMemoryBound(to: AccSparse.self).pointee.steps
       if costs.byColumns(steps: steps) < min(byRows, worthwhile) { return }
@@ -45,11 +45,11 @@ struct SparsePackKernel: Kernel {
   }
 }
 
-/// What a product takes in its forms, in nanoseconds of one core: the larger of its arithmetic and of what it reads of the
-/// matrix, at rates that were measured (Docs/Kernels.md). Only relations between them matter, so they hold for any
-/// processor of the kind; the number of threads plays no part.
+/// The time of a product in each form, in nanoseconds on one core: the larger of its arithmetic and of reading the
+/// matrix, at measured rates (Docs/Kernels.md). Only ratios matter, so they hold for any similar processor; the number
+/// of threads does not matter.
 struct ProductCosts {
-  /// A gain smaller than this is not worth the risk that another machine has none.
+  /// A smaller gain is not worth the risk that another machine has none.
   static let leastGain = 1.2
 
   /// Rates of an instruction set, in nanoseconds.
@@ -58,11 +58,11 @@ struct ProductCosts {
     let product: Double, rowProduct: Double
     /// A step by columns, and what each row adds to it.
     let step: Double, stepRow: Double
-    /// A number by rows, for up to one vector of rows and for two.
+    /// A nonzero by rows, for up to one vector of rows and for two.
     let number: Double, wideNumber: Double
-    /// The beginning of a list of numbers.
+    /// The start of a list of nonzeros.
     let list: Double
-    /// Turning one element of a row, there or back.
+    /// Transposing one element of a row, forth or back.
     let turn: Double
     let lanes: Int
   }
@@ -89,7 +89,7 @@ struct ProductCosts {
       }
   }
 
-  /// Reading so many bytes of a matrix: out of the second-level cache, the third, or memory.
+  /// Reading this many bytes of a matrix: from the L2 cache, L3, or memory.
   private func reading(_ bytes: Double) -> Double {
     bytes / (bytes < 524_288 ? 210 : bytes < 16_777_216 ? 100 : 38)
   }
@@ -97,20 +97,20 @@ struct ProductCosts {
   /// The dense product.
   var dense: Double {
     let (rows, elements) = (Double(shape.m), Double(shape.k) * Double(shape.n))
-    // One row and a few columns: sums along k have to be added up in the end.
+    // One row and a few columns: sums along k have to be added across lanes at the end.
     if shape.m == 1 { return max(elements * rates.rowProduct * (shape.n < 32 ? 1.3 : 1), reading(4 * elements)) }
-    // Few rows wait for what they read; a large matrix is packed on its way out of memory.
+    // Few rows wait for what they read; a large matrix is packed on its way from memory.
     let packing = elements < 131_072 ? 1 : elements < 4_194_304 ? 1.1 : 1.5
     return max(rows * elements * rates.product * (1 + 1.5 / rows) * packing, reading(4 * elements))
   }
 
-  /// The steps that it takes at least.
+  /// The least number of steps that it takes.
   func fewestSteps(nonzeros: Int) -> Int { nonzeros / rates.lanes }
 
   /// The product by columns of the matrix.
   func byColumns(steps: Int) -> Double {
     let bytes = Double(steps) * Double(5 * rates.lanes + 4)
-    // A few rows go by at a time, and so does the matrix.
+    // A few rows are computed at a time, each time reading the matrix again.
     let passes = Double((shape.m + 3) / 4)
     return max(Double(steps) * (passes * rates.step + Double(shape.m) * rates.stepRow), passes * reading(bytes))
   }
@@ -119,7 +119,7 @@ struct ProductCosts {
   func byRows(nonzeros: Int) -> Double {
     let numbers = Double(nonzeros)
     let lists = Double((shape.k + 255) / 256) * Double((shape.n + 63) / 64 * 64)
-    // A small product is done in a region, half of the rows at a time.
+    // A small product runs in a region, half of the rows at a time.
     let isSmall = 4 * shape.k * shape.n <= 1 << 19 || shape.flops <= 20_000_000
     let halves = isSmall ? [(shape.m + 1) / 2, shape.m / 2] : [shape.m]
     let tile = 2 * rates.lanes

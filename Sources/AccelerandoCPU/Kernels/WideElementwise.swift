@@ -1,5 +1,5 @@
-// Elementwise operations on 64-bit types, which the vector machine does not hold. One operation a pass: such tensors are
-// rare in training, and small.
+// Elementwise operations on 64-bit types, which the vector machine does not support. One operation per pass: such
+// tensors rare in training, and small.
 
 import AccelerandoCore
 import Foundation
@@ -31,7 +31,7 @@ struct WideElementwise: Kernel {
       }
       return
     }
-    // No operation has more than three operands; one that has fewer repeats its last.
+    // No operation has more than three operands; with fewer, the last is repeated.
     func operand(_ position: Int, _ i: Int) -> Scalar64 {
       let place = min(position, operands.count - 1)
       return Scalar64.load(memory[operands[place]], i, types[place].dtype)
@@ -235,7 +235,7 @@ enum Scalar64: Sendable {
     }
   }
 
-  /// The value as it is held for a type: floats truncate toward zero and saturate, integers keep their low bits.
+  /// The value converted to the element type: floats truncate toward zero and saturate, integers keep their low bits.
   func converted(to dtype: DType) -> Scalar64 {
     switch self {
     case .float(let x):

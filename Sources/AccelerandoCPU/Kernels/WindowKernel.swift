@@ -1,4 +1,4 @@
-// Pooling and the scattering that undoes it.
+// Pooling and its gradient.
 
 import AccelerandoCore
 import CKernels
@@ -14,7 +14,7 @@ struct PoolKernel: Kernel {
   /// The gradient, for the gradient of max pooling.
   let gradient: Int
   let result: Int
-  /// The positions of the winners: written by max pooling, read by its gradient, which then reads no input.
+  /// The argmax indices: written by max pooling, read by its gradient, which then reads no input.
   var index: Int?
   let isa: InstructionSet
 
@@ -186,7 +186,7 @@ struct GenericScatterWindowKernel: Kernel {
             best = at
           } else {
             let current = x[best].compute
-            // The selected one stays while it is at least as large (or small): the first of equals wins.
+            // The selected one stays while it is at least as large (or small): the first of equal elements is selected.
             let stays = kernel.operation.selectsMax ? current >= value : current <= value
             if !stays { best = at }
           }

@@ -1,5 +1,5 @@
-// The gradient of a convolution's weights straight from the gradient of the pooling behind it: only the winners' positions
-// count, and the large gradient with its zeros is never written.
+// The gradient of a convolution's weights directly from the gradient of the pooling after it: it needs only the argmax
+// indices, and the large gradient with its zeros is never written.
 
 import AccelerandoCore
 import CKernels
@@ -9,7 +9,7 @@ struct WinnersGradientKernel: Kernel {
   let geometry: AccConv
   let pool: AccPool
   let source: Int
-  /// The position of each window's winner, a byte each.
+  /// The argmax of each window, one byte each.
   let index: Int
   /// The gradient of the pooled values.
   let gradient: Int
@@ -81,8 +81,8 @@ struct WinnersGradientKernel: Kernel {
 }
 
 extension Lowering {
-  /// Computes the gradient of a convolution's weights along with that of the pooling, `pooled`, if it is all that asks for
-  /// the latter.
+  /// Computes the gradient of a convolution's weights together with that of the pooling, `pooled`, if nothing else
+  /// needs the latter.
   func takeWeightGradient(of pooled: Int, _ pool: AccPool, index: Int, gradient: Int) -> Bool {
     guard let user = onlyUser(of: pooled), let operation = program.instructions[user].operation as? Convolution else {
       return false

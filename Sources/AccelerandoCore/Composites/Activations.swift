@@ -1,5 +1,5 @@
-// Activation functions that are more than one elementwise operation. Each is a composite, so that a backend can run it in
-// one pass, with a gradient rule that needs no more of the forward pass than it must.
+// Activation functions that are more than one elementwise operation. Each is a composite, so that a backend can run it
+// in one pass, with a gradient rule that needs as little of the forward pass as possible.
 
 /// max(x, 0), elementwise. The gradient at 0 is 0.
 public struct Relu: Composite {
@@ -19,7 +19,7 @@ public struct Relu: Composite {
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     guard context.operand.dtype.isFloating else { return [nil] }
-    // Asked of the result, so that the operand's memory is free after the forward pass.
+    // Uses the result, so that the operand's memory is free after the forward pass.
     let isPositive = context.result.greater(than: context.result.zerosLike())
     return [select(isPositive, context.gradient, context.gradient.zerosLike())]
   }
@@ -87,7 +87,7 @@ public struct Silu: Composite {
 extension Tensor {
   /// max(x, 0), elementwise.
   public func relu() -> Tensor { graph.add(Relu(), self) }
-  /// x·Φ(x), elementwise; with `approximate`, by tanh instead of the error function.
+  /// x·Φ(x), elementwise; with `approximate`, using tanh instead of the error function.
   public func gelu(approximate: Bool = false) -> Tensor { graph.add(Gelu(approximate: approximate), self) }
   /// x·σ(x), elementwise.
   public func silu() -> Tensor { graph.add(Silu(), self) }

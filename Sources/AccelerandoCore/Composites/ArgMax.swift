@@ -1,11 +1,11 @@
-// The place of an extreme.
+// The index of the largest or smallest element.
 
-/// The index of the largest (or smallest) element along an axis, which disappears; of equals, the first. A NaN counts as
-/// the extreme. The result is `int32`.
+/// The index of the largest (or smallest) element along an axis, which is removed; the first one of equal elements. NaN
+/// counts as the extreme. The result is `int32`.
 public struct ArgMax: Composite {
   /// The axis, counted from the first.
   public let axis: Int
-  /// Whether the smallest element is looked for.
+  /// Whether to find the smallest element.
   public let smallest: Bool
 
   /// Makes the operation.
@@ -39,9 +39,9 @@ public struct ArgMax: Composite {
 }
 
 extension Tensor {
-  /// The index (`int32`) of the largest element along `axis`; of equals, the first.
+  /// The index (`int32`) of the largest element along `axis`; the first one of equal elements.
   public func argMax(axis: Int = -1, keepDims: Bool = false) -> Tensor { argExtreme(axis, keepDims, false) }
-  /// The index (`int32`) of the smallest element along `axis`; of equals, the first.
+  /// The index (`int32`) of the smallest element along `axis`; the first one of equal elements.
   public func argMin(axis: Int = -1, keepDims: Bool = false) -> Tensor { argExtreme(axis, keepDims, true) }
 
   private func argExtreme(_ axis: Int, _ keepDims: Bool, _ smallest: Bool) -> Tensor {

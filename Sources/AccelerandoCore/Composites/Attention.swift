@@ -1,15 +1,15 @@
-// Attention as one operation, so that a backend may compute it block by block and never hold the matrix of scores, whose
-// size is the square of the sequence's length. The gradient is an operation of its own for the same reason: it keeps the
-// result and one number for each query, and computes the scores again.
+// Attention as one operation, so that a backend can compute it block by block without storing the matrix of scores,
+// whose size is the square of the sequence length. The gradient is an operation of its own for the same reason: it
+// keeps the result and one number per query, and recomputes the scores.
 
-/// softmax(scale · query · keyᵀ) · value, for each sample and head by itself.
+/// softmax(scale · query · keyᵀ) · value, for each sample and head separately.
 ///
-/// Operands: query `[N, T, H, D]`, key `[N, S, H, D]`, value `[N, S, H, E]`. Results: what each query gathers,
+/// Operands: query `[N, T, H, D]`, key `[N, S, H, D]`, value `[N, S, H, E]`. Results: the weighted sums of the values,
 /// `[N, T, H, E]`; and log Σ eˢᶜᵒʳᵉ over the keys of each query, `[N, H, T]`, which the gradient needs.
 public struct ScaledDotProductAttention: Composite {
   /// What the products of queries and keys are multiplied by.
   public let scale: Double
-  /// Whether query i sees only the keys 0 to i.
+  /// Whether query i attends only to the keys 0 to i.
   public let isCausal: Bool
 
   /// Makes the operation.
@@ -46,14 +46,14 @@ public struct ScaledDotProductAttention: Composite {
   }
 }
 
-/// The gradients of `ScaledDotProductAttention` by its three operands.
+/// The gradients of `ScaledDotProductAttention` with respect to its three operands.
 ///
-/// Operands: the query, key and value; the two results; the gradient of the first result and, if anything depends on it,
-/// that of the second. Results: three tensors of the types of query, key and value.
+/// Operands: the query, key and value; the two results; the gradient of the first result and, if anything depends on
+/// it, that of the second. Results: three tensors of the types of query, key and value.
 public struct ScaledDotProductAttentionGradient: Composite {
   /// What the products of queries and keys are multiplied by.
   public let scale: Double
-  /// Whether query i sees only the keys 0 to i.
+  /// Whether query i attends only to the keys 0 to i.
   public let isCausal: Bool
 
   /// Makes the operation.
@@ -83,7 +83,8 @@ public struct ScaledDotProductAttentionGradient: Composite {
     let (query, key, value) = (operands[0], operands[1], operands[2])
     let (result, logSum, gradient) = (operands[3], operands[4], operands[5])
     let graph = query.graph
-    /// Σ over one sequence of shares or their like, `[N, H, T, S]`, times rows of that sequence, in the layout of rows.
+    /// Σ over one sequence of attention weights or similar values, `[N, H, T, S]`, times rows of that sequence; laid
+    /// out as the rows.
     func gathered(_ shares: Tensor, along axis: Int, _ rows: Tensor) -> Tensor {
       let product = DotGeneral(
         leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [axis], rightContracting: [1])
@@ -92,7 +93,7 @@ public struct ScaledDotProductAttentionGradient: Composite {
     let scores = attentionScores(query, key, scale: scale, isCausal: isCausal)
     let shares = (scores - logSum.expandingDims(3)).exp()
     let byShares = graph.add(headProduct, gradient, value)
-    // How the gradient of a share moves all scores of its row: through the sum that the row is divided by.
+    // How the gradient of a weight changes all scores of its row: through the sum that the row is divided by.
     var common = (gradient * result).sum(axes: [3]).transposed([0, 2, 1])
     if operands.count == 7 { common = common - operands[6] }
     let byScores = shares * (byShares - common.expandingDims(3)) * scale
@@ -108,7 +109,7 @@ extension Tensor {
   ///   - keys: `[N, S, H, D]`, for queries `[N, T, H, D]`.
   ///   - values: `[N, S, H, E]`.
   ///   - scale: what scores are multiplied by; 1/√D for nil.
-  ///   - isCausal: whether query i sees only the keys 0 to i.
+  ///   - isCausal: whether query i attends only to the keys 0 to i.
   /// - Returns: `[N, T, H, E]`.
   public func attending(
     to keys: Tensor, values: Tensor, scale: Double? = nil, isCausal: Bool = false
@@ -123,7 +124,7 @@ extension Tensor {
 private let headProduct = DotGeneral(
   leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3])
 
-/// What each query is to each key, `[N, H, T, S]`; −∞ where it does not see it.
+/// The scores of each query and key, `[N, H, T, S]`; −∞ where the key is masked.
 private func attentionScores(_ query: Tensor, _ key: Tensor, scale: Double, isCausal: Bool) -> Tensor {
   let scores = query.graph.add(headProduct, query * scale, key)
   guard isCausal else { return scores }

@@ -1,5 +1,6 @@
-// Cross-entropy of class indices, from logits. An operation of its own, because the formula picks one element of each row by
-// a comparison with all of them; a kernel needs the logits once, and its gradient needs one number a row besides.
+// Cross-entropy of class indices, from logits. An operation of its own, because the formula selects one element of each
+// row by comparing with all of them; a kernel reads the logits once, and its gradient needs only one more number per
+// row.
 
 /// −log softmax(x)[label] of each row of logits.
 ///
@@ -41,7 +42,8 @@ public struct SparseCrossEntropy: Composite {
   }
 }
 
-/// The gradient of `SparseCrossEntropy` by the logits: (softmax(x) − 1 at the label) · g; zeros where the label is none.
+/// The gradient of `SparseCrossEntropy` by the logits: (softmax(x) − 1 at the label) · g; zeros where the label is
+/// invalid.
 ///
 /// Operands: the logits, the labels, log Σ eˣ of each row, and the gradient g of the loss of each row.
 public struct SparseCrossEntropyGradient: Composite {
@@ -73,18 +75,18 @@ extension Tensor {
   public func sparseCrossEntropy(labels: Tensor) -> Tensor { graph.add(SparseCrossEntropy(), [self, labels])[0] }
 }
 
-/// Where the labels are classes.
+/// Whether each label is a valid class.
 private func isClass(_ labels: Tensor, count: Int) -> Tensor {
   labels.greaterOrEqual(to: labels.zerosLike()).and(labels.less(than: labels.filled(Double(count))))
 }
 
-/// Which class each label names: `bool[…, classes]`.
+/// Whether each class is the label: `bool[…, classes]`.
 private func isLabel(_ labels: Tensor, _ x: Tensor) -> Tensor {
   let classes = x.iota(TensorType(.int32, [x.shape[x.rank - 1]]), axis: 0)
   return labels.expandingDims(-1).equal(to: classes).broadcast(to: x.shape)
 }
 
-/// Checks logits `[…, classes]` and labels `int32[…]`; returns the type of one number a row.
+/// Checks logits `[…, classes]` and labels `int32[…]`; returns the type of one number per row.
 private func requireLogits(_ x: TensorType, labels: TensorType) throws(GraphError) -> TensorType {
   try requireFloating(x)
   guard x.rank >= 1, labels == TensorType(.int32, Array(x.shape.dropLast())) else {

@@ -1,4 +1,4 @@
-// Running totals.
+// Cumulative sums.
 
 /// The sum of all elements up to each element along an axis.
 public struct CumulativeSum: Composite {
@@ -6,7 +6,7 @@ public struct CumulativeSum: Composite {
   public let axis: Int
   /// Whether the sum runs from the last element to the first.
   public let reverse: Bool
-  /// Whether an element itself is left out of its sum.
+  /// Whether an element is excluded from its own sum.
   public let exclusive: Bool
 
   /// Makes the operation.
@@ -27,7 +27,7 @@ public struct CumulativeSum: Composite {
     return operands
   }
 
-  /// In ⌈log₂ n⌉ steps each element takes up the sum of twice as many. This rounds less than summing one by one, and
+  /// In ⌈log₂ n⌉ steps each element accumulates the sum of twice as many. This rounds less than summing one by one, and
   /// every step is one pass.
   public func expand(_ operands: [Tensor]) -> [Tensor] {
     var x = operands[0]
@@ -47,7 +47,7 @@ public struct CumulativeSum: Composite {
     return [context.operand.graph.add(back, context.gradient)]
   }
 
-  /// The elements moved along the axis in the direction of summing, zeros moved in.
+  /// The elements shifted along the axis in the direction of summing, filled with zeros.
   private func shifted(_ x: Tensor, by distance: Int) -> Tensor {
     guard x.shape[axis] > 0 else { return x }
     var low = x.shape.map { _ in 0 }

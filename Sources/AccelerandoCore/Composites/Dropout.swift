@@ -1,9 +1,10 @@
-// Dropout. Its mask is a function of the key, so the backward pass applies the same operation to the gradient and nothing
-// has to be kept: where a backend opens the composite, both masks are one computation and are shared.
+// Dropout. Its mask is a function of the key, so the backward pass applies the same operation to the gradient and
+// nothing has to be kept: where a backend expands the composite, both masks are the same computation and are shared.
 
 /// Sets each element to zero with probability `rate` and divides the others by 1 − `rate`.
 ///
-/// Operands: the tensor; a random key, `uint32[2]`; and, if given, a scalar `uint32` position as in `RngBitGenerator`.
+/// Operands: the tensor; a random key, `uint32[2]`; and, optionally, a scalar `uint32` position as in
+/// `RngBitGenerator`.
 public struct Dropout: Composite {
   /// The probability of zero, 0 to 1.
   public let rate: Double

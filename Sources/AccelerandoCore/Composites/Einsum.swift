@@ -1,10 +1,10 @@
-// Einstein's summation: products of tensors written down by naming their axes. It is a notation, not an operation: what is
-// recorded are reductions, one dot_general and a transposition.
+// Einstein summation: products of tensors written by naming their axes. It is a notation, not an operation: it records
+// reductions, one dot_general and a transposition.
 
-/// Sums products over the axes that `equation` leaves out of its result, as in `"bij,bjk->bik"`.
+/// Sums products over the axes that `equation` omits from its result, as in `"bij,bjk->bik"`.
 ///
-/// Each letter is an axis; one that stands in both operands runs in step in both. Letters that are missing after the arrow
-/// are summed over. Without an arrow the result has the letters that occur once, in alphabetical order.
+/// Each letter is an axis; a letter in both operands is a shared axis. Letters that are missing after the arrow are
+/// summed over. Without an arrow the result has the letters that occur once, in alphabetical order.
 /// - Parameters:
 ///   - equation: the letters of each operand, separated by commas; then `->` and the letters of the result.
 ///   - first: the first operand.
@@ -73,7 +73,7 @@ private struct Einsum {
       let (tensor, letters) = summed(0, keeping: Set(output))
       return ordered(tensor, letters)
     }
-    // An axis of one operand alone that the result lacks is summed before the product.
+    // An axis of only one operand that the result lacks is summed before the product.
     let (left, leftLetters) = summed(0, keeping: Set(output).union(terms[1]))
     let (right, rightLetters) = summed(1, keeping: Set(output).union(terms[0]))
     let shared = leftLetters.filter(rightLetters.contains)

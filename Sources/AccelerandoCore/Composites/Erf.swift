@@ -1,8 +1,8 @@
-// The error function and its inverse, which StableHLO does not have: rational and polynomial approximations, fitted for
-// the purpose so that the result is as good as the element type can hold.
+// The error function and its inverse, which StableHLO does not have: rational and polynomial approximations, fitted so
+// that the result is as good as the element type allows.
 
-/// The error function 2/√π ∫₀ˣ e^(−t²) dt, elementwise: within 2 units in the last place for `float32`, within 1e-15 for
-/// `float64`; the 16-bit types are computed in `float32`.
+/// The error function 2/√π ∫₀ˣ e^(−t²) dt, elementwise: within 2 units in the last place for `float32`, within 1e-15
+/// for `float64`; the 16-bit types are computed in `float32`.
 public struct Erf: Composite {
   /// Makes the operation.
   public init() {}
@@ -87,8 +87,8 @@ public struct Erf: Composite {
   }
 }
 
-/// The inverse of the error function on (−1, 1), elementwise; ±∞ at ±1 and NaN outside. Within 1e-6 relative for `float32`,
-/// 1e-13 for `float64`. What makes normal random numbers of uniform ones.
+/// The inverse of the error function on (−1, 1), elementwise; ±∞ at ±1 and NaN outside. Within 1e-6 relative for
+/// `float32`, 1e-13 for `float64`. Normal random numbers are computed from uniform ones with it.
 public struct ErfInverse: Composite {
   /// Makes the operation.
   public init() {}
@@ -108,7 +108,7 @@ public struct ErfInverse: Composite {
     guard y.dtype == .float64 else {
       return [estimate(y.converted(to: .float32)).converted(to: y.dtype)]
     }
-    // Two steps of Newton's method bring the seven digits of the estimate to all that erf has.
+    // Two Newton steps extend the seven digits of the estimate to the precision of erf.
     var x = estimate(y)
     let isInner = x.abs().less(than: x.filled(.infinity))
     for _ in 0..<2 {

@@ -1,8 +1,8 @@
-// Layer normalization. Its gradient is an operation of its own, so that a backend can compute all three parts of it while a
-// row is in the cache.
+// Layer normalization. Its gradient is an operation of its own, so that a backend can compute all three parts of it
+// while a row is in the cache.
 
-/// (x − mean) / √(variance + ε) · scale + offset, where mean and (biased) variance are taken over the last axes, of each
-/// sample by itself.
+/// (x − mean) / √(variance + ε) · scale + offset, where mean and (biased) variance are taken over the last axes, for
+/// each sample separately.
 ///
 /// Operands: x; scale and offset, of the shape of x's last `axisCount` axes.
 public struct LayerNormalization: Composite {
@@ -40,7 +40,7 @@ public struct LayerNormalization: Composite {
   }
 }
 
-/// The gradients of `LayerNormalization` by its three operands.
+/// The gradients of `LayerNormalization` with respect to its three operands.
 ///
 /// Operands: x, the scale, and the gradient of the result. Results: tensors of the types of x, scale and offset.
 public struct LayerNormalizationGradient: Composite {

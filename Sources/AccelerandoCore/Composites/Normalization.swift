@@ -1,8 +1,8 @@
 // Batch normalization, and the moments that all normalizations need. The gradient rules are the closed forms:
-// differentiating the formulas would pass over the data several times more.
+// differentiating the formulas would read the data several more times.
 
-/// (x − mean) / √(variance + ε) · scale + offset, where mean and (biased) variance are the operand's own, over all axes
-/// but one.
+/// (x − mean) / √(variance + ε) · scale + offset, with the operand's own mean and (biased) variance over all axes but
+/// one.
 ///
 /// Operands: x; scale and offset, vectors along that axis. Results: the normalized tensor, the mean and the variance.
 public struct BatchNormTraining: Composite {
@@ -40,7 +40,7 @@ public struct BatchNormTraining: Composite {
     let count = Double(Swift.max(others(x).map { x.shape[$0] }.elementCount, 1))
     let centered = x - spread(mean, x)
     let inverse = (variance + epsilon).rsqrt()
-    // Two sums over the data and one pass for what is left: everything else is done on vectors of features.
+    // Two sums over the data and one more pass: everything else works on vectors of features.
     let byOffset = g.sum(axes: others(x))
     let byScale = (g * centered).sum(axes: others(x)) * inverse
     let factor = scale * inverse
@@ -56,7 +56,7 @@ public struct BatchNormTraining: Composite {
   private func spread(_ vector: Tensor, _ x: Tensor) -> Tensor { vector.broadcast(to: x.shape, axes: [axis]) }
 }
 
-/// (x − mean) / √(variance + ε) · scale + offset with mean and variance that are given.
+/// (x − mean) / √(variance + ε) · scale + offset with given mean and variance.
 ///
 /// Operands: x; scale, offset, mean and variance, vectors along the axis of the features.
 public struct BatchNormInference: Composite {
@@ -89,8 +89,8 @@ public struct BatchNormInference: Composite {
 }
 
 extension Tensor {
-  /// The mean and the (biased) variance along `axes` (all for nil), in two passes, as the squares of a large mean would
-  /// swallow a small variance.
+  /// The mean and the (biased) variance along `axes` (all for nil), in two passes: with the squares of a large mean, a
+  /// small variance would be lost in rounding.
   public func moments(axes: [Int]? = nil, keepDims: Bool = false) -> (mean: Tensor, variance: Tensor) {
     let axes = normalized(axes)
     let mean = self.mean(axes: axes, keepDims: true)

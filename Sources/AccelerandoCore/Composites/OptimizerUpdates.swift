@@ -1,7 +1,7 @@
-// One step of an optimizer on one tensor. Composites, because they touch every weight of the model once a step: a backend
-// that runs one as a single pass reads and writes each of its tensors exactly once.
+// One step of an optimizer on one tensor. Composites, because they touch every weight of the model once per step: a
+// backend that runs one as a single pass reads and writes each of its tensors exactly once.
 
-/// Adam's update, with Keras' placing of ε (outside of the bias correction).
+/// Adam's update, with ε where Keras puts it (outside of the bias correction).
 ///
 /// Operands: the weight w, its moments m and v, its gradient g, all of one type; the scalar step size
 /// α = lr·√(1−β₂ᵗ)/(1−β₁ᵗ); and, for decoupled weight decay, the scalar lr·decay.
@@ -41,14 +41,14 @@ public struct AdamUpdate: Composite {
   }
 }
 
-/// Gradient descent with momentum, as Keras has it: m ← μ·m − lr·g, then w ← w + m, or w ← w + μ·m − lr·g for Nesterov's.
+/// Gradient descent with momentum, as in Keras: m ← μ·m − lr·g, then w ← w + m, or w ← w + μ·m − lr·g for Nesterov's.
 ///
-/// Operands: the weight w, its momentum m, its gradient g, all of one type; the scalar learning rate; and, for decoupled
-/// weight decay, the scalar lr·decay. Results: w and m after the step. The weight decays before the step.
+/// Operands: the weight w, its momentum m, its gradient g, all of one type; the scalar learning rate; and, for
+/// decoupled weight decay, the scalar lr·decay. Results: w and m after the step. The weight decays before the step.
 public struct MomentumUpdate: Composite {
   /// The rate μ.
   public let momentum: Double
-  /// Whether the weight moves by the momentum of the next step.
+  /// Whether to use Nesterov momentum.
   public let nesterov: Bool
   /// Whether there is a fifth operand, the scalar lr·decay.
   public let decays: Bool

@@ -13,7 +13,7 @@ extension Tensor {
     return (units * (high - low) + low).maximum(low).converted(to: dtype)
   }
 
-  /// Numbers of the normal distribution, drawn with this key: √2·erf⁻¹ of numbers uniform in (−1, 1), so at most
+  /// Normally distributed numbers, drawn with this key: √2·erf⁻¹ of numbers uniform in (−1, 1), so at most
   /// 5.42 standard deviations from the mean.
   public func randomNormal(
     _ shape: [Int], mean: Double = 0, deviation: Double = 1, dtype: DType = .float32
@@ -21,7 +21,7 @@ extension Tensor {
     scaled(randomUniform(shape, low: -0x1.fffffep-1, high: 1), mean, deviation, dtype)
   }
 
-  /// Numbers of the normal distribution given that they lie within two deviations of the mean, drawn with this key.
+  /// Normally distributed numbers truncated at two standard deviations from the mean, drawn with this key.
   public func randomTruncatedNormal(
     _ shape: [Int], mean: Double = 0, deviation: Double = 1, dtype: DType = .float32
   ) -> Tensor {
@@ -30,7 +30,7 @@ extension Tensor {
     return (normal * deviation + mean).converted(to: dtype)
   }
 
-  /// Whether an event of the given probability happens, for each element, drawn with this key.
+  /// Whether an event of the given probability occurs, for each element, drawn with this key.
   public func randomBernoulli(_ shape: [Int], probability: Double) -> Tensor {
     let uniform = randomUniform(shape)
     return uniform.less(than: uniform.filled(probability))

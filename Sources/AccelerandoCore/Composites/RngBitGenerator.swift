@@ -1,10 +1,10 @@
 // Random bits as a pure function of a key and a position (the Threefry-2×32 block cipher with 20 rounds). There is no
-// hidden state: a key is a tensor that is passed and split, a layer's dropout does not depend on the order of tracing, and
-// a worker that computes rows 100 to 200 draws the bits that one worker alone would have drawn there.
+// hidden state: a key is a tensor that is passed and split, a layer's dropout does not depend on the order of tracing,
+// and a worker that computes rows 100 to 200 draws the same bits for them as a single worker.
 
-/// Random bits: element i is the "exclusive or" of the two words of threefry(key, i).
+/// Random bits: element i is the XOR of the two words of threefry(key, i).
 ///
-/// Operands: the key, `uint32[2]`; and, if given, a scalar `uint32` that is added to every position, with which a part
+/// Operands: the key, `uint32[2]`; and, optionally, a scalar `uint32` that is added to every position, so that a part
 /// of a larger tensor draws its own bits. Result: `uint32` of the given shape.
 public struct RngBitGenerator: Composite {
   /// The shape of the result; fewer than 2³² elements.
@@ -36,7 +36,7 @@ public struct RngBitGenerator: Composite {
   }
 }
 
-/// Keys that are as good as independent, made of one: key i is threefry(key, i).
+/// Practically independent keys derived from one: key i is threefry(key, i).
 ///
 /// Operand: the key, `uint32[2]`. Result: `uint32[count, 2]`.
 public struct RngSplit: Composite {
@@ -62,7 +62,7 @@ public struct RngSplit: Composite {
   }
 }
 
-/// A key made of a key and a number, such as the number of a step or of a layer: threefry(key, number).
+/// A key derived from a key and a number, such as the index of a step or a layer: threefry(key, number).
 ///
 /// Operands: the key, `uint32[2]`, and the number, a scalar `uint32`. Result: `uint32[2]`.
 public struct RngFoldIn: Composite {
@@ -88,29 +88,29 @@ public struct RngFoldIn: Composite {
 }
 
 extension NDArray {
-  /// The key that a seed stands for: its upper and its lower 32 bits, as `uint32[2]`.
+  /// The key of a seed: its upper and its lower 32 bits, as `uint32[2]`.
   public static func randomKey(seed: UInt64) -> NDArray {
     NDArray([UInt32(truncatingIfNeeded: seed >> 32), UInt32(truncatingIfNeeded: seed)])
   }
 }
 
 extension Tensor {
-  /// The key that a seed stands for, as a constant in the same graph.
+  /// The key of a seed, as a constant in the same graph.
   public func randomKey(seed: UInt64) -> Tensor { constant(.randomKey(seed: seed)) }
 
   /// Random `uint32` of a shape, drawn with this key.
   public func randomBits(_ shape: [Int]) -> Tensor { graph.add(RngBitGenerator(shape), self) }
 
-  /// `count` keys made of this one, which should not be used any more.
+  /// `count` keys derived from this one, which should not be used any more.
   public func splitKey(_ count: Int = 2) -> [Tensor] {
     let keys = graph.add(RngSplit(count: count), self)
     return (0..<count).map { keys.sliced(axis: 0, $0..<$0 + 1).reshaped([2]) }
   }
 
-  /// A key made of this one and a number.
+  /// A key derived from this one and a number.
   public func foldingIn(_ number: UInt32) -> Tensor { foldingIn(constant(NDArray(scalar: number))) }
 
-  /// A key made of this one and a number that is computed: a scalar, converted to `uint32`.
+  /// A key derived from this one and a computed number: a scalar, converted to `uint32`.
   public func foldingIn(_ number: Tensor) -> Tensor {
     graph.add(RngFoldIn(), self, number.converted(to: .uint32))
   }

@@ -1,5 +1,5 @@
-// Softmax and its relatives. All subtract the largest element first, so that no exponential overflows, and have gradient
-// rules in terms of their results, so that the logits need not be kept.
+// Softmax and its relatives. All subtract the largest element first, so that no exponential overflows, and have
+// gradient rules in terms of their results, so that the logits need not be kept.
 
 /// eˣ / Σ eˣ along one axis.
 public struct Softmax: Composite {
@@ -97,7 +97,7 @@ public struct LogSoftmaxGradient: Composite {
   }
 }
 
-/// log Σ eˣ along one axis, which disappears.
+/// log Σ eˣ along one axis, which is removed.
 public struct LogSumExp: Composite {
   /// The axis, counted from the first.
   public let axis: Int

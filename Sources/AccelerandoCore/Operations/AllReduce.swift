@@ -1,7 +1,7 @@
-// Where the workers of a data-parallel program meet.
+// How the workers of a data-parallel program combine values.
 
 /// Combines a tensor, elementwise, over the workers of each group; every worker of a group gets the result. On one
-/// device it gives the tensor itself.
+/// device it returns the tensor itself.
 public struct AllReduce: Operation {
   /// The function that combines two elements.
   public let function: Reduce.Function
@@ -17,7 +17,7 @@ public struct AllReduce: Operation {
   public var name: String { "all_reduce" }
   public var attributes: [StableHLOAttribute] {
     let width = groups.map(\.count).max() ?? 0
-    // Groups of different sizes are filled up with -1.
+    // Smaller groups are padded with -1.
     let rows = groups.map { group in "\(group + [Int](repeating: -1, count: width - group.count))" }
     let value = rows.isEmpty ? "dense<>" : "dense<[\(rows.joined(separator: ", "))]>"
     return [StableHLOAttribute("replica_groups", "\(value) : tensor<\(groups.count)x\(width)xi64>")]

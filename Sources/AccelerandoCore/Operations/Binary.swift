@@ -1,4 +1,4 @@
-// The elementwise functions of two operands of the same type, a row each.
+// The elementwise functions of two operands of the same type.
 
 /// An elementwise function of two tensors of the same type.
 public struct Binary: Operation {
@@ -58,7 +58,7 @@ public struct Binary: Operation {
     case .multiply: return [g * b, g * a]
     case .divide: return [g / b, -(g * y / b)]
     case .maximum, .minimum:
-      // Where both are equal, each gets half: the one choice that treats them alike.
+      // Where both are equal, each gets half, which treats them alike.
       let half = select(a.equal(to: b), g * 0.5, g.zerosLike())
       let first = function == .maximum ? a.greater(than: b) : a.less(than: b)
       let second = function == .maximum ? b.greater(than: a) : b.less(than: a)
@@ -94,21 +94,21 @@ extension Tensor {
   public static func * (a: Tensor, b: Tensor) -> Tensor { binary(.multiply, a, b) }
   /// The quotient, elementwise, broadcasting; integers truncate toward zero.
   public static func / (a: Tensor, b: Tensor) -> Tensor { binary(.divide, a, b) }
-  /// The sum with a number.
+  /// The sum of each element and a number.
   public static func + (a: Tensor, b: Double) -> Tensor { binary(.add, a, a.scalar(b)) }
-  /// The sum with a number.
+  /// The sum of a number and each element.
   public static func + (a: Double, b: Tensor) -> Tensor { binary(.add, b.scalar(a), b) }
-  /// The difference from a number.
+  /// The difference of each element and a number.
   public static func - (a: Tensor, b: Double) -> Tensor { binary(.subtract, a, a.scalar(b)) }
-  /// A number less the tensor.
+  /// The difference of a number and each element.
   public static func - (a: Double, b: Tensor) -> Tensor { binary(.subtract, b.scalar(a), b) }
-  /// The product with a number.
+  /// The product of each element and a number.
   public static func * (a: Tensor, b: Double) -> Tensor { binary(.multiply, a, a.scalar(b)) }
-  /// The product with a number.
+  /// The product of a number and each element.
   public static func * (a: Double, b: Tensor) -> Tensor { binary(.multiply, b.scalar(a), b) }
-  /// The quotient by a number.
+  /// The quotient of each element and a number.
   public static func / (a: Tensor, b: Double) -> Tensor { binary(.divide, a, a.scalar(b)) }
-  /// A number divided by the tensor.
+  /// The quotient of a number and each element.
   public static func / (a: Double, b: Tensor) -> Tensor { binary(.divide, b.scalar(a), b) }
 
   /// The larger of two elements; NaN if either is.
@@ -123,7 +123,7 @@ extension Tensor {
   public func power(_ exponent: Tensor) -> Tensor { Self.binary(.power, self, exponent) }
   /// Each element raised to a power.
   public func power(_ exponent: Double) -> Tensor { power(scalar(exponent)) }
-  /// The remainder of a division that truncates: it has the sign of the dividend.
+  /// The remainder of a truncating division: it has the sign of the dividend.
   public func remainder(_ divisor: Tensor) -> Tensor { Self.binary(.remainder, self, divisor) }
   /// The angle of the point (x, self), in radians.
   public func atan2(_ x: Tensor) -> Tensor { Self.binary(.atan2, self, x) }
@@ -133,10 +133,10 @@ extension Tensor {
   public func or(_ other: Tensor) -> Tensor { Self.binary(.or, self, other) }
   /// Logical or bitwise "exclusive or".
   public func xor(_ other: Tensor) -> Tensor { Self.binary(.xor, self, other) }
-  /// Bits moved up; 0 when moved by the width or more.
+  /// Bits shifted left; 0 if shifted by the width or more.
   public func shiftLeft(_ count: Tensor) -> Tensor { Self.binary(.shiftLeft, self, count) }
-  /// Bits moved down, zeros moved in.
+  /// Bits shifted right, filled with zeros.
   public func shiftRightLogical(_ count: Tensor) -> Tensor { Self.binary(.shiftRightLogical, self, count) }
-  /// Bits moved down, the sign moved in.
+  /// Bits shifted right, filled with the sign bit.
   public func shiftRightArithmetic(_ count: Tensor) -> Tensor { Self.binary(.shiftRightArithmetic, self, count) }
 }

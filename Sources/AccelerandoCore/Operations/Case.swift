@@ -1,10 +1,10 @@
-// A choice between programs, made while running: only the chosen one is computed.
+// A choice between programs at run time: only the chosen one is computed.
 
 /// Runs one of several programs on the same operands.
 ///
-/// Operands: the index, a scalar `int32`, then the branches' inputs. An index outside chooses the last branch.
+/// Operands: the index, a scalar `int32`, then the branches' inputs. An index out of range selects the last branch.
 public struct Case: Operation {
-  /// The programs, at least one, from the same types to the same types.
+  /// The programs, at least one, all with the same input and output types.
   public let branches: [Program]
 
   /// Makes the operation.
@@ -39,7 +39,7 @@ public struct Case: Operation {
     return first.outputTypes
   }
 
-  /// A region of `case` takes no arguments in StableHLO: it reads the operands where they are.
+  /// A region of `case` takes no arguments in StableHLO: it reads the operands directly.
   public func lower(_ call: inout StableHLOCall) throws(GraphError) {
     call.regionsReadOperands = true
   }
@@ -73,8 +73,8 @@ public struct Case: Operation {
   }
 }
 
-/// Computes one of several functions of the same operands, chosen by a scalar integer; an index outside chooses the last.
-/// The functions cannot capture tensors: what they need is among the operands. They give the same types.
+/// Computes one of several functions of the same operands, selected by a scalar integer; an index out of range selects
+/// the last. The functions cannot capture tensors: pass what they need as operands. They return the same types.
 public func switchCase(
   _ index: Tensor, on operands: [Tensor], branches: [([Tensor]) -> [Tensor]]
 ) -> [Tensor] {

@@ -1,6 +1,6 @@
-// Comparison, choice by a predicate, and clamping.
+// Comparison, selection by a predicate, and clamping.
 
-/// Compares two tensors of the same type, elementwise; the result is `bool`. IEEE rules: NaN equals nothing.
+/// Compares two tensors of the same type, elementwise; the result is `bool`. As in IEEE 754, NaN equals nothing.
 public struct Compare: Operation {
   /// The directions, named as in StableHLO.
   public enum Direction: String, Hashable, Sendable, CaseIterable {
@@ -35,7 +35,7 @@ public struct Compare: Operation {
   public func pullback(_ context: PullbackContext) -> [Tensor?] { [nil, nil] }
 }
 
-/// Chooses, elementwise, the second operand where the first is true and the third where it is not.
+/// Selects, elementwise, the second operand where the first is true and the third where it is false.
 public struct Select: Operation {
   /// Makes the operation.
   public init() {}
@@ -92,7 +92,7 @@ public struct Clamp: Operation {
   }
 }
 
-/// Chooses `a` where `predicate` is true and `b` elsewhere, broadcasting all three.
+/// Selects `a` where `predicate` is true and `b` elsewhere, broadcasting all three.
 public func select(_ predicate: Tensor, _ a: Tensor, _ b: Tensor) -> Tensor {
   let (x, y) = broadcasting(a, b)
   let (p, z) = broadcasting(predicate, x)

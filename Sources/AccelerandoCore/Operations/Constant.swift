@@ -1,4 +1,4 @@
-// Values that are known while tracing.
+// Values that are known at trace time.
 
 /// A tensor whose value is part of the program.
 public struct Constant: Operation {

@@ -1,6 +1,6 @@
 // Conversion between element types.
 
-/// Converts each element: to floating point by rounding to nearest even, to integers by truncation, to `bool` by "not zero".
+/// Converts each element: to floating point rounding to nearest even, to integers truncating, to `bool` true unless 0.
 public struct Convert: Operation {
   /// The element type of the result.
   public let dtype: DType

@@ -1,9 +1,10 @@
 // Convolution in StableHLO's full generality. Its two gradients are convolutions again, with other dimension numbers,
-// dilations and paddings; a backend that reads these attributes needs no patterns to find fast kernels for all three.
+// dilations and padding; a backend that reads these attributes finds fast kernels for all three without pattern
+// matching.
 
 /// Slides a kernel over the spatial axes of a tensor (cross-correlation) and sums products over windows and features.
 public struct Convolution: Operation {
-  /// Which axis of an operand or result plays which part.
+  /// The role of each axis of an operand or result.
   public struct Dimensions: Hashable, Sendable {
     /// The input's axes.
     public var inputBatch: Int, inputFeature: Int, inputSpatial: [Int]
@@ -12,7 +13,7 @@ public struct Convolution: Operation {
     /// The result's axes.
     public var outputBatch: Int, outputFeature: Int, outputSpatial: [Int]
 
-    /// Says which axes play which part.
+    /// Assigns the roles.
     public init(
       inputBatch: Int, inputFeature: Int, inputSpatial: [Int], kernelInput: Int, kernelOutput: Int,
       kernelSpatial: [Int], outputBatch: Int, outputFeature: Int, outputSpatial: [Int]
@@ -28,7 +29,7 @@ public struct Convolution: Operation {
       self.outputSpatial = outputSpatial
     }
 
-    /// Channels last, as Keras has it: input [N, spatial…, C], kernel [spatial…, C, O], result [N, spatial…, O].
+    /// Channels last, as in Keras: input [N, spatial…, C], kernel [spatial…, C, O], result [N, spatial…, O].
     public static func channelsLast(spatial: Int) -> Dimensions {
       let axes = Array(1...max(spatial, 1)).prefix(spatial)
       return Dimensions(
@@ -38,19 +39,19 @@ public struct Convolution: Operation {
     }
   }
 
-  /// The axes' parts.
+  /// The roles of the axes.
   public let dimensions: Dimensions
-  /// The step of the window, of each spatial axis.
+  /// The step of the window, for each spatial axis.
   public let strides: [Int]
-  /// Zeros before the first element, of each spatial axis; may be negative.
+  /// Zeros before the first element, for each spatial axis; may be negative.
   public let paddingLow: [Int]
-  /// Zeros after the last element, of each spatial axis; may be negative.
+  /// Zeros after the last element, for each spatial axis; may be negative.
   public let paddingHigh: [Int]
-  /// Distance between neighbours of the input, of each spatial axis; 1 is dense.
+  /// Distance between neighbours of the input, for each spatial axis; 1 is dense.
   public let inputDilation: [Int]
-  /// Distance between neighbours of the kernel, of each spatial axis; 1 is dense.
+  /// Distance between neighbours of the kernel, for each spatial axis; 1 is dense.
   public let kernelDilation: [Int]
-  /// Whether the kernel is turned around, of each spatial axis.
+  /// Whether the kernel is flipped, for each spatial axis.
   public let reversal: [Bool]
   /// Groups that input features and output features are split into.
   public let featureGroups: Int
@@ -147,7 +148,7 @@ public struct Convolution: Operation {
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let (input, kernel) = (context.operands[0], context.operands[1])
     guard input.dtype.isFloating else { return [nil, nil] }
-    // Sums over nothing; the sizes below would be those of windows that do not exist.
+    // An empty sum; the sizes below would be those of windows that do not exist.
     let isEmpty = [input.type, kernel.type, context.gradient.type].contains { $0.elementCount == 0 }
     if isEmpty { return [input.zerosLike(), kernel.zerosLike()] }
     guard batchGroups == 1 else { return regroupedGradients(context.gradient, input, kernel) }
@@ -156,7 +157,7 @@ public struct Convolution: Operation {
     ]
   }
 
-  /// The gradients with batch groups: the groups of the batch become groups of features, which give the same result.
+  /// The gradients with batch groups: the groups of the batch become groups of features, with the same result.
   private func regroupedGradients(_ g: Tensor, _ input: Tensor, _ kernel: Tensor) -> [Tensor] {
     let d = dimensions
     let same = Convolution(
@@ -170,7 +171,7 @@ public struct Convolution: Operation {
     ]
   }
 
-  /// The gradient of the input: the output's gradient, spread by the strides, meets the kernel turned around.
+  /// The gradient of the input: the output's gradient, dilated by the strides, convolved with the flipped kernel.
   private func inputGradient(_ g: Tensor, _ inputShape: [Int], _ kernel: Tensor) -> Tensor {
     let d = dimensions
     var low: [Int] = []
@@ -197,7 +198,7 @@ public struct Convolution: Operation {
         kernelDilation: kernelDilation, reversal: reversal.map { !$0 }, featureGroups: featureGroups), g, regrouped)
   }
 
-  /// The gradient of the kernel: the input meets the output's gradient, with batch and features changing places.
+  /// The gradient of the kernel: the input convolved with the output's gradient, with batch and features swapped.
   private func kernelGradient(_ g: Tensor, _ input: Tensor, _ kernelShape: [Int]) -> Tensor {
     let d = dimensions
     var low: [Int] = []
@@ -237,14 +238,14 @@ public struct Convolution: Operation {
   }
 }
 
-/// How a window is placed at the edges, as Keras names it.
+/// Padding at the edges, with Keras' names.
 public enum Padding: String, Hashable, Sendable, CaseIterable, Codable {
-  /// Windows lie inside the input.
+  /// Windows stay within the input.
   case valid
-  /// The output has ⌈n / stride⌉ elements; the smaller half of the zeros lies in front.
+  /// The output has ⌈n / stride⌉ elements; the smaller half of the zeros comes first.
   case same
 
-  /// Zeros in front and behind for an axis of `size`.
+  /// Zeros before and after, for an axis of `size`.
   public func amounts(size: Int, window: Int, stride: Int, dilation: Int = 1) -> (low: Int, high: Int) {
     guard self == .same, size > 0 else { return (0, 0) }
     let extent = (window - 1) * dilation + 1

@@ -1,6 +1,6 @@
-// Products that sum over shared axes: matrix products, batched ones, and every einsum that two tensors allow.
+// Products that sum over shared axes: matrix products, batched products, and every einsum of two tensors.
 
-/// Multiplies two tensors, summing over the contracting axes and running along the batching axes in step.
+/// Multiplies two tensors, summing over the contracting axes, for each index of the batching axes.
 /// The result's axes are: batching, then the left's free axes, then the right's free axes.
 public struct DotGeneral: Operation {
   /// The left operand's batching axes.
@@ -73,7 +73,7 @@ public struct DotGeneral: Operation {
     let leftFreeInG = (0..<leftFree.count).map { $0 + batch }
     let rightFreeInG = (0..<rightFree.count).map { $0 + batch + leftFree.count }
 
-    // dLeft: [batch, left free] × what is left of right, in the order in which right has its contracting axes.
+    // dLeft: [batch, left free] × remaining axes of right, in the order in which right has its contracting axes.
     let rawLeft = g.graph.add(
       DotGeneral(
         leftBatching: batchAxes, rightBatching: rightBatching, leftContracting: rightFreeInG,
@@ -83,7 +83,7 @@ public struct DotGeneral: Operation {
       + rightContracting.sorted().map { axis in
         leftContracting[rightContracting.firstIndex(of: axis) ?? 0]
       }
-    // dRight: [batch, what is left of left] × [right free], which for a plain matrix product is right's own order.
+    // dRight: [batch, remaining axes of left] × [right free], which for a plain matrix product is right's own order.
     let rawRight = g.graph.add(
       DotGeneral(
         leftBatching: leftBatching, rightBatching: batchAxes, leftContracting: leftFree,
@@ -104,8 +104,8 @@ public struct DotGeneral: Operation {
 }
 
 extension Tensor {
-  /// The matrix product. The last axis of the tensor meets the last but one of `other` (its only one for a vector).
-  /// A tensor of higher rank times a matrix multiplies every row; two of higher rank run along their leading axes in step.
+  /// The matrix product. Contracts the last axis of the tensor with the last but one of `other` (its only one for a
+  /// vector). A tensor of higher rank times a matrix multiplies every row; two of higher rank share their leading axes.
   public func matmul(_ other: Tensor) -> Tensor {
     guard rank >= 1, other.rank >= 1 else {
       graph.report(GraphError("a matrix product needs tensors of rank 1 or more; received \(type) and \(other.type)."))

@@ -1,6 +1,6 @@
-// Cutting out and overwriting at places that are computed. Starts are clamped so that the part always lies inside.
+// Reading and overwriting parts at computed positions. Starts are clamped so that the part always lies inside.
 
-/// A part of fixed size, cut out where scalar integers say.
+/// A part of fixed size at a position given by scalar integers.
 ///
 /// Operands: the tensor, then one scalar start for each axis, all of one integer type. A start is clamped to
 /// 0 ... dimension − size.
@@ -30,7 +30,7 @@ public struct DynamicSlice: Operation {
   }
 }
 
-/// A tensor with a part overwritten where scalar integers say.
+/// A tensor with a part overwritten at a position given by scalar integers.
 ///
 /// Operands: the tensor, the part, then one scalar start for each axis, all of one integer type. A start is clamped to
 /// 0 ... dimension − size of the part.
@@ -71,7 +71,7 @@ extension Tensor {
     graph.add(DynamicUpdateSlice(), [self, update] + starts)[0]
   }
 
-  /// Element `index` (a scalar integer, clamped) along `axis`, which disappears.
+  /// Element `index` (a scalar integer, clamped) along `axis`, which is removed.
   public func dynamicElement(_ index: Tensor, axis: Int = 0) -> Tensor {
     let axis = normalized(axis)
     guard rank > 0 else { return self }

@@ -1,26 +1,27 @@
-// Reading at computed places, in StableHLO's full generality: rows of an embedding table, one element of each row, windows.
+// Reading at computed positions, in full generality as in StableHLO: rows of an embedding table, one element of each
+// row, windows.
 
-/// Collects windows of a tensor that integers say the starts of.
+/// Collects windows of a tensor at start indices.
 ///
-/// Operands: the tensor and the start indices, integers. Along `indexVectorDimension` of the indices lies one index
+/// Operands: the tensor and the start indices, integers. The axis `indexVectorDimension` of the indices holds one index
 /// vector, whose component i is the start along axis `startIndexMap[i]`, clamped so that the window lies inside.
 public struct Gather: Operation {
-  /// Which axis of operand, indices and result plays which part.
+  /// The role of each axis of operand, indices and result.
   public struct Dimensions: Hashable, Sendable {
-    /// The result's axes that run along the window.
+    /// The result's axes that index into the window.
     public var offset: [Int]
     /// The operand's axes along which the window has size 1 and that the result lacks.
     public var collapsed: [Int]
-    /// The operand's axes that run in step with `indicesBatching`.
+    /// The operand's axes that correspond to `indicesBatching`.
     public var operandBatching: [Int]
-    /// The indices' axes that run in step with `operandBatching`.
+    /// The indices' axes that correspond to `operandBatching`.
     public var indicesBatching: [Int]
     /// The operand's axis for each component of an index vector.
     public var startIndexMap: [Int]
-    /// The indices' axis that an index vector lies along; the rank of the indices for vectors of one component.
+    /// The indices' axis that holds an index vector; the rank of the indices for vectors of one component.
     public var indexVector: Int
 
-    /// Makes a choice of axes.
+    /// Assigns the roles.
     public init(
       offset: [Int], collapsed: [Int], operandBatching: [Int] = [], indicesBatching: [Int] = [],
       startIndexMap: [Int], indexVector: Int
@@ -39,7 +40,7 @@ public struct Gather: Operation {
     }
   }
 
-  /// The axes' parts.
+  /// The roles of the axes.
   public let dimensions: Dimensions
   /// The window's size along each axis of the operand.
   public let sliceSizes: [Int]
@@ -92,7 +93,7 @@ public struct Gather: Operation {
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let (x, indices) = (context.operands[0], context.operands[1])
     guard x.dtype.isFloating else { return [nil, nil] }
-    // Scattering skips what lies outside, gathering clamps: so clamp first.
+    // Scatter skips indices out of range, gather clamps them: so clamp first.
     let limits = dimensions.startIndexMap.map { x.shape[$0] - sliceSizes[$0] }
     let inside = indices.clampedStarts(to: limits, along: dimensions.indexVector)
     let scatter = Scatter(.add, Scatter.Dimensions(dimensions), indicesAreSorted: indicesAreSorted)
@@ -146,7 +147,8 @@ extension Tensor {
     return clamped(zerosLike(), highest)
   }
 
-  /// The slices of the tensor at `indices` along `axis`, which their shape takes the place of. Indices are clamped.
+  /// The slices of the tensor at `indices` along `axis`, which is replaced by the shape of `indices`. Indices are
+  /// clamped.
   public func taking(_ indices: Tensor, axis: Int = 0) -> Tensor {
     let axis = normalized(axis)
     var sizes = shape
@@ -157,8 +159,8 @@ extension Tensor {
     return graph.add(Gather(dimensions, sliceSizes: sizes), self, indices)
   }
 
-  /// For each element of `indices`, the tensor's element at the same place but at that index along `axis`. Both have the
-  /// same shape but for `axis`. Indices are clamped.
+  /// For each element of `indices`, the tensor's element at the same position, but at that index along `axis`. Both
+  /// have the same shape except for `axis`. Indices are clamped.
   public func takingAlongAxis(_ indices: Tensor, axis: Int) -> Tensor {
     let axis = normalized(axis)
     let others = (0..<rank).filter { $0 != axis }
@@ -171,7 +173,7 @@ extension Tensor {
 
 func isIncreasing(_ axes: [Int]) -> Bool { zip(axes, axes.dropFirst()).allSatisfy { $0 < $1 } }
 
-/// A shape whose axes `places` are `window`, in order, and whose others are `batch`.
+/// A shape with `window` at the axes `places`, in order, and `batch` at the others.
 func merging(_ window: [Int], _ batch: [Int], at places: [Int]) -> [Int] {
   var (window, batch) = (window[...], batch[...])
   return (0..<window.count + batch.count).compactMap { places.contains($0) ? window.popFirst() : batch.popFirst() }

@@ -1,6 +1,6 @@
-// All operations in one list, so that tests can prove of each that it has a gradient check and runs on every backend.
+// All operations in one list, so that tests can check that each has examples and runs on every backend.
 
-/// Every kind of operation that a program can hold, composites included.
+/// Every kind of operation that a program can contain, composites included.
 public let allOperations: [any Operation.Type] = [
   Unary.self, Binary.self, Compare.self, Select.self, Clamp.self, Convert.self,
   Constant.self, Iota.self,

@@ -1,6 +1,6 @@
 // Reductions along axes.
 
-/// Combines the elements along some axes with one of six functions; the axes disappear.
+/// Combines the elements along some axes with one of six functions; the axes are removed.
 public struct Reduce: Operation {
   /// The functions, named as the StableHLO operation that combines two elements.
   public enum Function: String, Hashable, Sendable, CaseIterable {
@@ -10,7 +10,7 @@ public struct Reduce: Operation {
     case min = "minimum"
     case and, or
 
-    /// The value that changes nothing: what the reduction of no elements gives.
+    /// The neutral element: the result of reducing no elements.
     public func identity(_ dtype: DType) -> NDArray {
       let type = TensorType(dtype, [])
       switch self {
@@ -51,7 +51,7 @@ public struct Reduce: Operation {
 
   /// The function.
   public let function: Function
-  /// The axes that disappear.
+  /// The axes to remove.
   public let axes: [Int]
 
   /// Makes the operation.
@@ -97,8 +97,8 @@ public struct Reduce: Operation {
     }
   }
 
-  /// The product of the others, without dividing: that of all before times that of all behind. So zeros among the
-  /// elements spoil neither the gradient nor the gradient's own.
+  /// The product of the others, without dividing: that of all before times that of all after. So zeros among the
+  /// elements are no problem for the gradient and for the gradient's gradient.
   private func productGradient(_ x: Tensor, _ g: Tensor, _ kept: [Int], _ spread: (Tensor) -> Tensor) -> Tensor {
     let order = kept + axes
     let sizes = order.map { x.shape[$0] }
@@ -109,7 +109,7 @@ public struct Reduce: Operation {
     return spread(g) * others.reshaped(sizes).transposed(inverse)
   }
 
-  /// For each element of a line, the product of those before it (behind it for step −1), in doubling steps.
+  /// For each element of a line, the product of those before it (after it for step −1), in doubling steps.
   private func productBefore(_ lines: Tensor, step: Int) -> Tensor {
     func moved(_ t: Tensor, by distance: Int) -> Tensor {
       var low = t.shape.map { _ in 0 }

@@ -1,12 +1,12 @@
-// Writing at computed places, in StableHLO's full generality: the gradient of every read at computed places.
+// Writing at computed positions, in full generality as in StableHLO: the gradient of every read at computed positions.
 
-/// Combines windows of updates into a tensor at starts that integers say.
+/// Combines windows of updates into a tensor at start indices.
 ///
-/// Operands: the tensor, the start indices, integers, and the updates. The axes play the parts that they play in
-/// `Gather`. A window that does not lie wholly inside the tensor is skipped. Where several windows meet, `set` keeps one
-/// of them: which one is up to the backend, the last on those of this package.
+/// Operands: the tensor, the start indices, integers, and the updates. The axes have the same roles as in `Gather`. A
+/// window that does not lie wholly inside the tensor is skipped. Where several windows overlap, `set` keeps one of
+/// them: which one depends on the backend; those of this package keep the last.
 public struct Scatter: Operation {
-  /// How an update meets the element that is there.
+  /// How an update is combined with the existing element.
   public enum Function: String, Hashable, Sendable, CaseIterable {
     case set, add, multiply, min, max
 
@@ -22,22 +22,22 @@ public struct Scatter: Operation {
     }
   }
 
-  /// Which axis of operand, indices and updates plays which part.
+  /// The role of each axis of operand, indices and updates.
   public struct Dimensions: Hashable, Sendable {
-    /// The updates' axes that run along the window.
+    /// The updates' axes that index into the window.
     public var updateWindow: [Int]
     /// The operand's axes along which the window has size 1 and that the updates lack.
     public var inserted: [Int]
-    /// The operand's axes that run in step with `indicesBatching`.
+    /// The operand's axes that correspond to `indicesBatching`.
     public var operandBatching: [Int]
-    /// The indices' axes that run in step with `operandBatching`.
+    /// The indices' axes that correspond to `operandBatching`.
     public var indicesBatching: [Int]
     /// The operand's axis for each component of an index vector.
     public var scatterToOperand: [Int]
-    /// The indices' axis that an index vector lies along; the rank of the indices for vectors of one component.
+    /// The indices' axis that holds an index vector; the rank of the indices for vectors of one component.
     public var indexVector: Int
 
-    /// Makes a choice of axes.
+    /// Assigns the roles.
     public init(
       updateWindow: [Int], inserted: [Int], operandBatching: [Int] = [], indicesBatching: [Int] = [],
       scatterToOperand: [Int], indexVector: Int
@@ -50,7 +50,7 @@ public struct Scatter: Operation {
       self.indexVector = indexVector
     }
 
-    /// The axes with which a scatter writes where a gather read.
+    /// The roles with which a scatter writes where a gather read.
     public init(_ gather: Gather.Dimensions) {
       self.init(
         updateWindow: gather.offset, inserted: gather.collapsed, operandBatching: gather.operandBatching,
@@ -58,7 +58,7 @@ public struct Scatter: Operation {
         indexVector: gather.indexVector)
     }
 
-    /// The axes with which a gather reads where the scatter writes.
+    /// The roles with which a gather reads where the scatter writes.
     public var gather: Gather.Dimensions {
       Gather.Dimensions(
         offset: updateWindow, collapsed: inserted, operandBatching: operandBatching, indicesBatching: indicesBatching,
@@ -66,9 +66,9 @@ public struct Scatter: Operation {
     }
   }
 
-  /// How an update meets the element that is there.
+  /// How an update is combined with the existing element.
   public let function: Function
-  /// The axes' parts.
+  /// The roles of the axes.
   public let dimensions: Dimensions
   /// A promise that the index vectors are in increasing order.
   public let indicesAreSorted: Bool
@@ -175,7 +175,7 @@ public struct Scatter: Operation {
     Scatter(function, dimensions, indicesAreSorted: indicesAreSorted, indicesAreUnique: indicesAreUnique)
   }
 
-  /// What `source` holds where the updates went; zero for those that were skipped.
+  /// The elements of `source` at the positions of the updates; zero for updates that were skipped.
   private func gathered(_ source: Tensor, _ indices: Tensor, _ updates: Tensor) -> Tensor {
     let gather = Gather(
       dimensions.gather, sliceSizes: sliceSizes(source.type, updates.type), indicesAreSorted: indicesAreSorted)
@@ -192,7 +192,7 @@ public struct Scatter: Operation {
     return isInside.broadcast(to: updates.shape, axes: batch).converted(to: updates.dtype)
   }
 
-  /// 1 for the updates that `set` kept, 0 for those that others overwrote: numbers are scattered and read back.
+  /// 1 for the updates that `set` kept, 0 for those that were overwritten: their indices are scattered and read back.
   private func winners(_ x: Tensor, _ indices: Tensor, _ updates: Tensor) -> Tensor {
     let count = updates.type.elementCount
     let numbers = x.iota(TensorType(.int64, [count]), axis: 0).reshaped(updates.shape)
@@ -204,8 +204,8 @@ public struct Scatter: Operation {
 }
 
 extension Tensor {
-  /// The tensor with `updates` combined into its slices at `indices` along `axis`: what `taking` reads, this writes.
-  /// The updates' shape is the tensor's with `axis` replaced by the shape of `indices`. Indices outside are skipped.
+  /// The tensor with `updates` combined into its slices at `indices` along `axis`: the inverse of `taking`. The
+  /// updates' shape is the tensor's with `axis` replaced by the shape of `indices`. Indices out of range are skipped.
   public func scattering(
     _ updates: Tensor, at indices: Tensor, axis: Int = 0, function: Scatter.Function = .add,
     indicesAreUnique: Bool = false

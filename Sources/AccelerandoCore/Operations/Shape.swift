@@ -1,4 +1,4 @@
-// Operations that give the same elements another shape: reshape, transpose, broadcast, reverse.
+// Operations that change the shape of a tensor: reshape, transpose, broadcast, reverse.
 
 /// The same elements, in row-major order, in another shape.
 public struct Reshape: Operation {
@@ -82,7 +82,7 @@ public struct BroadcastInDim: Operation {
     let source = context.operand.shape
     let kept = Set(zip(axes, source).filter { shape[$0] == $1 }.map(\.0))
     let summed = context.gradient.sum(axes: shape.indices.filter { !kept.contains($0) })
-    // The sum leaves the kept axes in the result's order; bring them back to the operand's.
+    // The sum has the kept axes in the result's order; restore the operand's.
     let order = axes.filter(kept.contains)
     let sorted = order.sorted()
     let permuted = order == sorted ? summed : summed.transposed(order.compactMap { sorted.firstIndex(of: $0) })
@@ -90,7 +90,7 @@ public struct BroadcastInDim: Operation {
   }
 }
 
-/// Turns the order of the elements around along some axes.
+/// Reverses the order of the elements along some axes.
 public struct Reverse: Operation {
   /// The axes.
   public let axes: [Int]
@@ -113,7 +113,7 @@ public struct Reverse: Operation {
 }
 
 extension Tensor {
-  /// The same elements in another shape; one size may be -1 and is then worked out.
+  /// The same elements in another shape; one size may be -1 and is then computed.
   public func reshaped(_ shape: [Int]) -> Tensor {
     var shape = shape
     if let free = shape.firstIndex(of: -1) {

@@ -1,4 +1,4 @@
-// Operations that cut out, surround or join: slice, pad, concatenate.
+// Operations that cut, pad or join: slice, pad, concatenate.
 
 /// The elements from `starts` up to (not including) `limits`, by `strides`.
 public struct Slice: Operation {
@@ -48,13 +48,13 @@ public struct Slice: Operation {
   }
 }
 
-/// Surrounds a tensor with a value, and puts it between the elements too. Negative amounts cut away.
+/// Pads a tensor with a value at the edges and between elements. Negative amounts crop.
 public struct Pad: Operation {
-  /// Elements to add before the first, of each axis; may be negative.
+  /// Elements to add before the first, for each axis; may be negative.
   public let low: [Int]
-  /// Elements to add after the last, of each axis; may be negative.
+  /// Elements to add after the last, for each axis; may be negative.
   public let high: [Int]
-  /// Elements to add between two neighbours, of each axis; at least 0.
+  /// Elements to add between two neighbours, for each axis; at least 0.
   public let interior: [Int]
 
   /// Makes the operation.
@@ -91,7 +91,7 @@ public struct Pad: Operation {
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let (x, g) = (context.operand, context.gradient)
-    // What was added is cut away and what was cut away is added as zeros: a pad by the negative amounts.
+    // What was added is cropped and what was cropped is added as zeros: a pad by the negative amounts.
     let trimmed = g.padded(low: low.map { -$0 }, high: high.map { -$0 }, interior: low.map { _ in 0 })
     let dx = trimmed.sliced(
       starts: low.map { _ in 0 }, limits: trimmed.shape, strides: interior.map { $0 + 1 })
@@ -160,7 +160,7 @@ extension Tensor {
     return sliced(starts: starts, limits: limits)
   }
 
-  /// The tensor surrounded by `value`; see `Pad`.
+  /// The tensor padded with `value`; see `Pad`.
   public func padded(low: [Int], high: [Int], interior: [Int]? = nil, with value: Double = 0) -> Tensor {
     let interior = interior ?? [Int](repeating: 0, count: low.count)
     if (low + high + interior).allSatisfy({ $0 == 0 }) { return self }

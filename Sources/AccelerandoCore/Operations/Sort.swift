@@ -1,6 +1,6 @@
-// Sorting, and what is read off sorted tensors.
+// Sorting, and what follows from it.
 
-/// Sorts tensors of one shape along an axis by the elements of the first, keeping the order of equals.
+/// Sorts tensors of one shape along an axis by the elements of the first; stable.
 ///
 /// The order is total: NaN counts as larger than every number (last when ascending, first when descending), NaNs are
 /// equal to each other, and so are 0 and −0.
@@ -48,7 +48,7 @@ public struct Sort: Operation {
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let x = context.operand
     guard context.operands.contains(where: { $0.dtype.isFloating }) else { return context.operands.map { _ in nil } }
-    // Sorted by where they came from, the gradients are back in their places.
+    // Sorted by their original indices, the gradients are back in their places.
     let origin = x.argsort(axis: axis, descending: descending)
     let moved = context.operands.indices.filter { context.operands[$0].dtype.isFloating }
     let back = x.graph.add(Sort(axis: axis), [origin] + moved.map { context.gradient($0) })
@@ -63,7 +63,7 @@ extension Tensor {
     return graph.add(Sort(axis: normalized(axis), descending: descending), self)
   }
 
-  /// The indices (`int32`) that would bring the elements in order along `axis`; equals keep their order.
+  /// The indices (`int32`) that sort the elements along `axis`; stable.
   public func argsort(axis: Int = -1, descending: Bool = false) -> Tensor {
     guard rank > 0 else { return constant(NDArray(scalar: Int32(0))) }
     let axis = normalized(axis)
@@ -71,7 +71,8 @@ extension Tensor {
     return graph.add(Sort(axis: axis, descending: descending), [self, places])[1]
   }
 
-  /// The `count` largest elements along the last axis, largest first, and their indices (`int32`); of equals the first.
+  /// The `count` largest elements along the last axis, largest first, and their indices (`int32`); the first of equal
+  /// ones first.
   public func topK(_ count: Int) -> (values: Tensor, indices: Tensor) {
     guard rank > 0, count >= 0, count <= shape[rank - 1] else {
       graph.report(GraphError("cannot take the \(count) largest along the last axis of \(type)."))

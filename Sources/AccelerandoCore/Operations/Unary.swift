@@ -1,4 +1,4 @@
-// The elementwise functions of one operand, a row each: name, the element types it takes, its gradient.
+// The elementwise functions of one operand: name, element types, gradient.
 
 /// An elementwise function of one tensor.
 public struct Unary: Operation {

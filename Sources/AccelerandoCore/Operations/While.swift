@@ -1,15 +1,15 @@
-// Loops inside a program. Values that change from round to round are carried; what the body reads from outside is carried
-// too, unchanged, because a region sees nothing but its own inputs.
+// Loops inside a program. Values that change between iterations are carried; values that the body only reads are
+// carried too, unchanged, because a region sees nothing but its own inputs.
 
-/// Runs `body` on the carried values as long as `condition` says so.
+/// Runs `body` on the carried values as long as `condition` holds.
 ///
 /// Operands and results: the carried values, before and after.
 public struct While: Operation {
-  /// Carried values to one `bool` scalar: whether to go on.
+  /// From the carried values to one `bool` scalar: whether to continue.
   public let condition: Program
-  /// Carried values to carried values.
+  /// From the carried values to the carried values.
   public let body: Program
-  /// How many times the condition will hold, if that is known. A loop that says so has a gradient.
+  /// The number of iterations, if known. A loop with a known number has a gradient.
   public let tripCount: Int?
 
   /// Makes the operation.
@@ -62,8 +62,8 @@ public struct While: Operation {
   }
 }
 
-/// The two loops that differentiate a loop: one forward that records, round by round, the carried values that the way back
-/// needs, and one backward. The recording loop takes the original's place, so nothing is computed twice.
+/// The two loops that differentiate a loop: one forward that records, in each iteration, the carried values that the
+/// backward pass needs, and one backward. The recording loop replaces the original, so nothing is computed twice.
 private struct LoopGradient {
   let loop: While
   let tripCount: Int
@@ -98,7 +98,7 @@ private struct LoopGradient {
       graph.replace(original.id, by: replacement.id)
     }
 
-    // Backward: counter, gradients, then what is only read: stacks and constants.
+    // Backward: counter, gradients, then read-only values: stacks and constants.
     let seeds = moving.map { context.gradient($0) }
     let values = Array(forward.dropFirst(1 + carried.count)) + constant.map { context.operands[$0] }
     let backward = graph.add(
@@ -107,7 +107,7 @@ private struct LoopGradient {
     return carried.indices.map { index in moving.firstIndex(of: index).map { backward[1 + $0] } }
   }
 
-  /// One round backwards: gradients after it and carried values before it, to gradients before it.
+  /// One iteration backwards: from gradients after it and carried values before it to gradients before it.
   private func stepBack() throws(GraphError) -> Program {
     try .region(moving.map { carried[$0] } + carried) { inputs in
       let before = Array(inputs.dropFirst(moving.count))
@@ -149,7 +149,7 @@ private struct LoopGradient {
       let before = carried.indices.map { index -> Tensor in
         if let place = recorded.firstIndex(of: index) { return read[place].dynamicElement(round) }
         if let place = constant.firstIndex(of: index) { return read[recorded.count + place] }
-        // The step does not look at it.
+        // The step does not read it.
         return inputs[0].constant(NDArray(repeating: 0, type: carried[index].with([])))
           .broadcast(to: carried[index].shape)
       }
@@ -165,7 +165,7 @@ extension Program {
     outputs.contains(input) || instructions.contains { $0.operands.contains(input) }
   }
 
-  /// Traces a region. Whatever is wrong with it is an error of the trace.
+  /// Traces a region. Any error in it is an error of the trace.
   static func region(
     _ types: [TensorType], _ body: ([Tensor]) -> [Tensor]
   ) throws(GraphError) -> Program {
@@ -177,12 +177,12 @@ extension Program {
 
 /// Runs `body` on values as long as `condition` holds.
 /// - Parameters:
-///   - initial: the values that are carried from round to round, at least one. What the functions need from outside is
-///     carried too; they cannot capture tensors.
-///   - tripCount: how many times the condition will hold, if known; needed for gradients.
-///   - condition: carried values to one `bool` scalar.
-///   - body: carried values to carried values of the same types.
-/// - Returns: the carried values after the last round.
+///   - initial: the carried values, at least one. Pass what the functions need from outside too; they cannot capture
+///     tensors.
+///   - tripCount: the number of iterations, if known; needed for gradients.
+///   - condition: from the carried values to one `bool` scalar.
+///   - body: from the carried values to carried values of the same types.
+/// - Returns: the carried values after the last iteration.
 public func whileLoop(
   _ initial: [Tensor], tripCount: Int? = nil, condition: ([Tensor]) -> Tensor, body: ([Tensor]) -> [Tensor]
 ) -> [Tensor] {
@@ -200,10 +200,10 @@ public func whileLoop(
 
 /// Runs `body` a fixed number of times; the loop has a gradient.
 /// - Parameters:
-///   - count: the number of rounds.
+///   - count: the number of iterations.
 ///   - initial: the carried values, at least one; see `whileLoop`.
-///   - body: the round's number, a scalar `int32` from 0, and the carried values, to carried values of the same types.
-/// - Returns: the carried values after the last round.
+///   - body: from the iteration's index, a scalar `int32` from 0, and the carried values, to new carried values.
+/// - Returns: the carried values after the last iteration.
 public func forLoop(
   _ count: Int, _ initial: [Tensor], _ body: (Tensor, [Tensor]) -> [Tensor]
 ) -> [Tensor] {

@@ -1,6 +1,6 @@
-// Windows that slide over a tensor: pooling, and the scattering that undoes it.
+// Sliding windows: pooling, and its gradient.
 
-/// The geometry of a sliding window, a number for each axis.
+/// The geometry of a sliding window, one number for each axis.
 public struct WindowGeometry: Hashable, Sendable {
   /// The window's sizes.
   public var size: [Int]
@@ -60,7 +60,7 @@ public struct WindowGeometry: Hashable, Sendable {
   }
 }
 
-/// Refuses amounts of padding that are surely a mistake, before any arithmetic on them can overflow.
+/// Refuses absurd amounts of padding before arithmetic on them can overflow.
 func requireSanePadding(_ low: [Int], _ high: [Int]) throws(GraphError) {
   let limit = 1 << 24
   guard (low + high).allSatisfy({ (-limit...limit).contains($0) }) else {
@@ -130,7 +130,7 @@ public struct ReduceWindow: Operation {
           inputDilation: window.strides, windowDilation: window.windowDilation)), g)
   }
 
-  /// The general case, one strided slice for each place in the window. Slow for large windows, and right for all.
+  /// The general case, one strided slice for each position in the window. Slow for large windows, and always right.
   private func gradientByOffsets(_ x: Tensor, _ y: Tensor, _ g: Tensor) -> Tensor {
     guard y.type.elementCount > 0, x.type.elementCount > 0 else { return x.zerosLike() }
     let identity = x.constant(function.identity(x.dtype))
@@ -165,10 +165,10 @@ public struct ReduceWindow: Operation {
   }
 }
 
-/// For each window of the first operand, adds the matching element of the second at the place of the window's first
+/// For each window of the first operand, adds the matching element of the second at the position of the window's first
 /// largest (or smallest) element; zero elsewhere.
 public struct SelectAndScatter: Operation {
-  /// Whether the largest element is selected, not the smallest.
+  /// Whether to select the largest element, not the smallest.
   public let selectsMax: Bool
   /// The window; its dilations are 1.
   public let window: WindowGeometry

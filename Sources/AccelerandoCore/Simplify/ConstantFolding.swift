@@ -1,5 +1,5 @@
-// Computes what is known while tracing: elementwise operations on constants, in Double or Int64. Bounded: a constant takes
-// memory in the program, so only scalars (whatever they are broadcast to) and small tensors are folded.
+// Computes what is known at trace time: elementwise operations on constants, in Double or Int64. Bounded: a constant
+// takes memory in the program, so only scalars (also broadcast ones) and small tensors are folded.
 
 /// The results of an operation on constants; nil if it is not to be folded.
 func folded(_ operation: any Operation, _ operands: [Tensor]) -> [Tensor]? {
@@ -39,7 +39,7 @@ private func unary(_ function: Unary.Function, _ value: NDArray) -> NDArray? {
     guard value.dtype == .bool, function == .not else { return nil }
     return array(value.elements(as: Bool.self).map { !$0 }, like: value)
   }
-  // Only what every machine rounds alike: what the backends compute by their own approximations stays theirs.
+  // Only what every machine rounds alike: results that backends approximate differently are left to them.
   let rule: ((Double) -> Double)? =
     switch function {
     case .negate: { -$0 }
@@ -57,7 +57,7 @@ private func unary(_ function: Unary.Function, _ value: NDArray) -> NDArray? {
 
 private func binary(_ function: Binary.Function, _ a: NDArray, _ b: NDArray) -> NDArray? {
   if a.dtype.isFloating {
-    // Sums, products and quotients of two numbers of up to 24 bits round in Double as they do in their own format.
+    // Sums, products and quotients of two numbers of up to 24 bits round in Double as in their own format.
     let rule: ((Double, Double) -> Double)? =
       switch function {
       case .add: { $0 + $1 }
@@ -129,7 +129,7 @@ private func choose(_ predicate: NDArray, _ a: NDArray, _ b: NDArray) -> NDArray
 }
 
 private func convert(_ value: NDArray, _ dtype: DType) -> NDArray? {
-  // What does not fit into an integer is up to the backend; so are 64 bits that a Double cannot hold.
+  // Values that an integer cannot hold are left to the backend; so are 64 bits that a Double cannot hold.
   if dtype == .bool || (dtype.isFloating && value.dtype != .int64) { return value.converted(to: dtype) }
   let elements = value.elements(as: Double.self).map { $0.rounded(.towardZero) }
   guard value.dtype != .int64, let range = exactRange(dtype), elements.allSatisfy(range.contains) else { return nil }

@@ -9,7 +9,7 @@ func simplerUnary(_ operation: Unary, _ x: Tensor) -> Tensor? {
     default: break
     }
   }
-  // Reshapes sink until they meet others or a broadcast.
+  // Reshapes move down until they meet others or a broadcast.
   if let (reshape, inner) = x.made(by: Reshape.self) { return x.graph.add(reshape, x.graph.add(operation, inner[0])) }
   // Fewer elements before a broadcast than after it.
   guard let (broadcast, inner) = x.made(by: BroadcastInDim.self), isSmaller(inner[0], than: x) else { return nil }
@@ -36,7 +36,7 @@ func simplerBinary(_ operation: Binary, _ a: Tensor, _ b: Tensor) -> Tensor? {
   return nil
 }
 
-/// Rules for a constant operand that has no effect, or all of it, and for equal operands.
+/// Rules for a constant operand that is neutral or absorbing, and for equal operands.
 private func identityRule(_ function: Binary.Function, _ a: Tensor, _ b: Tensor) -> Tensor? {
   let isFloating = a.dtype.isFloating
   let isBool = a.dtype == .bool
@@ -116,7 +116,7 @@ func simplerConvert(_ operation: Convert, _ x: Tensor) -> Tensor? {
   return x.graph.add(broadcast, inner[0].converted(to: operation.dtype))
 }
 
-/// Whether every value of `narrow` is one of `wide`, so that a detour over it changes nothing.
+/// Whether every value of `narrow` is one of `wide`, so that converting there and back changes nothing.
 private func holds(_ wide: DType, _ narrow: DType) -> Bool {
   switch (narrow, wide) {
   case (.bool, _): true
@@ -135,6 +135,6 @@ private func isSmallPowerOfTwo(_ value: Double) -> Bool {
 func isSmaller(_ x: Tensor, than y: Tensor) -> Bool { x.type.elementCount < y.type.elementCount }
 
 extension Tensor {
-  /// Whether both stand for one value of the graph.
+  /// Whether both are the same value of the graph.
   func isSame(as other: Tensor) -> Bool { graph.resolve(id) == graph.resolve(other.id) }
 }

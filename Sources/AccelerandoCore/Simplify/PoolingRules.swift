@@ -1,5 +1,5 @@
-// What follows the gradient of max pooling can often be done before it, on the windows instead of on all that they cover:
-// a mask that looks at the pooled tensor need only look at the winners, and a sum over the image is a sum over its windows.
+// What follows the gradient of max pooling can often be done before it, on the windows instead of all elements: a mask
+// computed from the pooled tensor is needed only at the argmax, and a sum over the image is a sum over its windows.
 
 /// select(p(x), scatter(x, g), 0), where p compares x with a number, is scatter(x, select(p(pooled x), g, 0)): what is
 /// scattered lands where x is the largest of its window, and everything else is zero anyway.
@@ -13,7 +13,7 @@ func simplerMaskedScatter(_ predicate: Tensor, _ a: Tensor, _ b: Tensor) -> Tens
   return a.graph.add(scatter, operands[0], select(kept, operands[1], operands[1].zerosLike()))
 }
 
-/// The sum of what is scattered is the sum of what there was to scatter, if all that the windows slide over is summed.
+/// The sum of scattered values is the sum of the source, if all the axes that the windows slide over are summed.
 func simplerScatteredSum(_ operation: Reduce, _ x: Tensor) -> Tensor? {
   guard operation.function == .sum, let (scatter, operands) = x.made(by: SelectAndScatter.self),
     hasWinners(scatter.window, x.shape),
@@ -26,7 +26,7 @@ func simplerScatteredSum(_ operation: Reduce, _ x: Tensor) -> Tensor? {
   return x.graph.add(operation, operands[1])
 }
 
-/// Whether every window covers some element, so that each has a winner.
+/// Whether every window covers at least one element, so that each has an argmax.
 private func hasWinners(_ window: WindowGeometry, _ shape: [Int]) -> Bool {
   shape.indices.allSatisfy { axis in
     let (low, high, size) = (window.paddingLow[axis], window.paddingHigh[axis], window.size[axis])

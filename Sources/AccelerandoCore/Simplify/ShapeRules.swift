@@ -1,4 +1,4 @@
-// The algebra of operations that move elements: pairs of them become one, and those that move nothing disappear.
+// The algebra of operations that move elements: pairs of them become one, and those without effect disappear.
 
 func simplerReshape(_ operation: Reshape, _ x: Tensor) -> Tensor? {
   if operation.shape == x.shape { return x }
@@ -24,7 +24,7 @@ func simplerTranspose(_ operation: Transpose, _ x: Tensor) -> Tensor? {
 func simplerBroadcast(_ operation: BroadcastInDim, _ x: Tensor) -> Tensor? {
   let (shape, axes) = (operation.shape, operation.axes)
   if shape == x.shape, axes == Array(shape.indices) { return x }
-  // A known scalar stays a broadcast, which is the form that all rules look for.
+  // A known scalar stays a broadcast, the form that all rules look for.
   let isKnown = x.rank == 0 && x.constantValue != nil
   if !isKnown, x.type.elementCount == shape.elementCount, isIncreasing(axes) { return x.reshaped(shape) }
   if x.rank > 0, x.type.elementCount == 1 { return x.reshaped([]).broadcast(to: shape, axes: []) }
@@ -34,7 +34,7 @@ func simplerBroadcast(_ operation: BroadcastInDim, _ x: Tensor) -> Tensor? {
   if let iota = x.made(by: Iota.self)?.operation, x.shape[iota.axis] == shape[axes[iota.axis]] {
     return x.iota(x.type.with(shape), axis: axes[iota.axis])
   }
-  // Axes of size 1 say nothing: leave them out, and with them a reshape that only put them in.
+  // Axes of size 1 carry no information: drop them, and with them a reshape that only added them.
   let real = x.shape.indices.filter { x.shape[$0] != 1 }
   if real.count < x.rank {
     return x.reshaped(real.map { x.shape[$0] }).broadcast(to: shape, axes: real.map { axes[$0] })
@@ -88,7 +88,7 @@ func simplerPad(_ operation: Pad, _ x: Tensor, _ value: Tensor) -> Tensor? {
   guard let shape = try? operation.infer([x.type, value.type])[0].shape else { return nil }
   if x.type.elementCount == 0 { return value.broadcast(to: shape, axes: []) }
   if let inside = x.uniformValue, inside == value.uniformValue { return value.broadcast(to: shape, axes: []) }
-  // Cutting away alone is a slice.
+  // Cropping alone is a slice.
   guard operation.interior.allSatisfy({ $0 == 0 }), (operation.low + operation.high).allSatisfy({ $0 <= 0 }) else {
     return nil
   }

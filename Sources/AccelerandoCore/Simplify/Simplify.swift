@@ -1,15 +1,15 @@
-// Makes programs smaller without changing what they compute. What gradients and composites leave behind (products with
-// ones, sums with zeros, pairs of reshapes, the same exponential twice) is cheap to remove here, once, for all backends.
+// Makes programs smaller without changing what they compute. Gradients and composites leave waste behind (products with
+// ones, sums with zeros, pairs of reshapes, the same exponential twice), which is removed here once for all backends.
 
 extension Program {
-  /// An equal program with less to do: equal instructions are computed once, what is known is computed now, and what has
-  /// no effect is left out. Inputs, outputs and aliases stay as they are.
+  /// An equal program with less to do: equal instructions are computed once, known values are computed now, and
+  /// operations without effect are removed. Inputs, outputs and aliases do not change.
   ///
-  /// Results are the same numbers but for the sign of zeros and, where constants meet, the last place.
+  /// Results are the same numbers except for the sign of zeros and, where constants are combined, the last digit.
   /// - Throws: never for a program that was traced without error.
   public func simplified() throws(GraphError) -> Program {
     var current = self
-    // Each round works on operands that are simplified already, so two are enough for nearly all programs.
+    // Each round works on operands that are already simplified, so two are enough for nearly all programs.
     for _ in 0..<6 {
       let next = try current.simplifiedOnce()
       if next == current { return next }
@@ -27,7 +27,7 @@ extension Program {
   }
 }
 
-/// What is computed instead of an operation, or nil if it stays.
+/// The replacement of an operation, or nil to keep it.
 private func simpler(_ operation: any Operation, _ operands: [Tensor]) -> [Tensor]? {
   let single: Tensor? =
     switch operation {
@@ -71,10 +71,10 @@ extension Tensor {
     return (kind, operands)
   }
 
-  /// The constant that the tensor is.
+  /// The constant that the tensor is, if it is one.
   var constantValue: NDArray? { made(by: Constant.self)?.operation.value }
 
-  /// The one value that all elements are known to have; nil for integers that a `Double` cannot tell apart.
+  /// The one value that all elements are known to have; nil for integers that a `Double` cannot represent exactly.
   var uniformValue: Double? {
     if let broadcast = made(by: BroadcastInDim.self) { return broadcast.operands[0].uniformValue }
     guard let value = constantValue, value.elementCount > 0, value.elementCount <= foldingLimit else { return nil }
@@ -86,5 +86,5 @@ extension Tensor {
   func isUniform(_ value: Double) -> Bool { uniformValue == value }
 }
 
-/// The most elements of a constant that is computed or looked through while simplifying.
+/// The largest number of elements of a constant that is folded or inspected.
 let foldingLimit = 1024

@@ -1,11 +1,11 @@
-// One operation on its way to StableHLO text. Most operations are written as they are; those whose StableHLO form takes
-// more than we keep (an initial value, a reducer) complete it in `Operation.lower`.
+// One operation on its way to StableHLO text. Most operations are written as they are; those whose StableHLO form needs
+// more than we store (an initial value, a reducer) complete it in `Operation.lower`.
 
-/// What StableHLO's generic form of one operation consists of.
+/// The parts of StableHLO's generic form of one operation.
 public struct StableHLOCall {
   /// The operation's name, without `stablehlo.`.
   public var name: String
-  /// The types of the operands, `constants` not among them.
+  /// The types of the operands, without `constants`.
   public let operandTypes: [TensorType]
   /// Constants that are passed after the operands.
   public var constants: [NDArray] = []
@@ -13,9 +13,9 @@ public struct StableHLOCall {
   public var attributes: [StableHLOAttribute]
   /// The functions that the operation applies.
   public var regions: [Program]
-  /// Whether the regions read all operands but the first where they are, instead of having arguments.
+  /// Whether the regions read all operands but the first directly, instead of having arguments.
   public var regionsReadOperands = false
-  /// For an operation that has nothing to do and that compilers do not expect: the operand that its result is.
+  /// For an operation without effect that compilers do not expect: the operand that is its result.
   public var forwardedOperand: Int?
 
   init(_ operation: any Operation, _ operandTypes: [TensorType]) throws(GraphError) {

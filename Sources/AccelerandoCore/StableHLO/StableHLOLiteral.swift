@@ -1,11 +1,11 @@
-// Constants as StableHLO text. Floating-point numbers go over as their bits: decimal would round.
+// Constants as StableHLO text. Floating-point numbers are written as bits, since decimals would be rounded.
 
 /// A constant as an MLIR attribute: `dense<"0x…"> : tensor<2xf32>`, or the one value for a splat.
 func stableHLOLiteral(_ value: NDArray) -> String {
   let type = value.type.stableHLOName
   if value.elementCount == 0 { return "dense<> : \(type)" }
   if value.dtype == .bool {
-    // i1 has no hexadecimal form with a byte an element: written out.
+    // i1 has no hexadecimal form with one byte per element, so it is written out.
     return "dense<\(nested(value.elements(as: Bool.self).map { $0 ? "true" : "false" }, value.shape)[...])> : \(type)"
   }
   let width = value.dtype.byteCount

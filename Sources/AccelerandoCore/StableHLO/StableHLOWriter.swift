@@ -1,10 +1,10 @@
-// A program as StableHLO text, which every PJRT plugin and MLIR tool reads. The generic form is used throughout: one shape
-// for all operations, and the one that changes least between versions.
+// A program as StableHLO text, which every PJRT plugin and MLIR tool reads. The generic form is used throughout: it is
+// the same for all operations and changes least between versions.
 
 extension Program {
-  /// The program as the text of a StableHLO module with one public function `main`. Composites are opened; an aliased
-  /// output is said as `tf.aliasing_output`, on which plugins donate the input's memory.
-  /// - Parameter name: the module's name, for people who look at dumps.
+  /// The program as the text of a StableHLO module with one public function `main`. Composites are expanded; an aliased
+  /// output is written as `tf.aliasing_output`, for which plugins donate the input's memory.
+  /// - Parameter name: the module's name, shown in dumps.
   /// - Throws: when an operation cannot be written.
   public func stableHLO(name: String = "program") throws(GraphError) -> String {
     let program = try expandingComposites()

@@ -99,6 +99,12 @@ final class EpochLog: Callback {
     guard let fields = pending else { return }
     pending = nil
     let line = JSON(fields.map { ($0.key, $0.value) }).text() + "\n"
+    if path == "-" {
+      // If it is lost, the training goes on all the same; the command ends with an error.
+      StandardStream.output.print(line)
+      StandardStream.output.flush()
+      return
+    }
     do {
       try file.write(contentsOf: Data(line.utf8))
     } catch {

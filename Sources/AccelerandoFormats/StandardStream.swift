@@ -59,6 +59,9 @@ package final class StandardStream: Sendable {
     }
   }
 
+  /// Writes what is pending, for a reader that waits for it.
+  package func flush() { state.withLock { flush(&$0) } }
+
   /// Writes what is pending.
   /// - Throws: `FormatError` when something that was printed is lost.
   package func finish() throws {

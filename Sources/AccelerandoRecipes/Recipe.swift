@@ -42,9 +42,12 @@ public struct Recipe: Sendable {
       return
     }
     let text = try Self.read(nameOrPath)
+    var status = stat()
+    let isFile = stat(nameOrPath, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    // Beside a pipe there are no other files.
     try self.init(
       yaml: text, name: url.deletingPathExtension().lastPathComponent, file: nameOrPath,
-      directory: url.deletingLastPathComponent())
+      directory: isFile ? url.deletingLastPathComponent() : Self.workingDirectory)
   }
 
   /// Recipes are written by people; what is longer than this is something else.

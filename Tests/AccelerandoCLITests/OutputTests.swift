@@ -43,6 +43,17 @@ import Testing
       }
     }
 
+    @Test func aLogOfEpochsThatIsLostIsAnErrorAtTheEndOfTheTraining() throws {
+      try withTemporaryDirectory { directory in
+        for place in [">/dev/full", ">&-", "| true"] {
+          let outcome = try Command.shell("set -o pipefail; \(Self.train) --epochs 20 --json - \(place)", in: directory)
+          #expect(outcome.status == 65 && outcome.errors.contains("standard output"), "\(place): \(outcome.errors)")
+          #expect(try Command.run("evaluate", "run", "--data", "sample", in: directory).status == 0)
+          try FileManager.default.removeItem(at: directory.appendingPathComponent("run"))
+        }
+      }
+    }
+
     @Test func aResultThatIsLostIsAnError() throws {
       try withTemporaryDirectory { directory in
         #expect(try Command.shell(Self.train, in: directory).status == 0)

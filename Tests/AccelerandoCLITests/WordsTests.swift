@@ -146,6 +146,13 @@ import Testing
       let trained = try Command.shell(
         "$A train <($A recipes mlp) --data sample --limit 64 --epochs 1 --output run", in: directory)
       #expect(trained.status == 0, "\(trained.errors)")
+      // Relative paths in a recipe that comes from a pipe begin in the working directory.
+      _ = try train("Dense: {units: 1}", loss: "mse", targets: NDArray(zeros: TensorType(.float32, [8])), in: directory)
+      let piped = try Command.shell("cat r.yaml | $A train /dev/stdin", in: directory)
+      #expect(piped.status == 0, "\(piped.errors)")
+      try FileManager.default.removeItem(at: directory.appendingPathComponent("run"))
+      #expect(
+        try Command.shell("$A train mlp --data sample --limit 64 --epochs 1 --output run", in: directory).status == 0)
       try NPY.write(
         NDArray(zeros: TensorType(.uint8, [3, 28, 28, 1])), to: directory.appendingPathComponent("x.npy"))
       let predicted = try Command.shell("mkfifo f; cat x.npy >f & $A predict run f", in: directory)

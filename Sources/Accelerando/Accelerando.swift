@@ -1,5 +1,4 @@
-// The one import of a user: everything, and models that run on this machine's processor unless told
-// otherwise.
+// What programs import: all modules, and models that run on this machine's processor by default.
 
 @_exported import AccelerandoCPU
 @_exported import AccelerandoCompress
@@ -12,7 +11,7 @@
 @_exported import AccelerandoXLA
 import Foundation
 
-// Some layers share their name with an operation in Core. To a user the name means the layer.
+// Some layers have the name of an operation in Core. For users of this module the name means the layer.
 
 /// The layer; the operation is `AccelerandoCore.Concatenate`.
 public typealias Concatenate = AccelerandoNN.Concatenate
@@ -26,7 +25,7 @@ public typealias Reshape = AccelerandoNN.Reshape
 public typealias Softmax = AccelerandoNN.Softmax
 
 extension Dataset {
-  /// Images to train on or to measure by: `uint8[count, height, width, channels]`, 0 to 255, and their classes.
+  /// Images for training or evaluation: `uint8[count, height, width, channels]`, 0 to 255, and their classes.
   public init(_ images: LabelledImages) throws {
     try self.init(images.images, images.labels)
   }
@@ -37,7 +36,7 @@ extension Model {
   /// - Parameters:
   ///   - layer: the architecture.
   ///   - inputShape: the shape of one sample, without the batch axis: `[28, 28, 1]`.
-  ///   - seed: what all randomness is drawn from.
+  ///   - seed: the seed of initial weights, shuffling and dropout.
   public convenience init(_ layer: any Layer, inputShape: [Int], seed: UInt64 = 0) {
     self.init(layer, inputShape: inputShape, backend: CPUBackend(), seed: seed)
   }
@@ -47,7 +46,7 @@ extension Model {
     self.init(inputs: inputs, output: output, backend: CPUBackend(), seed: seed)
   }
 
-  /// Loads a model that `save(to:)` wrote, to live on this machine's processor.
+  /// Loads a model that `save(to:)` wrote, for this machine's processor.
   /// - Throws: `ConfigError` or `FormatError` naming the file and the place for files that are missing or damaged,
   ///   `StoreMismatch` for weights of another model.
   public static func load(from directory: URL, layers: LayerCatalog = LayerCatalog()) throws -> Model {

@@ -1,4 +1,4 @@
-// Devices by name: where a model lives is said in one word, and everything else about it stays the same.
+// Devices by name: one word says where a model runs; everything else stays the same.
 
 import AccelerandoCPU
 import AccelerandoCore
@@ -7,11 +7,11 @@ import AccelerandoTrain
 import AccelerandoXLA
 import Foundation
 
-/// A device that models can live on.
+/// A device that models can run on.
 public struct Device: Hashable, Sendable, CustomStringConvertible {
   /// `cpu` for the engine of this library, `xla-cpu`, `cuda`, `tpu`, or a plugin's name.
   public let platform: String
-  /// The number of the device among those of the platform.
+  /// The index of the device in its platform.
   public let index: Int
 
   private init(_ platform: String, _ index: Int) {
@@ -19,9 +19,9 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
     self.index = index
   }
 
-  /// This machine's processor, by the engine of this library.
+  /// This machine's processor, with the engine of this library.
   public static let cpu = Device("cpu", 0)
-  /// This machine's processor, by XLA.
+  /// This machine's processor, through XLA.
   public static let xlaCPU = Device("xla-cpu", 0)
   /// The first NVIDIA GPU.
   public static let cuda = cuda(0)
@@ -31,11 +31,11 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
   public static func cuda(_ index: Int) -> Device { Device("cuda", index) }
   /// A TPU core.
   public static func tpu(_ index: Int) -> Device { Device("tpu", index) }
-  /// A device of a plugin that is known by a name of its own.
+  /// A device of a plugin with another name.
   public static func plugin(_ name: String, _ index: Int = 0) -> Device { Device(name, index) }
 
   /// A device by its name: `cpu`, `xla-cpu`, `cuda`, `cuda:1`, `tpu:0`.
-  /// - Throws: `DeviceError` for a text that names none.
+  /// - Throws: `DeviceError` for a text that is not a device.
   public init(_ text: String) throws {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let name = parts.first.map(String.init) ?? ""
@@ -50,11 +50,11 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
 
   public var description: String { index == 0 ? platform : "\(platform):\(index)" }
 
-  /// The virtual devices of XLA's CPU, by number.
+  /// The virtual devices of XLA's CPU, by index.
   public static func xlaCPU(_ index: Int) -> Device { Device("xla-cpu", index) }
 
-  /// Devices by their names: `cuda:0,cuda:1`, or shorter `cuda:0-3`, `cuda:0,1`; a device alone as in `init(_:)`.
-  /// - Throws: `DeviceError` for a text that names none.
+  /// Devices by their names: `cuda:0,cuda:1`, or shorter `cuda:0-3`, `cuda:0,1`; a single device as in `init(_:)`.
+  /// - Throws: `DeviceError` for a text that is not a list of devices.
   public static func list(_ text: String) throws -> [Device] {
     var devices: [Device] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false).map(String.init) {
@@ -77,9 +77,9 @@ public struct Device: Hashable, Sendable, CustomStringConvertible {
 
   /// Opens the device.
   /// - Parameters:
-  ///   - threads: for `cpu`, how many threads compute; nil for one per core.
-  ///   - cache: for others, where compiled programs are kept from one process to the next.
-  /// - Throws: `DeviceError` saying what is missing and what would fix it.
+  ///   - threads: for `cpu`, the number of threads; nil for one per core.
+  ///   - cache: for others, where compiled programs are kept between processes.
+  /// - Throws: `DeviceError` that says what is missing and how to fix it.
   public func makeBackend(threads: Int? = nil, cache: CompileCache? = .current()) throws -> any Backend {
     if platform == "cpu" { return CPUBackend(threads: threads) }
     return try XLABackend.open(platform == "xla-cpu" ? "cpu" : platform, index: index, cache: cache)

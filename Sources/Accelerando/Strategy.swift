@@ -1,4 +1,4 @@
-// Who computes a step: one device, or several that share every batch and come to the result of one.
+// Where a model is computed: on one device, or on several workers that share every batch with the result of one.
 
 import AccelerandoCPU
 import AccelerandoCore
@@ -7,7 +7,7 @@ import AccelerandoNN
 import AccelerandoTrain
 import AccelerandoXLA
 
-/// How the work of a model is divided.
+/// How the work of a model is shared.
 public struct Strategy: Hashable, Sendable {
   private enum Kind: Hashable {
     case cores(Int?)
@@ -20,28 +20,30 @@ public struct Strategy: Hashable, Sendable {
   /// Everything on one device.
   public static func oneDevice(_ device: Device) -> Strategy { Strategy(kind: .devices([device])) }
 
-  /// Every batch divided among devices of one platform, as evenly as can be: `Device.cuda(0), Device.cuda(1)`, …. Each has all
-  /// weights; gradients are summed over the devices, each sample counting the same, so that the result is that of one device
-  /// but for the order of the sums.
+  /// Devices of one platform share every batch, split as evenly as possible: `Device.cuda(0), Device.cuda(1)`, …. Each
+  /// has all weights; gradients are summed over the devices, with the same weight for each sample, so that the result
+  /// is that of one device up to the order of sums.
   public static func mirrored(devices: [Device]) -> Strategy { Strategy(kind: .devices(devices)) }
 
-  /// Every batch divided among threads of this process; nil for one on each core. The result is the same, bit for bit, for any
-  /// number, and for any number of processes with `multiWorker`. (Without a strategy the cores share batches too, faster, and
-  /// with sums in another order.)
+  /// Threads of this process share every batch; nil for one per core. The result has the same bits for any number, and
+  /// for any number of processes with `multiWorker`. (Without a strategy the cores share batches too, faster, and with
+  /// sums in another order.)
   public static func mirrored(workers: Int? = nil) -> Strategy { Strategy(kind: .cores(workers)) }
 
-  /// Every batch divided among the processes that mpirun has started, on one machine or many, and in each of them among
-  /// threads; nil for its share of the cores. A process that was started alone works alone, and comes to the same bits.
+  /// The processes that mpirun has started, on one machine or several, share every batch, and within each process its
+  /// threads. A process that was not started by mpirun works alone, with the same bits.
   ///
-  /// Gradients go out to the other processes in buckets, while the rest is computed.
-  /// - Parameter bucketBytes: how many bytes a bucket has at least. More of them go out earlier, and each costs a message.
+  /// Gradients are sent to the other processes in buckets, while the rest is computed.
+  /// - Parameters:
+  ///   - threads: the number of threads of each process; nil for its share of the cores.
+  ///   - bucketBytes: the least size of a bucket. Smaller buckets are sent earlier, and each costs a message.
   public static func multiWorker(threads: Int? = nil, bucketBytes: Int = 1 << 20) -> Strategy {
     Strategy(kind: .processes(threads, bucketBytes: bucketBytes))
   }
 
-  /// Opens what the strategy needs.
-  /// - Parameter cache: where programs compiled for devices are kept from one process to the next.
-  /// - Throws: `DeviceError` saying what is missing and what would fix it, and for devices that cannot work together;
+  /// Opens the devices or starts the workers of the strategy.
+  /// - Parameter cache: where programs compiled for devices are kept between processes.
+  /// - Throws: `DeviceError` that says what is missing and how to fix it, and for devices that cannot work together;
   ///   `WorkerError` when Open MPI is missing.
   public func makeBackend(cache: CompileCache? = .current()) throws -> any Backend {
     switch kind {
@@ -84,11 +86,12 @@ extension Strategy {
 }
 
 extension Model {
-  /// Takes the model to the devices of a strategy.
-  /// - Throws: `DeviceError` when they cannot be used; the model is then where it was.
+  /// Moves the model to the devices of a strategy.
+  /// - Throws: `DeviceError` when they cannot be used; the model then stays where it was.
   public func move(to strategy: Strategy) throws { try move(to: strategy.makeBackend()) }
 
-  /// Trains the model on the devices of a strategy; it lives there afterwards. See `fit` without a strategy for the others.
+  /// Trains the model on the devices of a strategy; it stays there afterwards. See `fit` without a strategy for the
+  /// others.
   @discardableResult
   public func fit(
     _ data: Dataset, strategy: Strategy, epochs: Int = 1, batchSize: Int = 32, validation: Dataset? = nil,

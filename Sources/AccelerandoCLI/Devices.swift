@@ -1,4 +1,4 @@
-// Shows what models can live on, and why not on the rest.
+// Lists the devices that models can run on, and why others are missing.
 
 import Accelerando
 import ArgumentParser
@@ -6,7 +6,7 @@ import Foundation
 
 struct Devices: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lists the devices of this machine, and says what the others lack.")
+    abstract: "Lists the devices of this machine, and why others are missing.")
 
   @Flag(help: "Print a JSON array.")
   var json = false

@@ -1,4 +1,4 @@
-// What stands on the command line of a pruning, read from text.
+// The arguments of 'prune', parsed from text.
 
 import Accelerando
 import ArgumentParser
@@ -9,12 +9,12 @@ enum ScheduleName: String, CaseIterable, ExpressibleByArgument {
   case polynomial, constant
 }
 
-/// How the learning rate falls.
+/// How the learning rate decays.
 enum Decay: String, CaseIterable, ExpressibleByArgument {
   case none, linear, cosine
 }
 
-/// What is taken out.
+/// What is pruned.
 enum PruningMethod: String, CaseIterable, ExpressibleByArgument {
   case magnitude, block
   case nOfM = "n:m"

@@ -47,7 +47,9 @@ public struct Profile: Sendable {
 
 extension CPUBackend {
   /// The plan of a program on this engine.
-  /// - Parameter frozenInputs: inputs whose values do not change, as in `compile(_:frozenInputs:)`.
+  /// - Parameters:
+  ///   - program: the program to plan.
+  ///   - frozenInputs: inputs whose values do not change, as in `compile(_:frozenInputs:)`.
   /// - Throws: `GraphError` when the program cannot run here.
   public func explain(_ program: Program, frozenInputs: Set<Int> = []) throws -> PlanReport {
     PlanReport(try plan(program, frozenInputs: frozenInputs))
@@ -68,7 +70,9 @@ extension CPUBackend {
   }
 
   /// Runs a program that this engine compiled and measures its kernels. Runs have their usual effect on bound buffers.
-  /// - Parameter runs: the number of runs to measure, after one warm-up run.
+  /// - Parameters:
+  ///   - execution: the program, bound by this engine.
+  ///   - runs: the number of runs to measure, after one warm-up run.
   /// - Throws: `GraphError` when the execution belongs to another backend.
   public func profile(_ execution: any Execution, runs: Int = 20) throws -> Profile {
     let execution = try own(execution)

@@ -1,6 +1,6 @@
-// What goes wrong when a model is made smaller: a target that cannot be reached, a schedule that cannot do its work.
+// Errors of compression: a target that cannot be reached, a schedule that does nothing.
 
-/// An error of compression, said so that the reader can mend it.
+/// An error of compression, worded so that it says how to fix it.
 public struct CompressionError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What was expected, what was received and what to do.
   public let message: String

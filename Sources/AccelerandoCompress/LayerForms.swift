@@ -1,18 +1,18 @@
-// Zeros in a layer can pay in two ways: the engine leaves them out, or there is a smaller dense layer that lacks the outputs
-// of which nothing is left. Which one does, if any, is measured layer by layer, one sample at a time, as the engine runs it.
+// Zeros in a layer can pay in two ways: the engine skips them, or there is a smaller dense layer without the outputs
+// that are all zeros. Which one does, if any, is measured layer by layer, one sample at a time, as the engine runs it.
 
 import AccelerandoCore
 import AccelerandoNN
 import AccelerandoTrain
 import Foundation
 
-/// The forms of one layer, with the times of a sample.
+/// The forms of one layer, with the time per sample.
 public struct LayerForms: Sendable, Encodable {
   /// How a layer can be computed.
   public enum Form: String, Sendable, Encodable {
-    /// As it was.
+    /// Unchanged.
     case dense
-    /// Leaving zeros out, as the engine decided to do.
+    /// Skipping zeros, as the engine decided.
     case sparse
     /// With fewer outputs or inputs.
     case smallerDense = "smaller dense"
@@ -20,13 +20,14 @@ public struct LayerForms: Sendable, Encodable {
 
   /// The layer's name in the summary.
   public let layer: String
-  /// The part of its kernel that is zero.
+  /// The proportion of zeros in its kernel.
   public let sparsity: Double
-  /// The time of the layer as it was, with a kernel that is full, in seconds.
+  /// The time of the original layer, with a full kernel, in seconds.
   public let dense: Double
-  /// The time of the layer where the engine leaves its zeros out; nil where it does not.
+  /// The time of the layer if the engine skips its zeros; nil if it does not.
   public let sparse: Double?
-  /// The time of the layer without the outputs that are all zeros, or as compression left it; nil if it has all of them.
+  /// The time of the layer without the outputs that are all zeros, or as compression left it; nil if it has all
+  /// outputs.
   public let smallerDense: Double?
   /// The fastest of them.
   public let fastest: Form
@@ -42,7 +43,7 @@ public struct LayerForms: Sendable, Encodable {
       ["Layer, one sample", "Fastest form", "Zeros", "Dense", "Sparse", "Smaller dense"], rows, left: 2)
   }
 
-  /// Measures the layers with kernels. Layers of the two models belong together by their order.
+  /// Measures the layers with kernels. Layers of the two models are matched by their order.
   static func measure(before: Model, after: Model, seconds: Double) throws -> [LayerForms] {
     let olds = try before.kernelLayers()
     let news = try after.kernelLayers()
@@ -68,7 +69,7 @@ public struct LayerForms: Sendable, Encodable {
   }
 }
 
-/// A dense layer or a convolution with its values, taken out of its model.
+/// A dense layer or a convolution with its values, extracted from its model.
 private struct KernelLayer {
   let name: String
   let layer: any Layer
@@ -83,7 +84,7 @@ private struct KernelLayer {
     return Double(elements.reduce(0) { $0 + ($1 == 0 ? 1 : 0) }) / Double(max(elements.count, 1))
   }
 
-  /// The layer by itself, for one sample, and whether the engine leaves zeros out.
+  /// The layer on its own, for one sample, and whether the engine skips zeros.
   func call() throws -> (run: () throws -> Void, isSparse: Bool) {
     let shape = Array(input.shape.dropFirst())
     let model = Model(layer, inputs: [ModelInput(shape, dtype: input.dtype)], backend: backend)
@@ -92,7 +93,7 @@ private struct KernelLayer {
     return (prediction.run, !prediction.sparseOperations.isEmpty)
   }
 
-  /// The layer with something else in place of zeros: the time of a dense layer does not depend on its numbers.
+  /// The layer with zeros replaced by other numbers: the time of a dense layer does not depend on its values.
   func filled() throws -> KernelLayer {
     let entries = try values.entries.map { name, value in
       guard name == "weight" else { return (name, value) }

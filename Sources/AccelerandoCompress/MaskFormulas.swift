@@ -1,10 +1,11 @@
-// Masks as formulas over tensors: what each weight, block or filter counts for, the threshold that leaves so many of them,
-// and the way back to a mask of the weights' shape. They are traced into the step, so that no weight leaves the device.
+// Masks as formulas over tensors: the score of each weight, block or filter, the threshold that keeps the required
+// number of them, and the mask in the weights' shape. They are traced into the step, so that no weight leaves the
+// device.
 
 import AccelerandoCore
 
 extension Pruning.Structure {
-  /// What each unit (weight, block, filter) of a tensor counts for.
+  /// The score of each unit (weight, block, filter) of a tensor.
   func scores(of weights: Tensor) -> Tensor {
     let magnitudes = weights.abs()
     switch self {
@@ -15,7 +16,7 @@ extension Pruning.Structure {
     }
   }
 
-  /// How many units a tensor of a shape has.
+  /// The number of units of a tensor of a shape.
   func unitCount(_ shape: [Int]) -> Int {
     switch self {
     case .weights, .nOfM: shape.reduce(1, *)
@@ -37,8 +38,8 @@ extension Pruning.Structure {
     }
   }
 
-  /// What blocks along one axis count for. Windows lie as padding "same" lays them and what is beyond the edges does not
-  /// count, while the mask's blocks begin at the first element: TensorFlow's toolkit does both, and so masks agree.
+  /// The scores of blocks along one axis. Windows are placed as by padding "same" and positions beyond the edges do not
+  /// count, while the mask's blocks begin at the first element: TensorFlow's toolkit does both, so masks agree.
   private func pooled(_ x: Tensor, axis: Int, size: Int, _ pooling: Pruning.Pooling) -> Tensor {
     guard size > 1 else { return x }
     let extent = x.shape[axis]
@@ -58,8 +59,8 @@ extension Pruning.Structure {
   }
 }
 
-/// The mask that leaves the `zeros` smallest of each group of `size` neighbours along the input axis out; of equals the
-/// first are kept.
+/// The mask that removes the `zeros` smallest of each group of `size` neighbours along the input axis; of equal ones
+/// the first are kept.
 func groupMask(_ weights: Tensor, zeros: Int, of size: Int) -> Tensor {
   let axis = weights.rank - 2
   let shape = weights.shape
@@ -67,7 +68,7 @@ func groupMask(_ weights: Tensor, zeros: Int, of size: Int) -> Tensor {
   let magnitudes = weights.abs().reshaped(grouped)
   let members = (0..<size).map { magnitudes.sliced(axis: axis + 1, $0..<$0 + 1) }
   let masks = members.indices.map { index -> Tensor in
-    // How many go before this one.
+    // The number of units that come before this one.
     let ahead = members.indices.filter { $0 != index }.map { other in
       let isAhead =
         other < index
@@ -80,9 +81,9 @@ func groupMask(_ weights: Tensor, zeros: Int, of size: Int) -> Tensor {
   return Tensor.concatenating(masks, axis: axis + 1).reshaped(shape)
 }
 
-/// The masks of tensors whose units compete with each other, and the thresholds, of which a unit that reaches it is kept.
+/// The masks of tensors whose units compete, and the thresholds; a unit that reaches its threshold is kept.
 /// - Parameters:
-///   - kept: how many units are left, an `int32` scalar of at least 1.
+///   - kept: the number of units to keep, an `int32` scalar of at least 1.
 func competitionMasks(
   _ weights: [Tensor], structure: Pruning.Structure, competition: Pruning.Competition, kept: Tensor
 ) -> (masks: [Tensor], thresholds: [Tensor]) {
@@ -103,15 +104,15 @@ func competitionMasks(
   return (masks, thresholds)
 }
 
-/// The threshold of each tensor that leaves as many units together as have the largest LAMP scores.
+/// The threshold of each tensor that keeps as many units together as have the largest LAMP scores.
 ///
-/// In the order of their size, the score of each unit of a tensor is its square by the sum of the squares up to it. It
-/// only gets smaller along that order, so that how many of the scores are above the common threshold says which unit is the
-/// tensor's last. The largest unit of every tensor has the score 1: no tensor loses everything.
+/// With units sorted by size, the score of each unit of a tensor is its square divided by the sum of the squares up to
+/// it. Scores decrease in that order, so the number of scores above the common threshold determines the tensor's last
+/// unit. The largest unit of every tensor has the score 1: no tensor loses everything.
 private func layerAdaptiveThresholds(_ magnitudes: [Tensor], kept: Tensor) -> [Tensor] {
   let ordered = magnitudes.map { $0.sorted(descending: true) }
   let scores = ordered.map { units -> Tensor in
-    // Parts of the largest, whose squares neither overflow nor, if they matter, vanish.
+    // Relative to the largest, so that squares do not overflow or, if they matter, underflow.
     let units = units.converted(to: .float32)
     let largest = units.sliced(axis: 0, 0..<1).reshaped([])
     let parts =

@@ -1,10 +1,10 @@
-// Which parameters can be pruned. Matrices and kernels can, of custom layers too; biases, normalization and depthwise
-// kernels are small and hurt, so they never are.
+// Which parameters can be pruned. Matrices and kernels can, also of custom layers; biases, normalization and depthwise
+// kernels are small and pruning them hurts, so they never are.
 
 import AccelerandoCore
 import AccelerandoNN
 
-/// A parameter with what people call the layer that it belongs to.
+/// A parameter with the names of the layer that it belongs to.
 struct NamedParameter {
   let spec: ParameterSpec
   /// The layer's name in the summary, its type, and the types of the layers between it and the parameter.
@@ -12,7 +12,7 @@ struct NamedParameter {
   let layerType: String
   let owner: (any Layer)?
 
-  /// Whether zeros in it are worth anything.
+  /// Whether zeros in it can pay.
   var isPrunable: Bool {
     guard spec.role == .trainable, spec.type.rank >= 2, spec.type.dtype.isFloating, spec.type.elementCount > 0
     else { return false }
@@ -22,11 +22,11 @@ struct NamedParameter {
     }
   }
 
-  /// Whether a pattern means this parameter or its layer.
+  /// Whether a pattern matches this parameter or its layer.
   func fits(_ pattern: String) -> Bool {
     var names = [spec.name, layer, layerType]
     if let owner { names += [owner.typeName] + (owner.name.map { [$0] } ?? []) }
-    // `layers.3` means all that is inside.
+    // `layers.3` matches everything inside it.
     let parts = spec.name.split(separator: ".")
     names += parts.indices.dropFirst().map { parts[..<$0].joined(separator: ".") }
     return names.contains { matches(pattern, $0) }
@@ -47,7 +47,7 @@ extension Outline {
   }
 }
 
-/// Whether a name is what a pattern says, where `*` stands for any letters, none included.
+/// Whether a name matches a pattern, in which `*` stands for any characters or none.
 func matches(_ pattern: String, _ name: String) -> Bool {
   let (pattern, name) = (Array(pattern), Array(name))
   var (p, n) = (0, 0)
@@ -60,7 +60,7 @@ func matches(_ pattern: String, _ name: String) -> Bool {
       p += 1
       n += 1
     } else if let last = retry {
-      // The last star takes one letter more.
+      // The last star matches one more character.
       retry = (last.p, last.n + 1)
       (p, n) = (last.p, last.n + 1)
     } else {

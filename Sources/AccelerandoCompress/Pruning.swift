@@ -1,5 +1,5 @@
-// What is to be pruned and how: a list of targets, each with layers, a schedule and the shape of what is taken out. It is a
-// description; `PruningPlan` is what it comes to for one model.
+// What to prune and how: a list of targets, each with layers, a schedule and a structure. It is a description;
+// `PruningPlan` is its application to one model.
 
 import AccelerandoCore
 
@@ -9,23 +9,23 @@ import AccelerandoCore
 ///     try model.fit(data, epochs: 4)
 ///     let small = try model.stripped()
 public struct Pruning: Sendable {
-  /// What is taken out at once.
+  /// What is pruned as a unit.
   public enum Structure: Hashable, Sendable {
     /// Single weights.
     case weights
     /// Blocks of a matrix. Its edges may have smaller blocks.
     case blocks(height: Int, width: Int, pooling: Pooling = .mean)
-    /// So many zeros in each group of neighbours along the input axis. Of equals the first are kept.
+    /// This many zeros in each group of neighbours along the input axis. Of equal ones the first are kept.
     case nOfM(zeros: Int = 2, of: Int = 4)
-    /// All the weights that lead to one output: a filter of a convolution, a neuron of a dense layer.
+    /// All the weights of one output: a filter of a convolution, a neuron of a dense layer.
     case filters
   }
 
-  /// What a block counts for.
+  /// The score of a block.
   public enum Pooling: String, Hashable, Sendable, CaseIterable {
     /// The mean of its weights' magnitudes.
     case mean
-    /// The largest of them.
+    /// The maximum of its weights' magnitudes.
     case max
   }
 
@@ -35,23 +35,23 @@ public struct Pruning: Sendable {
     case tensor
     /// Those of all tensors of the target: together they get the sparsity.
     case global
-    /// Those of all tensors of the target by their LAMP scores: together they get the sparsity, and small tensors, which
-    /// have fewer weights to spare, keep more of theirs than large ones. The score of a weight is its square divided by the sum of
-    /// the squares of all weights of its tensor that are not smaller (Lee, Park, Mo, Ahn and Shin, "Layer-adaptive
-    /// sparsity for the magnitude-based pruning", ICLR 2021).
+    /// Those of all tensors of the target by their LAMP scores: together they get the sparsity, and small tensors,
+    /// which have fewer weights to spare, keep more of theirs than large ones. The score of a weight is its square
+    /// divided by the sum of the squares of all weights of its tensor that are not smaller (Lee, Park, Mo, Ahn and
+    /// Shin, "Layer-adaptive sparsity for the magnitude-based pruning", ICLR 2021).
     case lamp
 
     /// Whether tensors compete with each other.
     var isAcrossTensors: Bool { self != .tensor }
   }
 
-  /// Layers, and what is done to them.
+  /// Layers, and how to prune them.
   public struct Target: Sendable {
-    /// Names of layers, types of layers or names of parameters; `*` stands for anything in them.
+    /// Names of layers, types of layers or names of parameters; `*` stands for any characters.
     public var layers: [String]
-    /// When and how much; nil leaves the layers as they are.
+    /// When and how much; nil to leave the layers unpruned.
     public var schedule: (any PruningSchedule)?
-    /// What is taken out at once.
+    /// What is pruned as a unit.
     public var structure: Structure
     /// Which weights compete with each other.
     public var competition: Competition
@@ -60,7 +60,7 @@ public struct Pruning: Sendable {
     /// - Parameters:
     ///   - layers: names or types of layers, or names of parameters, as in `dense_1`, `Conv2D`, `layers.3.*`.
     ///   - schedule: when and how much.
-    ///   - structure: what is taken out at once.
+    ///   - structure: what is pruned as a unit.
     ///   - competition: which weights compete with each other.
     public init(
       _ layers: [String] = ["*"], _ schedule: some PruningSchedule, structure: Structure = .weights,
@@ -72,7 +72,7 @@ public struct Pruning: Sendable {
       self.competition = competition
     }
 
-    /// Layers that are left as they are, whatever later targets say.
+    /// Layers that are not pruned, whatever later targets say.
     public static func keeping(_ layers: String...) -> Target {
       var target = Target(layers, ConstantSparsity(0))
       target.schedule = nil
@@ -80,16 +80,16 @@ public struct Pruning: Sendable {
     }
   }
 
-  /// What is done; a tensor belongs to the first target that its name fits.
+  /// The targets; a tensor belongs to the first one that matches it.
   public var targets: [Target]
 
-  /// Prunes by a list of targets; a tensor belongs to the first target that it fits.
+  /// Prunes by a list of targets; a tensor belongs to the first one that matches it.
   public init(targets: [Target]) { self.targets = targets }
 
-  /// Prunes all layers alike.
+  /// Prunes all layers in the same way.
   /// - Parameters:
   ///   - schedule: when and how much. The default makes half of the weights zero, every 100 steps.
-  ///   - structure: what is taken out at once.
+  ///   - structure: what is pruned as a unit.
   ///   - competition: which weights compete with each other.
   ///   - layers: names or types of layers, or names of parameters; all by default.
   public init(
@@ -99,7 +99,7 @@ public struct Pruning: Sendable {
     self.init(targets: [Target(layers, schedule, structure: structure, competition: competition)])
   }
 
-  /// So many zeros in each group of neighbours along the input axis, chosen once, in the first step.
+  /// This many zeros in each group of neighbours along the input axis, chosen once, in the first step.
   public static func nOfM(zeros: Int = 2, of group: Int = 4, layers: [String] = ["*"]) -> Pruning {
     let sparsity = group > 0 ? Double(zeros) / Double(group) : 0
     return Pruning(

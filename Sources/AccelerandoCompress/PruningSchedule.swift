@@ -1,5 +1,5 @@
-// When masks are computed, and how many weights they leave: a function of the step. The numbers are those of TensorFlow's
-// model optimization toolkit, in its arithmetic (32-bit), so that the same run keeps the same weights.
+// When masks are computed, and how many weights they keep: a function of the step. The numbers are those of
+// TensorFlow's model optimization toolkit, in its arithmetic (32-bit), so that the same run keeps the same weights.
 
 import Foundation
 
@@ -11,11 +11,11 @@ public protocol PruningSchedule: Sendable {
   var end: Int? { get }
   /// Steps from one computation of the masks to the next.
   var frequency: Int { get }
-  /// The part of the weights that are zero from `step` on, at least 0 and below 1.
+  /// The proportion of weights that are zero from `step` on, at least 0 and below 1.
   func sparsity(at step: Int) -> Float
-  /// The step after which the sparsity does not change any more.
+  /// The step after which the sparsity no longer changes.
   var settled: Int { get }
-  /// Refuses settings that make no sense.
+  /// Refuses invalid settings.
   /// - Throws: `CompressionError`.
   func validate() throws
 }
@@ -35,9 +35,9 @@ extension PruningSchedule {
     return end.map { firing <= $0 } ?? true ? firing : nil
   }
 
-  /// What all schedules have to obey.
+  /// The checks for all schedules.
   func validateSteps() throws {
-    // The counter of steps is a 32-bit integer.
+    // The step counter is a 32-bit integer.
     let last = Int(Int32.max)
     guard (0...last).contains(begin), (1...last).contains(frequency) else {
       throw CompressionError(
@@ -51,9 +51,9 @@ extension PruningSchedule {
   }
 }
 
-/// The same sparsity throughout.
+/// Constant sparsity.
 public struct ConstantSparsity: PruningSchedule, Hashable {
-  /// The part of the weights that are zero.
+  /// The proportion of weights that are zero.
   public var target: Double
   public var begin: Int
   public var end: Int?
@@ -61,7 +61,7 @@ public struct ConstantSparsity: PruningSchedule, Hashable {
 
   /// Makes a schedule.
   /// - Parameters:
-  ///   - target: the part of the weights that are zero, at least 0 and below 1.
+  ///   - target: the proportion of weights that are zero, at least 0 and below 1.
   ///   - begin: the first step that masks may be computed in.
   ///   - end: the last one; nil for none.
   ///   - frequency: steps from one computation of the masks to the next.
@@ -81,8 +81,8 @@ public struct ConstantSparsity: PruningSchedule, Hashable {
   }
 }
 
-/// From one sparsity to another, fast in the beginning: `final + (initial − final) · (1 − p)^power`, where p goes from 0 at
-/// step `begin` to 1 at step `end`. The toolkit calls it `PolynomialDecay`, which here is a schedule of learning rates.
+/// From one sparsity to another, fast at first: `final + (initial − final) · (1 − p)^power`, where p goes from 0 at
+/// step `begin` to 1 at step `end`. The toolkit calls it `PolynomialDecay`, which here is a learning rate schedule.
 public struct PolynomialSparsity: PruningSchedule, Hashable {
   /// The sparsity at the beginning.
   public var initial: Double
@@ -91,7 +91,7 @@ public struct PolynomialSparsity: PruningSchedule, Hashable {
   public var begin: Int
   /// The last step that masks may be computed in.
   public var last: Int
-  /// How fast the sparsity grows in the beginning; 1 for the same all the way.
+  /// How fast the sparsity grows at first; 1 for linear growth.
   public var power: Double
   public var frequency: Int
 
@@ -101,7 +101,7 @@ public struct PolynomialSparsity: PruningSchedule, Hashable {
   ///   - final: the sparsity at the end, at least 0 and below 1.
   ///   - begin: the first step that masks may be computed in.
   ///   - end: the last one.
-  ///   - power: how fast the sparsity grows in the beginning.
+  ///   - power: how fast the sparsity grows at first; 1 for linear growth.
   ///   - frequency: steps from one computation of the masks to the next.
   public init(
     from initial: Double, to final: Double, begin: Int = 0, end: Int, power: Double = 3, frequency: Int = 100
@@ -158,7 +158,7 @@ private func requireSparsity(_ sparsity: Double, _ what: String) throws {
   }
 }
 
-/// How many of `count` weights are left at a sparsity: at least one, halves going to the even number.
+/// The number of weights out of `count` that are kept at a sparsity: at least one, rounding halves to even.
 func keptCount(of count: Int, sparsity: Float) -> Int {
   let kept = (Float(count) * (1 - sparsity)).rounded(.toNearestOrEven)
   return min(max(Int(kept), 1), max(count, 1))

@@ -1,10 +1,10 @@
-// Layers with other sizes, and arrays with fewer elements along an axis: what taking channels out comes to.
+// Layers with other sizes, and arrays with fewer elements along an axis: the operations of removing channels.
 
 import AccelerandoCore
 import AccelerandoNN
 
 extension Layer {
-  /// The layer with another number of outputs; nil for layers that have no such number.
+  /// The layer with another number of outputs; nil for layers without such a number.
   /// - Throws: `ConfigError` when the layer cannot be described.
   func resized(outputs: Int) throws -> (any Layer)? {
     let key: String
@@ -29,7 +29,7 @@ extension Layer {
 }
 
 extension NDArray {
-  /// The array with these places of an axis, in their order.
+  /// The array with only these indices of an axis, in this order.
   func taking(_ places: [Int], axis: Int) throws -> NDArray {
     let outer = shape[..<axis].reduce(1, *)
     let inner = shape[(axis + 1)...].reduce(dtype.byteCount, *)

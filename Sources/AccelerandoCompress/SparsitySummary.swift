@@ -1,4 +1,4 @@
-// How many weights are zero, layer by layer: for people as a table, for programs as a value.
+// How many weights are zero, layer by layer: as a table to print, and as a value for programs.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -14,13 +14,13 @@ public struct SparsitySummary: Sendable, Encodable, CustomStringConvertible {
     public let parameter: String
     /// Its shape.
     public let shape: [Int]
-    /// Its elements.
+    /// The number of its elements.
     public let count: Int
-    /// Its elements that are not zero.
+    /// The number of its nonzero elements.
     public let kept: Int
     /// Whether it can be pruned.
     public let prunable: Bool
-    /// The part of the elements that are zero.
+    /// The proportion of elements that are zero.
     public var sparsity: Double { count == 0 ? 0 : 1 - Double(kept) / Double(count) }
 
     enum CodingKeys: String, CodingKey { case layer, parameter, shape, count, kept, prunable, sparsity }
@@ -40,9 +40,9 @@ public struct SparsitySummary: Sendable, Encodable, CustomStringConvertible {
   /// The trainable parameters, in the order of first use.
   public let rows: [Row]
 
-  /// All their elements.
+  /// The number of all elements.
   public var count: Int { rows.reduce(0) { $0 + $1.count } }
-  /// All their elements that are not zero.
+  /// The number of all nonzero elements.
   public var kept: Int { rows.reduce(0) { $0 + $1.kept } }
 
   public var description: String {

@@ -1,11 +1,11 @@
-// Tables that line up, and numbers for people.
+// Aligned tables and readable numbers.
 
 import Foundation
 
 /// Lines of cells under a header.
 /// - Parameters:
 ///   - total: a last line, under a rule.
-///   - left: how many columns are text and lean to the left; the others are numbers.
+///   - left: the number of left-aligned text columns; the others are numbers.
 func textTable(_ header: [String], _ rows: [[String]], total: [String]? = nil, left: Int) -> String {
   let all = [header] + rows + (total.map { [$0] } ?? [])
   let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
@@ -33,5 +33,5 @@ func grouped(_ count: Int) -> String {
   return String(digits)
 }
 
-/// A part of one as `12.3 %`.
+/// A proportion as `12.3 %`.
 func percent(_ part: Double) -> String { String(format: "%.1f %%", 100 * part) }

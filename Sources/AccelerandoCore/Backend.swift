@@ -81,7 +81,9 @@ public protocol HostBuffer: Buffer {
   /// The tensor's bytes.
   var memory: UnsafeMutableRawBufferPointer { get }
   /// A buffer that is a part of this one's memory.
-  /// - Parameter offset: the byte at which it begins, a multiple of 64.
+  /// - Parameters:
+  ///   - type: the type of the part's tensor.
+  ///   - offset: the byte at which it begins, a multiple of 64.
   /// - Throws: `GraphError` when the part does not lie within this buffer.
   func part(_ type: TensorType, at offset: Int) throws -> any HostBuffer
 }

@@ -53,6 +53,7 @@ public struct ProgramCut {
 
   /// Cuts a program.
   /// - Parameters:
+  ///   - program: the program to cut.
   ///   - localInputs: the indices of the inputs that differ between parts.
   ///   - tree: how the contributions of the parts are summed.
   /// - Throws: `GraphError` for an `AllReduce` inside a loop or a branch, with groups, or with another function than

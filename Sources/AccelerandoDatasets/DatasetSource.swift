@@ -1,16 +1,16 @@
-// The ways in which a dataset comes to a machine that does not have it. Each leaves the files in a directory and vouches
-// for nothing: their checksums are looked at by whoever asked.
+// The ways in which a dataset can be downloaded. Each puts the files into a directory and guarantees nothing: the
+// caller verifies their checksums.
 
 import AccelerandoFormats
 import Foundation
 
 /// A place outside this machine that has a dataset.
 package protocol DatasetSource: Sendable {
-  /// What people call it.
+  /// The name to show.
   var name: String { get }
   /// Puts the files into a new directory inside `scratch`.
   /// - Returns: the directory.
-  /// - Throws: `FormatError` when they cannot be had from here.
+  /// - Throws: `FormatError` when they are not available from here.
   func fetch(_ files: [DatasetFile], scratch: URL, observer: FetchObserver) throws -> URL
 }
 
@@ -18,9 +18,9 @@ package protocol DatasetSource: Sendable {
 package struct DatasetFile: Sendable {
   /// Its name without `.gz`.
   package let name: String
-  /// Bytes of the gzipped file, about: for the progress bar.
+  /// The size of the gzipped file, approximately: for the progress bar.
   package let compressedSize: Int
-  /// The digest of the decompressed file: the same bytes are gzipped differently in different places.
+  /// The digest of the decompressed file: gzip compresses the same bytes differently in different places.
   package let sha256: String
 
   package init(name: String, compressedSize: Int, sha256: String) {
@@ -30,12 +30,12 @@ package struct DatasetFile: Sendable {
   }
 }
 
-/// A package of Debian and its relatives, downloaded and unpacked without being installed, so that nobody has to be root.
+/// A package of Debian and its relatives, downloaded and unpacked without being installed, so that no root is needed.
 package struct DebianPackage: DatasetSource {
   package let package: String
-  /// Where the package has the files.
+  /// The path of the files in the package.
   package let folder: String
-  /// Bytes of the package, about: for the progress bar.
+  /// The size of the package, approximately: for the progress bar.
   package let size: Int
   package var name: String { "Debian's package \(package)" }
 
@@ -46,8 +46,8 @@ package struct DebianPackage: DatasetSource {
     do {
       try download(options: [], into: scratch, observer: observer)
     } catch {
-      // A system that never read the package lists, such as a fresh container, does not know the package. The lists can
-      // be read into a directory of our own.
+      // A system that has never read the package lists, such as a fresh container, does not know the package. The lists
+      // can be read into a directory of our own.
       let state = scratch.appendingPathComponent("apt", isDirectory: true)
       for part in ["lists/partial", "archives/partial"] {
         try makeDirectory(at: state.appendingPathComponent(part))
@@ -83,7 +83,7 @@ package struct DebianPackage: DatasetSource {
 
 /// Files on the web.
 package struct WebFolder: DatasetSource {
-  /// The address that the files' names are appended to.
+  /// The address that file names are appended to.
   package let address: String
   package var name: String { address }
 

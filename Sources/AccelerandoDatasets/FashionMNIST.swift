@@ -48,7 +48,9 @@ public enum FashionMNIST {
   /// the system's packages; where none of them has it, it is fetched and kept in the cache.
   ///
   /// A directory may hold the four files plain or gzipped, itself or in a folder `fashion-mnist`.
-  /// - Parameter observer: is told about fetching.
+  /// - Parameters:
+  ///   - places: the directories to search.
+  ///   - observer: is told about downloads.
   /// - Throws: `FormatError` when the files are damaged or do not fit together, or when they are nowhere to be had.
   public static func load(
     from places: DatasetPlaces = .current(), observer: FetchObserver = TerminalFetchObserver().observe

@@ -1,4 +1,4 @@
-// What an image dataset is once it is here: pictures with a channel axis, and the number of the class that each shows.
+// An image dataset in memory: images with a channel axis, and the index of each image's class.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -14,8 +14,8 @@ public struct LabelledImages: Sendable {
   /// The number of images.
   public var count: Int { labels.elementCount }
 
-  /// Takes images `uint8[count, height, width]`, as IDX files hold them, and gives them their channel axis.
-  /// - Throws: `FormatError` when the shapes or types are others, the counts differ or a label names no class.
+  /// Takes images `uint8[count, height, width]`, as IDX files hold them, and adds a channel axis.
+  /// - Throws: `FormatError` for other shapes or types, different counts, or a label that is not a class.
   init(images: NDArray, labels: NDArray, classes: Int, names: (images: String, labels: String)) throws {
     guard images.dtype == .uint8, images.shape.count == 3 else {
       throw FormatError(
@@ -48,23 +48,23 @@ public struct LabelledImages: Sendable {
     self.labels = labels
   }
 
-  /// The first `limit` images, or all of them where there are fewer.
+  /// The first `limit` images, or all of them if there are fewer.
   public func prefix(_ limit: Int) throws -> LabelledImages {
     guard limit >= 0, limit < count else { return self }
     return LabelledImages(uncheckedImages: try images.rows(0..<limit), labels: try labels.rows(0..<limit))
   }
 }
 
-/// A dataset of images in two parts that share no picture.
+/// A dataset of images in two splits that share no image.
 public struct ImageDataset: Sendable {
-  /// What a model learns from.
+  /// The images to train on.
   public let train: LabelledImages
-  /// What it is measured on.
+  /// The images to test on.
   public let test: LabelledImages
-  /// What each class is called.
+  /// The name of each class.
   public let classNames: [String]
 
-  /// The first `limit` images of each part.
+  /// The first `limit` images of each split.
   public func prefix(_ limit: Int) throws -> ImageDataset {
     ImageDataset(train: try train.prefix(limit), test: try test.prefix(limit), classNames: classNames)
   }

@@ -1,4 +1,4 @@
-// Headers are read through this cursor only, so that no reader can step outside its file or trap on what it finds there.
+// Headers are read through this cursor only, so that no reader can leave its file or trap on what it contains.
 
 import Foundation
 
@@ -13,7 +13,7 @@ struct ByteReader {
     self.offset = offset
   }
 
-  /// The error that something is wrong at the cursor, or at `offset`.
+  /// An error at the cursor, or at `offset`.
   func error(_ reason: String, at offset: Int? = nil, remedy: String? = nil) -> FormatError {
     FormatError(file: contents.name, offset: offset ?? self.offset, reason: reason, remedy: remedy)
   }
@@ -43,7 +43,7 @@ struct ByteReader {
     try bytes(Integer.bitWidth / 8, of: what).reduce(0) { $0 << 8 | Integer($1) }
   }
 
-  /// Steps over `count` bytes.
+  /// Skips `count` bytes.
   mutating func skip(_ count: Int, of what: String) throws {
     guard count >= 0, offset <= contents.count, count <= contents.count - offset else {
       throw error("\(what) runs past the end of the file", remedy: "The file is truncated or damaged; get it again")
@@ -53,8 +53,8 @@ struct ByteReader {
 }
 
 extension [Int] {
-  /// The bytes that a tensor of this shape takes with `width` bytes an element, or nil where that overflows or a size
-  /// is negative. Sizes that meet a zero are checked all the same: they came from a file.
+  /// The bytes of a tensor of this shape with `width` bytes per element, or nil if that overflows or a size is
+  /// negative. Sizes next to a zero are checked all the same: they came from a file.
   func checkedByteCount(width: Int) -> Int? {
     var total = width
     for size in self {

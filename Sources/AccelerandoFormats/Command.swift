@@ -1,31 +1,31 @@
-// Data sets, plugins and packages are fetched with the programs that every system has for it: they know its proxies,
-// certificates and package sources, and an HTTP library of our own would cost every start and every build.
+// Data sets, plugins and packages are downloaded with the programs that every system has for it: they know its proxies,
+// certificates and package sources, and an HTTP library of our own would cost time in every start and every build.
 
 import Foundation
 
-/// A program of the system that is run to its end.
+/// A system program to run.
 package struct Command {
   let name: String
   let arguments: [String]
-  /// Where it runs.
+  /// The working directory.
   let directory: URL
 
   /// Describes a run of a program.
-  /// - Parameter directory: where it runs, and where its log is kept meanwhile.
+  /// - Parameter directory: the working directory, which also holds its log while it runs.
   package init(name: String, arguments: [String], directory: URL) {
     self.name = name
     self.arguments = arguments
     self.directory = directory
   }
 
-  /// The path of a program, or nil when the system has none of this name.
+  /// The path of a program, or nil if the system has none with this name.
   package static func find(_ name: String, path: String? = ProcessInfo.processInfo.environment["PATH"]) -> String? {
     (path ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" }
       .first { access($0, X_OK) == 0 }
   }
 
   /// Runs the program and calls `poll` several times a second until it ends.
-  /// - Throws: `FormatError` when there is no such program or it fails, with the last lines that it wrote.
+  /// - Throws: `FormatError` when there is no such program or it fails, with the last lines of its output.
   package func run(poll: () -> Void = {}) throws {
     guard let executable = Self.find(name) else {
       throw FormatError(file: name, reason: "the program is not installed")

@@ -1,18 +1,21 @@
-// Compression for the files that we write, and gzip as a format of its own.
+// Compression for the files that we write, and the gzip format.
 
 import CZlib
 import Foundation
 
 /// gzip files.
 public enum Gzip {
-  /// Whether bytes begin as every gzip file does.
+  /// Whether the bytes begin with gzip's magic number.
   static func isGzip(_ contents: FileContents) -> Bool {
     contents.withUnsafeBytes { $0.count >= 2 && $0[0] == 0x1f && $0[1] == 0x8b }
   }
 
   /// All the bytes that a gzip file decompresses to.
-  /// - Parameter limit: the most bytes to accept; a small file can decompress to a thousand times its size.
-  /// - Throws: `FormatError` when the file is no gzip file, is damaged or truncated, or holds more than `limit` bytes.
+  /// - Parameters:
+  ///   - contents: the gzip file.
+  ///   - limit: the most bytes to accept; a small file can decompress to a thousand times its size.
+  /// - Throws: `FormatError` when the file is not a gzip file, is damaged or truncated, or holds more than `limit`
+  ///   bytes.
   public static func decompress(_ contents: FileContents, limit: Int = 1 << 32) throws -> [UInt8] {
     guard isGzip(contents) else {
       throw FormatError(file: contents.name, offset: 0, reason: "is not a gzip file: it does not begin with 1f 8b")
@@ -32,7 +35,9 @@ public enum Gzip {
   }
 
   /// The bytes as a gzip file; the same bytes give the same file.
-  /// - Parameter level: 1, fastest, to 9, smallest.
+  /// - Parameters:
+  ///   - bytes: the bytes to compress.
+  ///   - level: 1, fastest, to 9, smallest.
   public static func compress(_ bytes: UnsafeRawBufferPointer, level: Int = 6) throws -> [UInt8] {
     try deflated(bytes, level: level, windowBits: 15 + 16)
   }

@@ -1,5 +1,5 @@
-// The format of MNIST and its kin: a magic number that tells type and rank, the sizes, and the elements, all big-endian,
-// and nearly always gzipped.
+// The format of MNIST and its kin: a magic number that tells type and rank, the sizes, and the elements, all
+// big-endian, and nearly always gzipped.
 
 import AccelerandoCore
 import Foundation
@@ -69,7 +69,10 @@ public enum IDX {
   }
 
   /// Writes a file, whole or not at all.
-  /// - Parameter compressed: whether to gzip it; then it cannot be mapped.
+  /// - Parameters:
+  ///   - array: the array to write.
+  ///   - url: the file to write.
+  ///   - compressed: whether to gzip it; then it cannot be mapped.
   /// - Throws: `FormatError` when the element type has no place in IDX or the file cannot be written.
   public static func write(_ array: NDArray, to url: URL, compressed: Bool = false) throws {
     let (header, body) = try encoded(array, name: url.path)

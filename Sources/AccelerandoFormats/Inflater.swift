@@ -1,23 +1,23 @@
-// Decompression straight into the memory where the bytes are wanted: the caller reads a header first, learns how much is
-// to come, and never allocates on the word of a length that the compressed data could not possibly hold.
+// Decompression directly into the memory where the bytes are needed: the caller reads a header first, knows the size,
+// and never allocates more than the compressed data could possibly hold.
 
 import CZlib
 import Foundation
 
 /// Decompresses a part of a file, from its start to its end.
 final class Inflater {
-  /// How the compressed bytes are wrapped.
+  /// The wrapper of the compressed bytes.
   enum Wrapper {
     /// gzip, of one member or several, each with its checksum.
     case gzip
-    /// Deflate as it is, as inside a zip file.
+    /// Raw deflate, as inside a zip file.
     case raw
   }
 
-  /// Deflate cannot shrink data further than this; a header that promises more is wrong.
+  /// Deflate cannot compress better than this; a header that claims more is wrong.
   static let largestRatio = 1032
 
-  /// How much of the file is decompressed at a time; what is done with need not stay in memory.
+  /// How much of the file is decompressed at a time; pages that are done need not stay in memory.
   private static let largestPiece = 4 << 20
 
   private let contents: FileContents
@@ -25,9 +25,9 @@ final class Inflater {
   private let wrapper: Wrapper
   private let stream: UnsafeMutablePointer<z_stream>
   private var isFinished = false
-  /// The byte of the file that is decompressed next.
+  /// The offset of the next byte to decompress.
   private(set) var offset: Int
-  /// How many bytes came out so far.
+  /// The number of bytes decompressed so far.
   private(set) var produced = 0
 
   /// - Throws: `FormatError` when zlib cannot be used.
@@ -50,15 +50,15 @@ final class Inflater {
 
   private var message: String { stream.pointee.msg.map { String(cString: $0) } ?? "it says no more" }
 
-  /// The most bytes that can still come out.
+  /// The most bytes that can still be decompressed.
   var upperBound: Int {
     let (bound, overflow) = (end - offset).multipliedReportingOverflow(by: Self.largestRatio)
-    // What is left inside zlib's window may come out without any further input.
+    // The rest of zlib's window may be written without any further input.
     return overflow ? .max : bound.addingReportingOverflow(64 << 10).partialValue
   }
 
   /// Fills `target` with the next bytes.
-  /// - Returns: how many there were: fewer than `target` holds at the end of the data only.
+  /// - Returns: their number: less than the size of `target` only at the end of the data.
   /// - Throws: `FormatError` when the data are damaged or truncated.
   func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
     var filled = 0
@@ -66,7 +66,7 @@ final class Inflater {
     return filled
   }
 
-  /// Checks that nothing is left: the whole input was used and its checksum is right.
+  /// Checks that nothing is left: the whole input was used and its checksum is correct.
   func finish() throws {
     var extra: UInt8 = 0
     let count = try withUnsafeMutableBytes(of: &extra) { try read(into: $0) }

@@ -1,5 +1,5 @@
-// Checksums tell that a download arrived whole and that two trainings ended with the same bits. The system's own library
-// computes them: building a package for it would cost every fresh clone minutes.
+// Checksums verify downloads, and compare the bits of two training runs. The system's own library computes them:
+// building a package for it would cost every fresh clone minutes.
 
 import AccelerandoCore
 import Foundation
@@ -10,7 +10,7 @@ import Foundation
   import COpenSSL
 #endif
 
-/// A SHA-256 digest in the making.
+/// A SHA-256 digest that is being computed.
 public final class SHA256Digest {
   #if canImport(CryptoKit)
     private var state = CryptoKit.SHA256()
@@ -34,7 +34,7 @@ public final class SHA256Digest {
     #endif
   }
 
-  /// Adds bytes to the end of what is digested.
+  /// Appends bytes.
   public func update(_ bytes: UnsafeRawBufferPointer) throws {
     #if canImport(CryptoKit)
       state.update(bufferPointer: bytes)
@@ -43,12 +43,12 @@ public final class SHA256Digest {
     #endif
   }
 
-  /// Adds the UTF-8 of a text to the end of what is digested.
+  /// Appends the UTF-8 of a text.
   public func update(_ text: String) throws {
     try Array(text.utf8).withUnsafeBytes { try update($0) }
   }
 
-  /// The digest as 64 lowercase hexadecimal digits. Nothing can be added after it.
+  /// The digest as 64 lowercase hexadecimal digits. Nothing can be appended after it.
   public func finish() throws -> String {
     #if canImport(CryptoKit)
       let digest = Array(state.finalize())
@@ -68,7 +68,7 @@ public final class SHA256Digest {
     return try digest.finish()
   }
 
-  /// The digest of named tensors in order: of each one its name, its type and its bytes.
+  /// The digest of named tensors in order: for each one its name, its type and its bytes.
   public static func hex(of tensors: [(name: String, value: NDArray)]) throws -> String {
     let digest = try SHA256Digest()
     for (name, value) in tensors {

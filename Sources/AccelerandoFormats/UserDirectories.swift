@@ -1,8 +1,8 @@
-// Where this user's caches are: data sets, plugins, compiled programs. Everything there can be had again.
+// The user's caches: data sets, plugins, compiled programs. Everything in them can be restored.
 
 import Foundation
 
-/// The directory that is ours among the user's caches; it need not exist.
+/// Our directory among the user's caches; it need not exist.
 public func userCacheDirectory(
   _ environment: [String: String] = ProcessInfo.processInfo.environment
 ) -> URL {

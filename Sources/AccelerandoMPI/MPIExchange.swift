@@ -1,5 +1,5 @@
-// Memory that the processes of an MPI job exchange again and again, while they compute. Open MPI moves data only when it is called,
-// so whoever computes calls it now and then.
+// Memory that the processes of an MPI job exchange repeatedly, while they compute. Open MPI moves data only when it is
+// called, so the computing threads call it now and then.
 
 import AccelerandoCore
 
@@ -7,15 +7,15 @@ import AccelerandoCore
 final class MPIExchange: WorkerExchange {
   private let library: MPILibrary
   private let base: UnsafeMutableRawPointer
-  /// What MPI reads until the exchange has finished: the request, the counts and the places of all processes.
+  /// What MPI reads until the exchange has finished: the request, and the counts and offsets of all processes.
   private let request: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private let counts: UnsafeMutablePointer<Int32>
   private let places: UnsafeMutablePointer<Int32>
   private var isUnderWay = false
-  /// Who this is, for errors.
+  /// The rank, for errors.
   private let name: String
 
-  /// Bytes are exchanged eight at a time: MPI counts with 32 bits.
+  /// Bytes are exchanged eight at a time: MPI's counts have 32 bits.
   static let unit = 8
 
   init(
@@ -48,7 +48,7 @@ final class MPIExchange: WorkerExchange {
   }
 
   func start() throws {
-    // Open MPI's word for "my part is in the buffer already".
+    // Open MPI's constant for "my part is already in the buffer".
     let inPlace = UnsafeMutableRawPointer(bitPattern: 1)
     try check(library.startAllGather(inPlace, 0, type, base, counts, places, type, library.world, request))
     isUnderWay = true

@@ -23,8 +23,8 @@ public final class MPIGroup: WorkerGroup {
     ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
   }
 
-  /// Joins the job that this process was started for; once in a process.
-  /// - Throws: `WorkerError` when Open MPI is missing or refuses.
+  /// Joins the job that this process was started for; once per process.
+  /// - Throws: `WorkerError` when Open MPI is missing or fails.
   public static func join() throws -> MPIGroup {
     try joined.withLock { joined in
       if let joined { return joined }
@@ -54,7 +54,7 @@ public final class MPIGroup: WorkerGroup {
     localSize = max(Self.number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? 1, 1)
   }
 
-  /// The cores that are this process' share of the machine, at least one.
+  /// This process' share of the machine's cores, at least one.
   public var cores: Int { max(ProcessInfo.processInfo.activeProcessorCount / localSize, 1) }
 
   public func makeExchange(
@@ -67,7 +67,7 @@ public final class MPIGroup: WorkerGroup {
     return try MPIExchange(library, base, parts: parts, name: "worker \(rank) of \(size)")
   }
 
-  /// Leaves the job, in order; every process has to.
+  /// Leaves the job; every process has to.
   public func leave() { _ = library.finish() }
 
   /// Ends all processes of the job, since this one cannot go on.

@@ -1,10 +1,10 @@
-// Open MPI, found when a process is started by mpirun and not before: the library is loaded at run time, as accelerators'
-// plugins are, so that one and the same program works on machines that have no MPI.
+// Open MPI, loaded only when a process was started by mpirun: it is found at run time, like the plugins of
+// accelerators, so that the same program works on machines without MPI.
 
 import AccelerandoCore
 import Foundation
 
-/// Something is wrong with the processes that train together.
+/// An error of the processes that train together.
 public struct WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
   public let description: String
 
@@ -12,7 +12,8 @@ public struct WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
   public init(_ description: String) { self.description = description }
 }
 
-/// The functions of Open MPI that are used here. Unchecked because its addresses never change once the library is loaded.
+/// The functions of Open MPI that are used here. Unchecked because its addresses never change once the library is
+/// loaded.
 struct MPILibrary: @unchecked Sendable {
   typealias Initialize =
     @convention(c) (UnsafeRawPointer?, UnsafeRawPointer?, Int32, UnsafeMutablePointer<Int32>) -> Int32
@@ -43,14 +44,14 @@ struct MPILibrary: @unchecked Sendable {
   let eightBytes: UnsafeMutableRawPointer
 
   /// Loads the library.
-  /// - Throws: `WorkerError` when it is not there, or is not Open MPI.
+  /// - Throws: `WorkerError` when it is missing, or is not Open MPI.
   static func load() throws -> MPILibrary {
     #if os(macOS)
       let names = ["libmpi.dylib", "/opt/homebrew/lib/libmpi.dylib"]
     #else
       let names = ["libmpi.so.40", "libmpi.so"]
     #endif
-    // Open MPI's own plugins look for its symbols among those of everybody.
+    // Open MPI's own plugins look up its symbols globally.
     guard let handle = names.lazy.compactMap({ dlopen($0, RTLD_NOW | RTLD_GLOBAL) }).first else {
       throw WorkerError(
         "this process was started by mpirun, but the library of Open MPI (\(names[0])) is not found. "

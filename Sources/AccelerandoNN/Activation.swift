@@ -1,5 +1,5 @@
-// The elementwise functions (and softmax) that follow a layer, by Keras' names. Where a function has a kink, its gradient
-// there is TensorFlow's, which is why choices are written as `select` on the input instead of `maximum`.
+// The elementwise functions (and softmax) that follow a layer, with Keras' names. Where a function has a kink, its
+// gradient there is TensorFlow's, which is why selections are written as `select` on the input instead of `maximum`.
 
 import AccelerandoCore
 
@@ -57,7 +57,7 @@ public enum Activation: Hashable, Sendable {
       let positive = x.greater(than: zero)
       return select(positive, x, (select(positive, zero, x) / alpha).expm1() * alpha)
     case .selu:
-      // Of Klambauer et al. (2017): the fixed point of zero mean and unit variance.
+      // From Klambauer et al. (2017): the fixed point of zero mean and unit variance.
       let (scale, alpha) = (1.0507009873554805, 1.6732632423543772)
       let zero = x.zerosLike()
       let negative = x.less(than: zero)

@@ -1,9 +1,9 @@
 // Models whose layers form a graph: several inputs, branches, residual additions. Applying a layer to a `LayerOutput`
-// records it; `Functional` puts the record in order once, as a flat list, so that depth costs no stack.
+// records it; `Functional` sorts the record once into a flat list, so that depth needs no stack.
 
 import AccelerandoCore
 
-/// A place in a graph of layers that is being described: an input, or the output of a layer.
+/// A value in a graph of layers that is being described: an input, or the output of a layer.
 public class LayerOutput {
   let layer: (any Layer)?
   private(set) var sources: [LayerOutput]
@@ -13,8 +13,8 @@ public class LayerOutput {
     self.sources = sources
   }
 
-  /// Takes a long chain apart piece by piece: left to itself, each release would call the next, and deep models would
-  /// run out of stack.
+  /// Releases a long chain piece by piece: otherwise each release would call the next, and deep models would overflow
+  /// the stack.
   deinit {
     var pending = sources
     sources = []
@@ -37,7 +37,10 @@ public final class Input: LayerOutput {
   public let name: String?
 
   /// Describes an input.
-  /// - Parameter shape: the shape of one sample, without the batch axis.
+  /// - Parameters:
+  ///   - shape: the shape of one sample, without the batch axis.
+  ///   - dtype: the element type that layers see.
+  ///   - name: the input's name, for messages.
   public init(shape: [Int], dtype: DType = .float32, name: String? = nil) {
     self.shape = shape
     self.dtype = dtype
@@ -68,18 +71,18 @@ public struct Functional: MergeLayer {
     public let name: String?
   }
 
-  /// The layers, operands before users. A layer that is used twice is here twice, with the same parameters.
+  /// The layers, operands before users. A layer that is used twice is listed twice, with the same parameters.
   public let layers: [any Layer]
   /// The inputs.
   public let inputs: [InputSpec]
   public let name: String?
-  /// For each layer, where its operands come from: a number below `inputs.count` is an input, others are layers.
+  /// For each layer, the indices of its operands: an index below `inputs.count` is an input, others are layers.
   public let sources: [[Int]]
-  /// Where the result comes from, a number as in `sources`.
+  /// The index of the result, as in `sources`.
   public let output: Int
   let problem: String?
 
-  /// Takes the layers between `inputs` and `output`.
+  /// Makes a layer of the graph between `inputs` and `output`.
   public init(inputs: [Input], output: LayerOutput, name: String? = nil) {
     var numbers: [ObjectIdentifier: Int] = [:]
     for (index, input) in inputs.enumerated() { numbers[ObjectIdentifier(input)] = index }
@@ -113,7 +116,8 @@ public struct Functional: MergeLayer {
       output: numbers[ObjectIdentifier(output)] ?? 0, name: name, problem: problem)
   }
 
-  /// Takes the layers between `inputs` and `outputs`, of which there is one; more or fewer are an error in the trace.
+  /// Makes a layer of the graph between `inputs` and `outputs`; exactly one output, anything else is an error in the
+  /// trace.
   public init(inputs: [Input], outputs: [LayerOutput], name: String? = nil) {
     guard outputs.count == 1 else {
       self.init(
@@ -136,7 +140,7 @@ public struct Functional: MergeLayer {
   }
 
   /// The same graph with other layers.
-  /// - Parameter replacement: the layer in the place of one of `layers`, by its number.
+  /// - Parameter replacement: the replacement of one of `layers`, by its index.
   public func replacingLayers(_ replacement: (Int, any Layer) throws -> any Layer) rethrows -> Functional {
     Functional(
       layers: try layers.enumerated().map { try replacement($0.offset, $0.element) }, sources: sources, inputs: inputs,

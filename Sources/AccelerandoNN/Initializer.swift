@@ -1,18 +1,18 @@
-// Where weights start. An initializer is a value: its array is a function of itself, the type and a key, so the same
-// seed starts the same model on every machine. Names and meanings are Keras'.
+// Initial weights. An initializer is a value: its array is a function of itself, the type and a key, so the same seed
+// starts the same model on every machine. Names and meanings are those of Keras.
 
 import AccelerandoCore
 
-/// How a parameter's first value is made.
+/// How the initial value of a parameter is made.
 public enum Initializer: Hashable, Sendable {
-  /// What a variance is divided by: inputs, outputs or the mean of both.
+  /// What a variance is divided by: the number of inputs, of outputs, or the mean of both.
   public enum FanMode: String, Hashable, Sendable, CaseIterable {
     case fanIn = "fan_in"
     case fanOut = "fan_out"
     case fanAverage = "fan_avg"
   }
 
-  /// The distribution that a variance is given to.
+  /// The distribution with the given variance.
   public enum Distribution: String, Hashable, Sendable, CaseIterable {
     case uniform
     case normal = "untruncated_normal"
@@ -29,31 +29,31 @@ public enum Initializer: Hashable, Sendable {
   case randomUniform(from: Double = -0.05, to: Double = 0.05)
   /// Normal.
   case randomNormal(mean: Double = 0, standardDeviation: Double = 0.05)
-  /// Normal, cut off at two standard deviations.
+  /// Normal, truncated at two standard deviations.
   case truncatedNormal(mean: Double = 0, standardDeviation: Double = 0.05)
-  /// A variance of `scale` divided by a number of connections. A truncated normal is widened so that the variance of
-  /// what is left is this one.
+  /// A variance of `scale` divided by a number of connections. A truncated normal is widened to have this variance
+  /// after truncation.
   case varianceScaling(scale: Double = 1, mode: FanMode = .fanIn, distribution: Distribution = .truncatedNormal)
-  /// Orthonormal columns (or rows, if those are fewer) times `gain`; all axes but the last are taken as one.
+  /// Orthonormal columns (or rows, if there are fewer) times `gain`; all axes but the last are merged.
   case orthogonal(gain: Double = 1)
   /// `gain` on the diagonal of a matrix, 0 elsewhere.
   case identity(gain: Double = 1)
 
-  /// Glorot's: uniform with variance 2 / (fan in + fan out); Keras' choice for dense and convolutional kernels.
+  /// Glorot uniform: variance 2 / (fan in + fan out); Keras' default for dense and convolutional kernels.
   public static let glorotUniform = Initializer.varianceScaling(scale: 1, mode: .fanAverage, distribution: .uniform)
-  /// Glorot's, of a truncated normal.
+  /// Glorot normal, truncated.
   public static let glorotNormal = Initializer.varianceScaling(
     scale: 1, mode: .fanAverage, distribution: .truncatedNormal)
-  /// He's: uniform with variance 2 / fan in, for relu.
+  /// He uniform: variance 2 / fan in, for relu.
   public static let heUniform = Initializer.varianceScaling(scale: 2, mode: .fanIn, distribution: .uniform)
-  /// He's, of a truncated normal.
+  /// He normal, truncated.
   public static let heNormal = Initializer.varianceScaling(scale: 2, mode: .fanIn, distribution: .truncatedNormal)
-  /// LeCun's: uniform with variance 1 / fan in, for selu.
+  /// LeCun uniform: variance 1 / fan in, for selu.
   public static let lecunUniform = Initializer.varianceScaling(scale: 1, mode: .fanIn, distribution: .uniform)
-  /// LeCun's, of a truncated normal.
+  /// LeCun normal, truncated.
   public static let lecunNormal = Initializer.varianceScaling(scale: 1, mode: .fanIn, distribution: .truncatedNormal)
 
-  /// The first value of a parameter of `type`, the same for the same key.
+  /// The initial value of a parameter of `type`, the same for the same key.
   public func makeArray(_ type: TensorType, key: RandomKey) -> NDArray {
     let count = type.elementCount
     switch self {
@@ -79,7 +79,7 @@ public enum Initializer: Hashable, Sendable {
     }
   }
 
-  /// The number of connections that `mode` counts for a weight: the axes before the last two are a window.
+  /// The number of connections by `mode` of a weight: the axes before the last two are a window.
   static func fan(_ shape: [Int], _ mode: FanMode) -> Double {
     let window = Double(Array(shape.dropLast(2)).elementCount)
     let input = shape.count >= 2 ? window * Double(shape[shape.count - 2]) : Double(shape.last ?? 1)
@@ -101,7 +101,7 @@ public enum Initializer: Hashable, Sendable {
     return result.converted(to: type.dtype)
   }
 
-  /// Gram and Schmidt's method, each vector made orthogonal twice (once is not enough in finite precision).
+  /// Gram-Schmidt, each vector made orthogonal twice (once is not enough in finite precision).
   private func orthogonal(_ type: TensorType, _ gain: Double, _ key: RandomKey) -> NDArray {
     let columns = max(type.shape.last ?? 1, 1)
     let rows = type.elementCount / columns
@@ -127,5 +127,5 @@ public enum Initializer: Hashable, Sendable {
   }
 }
 
-/// The standard deviation of the standard normal distribution cut off at ±2.
+/// The standard deviation of the standard normal distribution truncated at ±2.
 private let truncatedDeviation = 0.87962566103423978

@@ -1,5 +1,5 @@
-// Mixed precision: layers compute in 16 bits, where devices are several times as fast, while weights, optimizer, statistics
-// and losses stay in 32.
+// Mixed precision: layers compute in 16 bits, where devices are several times as fast, while weights, optimizer,
+// statistics and losses stay in 32.
 
 import AccelerandoCore
 
@@ -21,13 +21,13 @@ public enum Precision: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// Whether gradients are too small for the type without scaling.
+  /// Whether gradients underflow in the type without scaling.
   public var scalesLoss: Bool { self == .mixedFloat16 }
 }
 
 extension Tensor {
-  /// A model's result in 32 bits. A last softmax or sigmoid is computed again in 32 bits: in 16 the probabilities would lose
-  /// what distinguishes them.
+  /// A model's result in 32 bits. A final softmax or sigmoid is recomputed in 32 bits: in 16 bits, close probabilities
+  /// would become equal.
   public func widenedPrediction() -> Tensor {
     guard dtype == .bfloat16 || dtype == .float16 else { return self }
     if let definition, definition.operands.count == 1, let operand = definition.operands.first,

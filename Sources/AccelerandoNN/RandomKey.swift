@@ -1,4 +1,4 @@
-// Random numbers without hidden state: a key is a value, and what is drawn is a function of the key alone. The generator
+// Random numbers without hidden state: a key is a value, and the numbers are a function of the key alone. The generator
 // is threefry2x32 with the partitionable counter layout of JAX, so every element can be drawn alone and in any order.
 // Transcendental functions are computed here from IEEE arithmetic: the bits must not depend on the system's libm.
 
@@ -22,7 +22,7 @@ public struct RandomKey: Hashable, Sendable {
     self.init(UInt32(truncatingIfNeeded: seed >> 32), UInt32(truncatingIfNeeded: seed))
   }
 
-  /// The key as programs take it: `uint32[2]`.
+  /// The key as an input of programs: `uint32[2]`.
   public var array: NDArray { NDArray([high, low]) }
 
   /// The generator's block function: encrypts a pair of words in twenty rounds.
@@ -61,7 +61,7 @@ extension RandomKey {
     return a ^ b
   }
 
-  /// `count` keys whose numbers have nothing to do with each other's or with this key's.
+  /// `count` keys, practically independent of each other and of this key.
   public func split(_ count: Int = 2) -> [RandomKey] {
     (0..<max(count, 0)).map { index in
       let (a, b) = encrypt(UInt32(truncatingIfNeeded: index >> 32), UInt32(truncatingIfNeeded: index))
@@ -69,13 +69,13 @@ extension RandomKey {
     }
   }
 
-  /// A key of this key and a number: for step 7, for worker 3.
+  /// A key derived from this key and a number: for step 7, for worker 3.
   public func folded(_ number: UInt32) -> RandomKey {
     let (a, b) = encrypt(0, number)
     return RandomKey(a, b)
   }
 
-  /// A key of this key and a name, such as a parameter's path.
+  /// A key derived from this key and a name, such as a parameter's path.
   public func folded(_ name: String) -> RandomKey {
     // FNV-1a: Swift's own hashes differ from run to run.
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -98,7 +98,7 @@ extension RandomKey {
     uniform(count, from: Float(-1).nextUp, to: 1).map { Float(2).squareRoot() * inverseErf($0) }
   }
 
-  /// `count` numbers of the standard normal distribution restricted to `low ... high`.
+  /// `count` numbers of the standard normal distribution truncated to `low ... high`.
   public func truncatedNormal(_ count: Int, from low: Float = -2, to high: Float = 2) -> [Float] {
     let root = Float(2).squareRoot()
     return uniform(count, from: Float(erf(Double(low / root))), to: Float(erf(Double(high / root)))).map { u in
@@ -109,7 +109,7 @@ extension RandomKey {
   /// The numbers `0 ..< count` in random order.
   public func permutation(_ count: Int) -> [Int] {
     var order = Array(0..<max(count, 0))
-    // Sorting by random words leaves ties in order; enough rounds make that harmless.
+    // Sorting by random words leaves ties in order; enough rounds make that negligible.
     let rounds = Int((3 * logarithm(Double(max(count, 1))) / logarithm(Double(UInt32.max))).rounded(.up))
     var key = self
     for _ in 0..<rounds {
@@ -123,7 +123,7 @@ extension RandomKey {
   }
 }
 
-/// The inverse of the error function by the single-precision approximation of M. Giles (2010), evaluated in `Float`.
+/// The inverse of the error function, with the single-precision approximation of M. Giles (2010), evaluated in `Float`.
 private func inverseErf(_ x: Float) -> Float {
   let magnitude = Double(x.magnitude)
   if magnitude == 1 { return x * .infinity }

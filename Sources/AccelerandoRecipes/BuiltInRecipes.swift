@@ -1,19 +1,19 @@
-// The recipes that come with the program: the two models that everybody begins with, to be trained as they are or copied
-// and changed. They are text in the program itself, so that it can be copied anywhere.
+// The recipes that come with the program: two models to start with, to train as they are or to copy and change. They
+// are part of the program, so that it can be copied anywhere.
 
 /// A recipe that comes with the program.
 public struct BuiltInRecipe: Sendable {
-  /// The name that stands for it.
+  /// The recipe's name.
   public let name: String
-  /// What it is, in one line.
+  /// A description in one line.
   public let summary: String
-  /// Its text.
+  /// The recipe's text.
   public let yaml: String
 
-  /// All of them.
+  /// All built-in recipes.
   public static let all = [mlp, cnn]
 
-  /// The recipe of a name.
+  /// The recipe with a name.
   public static func named(_ name: String) -> BuiltInRecipe? { all.first { $0.name == name } }
 
   static let mlp = BuiltInRecipe(

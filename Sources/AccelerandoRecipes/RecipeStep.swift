@@ -1,5 +1,5 @@
-// A recipe's step as a program, for tools that compile or show it. The data sets that come by themselves need not be there:
-// what is known of them suffices.
+// A recipe's step as a program, for tools that compile or show it. Data sets that download automatically need not be
+// present: their types are known.
 
 import AccelerandoCore
 import AccelerandoDatasets
@@ -7,11 +7,11 @@ import AccelerandoFormats
 import AccelerandoTrain
 import Foundation
 
-/// What is known of a recipe's data without the numbers in them.
+/// What is known of a recipe's data without loading them.
 public struct DataOutline: Hashable, Sendable {
   /// The types of a sample and of its label.
   public var types: BatchTypes
-  /// Samples to train on.
+  /// The number of samples to train on.
   public var count: Int
 
   /// Describes data.
@@ -30,7 +30,7 @@ public struct DataOutline: Hashable, Sendable {
 }
 
 extension Recipe {
-  /// Describes the recipe's data, which are loaded only where nothing is known of them beforehand.
+  /// Describes the recipe's data, which are loaded only if they are not known beforehand.
   /// - Throws: `FormatError` when the data are missing or damaged.
   public func dataOutline(override: DataOverride? = nil, limit: Int? = nil) throws -> DataOutline {
     guard override == nil, let input = data.knownInput, let count = data.knownCount else {
@@ -42,8 +42,11 @@ extension Recipe {
 
   /// The program of the recipe's step.
   /// - Parameters:
-  ///   - batchSize: the samples in the step.
-  ///   - workers: how many devices share them; the program is that of each.
+  ///   - kind: what the step does.
+  ///   - types: the types of the data.
+  ///   - batchSize: the number of samples in the step.
+  ///   - workers: the number of devices that share them; the program is that of one device.
+  ///   - backend: the backend that the model is described for.
   /// - Throws: `GraphError` or `TrainingError` when the data do not fit the model.
   public func stepProgram(
     _ kind: StepKind, on types: BatchTypes, batchSize: Int, workers: Int = 1, backend: any Backend

@@ -1,9 +1,9 @@
-// How a batch is divided among workers: as evenly as can be, in order. Programs have static shapes, so that all parts have as
-// many rows; those with a sample less end with a row that counts for nothing.
+// How a batch is split among workers: as evenly as possible, in order. Programs have static shapes, so all parts have
+// the same number of rows; those with one sample less end with a row of weight zero.
 
 /// The parts of a batch.
 struct BatchShares: Hashable {
-  /// The samples of the batch.
+  /// The number of samples in the batch.
   let count: Int
   /// The number of parts.
   let workers: Int
@@ -13,10 +13,10 @@ struct BatchShares: Hashable {
     self.workers = max(workers, 1)
   }
 
-  /// The rows of each part.
+  /// The number of rows of each part.
   var rows: Int { (count + workers - 1) / workers }
 
-  /// Whether some parts have a row that counts for nothing.
+  /// Whether some parts have a row of weight zero.
   var isPadded: Bool { count % workers != 0 }
 
   /// The samples of a part.
@@ -26,7 +26,7 @@ struct BatchShares: Hashable {
     return start..<start + least + (worker < more ? 1 : 0)
   }
 
-  /// For each row of all parts, one part after the other, the sample that it holds; rows that count for nothing repeat one.
+  /// For each row of all parts, one part after the other, the index of its sample; rows of weight zero repeat one.
   var samples: [Int] {
     (0..<workers).flatMap { worker in
       let part = self[worker]

@@ -1,4 +1,4 @@
-// What happened in a training run, epoch by epoch.
+// The record of a training run, epoch by epoch.
 
 /// Numbers by name: `loss`, `accuracy`, `val_loss`.
 public typealias Logs = [String: Double]
@@ -7,11 +7,11 @@ public typealias Logs = [String: Double]
 public struct EpochRecord: Hashable, Sendable {
   /// The epoch, from 0.
   public let epoch: Int
-  /// The steps that were done.
+  /// The number of steps.
   public let steps: Int
-  /// The time that training took, without validation and callbacks.
+  /// The time of training in seconds, without validation and callbacks.
   public let seconds: Double
-  /// The time that validation took; nil if there was none.
+  /// The time of validation in seconds; nil if there was none.
   public let validationSeconds: Double?
   /// The numbers of the epoch.
   public let logs: Logs

@@ -1,23 +1,29 @@
-// A step laid open: what `fit`, `evaluate` or `predict` would compile and run for a batch, for tools that show or measure.
+// A step to inspect: what `fit`, `evaluate` or `predict` would compile and run for a batch, for tools that show or
+// measure it.
 
 import AccelerandoCore
 import AccelerandoNN
 
 /// One compiled step with a batch in place.
 public struct InspectedStep {
-  /// What the step was traced to.
+  /// The traced program.
   public let program: Program
-  /// The step, tied to the model's values: running it trains, if it is a step of training. A step of evaluation or prediction
-  /// over many samples has packed the values; `refresh()` lets it look at them again.
+  /// The step, bound to the model's values: running it trains, if it is a training step. A step of evaluation or
+  /// prediction over many samples has packed the weights; `refresh()` packs them again.
   public let execution: any Execution
   /// The number of samples in the batch.
   public let sampleCount: Int
 }
 
 extension Model {
-  /// The step that would be run first for a dataset, with its batch in place.
-  /// - Parameter isLongPass: whether evaluation and prediction should do as with thousands of samples, which are worth looking at
-  ///   the model's values first: weights are packed, without their zeros where that is quicker. Nil if the dataset says so.
+  /// The first step for a dataset, with its batch in place.
+  /// - Parameters:
+  ///   - kind: what the step does.
+  ///   - data: the dataset that the batch is taken from.
+  ///   - batchSize: the number of samples in the step.
+  ///   - isLongPass: whether evaluation and prediction run as for thousands of samples, for which it pays to inspect
+  ///     the weights first: they are packed, without their zeros where that is faster. Nil to decide by the dataset's
+  ///     size.
   /// - Throws: `GraphError` or `TrainingError` when data and model do not fit.
   public func inspectedStep(
     _ kind: StepKind, on data: Dataset, batchSize: Int = 32, isLongPass: Bool? = nil

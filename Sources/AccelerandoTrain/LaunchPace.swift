@@ -1,23 +1,24 @@
-// How many steps to hand to a far device at a time: so many that the call costs nothing beside them, so few that people see
-// the bar move and Ctrl-C is heard.
+// How many steps to launch on an accelerator at a time: enough that the cost of a call does not matter, few enough that
+// the progress bar moves and Ctrl-C is heard.
 
 /// Finds the number of steps in a launch by timing.
 struct LaunchPace {
-  /// The most steps to hand over next.
+  /// The most steps for the next launch.
   private(set) var stepsPerLaunch = 1
   private var isSettled = false
   private var last: ContinuousClock.Instant?
   private var lastCount = 0
 
-  /// What a launch should take.
+  /// The desired time of a launch.
   private static let target = 0.04
 
-  /// Looks at a launch that was handed over just now.
+  /// Records a launch that was just enqueued.
   mutating func record(_ launch: Feeder.Launch) throws {
     // The first call compiles, and a launch that was cut short says little.
     defer { lastCount = launch.stepCount }
     if !isSettled {
-      // While the number grows the device is waited for, so that what is measured is one launch. These are few.
+      // While the number still grows, wait for the device, so that exactly one launch is measured. There are few of
+      // these.
       try launch.step.execution.finish()
       let now = ContinuousClock.now
       defer { last = now }
@@ -34,7 +35,7 @@ struct LaunchPace {
       return
     }
     let now = ContinuousClock.now
-    // Launches of one size follow each other at the pace of the device, however many are on their way.
+    // Launches of one size complete at the pace of the device, however many are in flight.
     if let last, launch.stepCount == lastCount, launch.stepCount == stepsPerLaunch {
       let seconds = (now - last).inSeconds
       if seconds > 2 * Self.target || seconds < Self.target / 4 { settle(on: seconds, launch.stepCount) }
@@ -42,7 +43,7 @@ struct LaunchPace {
     last = now
   }
 
-  /// Time that passes now belongs to nobody's step.
+  /// Excludes the time until now from the next measurement.
   mutating func pause() {
     if isSettled { last = nil }
   }

@@ -68,7 +68,11 @@ public final class Model {
   }
 
   /// Makes a model of one input.
-  /// - Parameter inputShape: the shape of one sample, without the batch axis: `[28, 28, 1]`.
+  /// - Parameters:
+  ///   - layer: the architecture.
+  ///   - inputShape: the shape of one sample, without the batch axis: `[28, 28, 1]`.
+  ///   - backend: what the model runs on.
+  ///   - seed: the seed of initial weights, shuffling and dropout.
   public convenience init(_ layer: any Layer, inputShape: [Int], backend: any Backend, seed: UInt64 = 0) {
     self.init(layer, inputs: [ModelInput(inputShape)], backend: backend, seed: seed)
   }
@@ -79,7 +83,11 @@ public final class Model {
   }
 
   /// Makes a model of a graph of layers.
-  /// - Parameter outputs: where the graph ends; one place.
+  /// - Parameters:
+  ///   - inputs: the graph's inputs.
+  ///   - outputs: the graph's outputs; exactly one.
+  ///   - backend: what the model runs on.
+  ///   - seed: the seed of initial weights, shuffling and dropout.
   public convenience init(inputs: [Input], outputs: [LayerOutput], backend: any Backend, seed: UInt64 = 0) {
     self.init(
       Functional(inputs: inputs, outputs: outputs), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
@@ -150,8 +158,8 @@ public final class Model {
     }
   }
 
-  /// Takes the model's values, and what the optimizer remembers, to another device or to several. The memory on the old one is
-  /// given back.
+  /// Takes the model's values, and what the optimizer remembers, to another device or to several. The memory on the old
+  /// one is given back.
   /// - Throws: what the device throws that lacks the memory; the model is then where it was.
   public func move(to backend: any Backend) throws {
     let moved = Session(backend: backend)

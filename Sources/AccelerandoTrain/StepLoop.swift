@@ -1,16 +1,16 @@
-// Many steps in one program. Where a call to the device costs as much as a small step, the host steps out of the way: the
-// data set and the order of its samples lie on the device, and the step becomes the body of a loop.
+// Many steps in one program. If a call to the device costs as much as a small step, one call should do many: the data
+// set and the order of its samples stay on the device, and the step becomes the body of a loop.
 
 import AccelerandoCore
 
 extension Program {
-  /// A program that takes as many steps as its input `steps` says, with batches from the place `first` of the order on.
+  /// A program that runs as many steps as its input `steps` says, with batches from position `first` of the order on.
   ///
-  /// The step's input `rows` is replaced by three: `order`, `int32[order]`, and the scalars `first` and `steps`. All that a
-  /// step leaves behind is carried from step to step; outputs that take over no input cannot be, and are left out.
+  /// The step's input `rows` is replaced by three: `order`, `int32[order]`, and the scalars `first` and `steps`. All
+  /// state is carried from step to step; outputs that do not reuse an input's memory cannot be, and are dropped.
   /// - Parameters:
-  ///   - batch: the samples of a step.
-  ///   - rows: those of them that a worker takes, from its own offset on.
+  ///   - batch: the number of samples in a step.
+  ///   - rows: the part of them that a worker takes, from its own offset on.
   ///   - order: the length of the order.
   func looped(batch: Int, rows: Int, order: Int) throws -> Program {
     let scalar = TensorType(.int32, [])
@@ -27,7 +27,7 @@ extension Program {
       aliases: Dictionary(uniqueKeysWithValues: changed.enumerated().map { ($0.offset, added.count + $0.element) })
     ) { operands in
       let zero = operands[0].constant(NDArray(scalar: Int32(0)))
-      // Carried: the number of the step, then the operands.
+      // Carried: the index of the step, then the operands.
       let results = whileLoop([zero] + operands) { carried in
         carried[0].less(than: carried[3])
       } body: { carried in

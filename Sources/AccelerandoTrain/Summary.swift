@@ -1,4 +1,4 @@
-// The table that tells at a glance what a model is made of.
+// The table of a model's layers.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -60,7 +60,7 @@ extension Model {
     return String(digits)
   }
 
-  /// A size in bytes for people: `212.54 KB`.
+  /// A size in bytes, with a unit: `212.54 KB`.
   static func size(_ bytes: Int) -> String {
     var value = Double(bytes)
     var unit = 0

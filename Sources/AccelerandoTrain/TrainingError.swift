@@ -1,6 +1,6 @@
-// What goes wrong around a model: data that does not fit it, a call at the wrong time, a setting that cannot be.
+// Errors of training: data that do not fit the model, a call at the wrong time, an invalid setting.
 
-/// An error of training, evaluation or prediction, said so that the reader can mend it.
+/// An error of training, evaluation or prediction, worded so that it says how to fix it.
 public struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What was expected, what was received and what to do.
   public let message: String

@@ -1,4 +1,4 @@
-// Named values: what plugins say about themselves, their devices and compiled programs, and what they are told at the start.
+// Named values: properties of plugins, of their devices and of compiled programs, and options for plugins.
 
 import CPJRT
 
@@ -25,7 +25,7 @@ public enum AttributeValue: Hashable, Sendable, CustomStringConvertible {
 func attributeValues(_ start: UnsafePointer<PjrtNamedValue>?, _ count: Int) -> [String: AttributeValue] {
   var values: [String: AttributeValue] = [:]
   guard let start, count > 0 else { return values }
-  // A later version may have longer entries; each says its own size.
+  // A later version may have longer entries; each contains its own size.
   let stride = max(start.pointee.head.size, MemoryLayout<PjrtNamedValue>.size)
   let aligned = (stride + 7) / 8 * 8
   for index in 0..<count {

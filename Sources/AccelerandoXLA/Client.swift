@@ -1,5 +1,5 @@
-// A client is a plugin at work: it owns devices, their memory and compiled programs. There is one for each plugin and set of
-// options in a process, since a GPU's client takes most of its memory at the start.
+// A client is a running plugin: it owns devices, their memory and compiled programs. There is one per process for each
+// plugin and set of options, since a GPU's client takes most of its memory at the start.
 
 import CPJRT
 import Foundation
@@ -9,14 +9,14 @@ import Synchronization
 public final class Client: Sendable {
   /// The plugin.
   public let plugin: Plugin
-  /// What the plugin calls itself: `cpu`, `cuda`, `tpu`.
+  /// The plugin's name for the platform: `cpu`, `cuda`, `tpu`.
   public let platform: String
-  /// What the plugin says about its version.
+  /// The plugin's description of its version.
   public let platformVersion: String
   /// The devices of this process, in the plugin's order.
   public let devices: [PluginDevice]
   let handle: Handle
-  /// Whether buffers lie in the host's memory, where they can be read without being copied by the plugin.
+  /// Whether buffers are in host memory, where they can be read without a copy by the plugin.
   var isHostMemory: Bool { platform == "cpu" || platform == "Host" }
 
   private static let clients = Mutex<[Key: Client]>([:])
@@ -27,7 +27,9 @@ public final class Client: Sendable {
   }
 
   /// The client of a plugin with these options; made at first use.
-  /// - Parameter options: what the plugin is told: `cpu_device_count` for XLA's CPU.
+  /// - Parameters:
+  ///   - plugin: the plugin.
+  ///   - options: options of the plugin: `cpu_device_count` for XLA's CPU.
   /// - Throws: `DeviceError` when there is no device, saying what would help.
   public static func shared(_ plugin: Plugin, options: [String: AttributeValue] = [:]) throws -> Client {
     try clients.withLock { clients in
@@ -50,7 +52,7 @@ public final class Client: Sendable {
         }
       }
     } catch {
-      // Plugins report a machine without their devices under many codes.
+      // Plugins report a machine without their devices with many different codes.
       throw DeviceError(error.kind == .outOfMemory ? .outOfMemory : .noDevice, error.message, remedy: error.remedy)
     }
     let handle = try Handle(created.client, from: "Client_Create")
@@ -67,7 +69,7 @@ public final class Client: Sendable {
     self.devices = devices
   }
 
-  /// The device of a number.
+  /// The device with an index.
   /// - Throws: `DeviceError` when there is no such device.
   public func device(_ index: Int) throws -> PluginDevice {
     guard devices.indices.contains(index) else {

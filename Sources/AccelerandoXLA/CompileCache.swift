@@ -1,6 +1,6 @@
-// Compiling takes seconds to minutes, and the same program is compiled in every run. Compiled programs are kept as files; a
-// file is used only for the very program, options, plugin and kind of device that it was made for. Losing one costs nothing
-// but time, so that nothing here is an error: what cannot be read or written is compiled again.
+// Compiling takes seconds to minutes, and every run compiles the same program. Compiled programs are kept as files; a
+// file is used only for the same program, options, plugin and kind of device. Losing one costs only time, so that
+// nothing here is an error: what cannot be read or written is compiled again.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -10,7 +10,7 @@ import Foundation
 public struct CompileCache: Sendable {
   /// The directory with the files.
   public let directory: URL
-  /// Bytes that all files may take together; the least recently used go first.
+  /// The limit of all files together, in bytes; the least recently used are removed first.
   public let limit: Int
 
   /// Makes a cache.
@@ -19,14 +19,14 @@ public struct CompileCache: Sendable {
     self.limit = limit
   }
 
-  /// The cache of this user.
+  /// The user's cache.
   public static func current(
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> CompileCache {
     CompileCache(directory: userCacheDirectory(environment).appendingPathComponent("compiled", isDirectory: true))
   }
 
-  /// What every file begins with; the number changes with the format.
+  /// The beginning of every file; the number changes with the format.
   private static let magic = "accelerando compiled program 1\n"
   private static let headerLength = magic.utf8.count + 64
 
@@ -47,7 +47,7 @@ public struct CompileCache: Sendable {
       client.platformVersion, device.kind, "\(client.devices.count)",
     ]
     parts += attributes
-    // Code for a processor may use everything that this one has, and homes are shared between machines.
+    // Code for a processor may use all of its features, and home directories are shared between machines.
     if client.isHostMemory { parts.append(processor) }
     for part in parts { try digest.update("\(part.utf8.count):\(part)") }
     try options.bytes.withUnsafeBytes { try digest.update($0) }
@@ -63,7 +63,7 @@ public struct CompileCache: Sendable {
 
   private func file(_ key: String) -> URL { directory.appendingPathComponent("\(key).xla") }
 
-  /// A compiled program, if it is there and whole.
+  /// A compiled program, if it is present and intact.
   func load(_ key: String, on client: Client) -> LoadedProgram? {
     let url = file(key)
     guard access(url.path, R_OK) == 0 else { return nil }
@@ -71,7 +71,7 @@ public struct CompileCache: Sendable {
       let loaded = try FileContents(url).withUnsafeBytes { bytes -> LoadedProgram? in
         guard bytes.count > Self.headerLength else { return nil }
         let payload = UnsafeRawBufferPointer(rebasing: bytes[Self.headerLength...])
-        // Plugins trust what they are given; a damaged file must not get there.
+        // Plugins do not check what they load; a damaged file must not get there.
         guard bytes.prefix(Self.headerLength).elementsEqual(try header(payload)) else { return nil }
         return try LoadedProgram(serialized: payload, on: client)
       }
@@ -90,7 +90,7 @@ public struct CompileCache: Sendable {
     return Array((Self.magic + (try digest.finish())).utf8)
   }
 
-  /// Keeps a compiled program, where the plugin can make bytes of it.
+  /// Keeps a compiled program, if the plugin can serialize it.
   func store(_ loaded: LoadedProgram, _ key: String) {
     do {
       let payload = try loaded.serialized()
@@ -104,7 +104,7 @@ public struct CompileCache: Sendable {
     } catch {}
   }
 
-  /// Removes the files that were not used for the longest time until the rest fits; and what killed writers left behind.
+  /// Removes the least recently used files until the rest fits, and what killed writers left behind.
   private func evict() {
     let keys: Set<URLResourceKey> = [.contentModificationDateKey, .fileSizeKey]
     let urls =

@@ -1,19 +1,19 @@
-// What a plugin is told when it compiles: a protocol buffer, of which a few fields are written here by hand. Empty options
-// end the process inside XLA, so that there is no way to make them.
+// Options of compilation: a protocol buffer, of which a few fields are written here by hand. Empty options end the
+// process inside XLA, so they cannot be made.
 
 /// How a program is compiled.
 public struct CompileOptions: Hashable, Sendable {
   /// The number of copies of the program, each with a part of the data.
   public var replicas = 1
-  /// The number of devices that one copy of the program is spread over.
+  /// The number of devices that one copy of the program is partitioned over.
   public var partitions = 1
-  /// The plugin's numbers of the devices to run on, one for each copy and partition; nil for the first ones.
+  /// The plugin's indices of the devices to run on, one for each copy and partition; nil for the first ones.
   public var deviceNumbers: [Int]?
-  /// Settings of the compiler by name; each compiler has its own, and refuses those that it does not know.
+  /// Settings of the compiler by name; each compiler has its own, and refuses unknown ones.
   public var settings: [String: String] = [:]
 
   /// Options for one device.
-  /// - Parameter deviceNumber: the plugin's number of the device.
+  /// - Parameter deviceNumber: the plugin's index of the device.
   public init(deviceNumber: Int) { deviceNumbers = [deviceNumber] }
 
   /// Options for many devices.
@@ -29,7 +29,7 @@ public struct CompileOptions: Hashable, Sendable {
     build.add(4, integer: replicas)
     build.add(5, integer: partitions)
     if partitions > 1 {
-      // Sharding annotations are carried out by SPMD partitioning, those of Shardy with both.
+      // Sharding annotations need SPMD partitioning, those of Shardy both.
       build.add(6, integer: 1)
       build.add(19, integer: 1)
     }
@@ -48,7 +48,7 @@ public struct CompileOptions: Hashable, Sendable {
     options.add(3, message: build)
     for (name, setting) in settings.sorted(by: { $0.key < $1.key }) {
       var value = ProtocolBuffer()
-      // Each kind has a field of its own.
+      // Each kind has its own field.
       switch (setting.lowercased(), Int(setting)) {
       case ("true", _): value.add(2, integer: 1)
       case ("false", _): value.add(2, integer: 0)
@@ -64,7 +64,7 @@ public struct CompileOptions: Hashable, Sendable {
   }
 }
 
-/// The kinds of protocol-buffer fields that are needed: integers, texts, and messages in messages.
+/// The kinds of protocol buffer fields that are needed: integers, strings, and nested messages.
 struct ProtocolBuffer {
   private(set) var bytes: [UInt8] = []
 

@@ -1,6 +1,6 @@
-// Settings of XLA's compilers. XLA reads the environment variable XLA_FLAGS by itself and ends the process over a flag that
-// it does not know. As options of a compilation the same settings are checked, and what is wrong comes back as an error: so
-// the variable is taken away before a plugin sees it, and what it says goes along with every program.
+// Settings of XLA's compilers. XLA reads the environment variable XLA_FLAGS by itself and ends the process over a flag
+// that it does not know. As options of a compilation the same settings are checked, and what is wrong comes back as an
+// error: so the variable is taken away before a plugin sees it, and what it says goes along with every program.
 
 import Foundation
 import Synchronization

@@ -1,27 +1,27 @@
-// What goes wrong with a device or its plugin. Plugins speak in codes and in the words of their authors; people get to hear
-// what was being done, what the plugin said, and what they can do about it.
+// Errors of devices and plugins. Plugins report codes and their own texts; our errors add what was being done and what
+// the user can do about it.
 
 import Foundation
 
 /// Why a device cannot be used, or why it failed.
 public struct DeviceError: Error, Hashable, Sendable, CustomStringConvertible, LocalizedError {
-  /// The kind of trouble, for programs.
+  /// The kind of error, for programs.
   public enum Kind: Hashable, Sendable {
-    /// The plugin's library is missing, damaged, of another machine or too old.
+    /// The plugin's library is missing, damaged, for another machine or too old.
     case badPlugin
     /// There is no such device on this machine.
     case noDevice
     /// The device's memory is full.
     case outOfMemory
-    /// The device or the plugin cannot do what was asked.
+    /// The device or the plugin does not support the request.
     case unsupported
-    /// The device is gone or failed.
+    /// The device was lost or failed.
     case lost
     /// Anything else that the plugin reports.
     case failed
   }
 
-  /// The kind of trouble.
+  /// The kind of error.
   public var kind: Kind
   /// What was being done, and what went wrong.
   public var message: String
@@ -44,9 +44,9 @@ extension DeviceError {
   /// - Parameters:
   ///   - action: what was being done: `compile the program`.
   ///   - code: the plugin's code, one of the canonical status codes.
-  ///   - text: the plugin's words.
+  ///   - text: the plugin's message.
   init(action: String, code: Int, text: String) {
-    // Plugins append stack traces; the first paragraph is what people can read.
+    // Plugins append stack traces; the first paragraph is the readable part.
     let lines = text.split(separator: "\n", omittingEmptySubsequences: true).prefix(6)
     var words = lines.joined(separator: " ").trimmingCharacters(in: .whitespaces)
     while words.hasSuffix(".") { words.removeLast() }

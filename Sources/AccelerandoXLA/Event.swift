@@ -1,8 +1,8 @@
-// Plugins work in the background; an event says when something is done, and whether it went well.
+// Plugins work asynchronously; an event tells when work is done, and whether it succeeded.
 
 import CPJRT
 
-/// Something that will have happened.
+/// A handle to asynchronous device work.
 struct Event: Sendable {
   let plugin: Plugin
   let handle: Handle
@@ -19,7 +19,7 @@ struct Event: Sendable {
     if let error { throw plugin.translated(error, action()) }
   }
 
-  /// Keeps an object alive until the event has come; destroys the event.
+  /// Keeps an object alive until the work is done; destroys the event.
   func keepAlive(_ object: AnyObject & Sendable) {
     let kept = Keeper(object, plugin)
     let context = Unmanaged.passRetained(kept).toOpaque()
@@ -33,7 +33,7 @@ struct Event: Sendable {
       }
     }
     if let error {
-      // It will not be called: the object is let go when the event has come.
+      // It will not be called: the object is released when the work is done.
       _ = plugin.raw(.destroyError) { $0.object = error }
       _ = plugin.raw(.awaitEvent) { $0.object = handle.pointer }
       Unmanaged<Keeper>.fromOpaque(context).release()

@@ -1,5 +1,5 @@
-// What the compiler knows about a compiled program: how much it computes, how much memory it takes, what it was made into.
-// Plugins tell different parts of it.
+// What the compiler reports about a compiled program: arithmetic, memory, the optimized module. Plugins report
+// different parts of it.
 
 import CPJRT
 
@@ -12,12 +12,12 @@ extension XLAExecutable {
     public let arguments: Int
     /// Its outputs.
     public let outputs: Int
-    /// Outputs that take over the memory of inputs; counted among both.
+    /// Outputs that reuse the memory of inputs; counted in both.
     public let aliased: Int
     /// Intermediate values.
     public let temporary: Int
 
-    /// Everything together while it runs.
+    /// The sum while it runs.
     public var total: Int { code + arguments + outputs - aliased + temporary }
   }
 
@@ -29,22 +29,22 @@ extension XLAExecutable {
   }
 
   /// The memory that the program takes.
-  /// - Throws: `DeviceError` where the plugin does not tell.
+  /// - Throws: `DeviceError` if the plugin does not report it.
   public func memory() throws -> Memory { try inspect { view throws(DeviceError) in try view.memory() } }
 
   /// The compiler's estimates: `flops`, `bytes accessed`, `optimal_seconds`.
-  /// - Throws: `DeviceError` where the plugin does not tell.
+  /// - Throws: `DeviceError` if the plugin does not report them.
   public func costs() throws -> [String: Double] { try inspect { view throws(DeviceError) in try view.costs() } }
 
-  /// What the compiler made of the program, in the plugin's own format.
+  /// The optimized program, in the plugin's own format.
   /// - Returns: the name of the format and the bytes: `hlo_with_config`, a protocol buffer of the optimized module.
-  /// - Throws: `DeviceError` where the plugin does not tell.
+  /// - Throws: `DeviceError` if the plugin does not return it.
   public func optimizedProgram() throws -> (format: String, bytes: [UInt8]) {
     try inspect { view throws(DeviceError) in try view.optimizedProgram() }
   }
 }
 
-/// A compiled program that is being looked at, whether it is loaded on a device or not.
+/// A compiled program to inspect, whether it is loaded on a device or not.
 struct ExecutableView {
   let plugin: Plugin
   let executable: Handle
@@ -74,7 +74,7 @@ struct ExecutableView {
     let action = "ask for the compiled program"
     var program = PjrtProgram()
     program.head.size = MemoryLayout<PjrtProgram>.size
-    // The first call says how long it is, the second fills it in.
+    // The first call returns the length, the second fills the buffer.
     try withUnsafeMutablePointer(to: &program) { program throws(DeviceError) in
       _ = try plugin.call(.optimizedProgram, action) {
         $0.executable = executable

@@ -1,7 +1,7 @@
-// Objects of a plugin, as this code holds them.
+// A plugin's objects.
 
-/// A plugin's object. Unchecked because a pointer is not Sendable by itself: plugins promise that their methods may be called
-/// from any thread, and who destroys an object holds the only reference to it.
+/// A plugin's object. Unchecked because a pointer is not Sendable by itself: plugins guarantee that their methods may
+/// be called from any thread, and the code that destroys an object holds the only reference to it.
 struct Handle: Hashable, @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer
 

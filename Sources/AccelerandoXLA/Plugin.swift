@@ -1,4 +1,4 @@
-// A plugin in this process: the way to its methods. Plugins are never unloaded, since the libraries below them keep threads
+// A loaded plugin and calls of its methods. Plugins are never unloaded, since the libraries below them keep threads
 // that outlive every client.
 
 import CPJRT
@@ -8,22 +8,22 @@ import Foundation
 public final class Plugin: Sendable {
   /// The library's path.
   public let path: String
-  /// The version of the interface that it speaks: 0.81 is `(0, 81)`.
+  /// The interface version of the plugin: 0.81 is `(0, 81)`.
   public let version: (major: Int, minor: Int)
   private let table: Handle
   private let methodCount: Int
 
-  /// Spare bytes behind every struct, for plugins that know longer ones.
+  /// Spare bytes after every struct, for plugins with longer ones.
   private static let spareBytes = 256
 
-  /// - Parameter table: what the library's `GetPjrtApi` gave.
+  /// - Parameter table: the result of the library's `GetPjrtApi`.
   init(path: String, table: UnsafeMutableRawPointer) throws(DeviceError) {
     self.path = path
     self.table = Handle(table)
     let api = table.load(as: PjrtApi.self)
     version = (Int(api.major), Int(api.minor))
     methodCount = (api.head.size - MemoryLayout<PjrtApi>.size) / MemoryLayout<UnsafeRawPointer>.size
-    // Everything before this method is older than 0.40, of 2024.
+    // Anything without this method is older than 0.40, of 2024.
     guard api.major == 0, methodCount > PluginMethod.deserialize.place else {
       throw DeviceError(
         .badPlugin, "the plugin \(path) speaks version \(api.major).\(api.minor) of PJRT; 0.40 or later is needed",
@@ -32,7 +32,7 @@ public final class Plugin: Sendable {
     try call(.initialize, "start the plugin \(path)") { _ in }
   }
 
-  /// Whether the plugin has a method: tables grow with versions, and places in them may be empty.
+  /// Whether the plugin has a method: tables grow with versions, and entries may be empty.
   func has<Arguments>(_ method: PluginMethod<Arguments>) -> Bool {
     guard method.place < methodCount else { return false }
     let place = MemoryLayout<PjrtApi>.size + method.place * MemoryLayout<UnsafeRawPointer>.size
@@ -41,10 +41,10 @@ public final class Plugin: Sendable {
 
   /// Calls a method.
   /// - Parameters:
-  ///   - action: what is being done, for the error: `compile the program`.
+  ///   - action: what is being done, for errors: `compile the program`.
   ///   - prepare: fills in the arguments, which are zero otherwise.
   /// - Returns: the struct after the call.
-  /// - Throws: the plugin's error, or that it has no such method.
+  /// - Throws: the plugin's error, or that the plugin lacks the method.
   @discardableResult
   func call<Arguments: PluginArguments>(
     _ method: PluginMethod<Arguments>, _ action: @autoclosure () -> String, _ prepare: (inout Arguments) -> Void
@@ -59,7 +59,7 @@ public final class Plugin: Sendable {
     return arguments
   }
 
-  /// Calls a method that is known to be there and gives its error as it is.
+  /// Calls a method that is known to exist and returns its error unchanged.
   func raw<Arguments: PluginArguments>(
     _ method: PluginMethod<Arguments>, _ prepare: (inout Arguments) -> Void
   ) -> (Arguments, UnsafeMutableRawPointer?) {
@@ -74,10 +74,10 @@ public final class Plugin: Sendable {
     }
   }
 
-  /// The table, for calls that prepare their arguments once and for all.
+  /// The table, for calls that prepare their arguments once.
   var api: UnsafePointer<PjrtApi> { UnsafePointer(table.pointer.assumingMemoryBound(to: PjrtApi.self)) }
 
-  /// Makes an error of ours of the plugin's, which is destroyed.
+  /// Makes our error from the plugin's, which is destroyed.
   func translated(_ error: UnsafeMutableRawPointer, _ action: String) -> DeviceError {
     let message = raw(.errorMessage) { $0.object = UnsafeRawPointer(error) }.0
     let text = Self.text(message.text, message.length)
@@ -92,21 +92,21 @@ public final class Plugin: Sendable {
     return String(decoding: UnsafeRawBufferPointer(start: start, count: length), as: UTF8.self)
   }
 
-  /// A text that a method gives of an object.
+  /// A text that a method returns for an object.
   func text(_ method: PluginMethod<PjrtObjectToText>, of object: Handle, _ action: String) throws(DeviceError) -> String
   {
     let result = try call(method, action) { $0.object = UnsafeRawPointer(object.pointer) }
     return Self.text(result.text, result.length)
   }
 
-  /// What the plugin says of itself, by name.
+  /// The plugin's properties, by name.
   public func attributes() throws -> [String: AttributeValue] {
     guard has(PluginMethod.attributes) else { return [:] }
     let result = try call(.attributes, "read the plugin's attributes") { _ in }
     return attributeValues(result.values, result.count)
   }
 
-  /// Destroys an object, which cannot fail in a way that anybody could mend.
+  /// Destroys an object; nobody could handle a failure.
   func destroy(_ method: PluginMethod<PjrtObject>, _ object: Handle) {
     let (_, error) = raw(method) { $0.object = object.pointer }
     if let error { _ = raw(.destroyError) { $0.object = error } }

@@ -4,11 +4,11 @@ import CPJRT
 
 /// A device of a plugin.
 public struct PluginDevice: Sendable {
-  /// Its place among the devices of this process.
+  /// Its index among the devices of this process.
   public let index: Int
-  /// The plugin's own number for it, which differs from the place where several processes share a machine.
+  /// The plugin's own index of it, which differs if several processes share a machine.
   public let number: Int
-  /// What it is: `NVIDIA H200`, `TPU v5 lite`.
+  /// Its kind: `NVIDIA H200`, `TPU v5 lite`.
   public let kind: String
   let handle: Handle
   private let plugin: Plugin
@@ -32,13 +32,13 @@ public struct PluginDevice: Sendable {
   public struct Memory: Hashable, Sendable {
     /// Bytes in use now.
     public let used: Int
-    /// The most bytes that were in use at a time.
+    /// The most bytes that were in use at once.
     public let peak: Int?
     /// Bytes that this process may use.
     public let limit: Int?
   }
 
-  /// The memory in use and the limit; nil where the plugin does not tell.
+  /// The memory in use and the limit; nil if the plugin does not report them.
   public func memory() -> Memory? {
     let device = handle.pointer
     guard
@@ -49,7 +49,7 @@ public struct PluginDevice: Sendable {
       limit: stats.has_bytes_limit ? Int(stats.bytes_limit) : nil)
   }
 
-  /// What the plugin says of the device: `core_count`, `compute_capability`, coordinates.
+  /// The plugin's properties of the device: `core_count`, `compute_capability`, coordinates.
   public func attributes() throws -> [String: AttributeValue] {
     let object = description.pointer
     let result = try plugin.call(.deviceAttributes, "read the device's attributes") { $0.object = object }

@@ -1,21 +1,21 @@
-// From a file to a plugin. Files come from elsewhere, and the system's loader speaks only to those who know it, so that the
-// likely troubles are recognised and said in words: no library at all, another machine's, one that needs something missing.
+// From a file to a plugin. Files come from elsewhere, and the system's loader has terse messages, so likely errors are
+// recognized and explained: not a library, for another machine, or lacking a library that it needs.
 
 import Foundation
 import Synchronization
 
 extension Plugin {
-  /// Plugins of this process by path: a library is started once.
+  /// Plugins of this process by path: a library is loaded once.
   private static let loaded = Mutex<[String: Plugin]>([:])
 
-  /// Loads a plugin, or gives the one that was loaded from this path before.
+  /// Loads a plugin, or returns the one that was loaded from this path before.
   /// - Throws: `DeviceError` saying what is wrong with the file.
   public static func load(_ path: String) throws -> Plugin {
     let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     return try loaded.withLock { plugins in
       if let known = plugins[path] { return known }
       try checkFile(path)
-      // The libraries log to standard error from the first moment; what matters comes back as errors.
+      // The libraries log to standard error from the start; important messages come back as errors.
       setenv("TF_CPP_MIN_LOG_LEVEL", "2", 0)
       _ = CompilerSettings.takeFlags()
       TPUHost.prepareEnvironment(for: path)
@@ -37,7 +37,7 @@ extension Plugin {
     }
   }
 
-  /// Looks at the file's first bytes.
+  /// Checks the file's first bytes.
   private static func checkFile(_ path: String) throws {
     guard let file = FileHandle(forReadingAtPath: path) else {
       throw DeviceError(
@@ -89,7 +89,8 @@ extension Plugin {
     return DeviceError(.badPlugin, "the plugin \(path) cannot be loaded: \(reason)")
   }
 
-  /// NVIDIA's wheels lie beside the plugin and find each other, except that cuDNN opens the run-time compiler by name alone.
+  /// NVIDIA's wheels are installed next to the plugin and find each other, except that cuDNN opens the run-time
+  /// compiler by
   private static func openSiblings(of path: String) {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
     let site = folder.deletingLastPathComponent().deletingLastPathComponent()
@@ -98,7 +99,7 @@ extension Plugin {
       let library = site.appendingPathComponent(place)
       let names = ((try? manager.contentsOfDirectory(atPath: library.path)) ?? []).sorted()
       for name in names where name.hasPrefix("libnvrtc") && name.contains(".so") {
-        // A failure shows later, with a name, where the library is needed.
+        // A failure shows later, with a name, when the library is needed.
         _ = dlopen(library.appendingPathComponent(name).path, RTLD_LAZY | RTLD_GLOBAL)
       }
     }

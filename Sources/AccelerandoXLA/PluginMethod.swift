@@ -1,5 +1,5 @@
 // The methods of a plugin, each with the struct that it takes. One generic call serves them all: it fills in the size,
-// refuses what the plugin does not have, and translates errors.
+// refuses methods that the plugin lacks, and translates errors.
 
 import CPJRT
 
@@ -38,7 +38,7 @@ extension PjrtHead: PluginArguments {
   }
 }
 
-/// A method: its place in the table, and its name for errors.
+/// A method: its offset in the table, and its name for errors.
 struct PluginMethod<Arguments: PluginArguments>: Sendable {
   let place: Int
   let name: String

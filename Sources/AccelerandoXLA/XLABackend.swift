@@ -1,23 +1,23 @@
-// The door of accelerators: a device of a plugin, or several that work together, as a backend.
+// The backend for accelerators: a device of a plugin, or several that work together.
 
 import AccelerandoCore
 
-/// Runs programs on one device of a PJRT plugin (XLA's CPU, a GPU, a TPU), or on several at once: each runs the whole program,
-/// and they meet where it has an `AllReduce`.
+/// Runs programs on one device of a PJRT plugin (XLA's CPU, a GPU, a TPU), or on several at once: each runs the whole
+/// program, and `AllReduce` combines their values.
 public struct XLABackend: Backend {
   /// The plugin's connection to its devices.
   public let client: Client
   /// The devices, at least one.
   public let devices: [PluginDevice]
-  /// What the devices are called: `xla-cpu`, `cuda:0`, `cuda:0,1`.
+  /// The name of the devices: `xla-cpu`, `cuda:0`, `cuda:0,1`.
   public let name: String
-  /// Where compiled programs are kept from one process to the next; nil for nowhere.
+  /// Where compiled programs are kept between processes; nil for nowhere.
   public let cache: CompileCache?
 
   /// Makes a backend.
   /// - Parameters:
   ///   - client: the plugin's client.
-  ///   - device: the number of the device among the client's.
+  ///   - device: the index of the device among the client's.
   ///   - cache: where compiled programs are kept.
   /// - Throws: `DeviceError` when the client has no such device.
   public init(_ client: Client, device: Int = 0, cache: CompileCache? = nil) throws {
@@ -25,7 +25,7 @@ public struct XLABackend: Backend {
   }
 
   /// Makes a backend of devices that work together.
-  /// - Throws: `DeviceError` when the client lacks one of the devices, or one is named twice.
+  /// - Throws: `DeviceError` when the client lacks one of the devices, or one is listed twice.
   public init(_ client: Client, devices numbers: [Int], cache: CompileCache? = nil) throws {
     guard !numbers.isEmpty, Set(numbers).count == numbers.count else {
       throw DeviceError(.noDevice, "a model needs at least one device, and each of them once; received \(numbers)")
@@ -55,13 +55,13 @@ public struct XLABackend: Backend {
 
   public var runsAhead: Bool { true }
 
-  /// Calls cost several microseconds, and a GPU's are worth a small step. XLA's CPU compiles convolutions in loops to slower
-  /// code: a step of a small convolutional network takes twice as long.
+  /// A call costs several microseconds, on a GPU as much as a small step. XLA's CPU compiles convolutions in loops to
+  /// slower code: a step of a small convolutional network takes twice as long.
   public func prefersLoop(of step: Program) -> Bool {
     !(client.isHostMemory && step.instructions.contains { $0.operation is Convolution })
   }
 
-  /// Puts the array on the device if it leaves the larger part of the free memory to the model.
+  /// Copies the array to the device if that leaves more than half of the free memory to the model.
   public func hold(_ array: NDArray) throws -> (any Buffer)? {
     if !client.isHostMemory, let memory = devices.compactMap({ $0.memory() }).first, let limit = memory.limit {
       guard array.byteCount < (limit - memory.used) / 2 else { return nil }
@@ -71,8 +71,8 @@ public struct XLABackend: Backend {
 
   public func compile(_ program: Program) throws -> any Executable { try compiled(program) }
 
-  /// Makes a program ready to run on the devices.
-  /// - Throws: `GraphError` for what cannot be said in StableHLO, `DeviceError` for what the device refuses.
+  /// Compiles a program for the devices.
+  /// - Throws: `GraphError` for what StableHLO cannot express, `DeviceError` for what the device refuses.
   public func compiled(_ program: Program) throws -> XLAExecutable {
     let text = try program.stableHLO()
     var options = CompileOptions(replicas: devices.count, deviceNumbers: devices.map(\.number))

@@ -1,26 +1,26 @@
-// A tensor on a device. The plugin's buffers are values that never change; a step consumes the old state and gives a new
-// one. What stays the same is the buffer here, whose handle is exchanged, so that everybody who holds it sees the new state.
+// A tensor on a device. The plugin's buffers are values that never change; a step consumes the old state and returns a
+// new one. The buffer here stays the same and swaps its handle, so that every holder sees the new state.
 
 import AccelerandoCore
 import CPJRT
 import Synchronization
 
-/// Memory that holds one tensor, on one device of a plugin's or on each of several.
+/// Memory for one tensor, on one device of a plugin or on each of several.
 final class XLABuffer: Buffer {
   let type: TensorType
-  /// The type of what is on one device: a part of the tensor where the buffer is stacked, all of it otherwise.
+  /// The type on one device: a part of the tensor if the buffer is stacked, all of it otherwise.
   let partType: TensorType
   let client: Client
   let devices: [PluginDevice]
-  /// The plugin's buffers, one on each device; nil until somebody asks: most new buffers are written before they are read.
+  /// The plugin's buffers, one per device; nil until first use: most new buffers are written before they are read.
   private let handles: Mutex<[Handle?]>
   private var plugin: Plugin { client.plugin }
   /// Whether each device has a part of the tensor.
   var isStacked: Bool { type != partType }
 
   /// - Parameters:
-  ///   - partType: the type of what is on one device.
-  ///   - isStacked: whether devices hold parts that lie one after the other along the first axis, and not all the same.
+  ///   - partType: the type on one device.
+  ///   - isStacked: whether devices hold parts of the tensor along the first axis, and not all the same.
   init(_ partType: TensorType, _ client: Client, _ devices: [PluginDevice], isStacked: Bool = false) {
     let count = isStacked ? devices.count : 1
     let rest = partType.shape.dropFirst()
@@ -37,7 +37,7 @@ final class XLABuffer: Buffer {
     }
   }
 
-  /// The plugin's buffer of now on a device.
+  /// The plugin's current buffer on a device.
   func current(_ place: Int) throws(DeviceError) -> Handle {
     try handles.withLock { handles throws(DeviceError) in
       if let handle = handles[place] { return handle }
@@ -47,7 +47,7 @@ final class XLABuffer: Buffer {
     }
   }
 
-  /// Exchanges the plugin's buffer on a device; what still uses the old one keeps it alive.
+  /// Swaps the plugin's buffer on a device; work that still uses the old one keeps it alive.
   func replace(_ place: Int, by new: Handle) {
     let old = handles.withLock { handles in
       let old = handles[place]
@@ -72,8 +72,8 @@ final class XLABuffer: Buffer {
     }
   }
 
-  /// Lends the array to the device: where the device's memory is the host's, nothing is copied. The array is kept until
-  /// the device is done with it, and whoever writes to another copy of it gets memory of their own.
+  /// Shares the array with the device: if the device uses host memory, nothing is copied. The array is kept until the
+  /// device is done with it, and writing to another copy of it copies it first.
   func lend(_ array: NDArray) throws {
     let isAligned = array.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) % 64 == 0 }
     // An i1 of a plugin's is a byte of 0 or 1, as here.
@@ -97,7 +97,7 @@ final class XLABuffer: Buffer {
     let created = try dimensions.withUnsafeBufferPointer { dimensions throws(DeviceError) in
       try plugin.call(.upload, "put \(type), \(type.byteCount >> 10) KiB, on \(client.platform):\(device.index)") {
         $0.client = client.handle.pointer
-        // Nothing is read of an empty tensor, but plugins want an address.
+        // Nothing is read from an empty tensor, but plugins require an address.
         $0.data = bytes.baseAddress ?? UnsafeRawPointer(client.handle.pointer)
         $0.element_type = type.dtype.pluginCode
         $0.dimensions = dimensions.baseAddress
@@ -144,7 +144,7 @@ final class XLABuffer: Buffer {
   private func read(_ place: Int, into bytes: UnsafeMutableRawBufferPointer) throws(DeviceError) {
     let buffer = try current(place)
     if client.isHostMemory, plugin.has(PluginMethod.bufferAddress) {
-      // Copying it ourselves is ten times as fast as asking the plugin.
+      // Copying it ourselves is ten times as fast as the plugin's method.
       try waitUntilReady(buffer)
       let address = try plugin.call(.bufferAddress, "find a result") { $0.object = buffer.pointer }.value
       if let start = UnsafeRawPointer(bitPattern: address) {
@@ -163,7 +163,7 @@ final class XLABuffer: Buffer {
 
   private func download(_ buffer: Handle, into bytes: UnsafeMutableRawBufferPointer) throws(DeviceError) {
     guard !bytes.isEmpty else { return }
-    // Devices keep tensors in orders of their own.
+    // Devices may store tensors in other layouts.
     let order = (0..<type.shape.count).reversed().map(Int64.init)
     let copied = try order.withUnsafeBufferPointer { order throws(DeviceError) in
       var layout = PjrtLayout()
@@ -184,7 +184,7 @@ final class XLABuffer: Buffer {
   }
 }
 
-/// Holds an array for as long as a device reads it.
+/// Keeps an array alive for as long as a device reads it.
 private final class ArrayKeeper: Sendable {
   let array: NDArray
   init(_ array: NDArray) { self.array = array }

@@ -28,7 +28,7 @@ final class LoadedProgram: Sendable {
     try self.init(compiled.executable, client, from: "Client_Compile")
   }
 
-  /// Loads what `serialized` gave.
+  /// Loads the result of `serialized`.
   convenience init(serialized bytes: UnsafeRawBufferPointer, on client: Client) throws(DeviceError) {
     let loaded = try client.plugin.call(.deserialize, "load a compiled program") {
       $0.client = client.handle.pointer
@@ -39,7 +39,7 @@ final class LoadedProgram: Sendable {
   }
 
   /// The compiled program as bytes, for the same plugin on the same kind of device.
-  /// - Throws: where the plugin cannot make any.
+  /// - Throws: if the plugin cannot serialize it.
   func serialized() throws(DeviceError) -> [UInt8] {
     let executable = try executable()
     defer { client.plugin.destroy(.destroyExecutable, executable) }
@@ -50,7 +50,7 @@ final class LoadedProgram: Sendable {
     return [UInt8](UnsafeRawBufferPointer(start: result.bytes, count: result.length))
   }
 
-  /// The part of a compiled program that is bound to no device; to be destroyed.
+  /// The part of a compiled program that is not bound to a device; to be destroyed.
   func executable() throws(DeviceError) -> Handle {
     let object = handle.pointer
     let result = try client.plugin.call(.loadedExecutable, "look at the compiled program") { $0.object = object }

@@ -1,10 +1,10 @@
-// Running a compiled program again and again. A call hands the work to the device and comes back; the device may be a few
-// steps behind, but never many, since every step in flight holds memory. Whoever reads a result waits for it.
+// Running a compiled program repeatedly. A call enqueues the work and returns; the device may be a few steps behind,
+// but not many, since every step in flight holds memory. Reading a result waits for it.
 
 import AccelerandoCore
 import CPJRT
 
-/// A compiled program tied to buffers.
+/// A compiled program bound to buffers.
 final class XLAExecution: Execution {
   let outputs: [any Buffer]
   private let executable: XLAExecutable
@@ -13,7 +13,8 @@ final class XLAExecution: Execution {
   private let call: PreparedCall
   fileprivate var inFlight: [Event] = []
 
-  /// Steps that the host may be ahead of the device: enough to hide the host's work, few enough to bound memory.
+  /// The number of steps that the host may be ahead of the device: enough to hide the host's work, few enough to bound
+  /// memory.
   private static let mostInFlight = 4
 
   init(_ executable: XLAExecutable, _ inputs: [XLABuffer]) {
@@ -33,7 +34,7 @@ final class XLAExecution: Execution {
     for event in inFlight { event.plugin.destroy(.destroyEvent, event.handle) }
   }
 
-  /// Inputs whose memory the program would take over although another input needs it too.
+  /// Inputs whose memory the program would reuse although another input needs it too.
   private static func inputsToKeep(_ program: Program, _ inputs: [XLABuffer]) -> [Int64] {
     var uses: [ObjectIdentifier: Int] = [:]
     for input in inputs { uses[ObjectIdentifier(input), default: 0] += 1 }
@@ -102,7 +103,7 @@ private final class PreparedCall {
     }
     kept = .allocate(capacity: max(indices.count, 1))
     _ = kept.initialize(from: indices)
-    // Two structs with spare room behind each, for plugins that know longer ones.
+    // Two structs with spare room after each, for plugins with longer ones.
     let half = 512
     memory = .allocate(byteCount: 2 * half, alignment: 16)
     memory.initializeMemory(as: UInt8.self, repeating: 0)
@@ -132,8 +133,8 @@ private final class PreparedCall {
     memory.deallocate()
   }
 
-  /// Hands the work over; the results are in `results` then.
-  /// - Parameter inFlight: gets what will say that the work is done, an event for each device.
+  /// Enqueues the work; the results are then in `results`.
+  /// - Parameter inFlight: receives an event for each device that tells when the work is done.
   func run(_ inFlight: inout [Event]) throws(DeviceError) {
     for place in 0..<deviceCount { events[place] = nil }
     for index in 0..<resultCount { results[index] = nil }

@@ -1,5 +1,5 @@
 // A convolution and the max pooling that follows it, a few rows at a time: the unpooled rows live in a ring a little higher
-// than a window, which stays in the first-level cache, and are never written to memory.
+// than a window, which stays in the L1 cache, and are never written to memory.
 
 // Rows come `step` at a time and a ring holds whole steps, so that a step never wraps.
 INLINE long pool_ring_rows(const AccPool *p, long step) { return ceil_div(min_l(p->window_h, p->H) + 2 * (step - 1), step) * step; }

@@ -43,7 +43,7 @@ static void conv_backward_weights(const AccConv *c, const float *x, const float 
   const long run = by_row ? c->KW * C : Cg, runs = by_row ? c->KH : taps;
   const long R = conv_tile_rows(run);
   const long stack = R < run ? 1 : min_l(min_l(runs, maxStack), MR_MAX / R);
-  // So many rows of pixels at a time that both operands stay in the second-level cache.
+  // So many rows of pixels at a time that both operands stay in the L2 cache.
   const long chunk = max_l(1, 32768 / max_l(1, c->stride_h * p.cols * C + c->OW * min_l(O, convNR)));
   WeightTile t = {.a_col = c->stride_w * C, .a_row = c->stride_h * p.cols * C, .b_col = O, .b_row = c->OW * O, .cols = c->OW, .ldc = O};
   for (long n = n0; n < n1; n++) {

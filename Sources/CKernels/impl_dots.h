@@ -4,7 +4,7 @@
 // Lane i of an element's sum is one chain over k = i, i + VL, i + 2 VL, ...; in the end halves of the lanes are added onto
 // halves. Only K decides that, not the tile.
 
-// A tile's sums wait in scratch while a block of k passes: so the columns' part of it stays in the first-level cache for all
+// A tile's sums wait in scratch while a block of k passes: so the columns' part of it stays in the L1 cache for all
 // rows, and each part of A is read once.
 #if MR_MAX >= 12
 enum { dotTileRows = 4, dotTileColumns = 6 };

@@ -17,7 +17,7 @@ typedef struct Product {
   float *scratch;
 } Product;
 
-// A block of B (gemmKC x gemmNC) stays in the second-level cache while the tiles of A, copied into the first-level cache,
+// A block of B (gemmKC x gemmNC) stays in the L2 cache while the tiles of A, copied into the L1 cache,
 // pass by one after another; so C is written along its rows.
 enum { gemmKC = 384, gemmNC = 256, rowStride = gemmKC + 16, narrowColumns = 12, turnedRows = 64, turnedColumns = 448 };
 
@@ -43,7 +43,7 @@ static void blocked_product(const Product *p) {
   const bool a_direct = a_rows ? N <= 8 * NR && !(awkward(p->a_rs) && N > NR) : columns_serve || (p->a_rs == 1 && N <= NR);
   const int form = a_rows ? formRows : formColumns;
   const long KC = b_direct && a_direct ? K : gemmKC;
-  // A panel that one tile uses is packed into the first-level cache.
+  // A panel that one tile uses is packed into the L1 cache.
   const long NC = b_direct || (p->packed && mr >= M) ? N : mr >= M ? NR : gemmNC;
   float *pb = p->scratch, *pa = b_pack ? pb + min_l(K, KC) * min_l(NC, ceil_div(N, NR) * NR) : pb;
   Tile t = {.ldc = p->ldc};

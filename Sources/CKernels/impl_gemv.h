@@ -89,7 +89,7 @@ static void row_times_rows(const Product *p) {
     for (long n = 0; n < N; n += rowVectors * VL) row_strip(p, n, min_l(rowVectors, ceil_div(N - n, VL)));
     return;
   }
-  // A wide B: sums in the first-level cache, B in the order of memory.
+  // A wide B: sums in the L1 cache, B in the order of memory.
   float *C = p->C;
   if (!p->accumulate) memset(C, 0, sizeof(float) * (size_t)N);
   long k = 0;

@@ -1,5 +1,5 @@
 // Max pooling, with and without the position of the winner. One output row at a time, from rows that may lie in a ring, so
-// that a convolution can be pooled while its rows are in the first-level cache.
+// that a convolution can be pooled while its rows are in the L1 cache.
 //
 // The winner is chosen as select-and-scatter does it: the chosen one is replaced unless chosen >= candidate, so the first of
 // equals wins. The maximum is the winner's value, or NaN where the window holds one.

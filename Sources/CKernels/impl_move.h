@@ -3,7 +3,7 @@
 static void transpose2d_32(const void *src, long src_ld, void *dst, long dst_ld, long rows, long cols) {
   const float *s = src;
   float *d = dst;
-  enum { block = 64 }; // blocks of 64 x 64 keep both sides in the first-level cache
+  enum { block = 64 }; // blocks of 64 x 64 keep both sides in the L1 cache
   for (long r0 = 0; r0 < rows; r0 += block) for (long c0 = 0; c0 < cols; c0 += block) {
     const long r1 = min_l(rows, r0 + block), c1 = min_l(cols, c0 + block);
     for (long r = r0; r < r1; r += VL) for (long c = c0; c < c1; c += VL) {

@@ -1,5 +1,5 @@
 // Layer normalization, in the groups of rows of softmax: mean and variance in two passes, as the squares of a large mean
-// would swallow a small variance, with the rows in the first-level cache after the first.
+// would swallow a small variance, with the rows in the L1 cache after the first.
 
 // Sums of x and of (x - mean)^2, lane by lane in blocks, so that long rows keep their precision.
 enum { normBlock = 4096 };

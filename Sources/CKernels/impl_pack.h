@@ -1,6 +1,6 @@
 // Bringing operands into the order in which the tiles read them.
 
-// Rows this far apart meet in few sets of the first-level cache.
+// Rows this far apart meet in few sets of the L1 cache.
 INLINE bool awkward(long stride) { return stride % 512 == 0; }
 
 // out[k*mr + m] = a[m*ars + k*acs] for m < mr; may write up to VL lanes beyond the end.

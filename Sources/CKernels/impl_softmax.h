@@ -1,6 +1,6 @@
 // Softmax and its relatives over the last axis. Short rows go through in groups of VL, so that the folds over lanes, the
 // logarithms and the divisions of a whole group are one vector's work; long rows one by one. Either way the rows stay in the
-// first-level cache between passes, and each sum has one order: lane by lane, then the tree of fold_sum.
+// L1 cache between passes, and each sum has one order: lane by lane, then the tree of fold_sum.
 
 INLINE vi lane_numbers(void) {
 #if VL == 16
@@ -24,7 +24,7 @@ INLINE vf fold_rows(const int kind, vf r[VL]) {
   return r[0];
 }
 
-// A group of rows: 16 of 256 columns are a third of the first-level cache.
+// A group of rows: 16 of 256 columns are a third of the L1 cache.
 INLINE long group_rows(long rows, long cols) { return min_l(rows, cols <= 256 ? VL : 1); }
 
 // What is left to fold of a row.

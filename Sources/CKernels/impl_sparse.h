@@ -7,7 +7,7 @@
 // steps are of about the same length; lanes that would be idle take every second number of the longest.
 //
 // Rows: for many rows, turned so that lanes are rows: each number is multiplied with a vector of elements. A block of rows of
-// the matrix at a time, so that what they are multiplied with stays in the first-level cache. In a panel the columns go in
+// the matrix at a time, so that what they are multiplied with stays in the L1 cache. In a panel the columns go in
 // the order of their counts: a processor that has seen one loop of 17 turns foresees the next one's end.
 #include "impl_sparse_pack.h"
 

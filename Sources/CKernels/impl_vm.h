@@ -1,5 +1,5 @@
 // The elementwise machine: one block of accVMBlock lanes per register, one vector loop per instruction. A block of 2 KiB
-// stays in the first-level cache, so a chain of operations costs little more than its arithmetic.
+// stays in the L1 cache, so a chain of operations costs little more than its arithmetic.
 
 // A register's lanes: in the scratch, or right in a caller's buffer (hence the alignment of one lane).
 typedef union Block {

@@ -1,4 +1,4 @@
-// The models that are timed. Benchmarks/peers has each of them in the peers' words: a change here is a change there.
+// The models of the benchmarks. Benchmarks/peers has each of them for the peers: change both.
 
 import Accelerando
 
@@ -8,7 +8,7 @@ struct BenchmarkModel {
   /// The shape of a sample.
   let input: [Int]
   let classes: Int
-  /// The steps of an epoch of made-up data; nil for models that are trained on Fashion-MNIST.
+  /// The steps of an epoch of random data; nil for models that are trained on Fashion-MNIST.
   let steps: Int?
   /// Samples are integers below this.
   let vocabulary: Int?
@@ -27,9 +27,9 @@ struct BenchmarkModel {
     self.body = body
   }
 
-  /// The model, with values to begin with.
+  /// The model, with initial values.
   /// - Parameters:
-  ///   - readsBytes: whether samples are images of bytes, to be brought to 0 to 1 in the model.
+  ///   - readsBytes: whether samples are images of bytes, which the model scales to 0 to 1.
   ///   - precision: the element types to train in.
   func make(backend: any Backend, readsBytes: Bool = false, precision: Precision = .float32) throws -> Model {
     let start = Input(shape: input, dtype: vocabulary == nil ? .float32 : .int32)
@@ -101,7 +101,7 @@ struct BenchmarkModel {
     return BatchNormalization()(convolution(x))
   }
 
-  /// Two convolutions beside the input itself, or beside a 1x1 convolution where the shape changes.
+  /// Two convolutions in parallel to the input itself, or to a 1x1 convolution if the shape changes.
   private static func residual(_ x: LayerOutput, _ filters: Int, stride: Int = 1) -> LayerOutput {
     let main = normalized(ReLU()(normalized(x, filters, stride: stride)), filters)
     let side = stride == 1 ? x : normalized(x, filters, size: 1, stride: stride)
@@ -115,7 +115,7 @@ struct BenchmarkModel {
     return ReLU()(normalized(spatial, filters, size: 1))
   }
 
-  /// Attention and a dense layer, each beside its input.
+  /// Attention and a dense layer, each with a residual connection.
   private static func encoder(_ x: LayerOutput, width: Int, heads: Int = 4, hidden units: Int? = nil) -> LayerOutput {
     let attention = MultiHeadAttention(headCount: heads, keySize: width / heads)
     let attended = Add()([x, attention([LayerNormalization()(x)])])

@@ -1,9 +1,9 @@
-// The kinds of work, each a small value that reads itself from a name and knows how to be measured.
+// The kinds of work, each a small value that parses its name and can be measured.
 
 import Accelerando
 import Foundation
 
-/// What works are measured with.
+/// The settings of measurements.
 struct Bench {
   let backend: any Backend
   let precision: Precision
@@ -15,7 +15,7 @@ struct Bench {
     try FashionMNIST.load(from: .current(named: data.map { URL(fileURLWithPath: $0, isDirectory: true) }))
   }
 
-  /// The program, tied to inputs full of random numbers.
+  /// The program, bound to inputs of random numbers.
   func bound(_ types: [TensorType], _ body: ([Tensor]) -> [Tensor]) throws -> any Execution {
     let executable = try backend.compile(Program.trace(types, body))
     let key = RandomKey(seed: 2)
@@ -28,11 +28,11 @@ struct Bench {
 
 /// A piece of work that can be timed.
 protocol BenchmarkWork: Sendable {
-  /// Reads the work from its name; nil when the name is of another kind or makes no sense.
+  /// Parses the work's name; nil when the name is of another kind or invalid.
   init?(name: String)
-  /// What the time is the time of.
+  /// The unit that is timed.
   var unit: String { get }
-  /// Floating-point operations of a unit, where they are known.
+  /// Floating-point operations per unit, if known.
   var flops: Int? { get }
   func measure(_ bench: Bench) throws -> Measurement
 }
@@ -40,13 +40,13 @@ protocol BenchmarkWork: Sendable {
 extension BenchmarkWork {
   var flops: Int? { nil }
 
-  /// The parts of a name of a kind, behind it.
+  /// The components of a name after its kind.
   static func parts(_ name: String, of kind: String) -> [Substring]? {
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
     return parts.first.map { $0 == kind } == true ? Array(parts.dropFirst()) : nil
   }
 
-  /// `MODEL/BATCH` behind a kind.
+  /// `MODEL/BATCH` after a kind.
   static func modelAndBatch(_ name: String, of kind: String) -> (model: BenchmarkModel, batch: Int)? {
     guard let parts = parts(name, of: kind), parts.count == 2, let model = BenchmarkModel.named(parts[0]),
       let batch = Int(parts[1]), (1...1 << 20).contains(batch)
@@ -83,7 +83,7 @@ struct TrainingWork: BenchmarkWork {
     return result
   }
 
-  /// Random samples with random classes, which can be learnt by heart.
+  /// Random samples with random classes, which can be memorized.
   private func madeUpData(_ count: Int) throws -> Dataset {
     let key = RandomKey(seed: 1)
     let shape = [count] + model.input
@@ -98,11 +98,11 @@ struct TrainingWork: BenchmarkWork {
     return try Dataset(features, NDArray(labels))
   }
 
-  /// At least one epoch, and as many as the time allows, after one whose time does not count.
+  /// At least one epoch, and as many as the time allows, after a warm-up epoch.
   private func timeEpochs(of trained: Model, on data: Dataset, _ bench: Bench) throws -> Measurement {
     let count = data.count ?? 0
-    // Every shape of the epoch to come is compiled in the warm-up: full batches, and the ragged last one. Devices that hold
-    // the data have programs for so many samples.
+    // The warm-up compiles every shape of the next epochs: full batches, and the shorter last one. Devices that hold
+    // the data have programs for their number of samples.
     let few = bench.backend.runsAhead ? data : data.prefix(min(count, 40 * batch + count % batch))
     try trained.fit(few, epochs: 1, batchSize: batch, verbose: .silent)
     let start = ContinuousClock.now
@@ -166,7 +166,7 @@ struct LatencyWork: BenchmarkWork {
   }
 }
 
-/// The most memory that the process ever had while it trained for an epoch.
+/// The peak memory of the process while it trains for an epoch.
 struct MemoryWork: BenchmarkWork {
   let training: TrainingWork
 
@@ -187,8 +187,8 @@ struct MemoryWork: BenchmarkWork {
   }
 }
 
-/// A program that does next to nothing: what a call to the device costs. Calls are handed over one after the other, as
-/// steps of a training are.
+/// A program that does almost nothing: the cost of a call to the device. Calls are enqueued one after the other, like
+/// training steps.
 struct DispatchWork: BenchmarkWork {
   var unit: String { "call" }
 
@@ -204,7 +204,7 @@ struct DispatchWork: BenchmarkWork {
 
 /// A matrix product `[M, K] × [K, N]`.
 struct ProductWork: BenchmarkWork {
-  /// Which operand lies in memory with its axes exchanged.
+  /// Which operand is stored transposed.
   enum Form: String { case plain, at, bt }
 
   let m: Int
@@ -237,7 +237,7 @@ struct ProductWork: BenchmarkWork {
   }
 }
 
-/// A 3×3 convolution that keeps the size, or one of its gradients.
+/// A 3×3 convolution with padding `same`, or one of its gradients.
 struct ConvolutionWork: BenchmarkWork {
   enum Pass: String {
     case forward
@@ -275,7 +275,7 @@ struct ConvolutionWork: BenchmarkWork {
     case .forward:
       execution = try bench.bound([image, kernel]) { [convolved($0[0], $0[1])] }
     case .backwardData:
-      // The gradient does not depend on the image, which only says where its pixels are.
+      // The gradient does not depend on the image's values, only on its shape.
       execution = try bench.bound([kernel, gradient]) { operands in
         let image = operands[0].graph.add(Constant(NDArray(zeros: image)))
         return pullback(of: [convolved(image, operands[0])], seeds: [operands[1]], withRespectTo: [image])

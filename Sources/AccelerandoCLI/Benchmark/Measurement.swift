@@ -1,4 +1,4 @@
-// The clock: how often something is done until its time can be believed, and what is kept of it.
+// The clock: how often something is repeated until its time is reliable, and what is reported.
 
 import Accelerando
 import Foundation
@@ -7,7 +7,7 @@ import Foundation
   import Glibc
 #endif
 
-/// What measuring a work gave.
+/// The result of measuring a work.
 struct Measurement: Encodable {
   /// The median time of a unit: a step, a call, a prediction of everything.
   var seconds: Double
@@ -15,17 +15,17 @@ struct Measurement: Encodable {
   var fastest: Double
   /// How many units were timed.
   var count: Int
-  /// The loss of the last epoch, to see that training takes place.
+  /// The loss of the last epoch, to see that it trains.
   var loss: Double?
   /// The accuracy on the test data.
   var accuracy: Double?
   /// Floating-point operations of the products in a training step.
   var productFlops: Double?
-  /// Whether zeros were left out: `sparse` or `dense`.
+  /// Whether zeros were skipped: `sparse` or `dense`.
   var form: String?
-  /// What was in memory before the work began.
+  /// Memory before the work began.
   var importBytes: Int?
-  /// The most that was ever in memory.
+  /// Peak memory.
   var peakBytes: Int = 0
 
   init(times: [Double], unitsEach: Int = 1) {
@@ -35,13 +35,13 @@ struct Measurement: Encodable {
     count = times.count * unitsEach
   }
 
-  /// The measurement in the middle; nil for none.
+  /// The median measurement; nil if there are none.
   static func median(of measurements: [Measurement]) -> Measurement? {
     let sorted = measurements.sorted { $0.seconds < $1.seconds }
     return sorted.isEmpty ? nil : sorted[sorted.count / 2]
   }
 
-  /// Times calls in blocks that are long against the clock's own cost.
+  /// Times calls in blocks that are long compared with the clock's own cost.
   static func of(seconds: Double, _ call: () throws -> Void) rethrows -> Measurement {
     for _ in 0..<3 { try call() }
     let once = try time(call)
@@ -63,8 +63,8 @@ struct Measurement: Encodable {
   }
 }
 
-/// What of this process is in memory, and was at most. Linux tells it of the program alone; elsewhere the peak serves for
-/// both, which is the same thing at the start of a process.
+/// Current and peak memory of this process. Linux reports both; elsewhere the peak is used for both, which is the same
+/// at the start of a process.
 enum ResidentMemory {
   static var now: Int { status("VmRSS:") ?? greatest }
   static var peak: Int { status("VmHWM:") ?? greatest }

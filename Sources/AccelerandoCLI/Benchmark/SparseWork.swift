@@ -1,17 +1,17 @@
-// Products with pruned weights that keep still, as in a model in use: what the engine makes of the zeros.
+// Products with frozen, pruned weights, as in a model in use: how the engine handles the zeros.
 
 import Accelerando
 import Foundation
 
 /// A matrix product `[M, K] × [K, N]` whose right operand is frozen and has zeros.
 struct SparseWork: BenchmarkWork {
-  /// How the zeros lie.
+  /// The pattern of the zeros.
   enum Pattern {
-    /// Each element by itself.
+    /// Single elements.
     case elements(Double)
-    /// Blocks of so many rows and columns.
+    /// Blocks of this many rows and columns.
     case blocks(Int, Int, Double)
-    /// So many zeros in each group of neighbours along the input axis.
+    /// This many zeros in each group of neighbours along the input axis.
     case groups(zeros: Int, of: Int)
 
     /// `0.9`, `4x4-0.9` or `2:4`.

@@ -2,8 +2,8 @@
 
 import AccelerandoCore
 
-/// The mean over windows, of each channel: `[N, H, W, C]` to `[N, H', W', C]`. Windows that reach over the edge have the
-/// mean of the elements that are there.
+/// The mean over windows, of each channel: `[N, H, W, C]` to `[N, H', W', C]`. Windows that reach over the edge have
+/// the mean of the elements that are there.
 public struct AveragePooling2D: ConfigurableLayer {
   /// The window's height and width.
   public let poolSize: [Int]
@@ -14,7 +14,11 @@ public struct AveragePooling2D: ConfigurableLayer {
   public let name: String?
 
   /// Makes the layer.
-  /// - Parameter strides: the window's steps; its size for nil, so that windows do not overlap.
+  /// - Parameters:
+  ///   - poolSize: the window's height and width.
+  ///   - strides: the window's steps; its size for nil, so that windows do not overlap.
+  ///   - padding: how windows are placed at the edges.
+  ///   - name: the layer's name.
   public init(
     poolSize: (Int, Int) = (2, 2), strides: (Int, Int)? = nil, padding: Padding = .valid, name: String? = nil
   ) {

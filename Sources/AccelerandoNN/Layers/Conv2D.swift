@@ -26,8 +26,17 @@ public struct Conv2D: ConfigurableLayer {
 
   /// Makes the layer.
   /// - Parameters:
+  ///   - filters: the number of output channels.
+  ///   - kernelSize: the kernel's height and width.
+  ///   - strides: the kernel's steps.
+  ///   - padding: how windows are placed at the edges.
+  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
+  ///   - groups: the number of groups that input and output channels are split into.
+  ///   - activation: the function of the result.
+  ///   - usesBias: whether a bias is added.
   ///   - weightInitializer: of the weight, `[kernel height, kernel width, C / groups, filters]`.
   ///   - biasInitializer: of the bias, `[filters]`.
+  ///   - name: the layer's name.
   public init(
     _ filters: Int, kernelSize: (Int, Int), strides: (Int, Int) = (1, 1), padding: Padding = .valid,
     dilation: (Int, Int) = (1, 1), groups: Int = 1, activation: Activation = .linear, usesBias: Bool = true,

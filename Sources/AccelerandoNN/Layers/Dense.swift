@@ -16,8 +16,12 @@ public struct Dense: ConfigurableLayer {
 
   /// Makes the layer.
   /// - Parameters:
+  ///   - units: the number of outputs.
+  ///   - activation: the function of the result.
+  ///   - usesBias: whether a bias is added.
   ///   - weightInitializer: of the weight, `[inputs, units]`.
   ///   - biasInitializer: of the bias, `[units]`.
+  ///   - name: the layer's name.
   public init(
     _ units: Int, activation: Activation = .linear, usesBias: Bool = true,
     weightInitializer: Initializer = .glorotUniform, biasInitializer: Initializer = .zeros, name: String? = nil

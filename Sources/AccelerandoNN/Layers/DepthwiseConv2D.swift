@@ -25,8 +25,16 @@ public struct DepthwiseConv2D: ConfigurableLayer {
 
   /// Makes the layer.
   /// - Parameters:
+  ///   - kernelSize: the kernel's height and width.
+  ///   - strides: the kernel's steps.
+  ///   - padding: how windows are placed at the edges.
+  ///   - depthMultiplier: the number of filters per input channel.
+  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
+  ///   - activation: the function of the result.
+  ///   - usesBias: whether a bias is added.
   ///   - weightInitializer: of the weight, `[kernel height, kernel width, C, multiplier]`.
   ///   - biasInitializer: of the bias, `[C · multiplier]`.
+  ///   - name: the layer's name.
   public init(
     kernelSize: (Int, Int), strides: (Int, Int) = (1, 1), padding: Padding = .valid, depthMultiplier: Int = 1,
     dilation: (Int, Int) = (1, 1), activation: Activation = .linear, usesBias: Bool = true,

@@ -13,7 +13,11 @@ public struct Embedding: ConfigurableLayer {
   let embeddings: Parameter
 
   /// Makes the layer.
-  /// - Parameter initializer: of the table, `[inputDim, outputDim]`.
+  /// - Parameters:
+  ///   - inputDim: the number of vectors: indices are below it.
+  ///   - outputDim: the size of each vector.
+  ///   - initializer: of the table, `[inputDim, outputDim]`.
+  ///   - name: the layer's name.
   public init(
     inputDim: Int, outputDim: Int, initializer: Initializer = .randomUniform(from: -0.05, to: 0.05),
     name: String? = nil

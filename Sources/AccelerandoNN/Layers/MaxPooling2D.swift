@@ -13,7 +13,11 @@ public struct MaxPooling2D: ConfigurableLayer {
   public let name: String?
 
   /// Makes the layer.
-  /// - Parameter strides: the window's steps; its size for nil, so that windows do not overlap.
+  /// - Parameters:
+  ///   - poolSize: the window's height and width.
+  ///   - strides: the window's steps; its size for nil, so that windows do not overlap.
+  ///   - padding: how windows are placed at the edges.
+  ///   - name: the layer's name.
   public init(
     poolSize: (Int, Int) = (2, 2), strides: (Int, Int)? = nil, padding: Padding = .valid, name: String? = nil
   ) {

@@ -38,7 +38,13 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
   ///   - headCount: the number of heads.
   ///   - keySize: the size of queries and keys in each head.
   ///   - valueSize: the size of values in each head; `keySize` for nil.
+  ///   - outputSize: the number of output features; that of the query for nil.
+  ///   - dropout: the probability of dropping an attention weight while training.
+  ///   - usesBias: whether the projections add biases.
+  ///   - isCausal: whether query i attends only to the keys 0 to i.
   ///   - weightInitializer: of the kernels: `[features, heads, size]`, and `[heads, size, features]` for the output.
+  ///   - biasInitializer: of the biases.
+  ///   - name: the layer's name.
   public init(
     headCount: Int, keySize: Int, valueSize: Int? = nil, outputSize: Int? = nil, dropout: Double = 0,
     usesBias: Bool = true, isCausal: Bool = false, weightInitializer: Initializer = .glorotUniform,
@@ -92,8 +98,8 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return output(joined, size: outputSize ?? first.shape[2])
   }
 
-  /// `[N, T, features]` to `[N, T, heads, size]`. The bias is added while the heads are one axis: as in a dense layer, a
-  /// backend can then do it together with the product.
+  /// `[N, T, features]` to `[N, T, heads, size]`. The bias is added while the heads are one axis: as in a dense layer,
+  /// a backend can then do it together with the product.
   private func split(_ x: Tensor, _ projection: Projection, _ size: Int) -> Tensor {
     let kernel = projection.kernel[x.shape[2], headCount, size].reshaped([x.shape[2], headCount * size])
     let heads = [x.shape[0], x.shape[1], headCount, size]

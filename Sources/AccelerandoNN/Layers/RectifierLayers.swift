@@ -101,7 +101,10 @@ public struct PReLU: ConfigurableLayer {
   let alpha: Parameter
 
   /// Makes the layer.
-  /// - Parameter initializer: of alpha, a sample's shape with 1 for the shared axes.
+  /// - Parameters:
+  ///   - sharedAxes: the axes along which all elements share one slope, counted with the batch axis.
+  ///   - initializer: of alpha, a sample's shape with 1 for the shared axes.
+  ///   - name: the layer's name.
   public init(sharedAxes: [Int] = [], initializer: Initializer = .zeros, name: String? = nil) {
     self.sharedAxes = sharedAxes
     self.name = name

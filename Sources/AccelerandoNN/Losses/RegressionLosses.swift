@@ -1,4 +1,4 @@
-// Distances between numbers, the mean over a sample's outputs.
+// Losses of regression: the mean over a sample's outputs.
 
 import AccelerandoCore
 
@@ -28,7 +28,7 @@ public struct MeanAbsoluteError: Loss, Hashable {
 
 /// Squared for small differences and absolute for large ones: ½d² up to `delta`, delta·|d| − ½delta² beyond.
 public struct Huber: Loss, Hashable {
-  /// The difference at which the one becomes the other.
+  /// The difference at which the loss becomes linear.
   public let delta: Double
 
   /// Makes the loss.

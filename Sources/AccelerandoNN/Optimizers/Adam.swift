@@ -14,7 +14,7 @@ public struct Adam: Optimizer {
   public let epsilon: Double
   /// Whether steps are scaled by the largest v so far (AMSGrad).
   public let amsgrad: Bool
-  /// The part of each weight, times the learning rate, that a step takes away; nil for none.
+  /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
 

@@ -1,24 +1,25 @@
-// How weights follow their gradients. An optimizer is a value: its settings and a formula for one tensor. What it remembers
-// between steps are slots beside each weight, kept by whoever trains; so optimizers work on any device and in any order.
+// How gradients update weights. An optimizer is a value: its settings and a formula for one tensor. Its state between
+// steps is in slots, one or more tensors per weight, kept by the training loop; so optimizers work on any device and in
+// any order.
 
 import AccelerandoCore
 
-/// A rule that moves weights along their gradients.
+/// A rule that updates weights by their gradients.
 public protocol Optimizer: Sendable {
   /// The learning rate.
   var learningRate: LearningRate { get set }
 
-  /// The limit that gradients are kept within; nil for none.
+  /// The limit on gradients; nil for none.
   var clipping: GradientClipping? { get }
 
-  /// What is remembered for each weight: tensors of the weight's type.
+  /// The state per weight: tensors of the weight's type.
   var slots: [Slot] { get }
 
   /// One step for one weight.
   /// - Parameters:
   ///   - weight: the weight before the step.
   ///   - gradient: the gradient of the loss, clipped; of the weight's type.
-  ///   - slots: what is remembered, in the order of `slots`.
+  ///   - slots: the state, in the order of `slots`.
   ///   - step: the number of the step, a `float32` scalar that counts from 1.
   ///   - learningRate: the learning rate of the step, a `float32` scalar.
   /// - Returns: the weight and the slots after the step.
@@ -27,11 +28,11 @@ public protocol Optimizer: Sendable {
   ) -> (weight: Tensor, slots: [Tensor])
 }
 
-/// A tensor that an optimizer keeps beside each weight.
+/// A tensor that an optimizer keeps per weight.
 public struct Slot: Hashable, Sendable {
   /// The name, as it appears in checkpoints.
   public let name: String
-  /// The value of every element at the start.
+  /// The initial value of every element.
   public let initialValue: Double
 
   /// Describes a slot.
@@ -52,7 +53,7 @@ public enum GradientClipping: Hashable, Sendable {
 }
 
 extension Optimizer {
-  /// The gradients of all weights, kept within the limit.
+  /// The gradients of all weights after clipping.
   public func clipped(_ gradients: [Tensor]) -> [Tensor] {
     switch clipping {
     case nil: return gradients

@@ -1,15 +1,15 @@
-// Gradient descent, with momentum if wanted.
+// Gradient descent, optionally with momentum.
 
 import AccelerandoCore
 
 /// w ← w − lr·g; with momentum μ: m ← μ·m − lr·g, w ← w + m, or w ← w + μ·m − lr·g for Nesterov's.
 public struct SGD: Optimizer {
   public var learningRate: LearningRate
-  /// The rate μ; 0 for none.
+  /// The momentum μ; 0 for none.
   public let momentum: Double
-  /// Whether the weight moves by the momentum of the next step.
+  /// Whether to use Nesterov momentum.
   public let nesterov: Bool
-  /// The part of each weight, times the learning rate, that a step takes away; nil for none.
+  /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
 

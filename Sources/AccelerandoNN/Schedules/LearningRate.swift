@@ -1,17 +1,17 @@
-// How far an optimizer steps: a number, or a function of the step.
+// The learning rate: a number, or a function of the step.
 
 import AccelerandoCore
 
 /// A learning rate as a function of the number of steps done.
 public protocol LearningRateSchedule: Sendable {
   /// The learning rate of a step.
-  /// - Parameter iteration: how many steps were done before, from 0.
+  /// - Parameter iteration: the number of steps done before, from 0.
   func rate(at iteration: ScheduleValue) -> ScheduleValue
 }
 
 /// A constant learning rate or a schedule. Number literals are constants.
 public enum LearningRate: Sendable {
-  /// The same for every step.
+  /// The same rate for every step.
   case constant(Double)
   /// A function of the step.
   case schedule(any LearningRateSchedule)
@@ -27,7 +27,7 @@ public enum LearningRate: Sendable {
   }
 
   /// The learning rate as a number.
-  /// - Parameter iteration: how many steps were done before.
+  /// - Parameter iteration: the number of steps done before.
   public func value(iteration: Int) -> Double {
     switch self {
     case .constant(let rate): rate

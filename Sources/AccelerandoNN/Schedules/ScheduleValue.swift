@@ -1,5 +1,5 @@
 // A number that is either known now or computed in the program. Schedules are formulas over it, so that each is written
-// once and serves both the compiled step and what people are shown.
+// once for both the compiled step and the host.
 
 import AccelerandoCore
 
@@ -67,7 +67,7 @@ public enum ScheduleValue {
   /// The cosine of the value, in radians.
   public func cosine() -> Self { mapped({ cos($0) }) { $0.cos() } }
 
-  /// One value while this one is below a limit, another from there on.
+  /// One value while this one is below a limit, another afterwards.
   public func choosing(below limit: Self, _ before: Self, else after: Self) -> Self {
     if let value = known, let limit = limit.known { return value < limit ? before : after }
     guard case .traced(let like) = self.combined(limit, +, +) else { return after }

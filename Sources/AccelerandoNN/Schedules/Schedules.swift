@@ -1,15 +1,15 @@
-// The learning-rate schedules of Keras, a formula each. Steps count from 0, as there.
+// Keras' learning rate schedules, one formula each. Steps count from 0, as in Keras.
 
 import AccelerandoCore
 
-/// Falls along half a cosine from `initial` to `alpha`·`initial` in `steps` steps and stays there. With a `warmupTarget`
-/// it first rises in a line from `initial` to the target in `warmupSteps` steps, and falls from there.
+/// Decays along half a cosine from `initial` to `alpha`·`initial` in `steps` steps and stays there. With a
+/// `warmupTarget` it first rises linearly from `initial` to the target in `warmupSteps` steps, and decays from there.
 public struct CosineDecay: LearningRateSchedule, Hashable {
   /// The learning rate at the start.
   public let initial: Double
-  /// The number of steps of the fall.
+  /// The number of steps of the decay.
   public let steps: Int
-  /// What is left at the end, as a part of where the fall began.
+  /// The final rate, as a proportion of the rate at the start of the decay.
   public let alpha: Double
   /// The learning rate after the warm-up; nil for none.
   public let warmupTarget: Double?
@@ -48,7 +48,7 @@ public struct ExponentialDecay: LearningRateSchedule, Hashable {
   public let steps: Int
   /// The factor.
   public let decayRate: Double
-  /// Whether the rate falls in stairs instead of smoothly.
+  /// Whether the rate decays in steps instead of smoothly.
   public let staircase: Bool
 
   /// Makes the schedule.
@@ -71,9 +71,9 @@ public struct InverseTimeDecay: LearningRateSchedule, Hashable {
   public let initial: Double
   /// The number of steps that counts as one unit of time.
   public let steps: Int
-  /// How fast the rate falls.
+  /// How fast the rate decays.
   public let decayRate: Double
-  /// Whether the rate falls in stairs instead of smoothly.
+  /// Whether the rate decays in steps instead of smoothly.
   public let staircase: Bool
 
   /// Makes the schedule.
@@ -90,18 +90,18 @@ public struct InverseTimeDecay: LearningRateSchedule, Hashable {
   }
 }
 
-/// Falls from `initial` to `end` in `steps` steps: (`initial` − `end`)·(1 − iteration / `steps`)^`power` + `end`. With
-/// `cycle`, begins again with twice, three times … the steps whenever it reaches the end.
+/// Decays from `initial` to `end` in `steps` steps: (`initial` − `end`)·(1 − iteration / `steps`)^`power` + `end`. With
+/// `cycle`, starts again with twice, three times … the steps whenever it reaches the end.
 public struct PolynomialDecay: LearningRateSchedule, Hashable {
   /// The learning rate at the start.
   public let initial: Double
-  /// The number of steps of the fall.
+  /// The number of steps of the decay.
   public let steps: Int
   /// The learning rate at the end.
   public let end: Double
-  /// The power; 1 is a line.
+  /// The power; 1 is linear.
   public let power: Double
-  /// Whether the fall begins again after its end.
+  /// Whether the decay starts again after its end.
   public let cycle: Bool
 
   /// Makes the schedule.

@@ -1,4 +1,5 @@
-// A checkpoint as one text and one set of tensors, and back. Numbers are written so that they come back with the same bits.
+// A checkpoint as one text and one set of tensors, and back. Numbers are written so that they are read with the same
+// bits.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -16,7 +17,7 @@ extension Checkpoint {
     ])
   }
 
-  /// The tensors: those of the run, and those of callbacks by their places in the list.
+  /// The tensors: those of the run, and those of callbacks by their index in the list.
   var tensors: Store {
     var result = Store(state.entries.map { (Self.statePrefix + $0.0, $0.1) })
     for (index, callback) in callbacks.enumerated() {
@@ -28,8 +29,8 @@ extension Checkpoint {
   private static let statePrefix = "state/"
   private static func prefix(ofCallback index: Int) -> String { "callback/\(index)/" }
 
-  /// Puts a checkpoint together.
-  /// - Throws: `ConfigError` or `TrainingError` when something is missing or no number where one should be.
+  /// Assembles a checkpoint.
+  /// - Throws: `ConfigError` or `TrainingError` when something is missing or is not a number.
   init(_ config: Config, tensors: Store) throws {
     let reader = try ConfigReader(config, subject: "the checkpoint")
     iteration = try reader.int("iteration")
@@ -113,7 +114,7 @@ extension EpochRecord {
 }
 
 extension ConfigReader {
-  /// A number, if it is set: NaN and infinities, which JSON does not have, stand there as text.
+  /// A number, if it is set: NaN and infinities, which JSON lacks, are stored as text.
   func number(_ key: String) throws -> Double? {
     if case .string(let text)? = value(key)?.value, let number = Double(text) { return number }
     return try optionalDouble(key)

@@ -1,5 +1,4 @@
-// The checkpoints of one run, side by side in a directory: which there are, which of them is the last good one, which have
-// had their time.
+// The checkpoints of one run in a directory: which exist, which is the last intact one, which are to be removed.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -10,21 +9,21 @@ import Foundation
 struct CheckpointFolder: Sendable {
   let url: URL
 
-  /// A checkpoint that was read, and what was wrong with newer ones.
+  /// A checkpoint that was read, and the errors of newer ones.
   struct Found {
     let name: CheckpointName
     let checkpoint: Checkpoint
     let refused: [(name: CheckpointName, reason: String)]
   }
 
-  /// The checkpoints, oldest first, as their names say; a directory that is not there has none.
+  /// The checkpoints, oldest first, by their names; none if the directory does not exist.
   func names() -> [CheckpointName] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
     return names.compactMap(CheckpointName.init).sorted()
   }
 
-  /// Reads the newest checkpoint that is whole; nil if there is none at all.
-  /// - Throws: `FormatError` when there are some and none of them is good, with what is wrong with each.
+  /// Reads the newest intact checkpoint; nil if there is none at all.
+  /// - Throws: `FormatError` when there are some and none of them is intact, with the error of each.
   func newest() throws -> Found? {
     var refused: [(name: CheckpointName, reason: String)] = []
     for name in names().reversed() {
@@ -41,12 +40,12 @@ struct CheckpointFolder: Sendable {
       remedy: "Begin it anew in another directory")
   }
 
-  /// Writes a checkpoint beside the earlier ones, and then removes the oldest of those.
+  /// Writes a checkpoint, and then removes the oldest ones.
   /// - Parameters:
   ///   - number: larger than that of any other.
   ///   - keep: how many to keep.
-  ///   - distrusted: checkpoints that could not be read. They are not counted, and left alone: their owner may want to look.
-  /// - Throws: `FormatError` when the checkpoint cannot be written; those before it are as they were.
+  ///   - distrusted: checkpoints that could not be read. They are not counted and not removed: their owner may want to look.
+  /// - Throws: `FormatError` when the checkpoint cannot be written; the earlier ones are then unchanged.
   func write(_ checkpoint: Checkpoint, number: Int, keep: Int, distrusted: Set<CheckpointName>) throws {
     let name = CheckpointName(number: number, step: checkpoint.iteration)
     let earlier = names().filter { !distrusted.contains($0) }
@@ -63,7 +62,7 @@ struct CheckpointFolder: Sendable {
     for old in earlier.dropLast(max(keep - 1, 0)) { remove(old) }
   }
 
-  /// Removes what a run that died has left half written or half removed.
+  /// Removes what a killed run has left half written or half removed.
   func tidy() {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? [] {
       guard name.hasPrefix(".checkpoint-"), name.hasSuffix(".partial") || name.hasSuffix(".old") else { continue }
@@ -77,7 +76,7 @@ struct CheckpointFolder: Sendable {
     tidy()
   }
 
-  /// Takes a checkpoint's name away before its files, so that nobody ever sees half of one.
+  /// Removes a checkpoint's name before its files, so that an incomplete one never exists under its name.
   private func remove(_ name: CheckpointName) {
     let doomed = url.appendingPathComponent(".\(name).old", isDirectory: true)
     try? FileManager.default.removeItem(at: doomed)

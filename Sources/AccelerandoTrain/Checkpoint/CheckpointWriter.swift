@@ -1,10 +1,10 @@
-// Writing takes as long as the disk does; training goes on meanwhile. One checkpoint is written at a time, so that a slow disk
-// makes checkpoints rarer and not memory fuller.
+// Writing takes as long as the disk does; training continues meanwhile. One checkpoint is written at a time, so that a
+// slow disk makes checkpoints rarer instead of filling memory.
 
 import Foundation
 import Synchronization
 
-/// Does one piece of work at a time on a thread of its own, and keeps the error that it ended with.
+/// Does one piece of work at a time on a thread of its own, and keeps its error.
 final class CheckpointWriter: Sendable {
   private struct State {
     var isBusy = false
@@ -14,10 +14,10 @@ final class CheckpointWriter: Sendable {
   private let state = Mutex(State())
   private let queue = DispatchQueue(label: "accelerando checkpoints")
 
-  /// Whether work is going on.
+  /// Whether work is in progress.
   var isBusy: Bool { state.withLock { $0.isBusy } }
 
-  /// Begins work; waits for what was begun before.
+  /// Starts work, after waiting for earlier work.
   func start(_ work: @escaping @Sendable () throws -> Void) {
     wait()
     state.withLock { $0.isBusy = true }
@@ -30,10 +30,10 @@ final class CheckpointWriter: Sendable {
     }
   }
 
-  /// Waits for the work that is going on.
+  /// Waits for the work in progress.
   func wait() { queue.sync {} }
 
-  /// Throws the error that work has ended with since the last time, if it has.
+  /// Throws the error of work that has ended since the last call, if there is one.
   func check() throws {
     let failure = state.withLock { state in
       let failure = state.failure

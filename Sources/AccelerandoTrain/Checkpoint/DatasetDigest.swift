@@ -1,11 +1,11 @@
-// Data that have been exchanged for others should be noticed when a run goes on or workers begin together.
+// Detects changed data when a run resumes or when workers start together.
 
 import AccelerandoCore
 import AccelerandoFormats
 
 extension Dataset {
-  /// The SHA-256 over the types and all bytes of the arrays, a second for 1.5 GB; asked for only where runs are compared. What is in
-  /// a stream cannot be known.
+  /// The SHA-256 of the types and all bytes of the arrays, one second for 1.5 GB; computed only when runs are compared.
+  /// The contents of a stream are unknown.
   func digest() throws -> String {
     guard case .arrays(let arrays) = source else { return "a stream" }
     let sum = try SHA256Digest()

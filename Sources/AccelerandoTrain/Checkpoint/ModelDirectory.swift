@@ -1,5 +1,5 @@
-// A whole model in a directory: what it is, what it knows, and how it was being trained. The directory is written beside
-// an earlier one and takes its place at the end, so that a full disk costs nothing but the attempt.
+// A whole model in a directory: what it is, what it knows, and how it was being trained. The directory is written
+// beside an earlier one and takes its place at the end, so that a full disk costs nothing but the attempt.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -38,11 +38,13 @@ public struct ModelCatalogs: Sendable {
 }
 
 extension Model {
-  /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json` and
-  /// `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
-  /// - Parameter sparse: whether the files leave zeros out; see `SparseSafetensors`. Loading sees to it by itself.
-  /// - Throws: `ConfigError` when a layer, loss or the like cannot be written, `FormatError` or a system error when files
-  ///   cannot; the earlier save is then untouched.
+  /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json`
+  /// and `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
+  /// - Parameters:
+  ///   - directory: the directory to write.
+  ///   - sparse: whether the files omit zeros; see `SparseSafetensors`. Loading detects it.
+  /// - Throws: `ConfigError` when a layer, loss or the like cannot be written, `FormatError` or a system error when
+  ///   files cannot; the earlier save is then untouched.
   public func save(to directory: URL, sparse: Bool = false) throws {
     let architecture = try architectureConfig().json
     let compilation = try compilation.map { try config(of: $0).json }

@@ -6,7 +6,9 @@ import Foundation
 
 extension Model {
   /// Saves the values of all parameters as safetensors. An earlier file stays until the new one is complete.
-  /// - Parameter sparse: whether zeros are left out, with a bit for each element instead; see `SparseSafetensors`.
+  /// - Parameters:
+  ///   - url: the file to write.
+  ///   - sparse: whether zeros are omitted, with one bit per element instead; see `SparseSafetensors`.
   /// - Throws: `FormatError` when the file cannot be written.
   public func saveWeights(to url: URL, sparse: Bool = false) throws {
     try write(try weights(), to: url, sparse: sparse)

@@ -1,14 +1,14 @@
-// What one step of training sees.
+// The data of one training step.
 
 import AccelerandoCore
 
-/// Some samples with what is known of them. The first axis of every array counts the samples.
+/// Some samples with their labels and weights. The first axis of every array is the sample.
 public struct Batch: Sendable {
   /// The inputs of the model, one array for each.
   public var features: [NDArray]
-  /// What the model should say; nil where only predictions are wanted.
+  /// The targets; nil if there are only features to predict from.
   public var labels: NDArray?
-  /// How much each sample counts, `float32[N]`; nil for all the same.
+  /// The weight of each sample, `float32[N]`; nil for equal weights.
   public var sampleWeights: NDArray?
 
   /// Makes a batch.
@@ -21,7 +21,7 @@ public struct Batch: Sendable {
   /// The number of samples.
   public var count: Int { features.first?.shape.first ?? 0 }
 
-  /// Checks that all arrays have as many samples.
+  /// Checks that all arrays have the same number of samples.
   /// - Throws: `TrainingError` when they do not, or there are no features.
   func checkCounts() throws {
     guard !features.isEmpty else { throw TrainingError("a batch needs at least one array of features.") }

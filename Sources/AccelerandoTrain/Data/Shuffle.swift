@@ -1,9 +1,9 @@
 // The order of samples in an epoch: a function of the seed and the epoch alone, so that the same seed trains the same
-// bits, and a run that is resumed at epoch 5 sees what it would have seen.
+// bits, and a run that resumes at epoch 5 continues with the same order.
 
 import AccelerandoNN
 
-/// The numbers of a range in random order (Fisher and Yates).
+/// The indices of a range in random order (Fisher-Yates shuffle).
 func shuffledOrder(_ rows: Range<Int>, key: RandomKey) -> [Int] {
   var order = Array(rows)
   var generator = SplitMix(state: UInt64(key.high) << 32 | UInt64(key.low))
@@ -16,7 +16,7 @@ func shuffledOrder(_ rows: Range<Int>, key: RandomKey) -> [Int] {
   return order
 }
 
-/// Steele, Lea and Flood's SplitMix64: far cheaper than a cipher, and good enough for the order of samples.
+/// SplitMix64 by Steele, Lea and Flood: far cheaper than a cipher, and good enough for the order of samples.
 struct SplitMix: RandomNumberGenerator {
   var state: UInt64
 

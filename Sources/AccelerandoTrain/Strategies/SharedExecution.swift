@@ -1,10 +1,10 @@
-// One step of many workers: common piece, parts, meeting, and so on to the end of the program.
+// One step of many workers: common piece, parts, sum, and so on to the end of the program.
 
 import AccelerandoCore
 import Foundation
 import Synchronization
 
-/// A program of many workers, tied to buffers.
+/// A program of many workers, bound to buffers.
 final class SharedExecution: Execution {
   let outputs: [any Buffer]
   private var rounds: [BoundRound] = []
@@ -18,13 +18,13 @@ final class SharedExecution: Execution {
 
   init(_ program: Program, _ inputs: [any Buffer], parts: Int, on backend: SharedBackend) throws {
     team = backend.team
-    // Without a meeting nobody needs the others, and everybody computes everything.
+    // Without a sum the workers are independent, and each computes everything.
     let group: any WorkerGroup = program.meets ? backend.group : SoleWorker()
     let shares = BatchShares(of: parts, workers: group.size)
     let own = shares[group.rank]
     let tree =
       group.size == 1 ? SumTree(0..<parts) : SumTree(parts: parts, of: (0..<group.size).map { shares[$0] })
-    // As many lists as can be worked on at a time, whoever takes which.
+    // As many lists as can be run at a time, whichever thread runs them.
     let members = BatchShares(of: own.count, workers: min(backend.team.threads, max(own.count, 1)))
     let lists = (0..<members.workers).map { members[$0] }
     let cut = try ProgramCut(
@@ -63,13 +63,13 @@ final class SharedExecution: Execution {
         commonExecution = execution
       }
       var executions: [any Execution] = []
-      // A process without parts has to know them too: all exchange the same in the same order.
+      // A process without parts has to know them too: all processes exchange the same tensors in the same order.
       var stages: [Int: Int] = [:]
       if let piece = round.local {
         let executable = try backend.local.compile(piece.program)
         for part in 0..<own.count {
           let reads = try piece.reads.map { try buffer($0, part: part) }
-          // Parts that are computed one after the other need room for one.
+          // Parts that are computed one after the other share one memory.
           let first = lists.first { $0.contains(part) }?.lowerBound ?? part
           executions.append(
             first < part ? try executable.bind(reads, besides: executions[first]) : try executable.bind(reads))
@@ -89,7 +89,7 @@ final class SharedExecution: Execution {
     outputs = try program.outputs.enumerated().map { number, value in
       if let input = program.aliases[number] { return inputs[input] }
       guard cut.isLocal[value] else { return try once(value) }
-      // Other processes' parts are not here.
+      // The parts of other processes are not here.
       let missing = TensorType(program.types[value].dtype, [0])
       return StackedBuffer(
         program.types[value],
@@ -101,7 +101,7 @@ final class SharedExecution: Execution {
     copies = try cut.copies.map { (try backend.host(try once($0.value)), try backend.host(try once($0.input))) }
   }
 
-  /// What the processes exchange at the end of a round; nil where one process has all parts.
+  /// The exchange between processes at the end of a round; nil if one process has all parts.
   private static func exchange(
     _ meetings: [ProgramCut.Meeting], _ local: [Int: [any Buffer]], _ stages: [Int: Int], tree: SumTree,
     group: any WorkerGroup, on backend: SharedBackend
@@ -111,7 +111,7 @@ final class SharedExecution: Execution {
     }
     guard group.size > 1, !meetings.isEmpty else { return nil }
     let summands = try meetings.map { meeting in
-      // What was there before the round is there from its first stage.
+      // Values from before the round are complete from its first stage on.
       SumExchange.Summand(
         operands: try (local[meeting.operand] ?? []).map { try backend.host($0) }, type: meeting.type,
         stage: stages[meeting.operand] ?? 0)
@@ -130,9 +130,9 @@ final class SharedExecution: Execution {
   }
 }
 
-/// The parts of a batch that are this process', for a team of threads, and what it exchanges with others.
+/// This process' parts of a batch, for a team of threads, and the exchange with other processes.
 private final class PartWork: TeamWork {
-  /// What is computed one after the other.
+  /// The groups of parts that are computed one after the other.
   private let lists: [[any Execution]]
   private let exchange: SumExchange?
   private let failure = Mutex<(any Error)?>(nil)

@@ -1,5 +1,5 @@
-// Where processes that share a batch meet. What is to be summed goes out in buckets, each as soon as this process' parts have
-// computed it, while they compute the rest; so the way to the others costs little but for the last bucket.
+// Sums between processes that share a batch. Tensors are sent in buckets, each as soon as this process' parts have
+// computed it, while the rest is computed; so communication costs little except for the last bucket.
 
 import AccelerandoCore
 import Foundation
@@ -9,20 +9,20 @@ import Synchronization
 final class SumExchange {
   /// A tensor to be summed.
   struct Summand {
-    /// What this process' parts give.
+    /// The values of this process' parts.
     let operands: [any HostBuffer]
     let type: TensorType
     /// The stage of a part's run that completes it.
     let stage: Int
   }
 
-  /// The tensors that go out together.
+  /// The tensors that are sent together.
   private final class Bucket {
     let stage: Int
-    /// Adds up what this process has.
+    /// Sums this process' values.
     let sums: any Execution
     let exchange: any WorkerExchange
-    /// The parts of this process that are still at it.
+    /// The number of this process' parts that are still being computed.
     let missing = Atomic<Int>(0)
 
     init(stage: Int, sums: any Execution, exchange: any WorkerExchange) {
@@ -36,12 +36,12 @@ final class SumExchange {
   private let parts: Int
   /// The sums of the tree's leaves, for each tensor.
   let leaves: [[any HostBuffer]]
-  /// The buckets that have gone out; changed by whoever holds `isStarting`.
+  /// The number of buckets that were sent; changed only by the holder of `isStarting`.
   private let started = Atomic<Int>(0)
   private let isStarting = Atomic<Bool>(false)
   private let failure = Mutex<(any Error)?>(nil)
 
-  /// - Parameter tree: how all parts are added up, its leaves in the order of the processes.
+  /// - Parameter tree: how all parts are summed, its leaves in the order of the processes.
   init(_ summands: [Summand], tree: SumTree, on backend: SharedBackend) throws {
     let group = backend.group
     let shares = BatchShares(of: tree.parts.count, workers: group.size)
@@ -77,7 +77,7 @@ final class SumExchange {
     self.leaves = leaves
   }
 
-  /// Tensors that go out together, by their numbers: in the order in which they are computed, until there are enough bytes.
+  /// Tensors that are sent together, by index: in the order in which they are computed, until there are enough bytes.
   static func buckets(_ summands: [Summand], bytes: Int) -> [[Int]] {
     var buckets: [[Int]] = []
     var room = 0
@@ -92,7 +92,7 @@ final class SumExchange {
     return buckets
   }
 
-  /// A program that adds up what this process has of some tensors, right where it is sent from.
+  /// A program that sums this process' values of some tensors directly in the memory that is sent.
   private static func sums(
     _ summands: [(summand: Summand, leaves: [any HostBuffer])], subtrees: [Range<Int>], firstPart: Int,
     on backend: any Backend
@@ -119,14 +119,14 @@ final class SumExchange {
 
   // MARK: A step
 
-  /// Before the parts are computed.
+  /// Call before the parts are computed.
   func begin() {
     failure.withLock { $0 = nil }
     for bucket in buckets { bucket.missing.store(parts, ordering: .relaxed) }
     started.store(0, ordering: .releasing)
   }
 
-  /// Computes a part, and sends out the buckets that it completes. Parts may be computed by several threads at once.
+  /// Computes a part, and sends the buckets that it completes. Several threads may compute parts at once.
   func run(_ part: any Execution) throws {
     var next = 0
     try part.run { stage in
@@ -138,7 +138,7 @@ final class SumExchange {
     }
   }
 
-  /// Sends out, in order, what is complete. Who comes while another does it goes on computing.
+  /// Sends complete buckets, in order. If another thread is doing so, the caller continues to compute.
   private func startBuckets() {
     var next = started.load(ordering: .acquiring)
     if next == 0, buckets[0].missing.load(ordering: .acquiring) > 0 { return }
@@ -162,7 +162,7 @@ final class SumExchange {
     try bucket.exchange.start()
   }
 
-  /// After the parts are computed: sends out what is left, and waits for the others.
+  /// Call after the parts are computed: sends the rest, and waits for the others.
   func finish() throws {
     if let error = failure.withLock({ $0 }) { throw error }
     for bucket in buckets[started.load(ordering: .acquiring)...] { try start(bucket) }
@@ -170,5 +170,5 @@ final class SumExchange {
   }
 }
 
-/// Bytes in whole lines of cache.
+/// Bytes rounded up to whole cache lines.
 private func rounded(_ bytes: Int) -> Int { (bytes + 63) / 64 * 64 }

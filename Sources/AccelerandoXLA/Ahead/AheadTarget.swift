@@ -1,11 +1,11 @@
-// Devices to compile for, by one word: `tpu:v5e:2x4`, `cuda:h200:8`. What is wrong with the word is said before a plugin is
-// asked, since plugins answer in terms of their own.
+// Devices to compile for, in one word: `tpu:v5e:2x4`, `cuda:h200:8`. Errors in the word are reported before a plugin is
+// asked, since plugins have their own terms.
 
-/// Chips of one kind that programs are compiled for ahead.
+/// Chips of one kind, for ahead-of-time compilation.
 public struct AheadTarget: Hashable, Sendable, CustomStringConvertible {
   /// The kind of chip.
   public let chip: ChipSpec
-  /// How many chips there are along each axis of their network; one number where they are all connected.
+  /// The number of chips along each axis of their network; one number if all are connected.
   public let shape: [Int]
 
   /// The number of chips.
@@ -15,11 +15,11 @@ public struct AheadTarget: Hashable, Sendable, CustomStringConvertible {
   public var description: String { "\(chip.platform):\(chip.name):\(shapeText)" }
   private var shapeText: String { shape.map(String.init).joined(separator: "x") }
 
-  /// The most chips that programs are compiled for.
+  /// The largest supported number of chips.
   public static let chipLimit = 1024
 
   /// Reads `PLATFORM:CHIP` or `PLATFORM:CHIP:SHAPE`.
-  /// - Throws: `DeviceError` saying what is known.
+  /// - Throws: `DeviceError` that lists what is known.
   public init(_ text: String) throws {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     let platforms = ["tpu", "cuda"]
@@ -54,7 +54,7 @@ public struct AheadTarget: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// Finds the compiler and describes the devices to it.
-  /// - Parameter search: where plugins are looked for.
+  /// - Parameter search: where plugins are searched for.
   /// - Throws: `DeviceError` when there is no plugin, or it knows no such devices.
   public func topology(search: PluginSearch = .current()) throws -> Topology {
     let found = search.plugins(for: chip.platform)

@@ -1,38 +1,38 @@
-// What chips can do at most, by what their makers publish. From it follow bounds of a program's time, and whether it fits.
-// Numbers are per chip, without sparsity; a chip may appear to programs as more than one device.
+// Peak performance of chips, as published by their makers. Bounds of a program's time follow from it, and whether it
+// fits. Numbers are per chip, without sparsity; a chip may appear to programs as more than one device.
 
 import AccelerandoCore
 
 /// A kind of chip.
 public struct ChipSpec: Hashable, Sendable {
-  /// What it is called in a target: `v5e`, `h200`.
+  /// The name in a target: `v5e`, `h200`.
   public let name: String
-  /// What it is called by its maker.
+  /// The maker's name.
   public let title: String
   /// `tpu` or `cuda`.
   public let platform: String
-  /// How many devices a program sees in one chip.
+  /// The number of devices per chip that a program sees.
   public let devicesPerChip: Int
   /// Bytes of memory on a chip.
   public let memoryBytes: Int
-  /// Bytes a second between a chip and its memory.
+  /// Bytes per second between a chip and its memory.
   public let memoryBandwidth: Double
-  /// Bytes a second that a chip can send to its neighbours, all links together in one direction.
+  /// Bytes per second that a chip can send to its neighbours, over all links together in one direction.
   public let linkBandwidth: Double
-  /// Floating-point operations a second in matrix products, by the element type of the operands.
+  /// Floating-point operations per second in matrix products, by the element type of the operands.
   let peaks: [DType: Double]
-  /// What a GPU's compiler wants to know besides; nil for others.
+  /// Further properties that a GPU's compiler needs; nil for others.
   let gpu: GPUDetails?
 
-  /// Floating-point operations a second in products of tensors of a type, as XLA computes them by default.
+  /// Floating-point operations per second in products of tensors of a type, as XLA computes them by default.
   public func peak(_ dtype: DType) -> Double { peaks[dtype] ?? peaks[.float32] ?? 0 }
 
-  /// Bytes of a chip's memory that programs get. XLA takes three quarters of a GPU's memory at the start and leaves the rest to
-  /// libraries; of a TPU's, the system keeps a little.
+  /// Bytes of a chip's memory that programs get. XLA takes three quarters of a GPU's memory at the start and leaves the
+  /// rest to libraries; of a TPU's, the system reserves a little.
   public var usableBytes: Int { platform == "cuda" ? memoryBytes / 4 * 3 : memoryBytes / 64 * 63 }
 
-  /// The shortest time in seconds that a kernel takes from its start to the next one's, however little it does. A GPU's
-  /// kernels follow each other, each with a pass over all multiprocessors; a TPU's program runs through.
+  /// The minimum time in seconds from the start of a kernel to the start of the next. A GPU runs kernels one after
+  /// another, each on all multiprocessors; a TPU runs a program without such gaps.
   public var kernelSeconds: Double { platform == "cuda" ? 2e-6 : 0 }
 
   /// Makes a description; rates are in units of 10¹² for arithmetic and 10⁹ bytes for memory and links.
@@ -67,16 +67,17 @@ public struct ChipSpec: Hashable, Sendable {
     self.gpu = gpu
   }
 
-  /// The kind of chip of a name.
+  /// The kind of chip with a name.
   public static func named(_ name: String, platform: String) -> ChipSpec? {
     all.first { $0.platform == platform && $0.name == name.lowercased() }
   }
 
-  /// All kinds that are known.
+  /// All known kinds.
   public static let all: [ChipSpec] = tpus + gpus
 
-  // Google Cloud's pages "TPU v3" to "TPU7x", system architecture (2025): compute and memory per chip, and the inter-chip
-  // interconnect's bandwidth, of which half goes out. Memory is what a chip has; the runtime keeps a little of it.
+  // Google Cloud's pages "TPU v3" to "TPU7x", system architecture (2025): compute and memory per chip, and the
+  // inter-chip interconnect's bandwidth, of which half goes out. Memory is what a chip has; the runtime keeps a little
+  // of it.
   private static let tpus = [
     ChipSpec(
       "v3", "TPU v3", tpu: 32 << 30, bandwidth: 900, links: 82, bfloat16: 123, devicesPerChip: 2),
@@ -88,8 +89,9 @@ public struct ChipSpec: Hashable, Sendable {
       "tpu7x", "TPU7x (Ironwood)", tpu: 192 << 30, bandwidth: 7370, links: 600, bfloat16: 2307, devicesPerChip: 2),
   ]
 
-  // NVIDIA's data sheets of each GPU; half-precision and TF32 rates of the tensor cores without sparsity, since XLA computes
-  // products of float32 in TF32 where the GPU has it. Links are NVLink in one direction, PCIe where there is none.
+  // NVIDIA's data sheets of each GPU; half-precision and TF32 rates of the tensor cores without sparsity, since XLA
+  // computes products of float32 in TF32 where the GPU has it. Links are NVLink in one direction, PCIe where there is
+  // none.
   private static let gpus = [
     ChipSpec(
       "v100", "NVIDIA V100 SXM2 16 GB", cuda: 16_945_512_448, bandwidth: 900, links: 150, half: 125, float32: 15.7,
@@ -118,20 +120,20 @@ public struct ChipSpec: Hashable, Sendable {
   ]
 }
 
-/// What a compiler for a GPU wants to know of it: the limits of its multiprocessors.
+/// The properties of a GPU that its compiler needs: the limits of its multiprocessors.
 struct GPUDetails: Hashable, Sendable {
   /// The compute capability.
   var major: Int, minor: Int
-  /// Multiprocessors.
+  /// The number of multiprocessors.
   var cores: Int
   /// Arithmetic units for float32 in a multiprocessor.
   var unitsPerCore: Int
-  /// Bytes of shared memory in a multiprocessor, and that one block may take if it asks.
+  /// Bytes of shared memory in a multiprocessor, and the most that one block may request.
   var sharedPerCore: Int, sharedPerBlock: Int
   var threadsPerCore = 2048
-  /// Bytes of the second-level cache.
+  /// Bytes of the L2 cache.
   var cache: Int
-  /// In GHz.
+  /// The clock rate in GHz.
   var clock: Double
 
   // CUDA's programming guide, "Compute capabilities", and the GPUs' white papers.
@@ -167,7 +169,7 @@ extension ChipSpec {
   /// A GPU as the text of XLA's `GpuTargetConfigProto`; nil for other chips.
   var gpuTarget: String? {
     guard let gpu else { return nil }
-    // From compute capability 9.0 on, the fastest instructions for matrices are in a set that is for this capability alone.
+    // From compute capability 9.0 on, the fastest matrix instructions are in a set for this capability alone.
     let features = gpu.major >= 9 ? "feature_extension: ACCELERATED_FEATURES" : ""
     return """
       gpu_device_info {

@@ -1,5 +1,5 @@
-// What a compiler made of a program, as far as it is looked at here: XLA's optimized module, whose instructions say which
-// values are stored, which chips talk to each other, and which libraries are called.
+// XLA's optimized module, the result of compilation, as far as it is used here: its instructions tell which values are
+// stored, what the chips exchange, and which libraries are called.
 
 import Foundation
 
@@ -24,7 +24,7 @@ public struct OptimizedModule: Sendable {
       return (count.multipliedReportingOverflow(by: bits).partialValue + 7) / 8
     }
 
-    /// Bits of an element, by XLA's numbers of element types.
+    /// Bits of an element, by XLA's element type numbers.
     private static let bits: [Int: Int] = [
       1: 8, 2: 8, 3: 16, 4: 32, 5: 64, 6: 8, 7: 16, 8: 32, 9: 64, 10: 16, 11: 32, 12: 64, 15: 64, 16: 16, 18: 128,
       19: 8, 20: 8, 21: 4, 22: 4, 23: 8, 24: 8, 25: 8, 28: 8, 29: 8,
@@ -41,7 +41,7 @@ public struct OptimizedModule: Sendable {
     var calls: [Int] = []
     var target = ""
     var settings = ""
-    /// How many devices take part together; 0 where it is not said.
+    /// The number of devices that take part together; 0 if unknown.
     var groupSize = 0
   }
 
@@ -55,9 +55,9 @@ public struct OptimizedModule: Sendable {
 
   /// Reads a module.
   /// - Parameters:
-  ///   - bytes: what a plugin's `OptimizedProgram` gave.
+  ///   - bytes: the result of a plugin's `OptimizedProgram`.
   ///   - format: `hlo_with_config` for a module with its settings, `hlo` for a module alone.
-  /// - Throws: `DeviceError` for another format, or bytes that hold no module.
+  /// - Throws: `DeviceError` for another format, or for bytes that are not a module.
   public init(_ bytes: [UInt8], format: String) throws {
     guard format == "hlo_with_config" || format == "hlo" else {
       throw DeviceError(.unsupported, "the compiled program comes in the format '\(format)', which cannot be read")
@@ -137,7 +137,7 @@ public struct OptimizedModule: Sendable {
     return result
   }
 
-  /// The devices of a group: listed, or as numbers of groups and of devices in each.
+  /// The devices of a group: listed, or as the number of groups and the devices in each.
   private static func groupSize(_ reader: ProtocolBufferReader, inList: Bool) -> Int {
     var reader = reader
     var size = 0
@@ -155,17 +155,17 @@ public struct OptimizedModule: Sendable {
   }
 }
 
-// MARK: - What is asked of it
+// MARK: - Queries
 
 /// Instructions of one kind by which devices exchange values.
 public struct Collective: Hashable, Sendable, Encodable {
-  /// What is done: `all-reduce`.
+  /// The operation: `all-reduce`.
   public let operation: String
-  /// How often in one run.
+  /// The number of calls per run.
   public let count: Int
-  /// Bytes that go into all of them on one device; what comes out, where that is more.
+  /// Bytes that go into all of them on one device, or come out if that is more.
   public let bytes: Int
-  /// How many devices take part together.
+  /// The number of devices that take part together.
   public let groupSize: Int
 }
 
@@ -176,7 +176,7 @@ extension OptimizedModule {
   ]
 
   /// The exchanges between devices, by kind.
-  /// - Parameter devices: how many devices run the program, for exchanges between all.
+  /// - Parameter devices: the number of devices that run the program, for exchanges between all.
   public func collectives(devices: Int) -> [Collective] {
     struct Kind: Hashable {
       let operation: String
@@ -188,7 +188,7 @@ extension OptimizedModule {
         instruction.opcode.hasSuffix("-start") ? String(instruction.opcode.dropLast(6)) : instruction.opcode
       guard Self.exchanges.contains(operation) else { return }
       let operands = bytes(of: instruction.operands, in: computation)
-      // The result of a start may hold the operands too.
+      // The result of a start may contain the operands too.
       let result = instruction.opcode == operation ? instruction.shape.byteCount : 0
       let kind = Kind(operation: operation, groupSize: instruction.groupSize > 0 ? instruction.groupSize : devices)
       let known = totals[kind] ?? (0, 0)
@@ -199,7 +199,7 @@ extension OptimizedModule {
     }.sorted { ($0.bytes, $0.operation) > ($1.bytes, $1.operation) }
   }
 
-  /// The functions of libraries that are called, and how often: `__cublas$gemm`.
+  /// The library functions that are called, and how often: `__cublas$gemm`.
   public func libraryCalls() -> [String: Int] {
     var counts: [String: Int] = [:]
     walk { instruction, _, times in
@@ -208,14 +208,14 @@ extension OptimizedModule {
     return counts
   }
 
-  /// Instructions by what they do: `fusion`, `convolution`, `while`.
+  /// The number of instructions by operation: `fusion`, `convolution`, `while`.
   public func operations() -> [String: Int] {
     var counts: [String: Int] = [:]
     walk { instruction, _, times in counts[instruction.opcode, default: 0] += times }
     return counts
   }
 
-  /// Bytes that the program's instructions read and write: what is fused into one stays inside it.
+  /// Bytes that the program's instructions read and write; values within a fusion are not counted.
   public func bytesAccessed() -> Int {
     var total = 0
     walkKernels { instruction, computation, times in
@@ -225,14 +225,14 @@ extension OptimizedModule {
     return total
   }
 
-  /// How many kernels run one after the other.
+  /// The number of kernels that run one after another.
   public func kernelCount() -> Int {
     var count = 0
     walkKernels { _, _, times in count = count &+ times }
     return count
   }
 
-  /// Goes through the instructions that a device does something for.
+  /// Visits the instructions for which a device does some work.
   private func walkKernels(
     _ visit: (Instruction, _ computation: [Int: Instruction], _ times: Int) -> Void
   ) {
@@ -251,13 +251,13 @@ extension OptimizedModule {
     operands.reduce(0) { $0 &+ (computation[$1]?.shape.byteCount ?? 0) }
   }
 
-  /// Goes through all instructions that are run, with how often: the bodies of loops as often as they are gone through, where
+  /// Visits all instructions that run, with the number of times: the bodies of loops as often as they are iterated, if
   /// that is known.
   private func walk(
     intoFusions: Bool = true, _ visit: (Instruction, _ computation: [Int: Instruction], _ times: Int) -> Void
   ) {
     func enter(_ number: Int, _ times: Int, _ depth: Int) {
-      // Modules come from outside: computations that call each other in a circle must not be followed for ever.
+      // Modules come from outside: cycles of computations must not be followed forever.
       guard depth < 32, let computation = computations[number] else { return }
       let byNumber = Dictionary(computation.instructions.map { ($0.number, $0) }) { first, _ in first }
       for instruction in computation.instructions {
@@ -275,7 +275,7 @@ extension OptimizedModule {
     enter(entry, 1, 0)
   }
 
-  /// How often a loop goes round: `"known_trip_count":{"n":"5"}`.
+  /// The number of iterations of a loop: `"known_trip_count":{"n":"5"}`.
   private static func tripCount(_ settings: String) -> Int {
     guard let range = settings.range(of: "\"known_trip_count\"") else { return 1 }
     let digits = settings[range.upperBound...].drop { !$0.isNumber }.prefix { $0.isNumber }

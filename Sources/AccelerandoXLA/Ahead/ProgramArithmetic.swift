@@ -1,20 +1,20 @@
-// How much a program computes and which of its values are large, from the program itself: compilers tell different parts of
-// it, and a program that was refused for want of memory is never seen again.
+// How much a program computes and which of its values are large, from the program itself: compilers report different
+// parts of it, and nothing is left of a program that was refused for lack of memory.
 
 import AccelerandoCore
 
-/// The arithmetic of a program's products, which is what chips have units of their own for.
+/// The arithmetic of a program's products, for which chips have special units.
 public struct ProgramArithmetic: Hashable, Sendable {
   /// Floating-point operations in matrix products and convolutions, by the element type of the operands.
   public private(set) var products: [DType: Double] = [:]
   /// Elements that the other operations compute, each counted as one operation.
   public private(set) var elements: Double = 0
 
-  /// Everything together.
+  /// The sum of all.
   public var total: Double { products.values.reduce(elements, +) }
 
   /// Counts a program's arithmetic; the bodies of loops count once.
-  /// - Throws: `GraphError` when a composite cannot be opened.
+  /// - Throws: `GraphError` when a composite cannot be expanded.
   public init(_ program: Program) throws {
     add(try program.expandingComposites())
   }
@@ -40,7 +40,7 @@ public struct ProgramArithmetic: Hashable, Sendable {
     }
   }
 
-  /// The products that a convolution adds up, those with padding and with the holes of a dilated input left out.
+  /// The products that a convolution sums, without those with padding and with the holes of a dilated input.
   private static func flops(
     _ convolution: Convolution, _ input: TensorType, _ kernel: TensorType, _ result: TensorType
   ) -> Double {
@@ -67,24 +67,24 @@ public struct ProgramArithmetic: Hashable, Sendable {
 
 /// A value of a program that takes much memory.
 public struct LargeValue: Hashable, Sendable, Encodable {
-  /// Where it comes from: an input's name, or the layer and the operation that compute it.
+  /// Its origin: an input's name, or the layer and the operation that compute it.
   public let name: String
   /// Its type: `float32[32, 28, 28, 32]`.
   public let type: String
-  /// Bytes that it takes.
+  /// Its size in bytes.
   public let bytes: Int
-  /// Whether it is an input: state or data, which is there during the whole step.
+  /// Whether it is an input: state or data, stored during the whole step.
   public let isInput: Bool
 }
 
 extension LargeValue {
-  /// The largest values of a program, largest first: inputs, and results that something reads and that take no input's place.
-  /// Compilers do without storing some of them.
+  /// The largest values of a program, largest first: inputs, and results that are read and do not reuse an input's
+  /// memory. Compilers avoid storing some of them.
   public static func largest(_ count: Int, of program: Program) -> [LargeValue] {
     var values = program.inputs.map { input in
       LargeValue(name: input.name, type: "\(input.type)", bytes: input.type.byteCount, isInput: true)
     }
-    // Views cost nothing, and what is computed element by element is fused into what uses it.
+    // Views cost nothing, and elementwise results are fused into what uses them.
     let stored: Set<String> = [
       "dot_general", "convolution", "reduce", "reduce_window", "select_and_scatter", "gather", "scatter", "sort",
       "concatenate", "all_reduce",

@@ -1,9 +1,9 @@
-// Reads protocol buffers by field number: compilers give out what they made in this form, and a few fields of it are enough.
-// It comes from outside, so that every length is checked.
+// Reads protocol buffers by field number: compilers return their results in this form, and a few fields are enough. The
+// bytes come from outside, so every length is checked.
 
 /// The fields of one message.
 struct ProtocolBufferReader {
-  /// What a field holds.
+  /// The value of a field.
   enum Value {
     case integer(UInt64)
     case bytes(ArraySlice<UInt8>)
@@ -13,7 +13,7 @@ struct ProtocolBufferReader {
 
   init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
 
-  /// The next field; nil at the end, and where what follows is no field.
+  /// The next field; nil at the end, and if the next bytes are not a field.
   mutating func next() -> (number: Int, value: Value)? {
     while let key = varint() {
       let number = Int(key >> 3)
@@ -52,12 +52,12 @@ struct ProtocolBufferReader {
 }
 
 extension ProtocolBufferReader.Value {
-  /// An integer of a message, as sizes and numbers are kept: from 0 to 2⁶³ − 1.
+  /// An integer of a message, as a size or an index: from 0 to 2⁶³ − 1.
   var integer: Int {
     if case .integer(let value) = self { Int(exactly: value) ?? 0 } else { 0 }
   }
 
-  /// A repeated integer: packed into bytes, or one of those that follow each other.
+  /// A repeated integer: packed into bytes, or one of several fields.
   var integers: [Int] {
     guard case .bytes(let bytes) = self else { return [integer] }
     var reader = ProtocolBufferReader(bytes)

@@ -1,4 +1,4 @@
-// A plan for people: one table that is read from top to bottom, what counts most first.
+// A plan as a table, the most important lines first.
 
 import Foundation
 
@@ -25,7 +25,7 @@ extension StepPlan: CustomStringConvertible {
     for (name, count) in libraryCalls.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }).prefix(8) {
       lines.append(row("library call", "\(count)", name))
     }
-    // Of a program that was not compiled there is no time to tell.
+    // There is no time for a program that was not compiled.
     if refusal == nil { lines += ["", "time of a step"] + times }
     if fits == false {
       lines.append("")

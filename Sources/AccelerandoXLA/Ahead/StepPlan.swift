@@ -1,5 +1,6 @@
-// What is known of a step on devices that are not there: what the compiler said, what follows from the chip's data sheet, and
-// what both mean for an epoch. All numbers are per chip, so that targets of different sizes can be compared.
+// What is known of a step on devices that the machine does not have: the compiler's report, what follows from the
+// chip's data sheet, and what both mean for an epoch. All numbers are per chip, so that targets of different sizes can
+// be compared.
 
 import AccelerandoCore
 import Foundation
@@ -8,25 +9,25 @@ import Foundation
 public struct StepPlan: Sendable, Encodable {
   /// Bytes on one chip while a step runs.
   public struct Memory: Sendable, Hashable, Encodable {
-    /// Parameters, what the optimizer remembers, and the batch.
+    /// Parameters, optimizer slots, and the batch.
     public var arguments: Int
-    /// What the step gives.
+    /// The step's results.
     public var outputs: Int
-    /// Outputs that take over the memory of arguments.
+    /// Outputs that reuse the memory of arguments.
     public var aliased: Int
     /// Intermediate values.
     public var temporary: Int
     /// The program itself.
     public var code: Int
-    /// Everything together.
+    /// The sum of all.
     public var total: Int
-    /// What the chip has for programs.
+    /// Memory that the chip has for programs.
     public var available: Int
   }
 
   /// The target: `tpu:v5e:2x4`.
   public var target: String
-  /// The maker's name of the chip.
+  /// The maker's name for the chip.
   public var chip: String
   /// The number of chips.
   public var chips: Int
@@ -36,9 +37,9 @@ public struct StepPlan: Sendable, Encodable {
   public var batchSizePerChip: Int
   /// Samples in an epoch.
   public var samples: Int
-  /// Whether the step fits into the chip's memory; nil where the compiler does not say.
+  /// Whether the step fits in the chip's memory; nil if the compiler does not say.
   public var fits: Bool?
-  /// Bytes by kind; nil where the program did not fit and the compiler said no more.
+  /// Bytes by kind; nil if the program did not fit and the compiler said no more.
   public var memory: Memory?
   /// Floating-point operations.
   public var flops: Double
@@ -46,31 +47,31 @@ public struct StepPlan: Sendable, Encodable {
   public var productFlops: [String: Double]
   /// Bytes that are read and written in the chip's memory.
   public var bytesAccessed: Double?
-  /// What the chips exchange.
+  /// The exchanges between chips.
   public var collectives: [Collective]
-  /// Functions of libraries that the program calls, and how often.
+  /// The library functions that the program calls, and how often.
   public var libraryCalls: [String: Int]
-  /// Kernels that run one after the other; nil where the compiled program is not to be had.
+  /// Kernels that run one after another; nil if the plugin does not return the compiled program.
   public var kernels: Int?
-  /// The compiler's own estimate of the time of a step, in seconds; nil where it makes none.
+  /// The compiler's own estimate of the time of a step, in seconds; nil if it makes none.
   public var compilerSeconds: Double?
-  /// The shortest times in seconds that a step can take, by what takes them.
+  /// Lower bounds of the time of a step, in seconds, by cause.
   public var bounds: Bounds
   /// The predicted time of a step, in seconds: the compiler's estimate, but no less than the bound.
   public var stepSeconds: Double
   /// Steps in an epoch.
   public var stepsPerEpoch: Int
-  /// The predicted time of an epoch, in seconds, without the time in which data are brought.
+  /// The predicted time of an epoch, in seconds, without the transfer of data.
   public var epochSeconds: Double
   /// The largest values of the program on one chip.
   public var largest: [LargeValue]
-  /// What the compiler said when it refused the program.
+  /// The compiler's message when it refused the program.
   public var refusal: String?
-  /// What to change where it does not fit.
+  /// What to change if it does not fit.
   public var advice: String?
   /// The compiler.
   public var compiler: String
-  /// How long it took, in seconds.
+  /// The time of compilation, in seconds.
   public var compileSeconds: Double
 
   /// Bounds of a step's time that follow from a chip's data sheet.
@@ -81,11 +82,11 @@ public struct StepPlan: Sendable, Encodable {
     public var memory: Double
     /// Exchanges over all links at once.
     public var exchanges: Double
-    /// Kernels that do nothing.
+    /// The start of kernels.
     public var kernels: Double
     /// The longest of them.
     public var longest: Double { max(arithmetic, memory, exchanges, kernels) }
-    /// What takes the longest.
+    /// The cause of the longest.
     public var limit: String {
       let all = [("arithmetic", arithmetic), ("memory", memory), ("exchanges", exchanges), ("kernels", kernels)]
       return all.first { $0.1 == longest }?.0 ?? "arithmetic"
@@ -128,7 +129,7 @@ public struct StepPlan: Sendable, Encodable {
   /// - Parameters:
   ///   - step: the program that each device runs, and its share of the batch.
   ///   - target: the devices.
-  ///   - search: where the compiler is looked for.
+  ///   - search: where the compiler is searched for.
   /// - Throws: `DeviceError` when there is no compiler, or it refuses the program for another reason than memory.
   public init(_ step: Step, on target: AheadTarget, search: PluginSearch = .current()) throws {
     try Self.checkSizes(step.program)
@@ -180,7 +181,7 @@ public struct StepPlan: Sendable, Encodable {
     }
   }
 
-  /// Refuses values that no chip could hold: compilers end the process over sizes that they cannot count.
+  /// Refuses values that no chip could hold: compilers end the process for sizes that overflow their counters.
   private static func checkSizes(_ program: Program) throws {
     for type in program.types where type.elementCount > 1 << 44 {
       throw DeviceError(
@@ -189,7 +190,7 @@ public struct StepPlan: Sendable, Encodable {
     }
   }
 
-  /// The shortest times that a chip needs.
+  /// The lower bounds of the time on a chip.
   static func bounds(
     _ arithmetic: ProgramArithmetic, _ bytes: Double?, _ collectives: [Collective], kernels: Int, on chip: ChipSpec
   ) -> Bounds {
@@ -202,7 +203,7 @@ public struct StepPlan: Sendable, Encodable {
   }
 
   /// What can be changed.
-  /// - Parameter needed: bytes that the program needs on one device, where that is known.
+  /// - Parameter needed: bytes that the program needs on one device, if known.
   static func advice(_ step: Step, needed: Int?, _ chip: ChipSpec) -> String {
     let state = step.program.aliases.values.reduce(0) { $0 + step.program.inputs[$1].type.byteCount }
     let room = chip.usableBytes / chip.devicesPerChip
@@ -214,7 +215,7 @@ public struct StepPlan: Sendable, Encodable {
     var words: [String] = []
     let devices = max(step.batchSize / max(step.batchSizePerDevice, 1), 1)
     if let needed, step.batchSizePerDevice > 1 {
-      // What is not state grows with the batch, nearly in proportion.
+      // Everything but state grows nearly in proportion to the batch.
       let growing = Double(max(needed - state, 1))
       let possible = Int(0.9 * Double(step.batchSizePerDevice) * Double(room - state) / growing)
       if possible >= 1, possible < step.batchSizePerDevice {
@@ -227,7 +228,8 @@ public struct StepPlan: Sendable, Encodable {
     return text.prefix(1).uppercased() + text.dropFirst()
   }
 
-  /// The memory that a compiler says it would need: `the total memory required for HLO temporaries (350.38G) exceeds …`.
+  /// The memory that a compiler says it would need: `the total memory required for HLO temporaries (350.38G) exceeds
+  /// …`.
   static func needed(_ refusal: String) -> Int? {
     guard let open = refusal.firstIndex(of: "("), let close = refusal[open...].firstIndex(of: ")") else { return nil }
     let text = refusal[refusal.index(after: open)..<close]
@@ -250,7 +252,7 @@ extension StepPlan.Memory {
 }
 
 extension Collective {
-  /// Bytes that one device sends where the exchange goes round a ring.
+  /// Bytes that one device sends if the exchange goes around a ring.
   var sentBytes: Double {
     let others = Double(max(groupSize - 1, 0)) / Double(max(groupSize, 1))
     return switch operation {
@@ -261,7 +263,7 @@ extension Collective {
   }
 }
 
-/// A number of bytes for people.
+/// A number of bytes, with a unit.
 func byteText(_ bytes: Int) -> String {
   let units: [(String, Double)] = [("GiB", 0x1p30), ("MiB", 0x1p20), ("KiB", 0x1p10)]
   for (unit, size) in units where Double(bytes) >= size { return String(format: "%.1f \(unit)", Double(bytes) / size) }

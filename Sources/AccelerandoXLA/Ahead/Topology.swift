@@ -1,5 +1,5 @@
-// Devices that need not be there: a compiler can make programs for a machine that it only has the description of. So it can
-// be known on a laptop whether a step fits on 256 chips, and how long it will take.
+// Devices that need not exist: a compiler can make programs for a machine of which it has only a description. So a
+// laptop can find out whether a step fits on 256 chips, and how long it will take.
 
 import CPJRT
 import Foundation
@@ -8,13 +8,13 @@ import Foundation
 public final class Topology: Sendable {
   /// One of the devices.
   public struct Device: Hashable, Sendable {
-    /// The plugin's number of it.
+    /// The plugin's index of it.
     public let number: Int
-    /// What it is: `TPU v5 lite`.
+    /// Its kind: `TPU v5 lite`.
     public let kind: String
   }
 
-  /// The plugin whose compiler it is.
+  /// The plugin that compiles for them.
   public let plugin: Plugin
   /// The devices, in the plugin's order.
   public let devices: [Device]
@@ -22,9 +22,10 @@ public final class Topology: Sendable {
 
   /// Describes devices to a plugin.
   /// - Parameters:
-  ///   - name: in the plugin's own words: `v5e:2x4`; empty where options say everything.
-  ///   - options: what else the plugin is told.
-  ///   - title: what the devices are called in errors.
+  ///   - plugin: the plugin that compiles for them.
+  ///   - name: the plugin's name for them: `v5e:2x4`; empty if the options describe them.
+  ///   - options: further options of the plugin.
+  ///   - title: the name of the devices in errors.
   /// - Throws: `DeviceError` when the plugin knows no such devices, or cannot compile without having them.
   public init(_ plugin: Plugin, name: String, options: [String: AttributeValue] = [:], title: String? = nil) throws {
     let sorted = options.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
@@ -65,8 +66,9 @@ public final class Topology: Sendable {
   /// Compiles a program for these devices.
   /// - Parameters:
   ///   - text: the program as StableHLO text.
-  ///   - options: how it is compiled, and for how many of the devices.
-  /// - Throws: `DeviceError` for what the compiler refuses: memory that does not suffice is of the kind `outOfMemory`.
+  ///   - options: how to compile, and for how many of the devices.
+  /// - Throws: `DeviceError` when the compiler refuses the program; the kind is `outOfMemory` if memory does not
+  ///   suffice.
   public func compile(_ text: String, _ options: CompileOptions) throws -> AheadProgram {
     let result = try withPjrtProgram(text, options) { program, options throws(DeviceError) in
       try plugin.call(.compileAhead, "compile the program") {
@@ -80,9 +82,9 @@ public final class Topology: Sendable {
   }
 }
 
-/// A program that was compiled for devices that need not be there: it can be looked at.
+/// A program that was compiled for devices that need not exist: it can be inspected but not run.
 public final class AheadProgram: Sendable {
-  /// What it is for.
+  /// The devices.
   public let topology: Topology
   private let handle: Handle
 
@@ -96,14 +98,14 @@ public final class AheadProgram: Sendable {
   private var view: ExecutableView { ExecutableView(plugin: topology.plugin, executable: handle) }
 
   /// The memory that the program takes on each device.
-  /// - Throws: `DeviceError` where the plugin does not tell.
+  /// - Throws: `DeviceError` if the plugin does not report it.
   public func memory() throws -> XLAExecutable.Memory { try view.memory() }
 
   /// The compiler's estimates for each device: `flops`, `bytes accessed`, `optimal_seconds`.
-  /// - Throws: `DeviceError` where the plugin does not tell.
+  /// - Throws: `DeviceError` if the plugin does not report them.
   public func costs() throws -> [String: Double] { try view.costs() }
 
-  /// What the compiler made of the program.
-  /// - Throws: `DeviceError` where the plugin does not tell.
+  /// The optimized program.
+  /// - Throws: `DeviceError` if the plugin does not return it.
   public func optimizedProgram() throws -> (format: String, bytes: [UInt8]) { try view.optimizedProgram() }
 }

@@ -1,5 +1,5 @@
-// From the name of a platform to a backend: find a plugin, look whether the machine has what it drives, start it. What is
-// missing is said together with what would fix it.
+// From the name of a platform to a backend: find a plugin, check that the machine has its hardware, start it. Errors
+// say what is missing and how to fix it.
 
 import Foundation
 
@@ -7,10 +7,10 @@ extension XLABackend {
   /// Opens a device.
   /// - Parameters:
   ///   - platform: `cpu` for XLA's CPU, `cuda`, `tpu`, or the name of a plugin.
-  ///   - index: the number of the device.
-  ///   - search: where plugins are looked for.
-  ///   - cache: where compiled programs are kept from one process to the next.
-  /// - Throws: `DeviceError` saying what is missing and what would fix it.
+  ///   - index: the index of the device.
+  ///   - search: where plugins are searched for.
+  ///   - cache: where compiled programs are kept between processes.
+  /// - Throws: `DeviceError` that says what is missing and how to fix it.
   public static func open(
     _ platform: String, index: Int = 0, search: PluginSearch = .current(), cache: CompileCache? = .current()
   ) throws -> XLABackend {
@@ -18,8 +18,12 @@ extension XLABackend {
   }
 
   /// Opens devices of one platform that work together.
-  /// - Parameter indices: the numbers of the devices; all for nil. XLA's CPU has as many virtual devices as are asked for.
-  /// - Throws: `DeviceError` saying what is missing and what would fix it.
+  /// - Parameters:
+  ///   - platform: the platform's or the plugin's name: `cuda`, `tpu`, `cpu`.
+  ///   - indices: the indices of the devices; all for nil. XLA's CPU has as many virtual devices as requested.
+  ///   - search: where plugins are searched for.
+  ///   - cache: where compiled programs are kept; nil to keep none.
+  /// - Throws: `DeviceError` that says what is missing and how to fix it.
   public static func open(
     _ platform: String, indices: [Int]?, search: PluginSearch = .current(), cache: CompileCache? = .current()
   ) throws -> XLABackend {
@@ -27,9 +31,12 @@ extension XLABackend {
     return try XLABackend(client, devices: indices ?? client.devices.map(\.index), cache: cache)
   }
 
-  /// Starts the first plugin of a platform that works.
-  /// - Parameter deviceCount: the virtual devices that XLA's CPU should have.
-  /// - Throws: `DeviceError` of the plugin that was preferred.
+  /// Starts the first working plugin of a platform.
+  /// - Parameters:
+  ///   - platform: the platform's or the plugin's name: `cuda`, `tpu`, `cpu`.
+  ///   - deviceCount: the number of virtual devices of XLA's CPU.
+  ///   - search: where plugins are searched for.
+  /// - Throws: `DeviceError` of the preferred plugin.
   public static func openClient(
     _ platform: String, deviceCount: Int = 1, search: PluginSearch = .current()
   ) throws -> Client {
@@ -60,7 +67,7 @@ extension XLABackend {
     throw failure ?? DeviceError(.noDevice, "there is no device for \(platform)")
   }
 
-  /// Says what is missing before a plugin is asked: some wait for minutes, or say it in words of their own.
+  /// Checks what is missing before a plugin is asked: some wait for minutes, or report it in their own terms.
   private static func checkHardware(_ platform: String) throws {
     #if os(Linux)
       switch platform {

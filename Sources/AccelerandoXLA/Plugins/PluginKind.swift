@@ -1,11 +1,11 @@
-// The plugins that are known by name: which packages bring them, and where in a package the library lies. Others are used by
-// path.
+// The plugins that are known by name: which packages contain them, and where in a package the library is. Others are
+// used by path.
 
 /// A plugin that can be installed by name.
 public enum PluginKind: String, Hashable, Sendable, CaseIterable {
   case cpu, cuda12, cuda13, tpu
 
-  /// What devices of it are called: `cuda` for both versions.
+  /// The name of their devices: `cuda` for both versions.
   public var platform: String {
     switch self {
     case .cpu: "cpu"
@@ -14,10 +14,10 @@ public enum PluginKind: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// Python packages that have the plugin's library, best first, and where they have it.
+  /// Python packages with the plugin's library, best first, and its path in them.
   ///
-  /// For the CPU the newer build comes first: its loops are faster and it follows XLA's releases; the older one is XLA's own
-  /// package and serves where the first is not to be had.
+  /// For the CPU the newer build comes first: its loops are faster and it follows XLA's releases; the older one is
+  /// XLA's own package and is used if the first is not available.
   public var libraries: [(package: String, path: String)] {
     switch self {
     case .cpu:
@@ -31,7 +31,7 @@ public enum PluginKind: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// Packages with libraries that the plugin opens, which must lie beside it.
+  /// Packages with libraries that the plugin opens, which must be installed next to it.
   public var companions: [String] {
     switch self {
     case .cpu, .tpu: []
@@ -50,7 +50,7 @@ public enum PluginKind: String, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// The companions that the compiler needs, where nothing is to be run: NVIDIA's assembler and its library of functions.
+  /// The companions that the compiler needs if nothing is to be run: NVIDIA's assembler and its library of functions.
   public var compilerCompanions: [String] {
     switch self {
     case .cpu, .tpu: []

@@ -1,26 +1,26 @@
-// Plugins are looked for where they were installed for this library, where the environment names them, and where Python's
-// packages are: a machine that runs JAX has them already.
+// Plugins are searched for where this library installs them, where the environment names them, and in Python's
+// packages: a machine that runs JAX has them already.
 
 import AccelerandoFormats
 import Foundation
 
 /// A plugin on this machine.
 public struct FoundPlugin: Hashable, Sendable {
-  /// How it is called: a `PluginKind`'s name, or the name that it was installed or listed under.
+  /// Its name: a `PluginKind`'s name, or the name that it was installed or listed under.
   public let name: String
-  /// What devices of it are called: `cpu`, `cuda`, `tpu`, or the name.
+  /// The name of its devices: `cpu`, `cuda`, `tpu`, or the plugin's name.
   public let platform: String
-  /// The library.
+  /// The library's path.
   public let path: String
   /// Where it was found, in words.
   public let origin: String
 }
 
-/// The places where plugins are looked for.
+/// The places where plugins are searched for.
 public struct PluginSearch: Sendable {
   /// Plugins installed for this library.
   public var store: PluginStore
-  /// `name:path` pairs separated by commas, as `PJRT_NAMES_AND_LIBRARY_PATHS` has them.
+  /// `name:path` pairs separated by commas, as in `PJRT_NAMES_AND_LIBRARY_PATHS`.
   public var namesAndPaths: String
   /// Folders with Python's packages.
   public var siteFolders: [URL]
@@ -32,7 +32,7 @@ public struct PluginSearch: Sendable {
     self.siteFolders = siteFolders
   }
 
-  /// The places of this user on this machine.
+  /// The places for this user on this machine.
   public static func current(environment: [String: String] = ProcessInfo.processInfo.environment) -> PluginSearch {
     PluginSearch(
       store: .current(environment: environment),
@@ -40,7 +40,7 @@ public struct PluginSearch: Sendable {
       siteFolders: siteFolders(environment))
   }
 
-  /// All plugins, those that are preferred first; no library twice.
+  /// All plugins, preferred ones first; no library twice.
   public func plugins() -> [FoundPlugin] {
     var found = listed() + store.plugins()
     for site in siteFolders { found += plugins(in: site) }
@@ -48,7 +48,7 @@ public struct PluginSearch: Sendable {
     return found.filter { seen.insert(URL(fileURLWithPath: $0.path).resolvingSymlinksInPath().path).inserted }
   }
 
-  /// The plugins of a platform or of a name.
+  /// The plugins with a platform or a name.
   public func plugins(for platform: String) -> [FoundPlugin] {
     plugins().filter { $0.platform == platform || $0.name == platform }
   }

@@ -1,19 +1,19 @@
-// Plugins installed for this library, in a folder of the user's cache. A plugin has a folder in the layout of Python's
-// packages, since NVIDIA's libraries find each other by where they lie. A folder is there whole or not at all: it is filled
-// under another name, tried, and then renamed.
+// Plugins installed for this library, in a directory of the user's cache. A plugin's directory has the layout of
+// Python's packages, since NVIDIA's libraries find each other by relative paths. A directory is complete or does not
+// exist: it is filled under another name, tested, and then renamed.
 
 import AccelerandoFormats
 import Foundation
 
-/// The plugins that were installed.
+/// The installed plugins.
 public struct PluginStore: Sendable {
-  /// The folder with a folder for each plugin.
+  /// The directory with one directory per plugin.
   public let directory: URL
 
   /// Makes a store.
   public init(directory: URL) { self.directory = directory }
 
-  /// The store of this user.
+  /// The user's store.
   public static func current(environment: [String: String] = ProcessInfo.processInfo.environment) -> PluginStore {
     PluginStore(directory: userCacheDirectory(environment).appendingPathComponent("plugins", isDirectory: true))
   }
@@ -22,15 +22,15 @@ public struct PluginStore: Sendable {
   struct Record: Codable {
     var name: String
     var platform: String
-    /// The library, from the plugin's folder on.
+    /// The library's path within the plugin's directory.
     var library: String
-    /// Where it came from: a package's name and version, or a path.
+    /// Its origin: a package's name and version, or a path.
     var source: String
   }
 
   private static let recordName = "plugin.json"
 
-  /// The installed plugins, in the order of their folders' names.
+  /// The installed plugins, in the order of their directories' names.
   public func plugins() -> [FoundPlugin] { installed().map(\.plugin) }
 
   private func installed() -> [(folder: URL, plugin: FoundPlugin)] {
@@ -47,12 +47,13 @@ public struct PluginStore: Sendable {
     }
   }
 
-  /// Fetches a plugin and what it needs with pip.
+  /// Downloads a plugin and everything it needs with pip.
   /// - Parameters:
-  ///   - compileOnly: leaves out what is needed to run programs, but not to compile them.
+  ///   - kind: the kind of plugin.
+  ///   - compileOnly: omits packages that are needed to run programs but not to compile them.
   ///   - progress: is told what is being done.
-  /// - Throws: `FormatError` when something cannot be fetched or written, `DeviceError` when the library does not load;
-  ///   an earlier installation stays as it was.
+  /// - Throws: `FormatError` when something cannot be downloaded or written, `DeviceError` when the library does not
+  ///   load; an earlier installation is then unchanged.
   @discardableResult
   public func install(
     _ kind: PluginKind, compileOnly: Bool = false, progress: (String) -> Void = { _ in }
@@ -102,7 +103,7 @@ public struct PluginStore: Sendable {
         return Record(
           name: known?.rawValue ?? name, platform: known?.platform ?? name, library: library, source: file.path)
       }
-      // Found out before a large file is copied: whether it is a plugin at all.
+      // Checked before a large file is copied: whether it is a plugin at all.
       _ = try Plugin.load(file.path)
       try FileManager.default.copyItem(
         at: file.resolvingSymlinksInPath(), to: folder.appendingPathComponent(file.lastPathComponent))
@@ -115,8 +116,8 @@ public struct PluginStore: Sendable {
   }
 
   /// Removes an installed plugin.
-  /// - Returns: what was removed.
-  /// - Throws: `FormatError` when there is none of the name or it cannot be removed.
+  /// - Returns: the removed plugin.
+  /// - Throws: `FormatError` when there is none with the name or it cannot be removed.
   @discardableResult
   public func remove(_ name: String) throws -> FoundPlugin {
     let installed = installed()
@@ -126,7 +127,7 @@ public struct PluginStore: Sendable {
         file: directory.path, reason: "no plugin '\(name)' is installed",
         remedy: names.isEmpty ? "Nothing is installed here" : "Installed here: \(names)")
     }
-    // Out of the way at once, so that it is gone whole even if deleting is cut short.
+    // Renamed first, so that it is gone completely even if deleting is interrupted.
     let old = directory.appendingPathComponent(".\(folder.lastPathComponent).\(UUID().uuidString).old")
     try FileManager.default.moveItem(at: folder, to: old)
     try? FileManager.default.removeItem(at: old)
@@ -169,7 +170,7 @@ public struct PluginStore: Sendable {
 
   private func pip(_ packages: [String], into folder: URL, _ progress: (String) -> Void) throws {
     let arguments = ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target", folder.path] + packages
-    // Some packages are gigabytes; a sign of life every few seconds says that it goes on.
+    // Some packages are gigabytes; a message every few seconds shows progress.
     let start = ContinuousClock.now
     var told = 0
     func poll() {

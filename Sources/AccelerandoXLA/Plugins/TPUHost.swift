@@ -1,5 +1,5 @@
-// What the TPU's library wants to know of its machine. It asks Google's cloud for it, and on a machine that is not there it
-// waits for minutes for an answer; it reads environment variables first, so that the answers are given there.
+// The TPU library asks Google Cloud's metadata server about its machine, and where there is none it waits for minutes.
+// It reads environment variables first, so the answers are given there.
 
 import Foundation
 
@@ -15,17 +15,17 @@ enum TPUHost {
     #endif
   }
 
-  /// Prepares a machine without chips for the library, which then only compiles. Where there are chips, and where a user has
-  /// said something, nothing is changed.
+  /// Prepares a machine without chips for the library, which then only compiles. If there are chips, or variables that
+  /// the user has set, nothing is changed.
   static func prepareEnvironment(for path: String) {
     guard URL(fileURLWithPath: path).lastPathComponent.hasPrefix("libtpu"), !hasChip else { return }
     let answers = [
-      // Ask nobody in the cloud.
+      // Do not ask the metadata server.
       "TPU_SKIP_MDS_QUERY": "1",
       "TPU_ACCELERATOR_TYPE": "v5litepod-4",
       "TPU_WORKER_HOSTNAMES": "localhost",
       "TPU_WORKER_ID": "0",
-      // The library lets one process in at a time, for the sake of chips that are not here.
+      // The library allows one process at a time, to protect chips that do not exist here.
       "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
       "TPU_MIN_LOG_LEVEL": "2",
     ]

@@ -8,7 +8,7 @@ import Foundation
 final class EpochLog: Callback {
   /// Nil for standard output.
   private let file: LogFile?
-  private var pending: [(key: String, value: String)]?
+  private var pending: [(key: String, value: JSON)]?
   private var epochStart = ContinuousClock.now
   private var validationStart: ContinuousClock.Instant?
   private var validationSeconds: Double?
@@ -29,9 +29,11 @@ final class EpochLog: Callback {
     let reader = try ConfigReader(state.settings, subject: "the log of epochs")
     if let file { try file.cut(to: min(try reader.int("length"), try file.length())) }
     if case .object(let fields)? = reader.value("pending")?.value {
-      pending = fields.map { field in
-        guard case .string(let text) = field.value.value else { return (field.key, "null") }
-        return (field.key, text)
+      pending = try fields.map { field in
+        guard case .string(let text) = field.value.value, let value = try? JSON(parsing: Array(text.utf8)) else {
+          throw ConfigError("the log of epochs: '\(field.key)' of 'pending' needs JSON as a text.", at: field.location)
+        }
+        return (field.key, value)
       }
     }
     epochStart = ContinuousClock.now.advanced(by: .seconds(-min(max(try reader.double("seconds"), 0), 1e9)))
@@ -39,7 +41,7 @@ final class EpochLog: Callback {
 
   func checkpointState(_ run: TrainingRun) throws -> CallbackState? {
     let length = try file?.length() ?? 0
-    let fields = pending.map { $0.map { Config.Entry($0.key, Config(.string($0.value))) } }
+    let fields = pending.map { $0.map { Config.Entry($0.key, Config(.string($0.value.text()))) } }
     return CallbackState(
       Config([
         "length": Config(.int(length)), "pending": fields.map { Config(.object($0)) },
@@ -62,19 +64,18 @@ final class EpochLog: Callback {
 
   func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) {
     let seconds = ((validationStart ?? .now) - epochStart).inSeconds
-    var fields = [("epoch", "\(epoch + 1)"), ("seconds", number(seconds))]
-    if let validationSeconds { fields.append(("val_seconds", number(validationSeconds))) }
-    fields.append(("steps", "\(run.stepsDone)"))
+    var fields = [("epoch", JSON(.int(epoch + 1))), ("seconds", JSON.number(seconds))]
+    if let validationSeconds { fields.append(("val_seconds", JSON.number(validationSeconds))) }
+    fields.append(("steps", JSON(.int(run.stepsDone))))
     let first = ["loss", "accuracy", "val_loss", "val_accuracy"]
     let names = first.filter { logs[$0] != nil } + logs.keys.filter { !first.contains($0) }.sorted()
-    fields += names.map { ($0, number(logs[$0] ?? .nan)) }
-    pending = fields
+    pending = adding(names.map { ($0, logs[$0] ?? .nan) }, to: fields)
   }
 
   /// Writes the last epoch's line, with the digest of the final weights.
   func finish(weights: Store) throws {
     guard pending != nil else { return }
-    pending?.append(("weights_sha256", "\"\(try weights.sha256())\""))
+    pending?.append(("weights_sha256", JSON(.string(try weights.sha256()))))
     try flush()
   }
 
@@ -83,12 +84,12 @@ final class EpochLog: Callback {
   func flush() throws {
     guard let fields = pending else { return }
     pending = nil
-    let line = "{\(fields.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", "))}\n"
-    if let file { try file.write(line) } else { try FileHandle.standardOutput.write(contentsOf: Data(line.utf8)) }
+    let line = JSON(fields.map { ($0.key, $0.value) }).text() + "\n"
+    if let file { return try file.write(line) }
+    // If it is lost, the training goes on all the same; the command ends with an error.
+    StandardStream.output.print(line)
+    StandardStream.output.flush()
   }
-
-  /// JSON has no infinities and no NaN.
-  private func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
 }
 
 extension Duration {

@@ -28,7 +28,10 @@ struct Explain: ParsableCommand {
   @Option(parsing: .unconditional, help: "How many steps to measure; 0 only plans.")
   var runs = 50
 
-  @Option(help: ArgumentHelp("Write a trace of one step for Chrome or Perfetto.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Write a trace of one step for Chrome or Perfetto; '-' for standard output, and nothing else.", valueName: "file")
+  )
   var trace: String?
 
   @Flag(help: "Print the plan as JSON.")
@@ -64,14 +67,11 @@ struct Explain: ParsableCommand {
     if runs > 0 {
       let profile = try backend.profile(step.execution, runs: runs)
       report = profile.report
-      if let trace {
-        try AtomicFile.write(to: URL(fileURLWithPath: trace)) { try $0.write([UInt8](profile.chromeTrace())) }
-      }
+      if let trace { try writeFile(Array(profile.chromeTrace()), to: trace) }
     }
+    if trace == "-" { return }
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+      try printJSON(report)
     } else {
       print(
         "\(kind.rawValue) step of \(step.sampleCount) samples, \(backend.threads) threads, \(backend.instructionSet)")

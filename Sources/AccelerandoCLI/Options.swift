@@ -6,7 +6,7 @@ import ArgumentParser
 import Foundation
 
 struct DataOptions: ParsableArguments {
-  @Option(help: "The directory with the data, or 'sample' for the bundled part of Fashion-MNIST.")
+  @Option(help: "The directory with the data, an NPZ file, or 'sample' for the bundled part of Fashion-MNIST.")
   var data: String?
 
   @Option(parsing: .unconditional, help: "Take only the first so many samples of each part.")
@@ -16,8 +16,20 @@ struct DataOptions: ParsableArguments {
     if let limit, limit < 1 { throw ValidationError("--limit needs at least 1; received \(limit).") }
   }
 
+  /// Where the user wants the data to come from; nil for where the recipe says.
+  var override: DataOverride? { data.map(DataOverride.init) }
+
   func load(_ recipe: Recipe) throws -> LoadedData {
-    try recipe.data.load(in: recipe.directory, override: data.map(DataOverride.init), limit: limit)
+    let loaded = try recipe.data.load(in: recipe.directory, override: override, limit: limit)
+    for note in loaded.notes { tell(note) }
+    return loaded
+  }
+
+  /// What a model is measured on: the part for validation, or what it was trained on where there is none.
+  func loadForEvaluation(_ recipe: Recipe) throws -> LabelledArrays {
+    let (samples, notes) = try recipe.data.loadForEvaluation(in: recipe.directory, override: override, limit: limit)
+    for note in notes { tell(note) }
+    return samples
   }
 }
 
@@ -112,9 +124,4 @@ struct DeviceOptions: ParsableArguments {
 func checkCount(_ option: String, _ count: Int?, least: Int = 1) throws {
   guard let count, !(least...Int(Int32.max)).contains(count) else { return }
   throw ValidationError("\(option) needs a whole number from \(least) to \(Int32.max); received \(count).")
-}
-
-/// Writes a line to standard error: what a person may want to know and no script reads.
-func tell(_ text: String) {
-  FileHandle.standardError.write(Data("\(text)\n".utf8))
 }

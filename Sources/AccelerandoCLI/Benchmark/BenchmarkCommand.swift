@@ -137,13 +137,10 @@ struct BenchmarkTable {
   }
 
   func json(_ name: String, _ result: Measurement) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let line = Line(
       work: name, device: backend.name, threads: engine?.threads, instructionSet: engine?.instructionSet.description,
       measurement: result)
-    return String(decoding: try encoder.encode(line), as: UTF8.self)
+    return try JSON(encoding: line, snakeCase: true).text()
   }
 
   private struct Line: Encodable {

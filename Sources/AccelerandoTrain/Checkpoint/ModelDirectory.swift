@@ -99,6 +99,10 @@ extension Model {
     from directory: URL, backend: any Backend, catalogs: ModelCatalogs = ModelCatalogs()
   ) throws -> Model {
     recoverDirectory(directory)
+    let inside = directory.appendingPathComponent("model", isDirectory: true)
+    if FileManager.default.fileExists(atPath: inside.appendingPathComponent(ModelFile.architecture).path) {
+      throw ConfigError("\(directory.path) is the directory of a training; its model is \(inside.path). Load that.")
+    }
     let root = try readConfig(directory.appendingPathComponent(ModelFile.architecture))
     let reader = try ConfigReader(root, subject: "the model", layerCatalog: catalogs.layers)
     let inputs = try reader.array("inputs").map { value in

@@ -47,8 +47,8 @@ public func checkCanReplaceDirectory(_ directory: URL, contents: Set<String>) th
     let list = foreign.prefix(3).joined(separator: ", ") + (foreign.count > 3 ? ", …" : "")
     throw FormatError(
       file: directory.path,
-      reason: "would be replaced, but holds \(list), which is not of such a directory",
-      remedy: "Move that away, or choose another name")
+      reason: "would be replaced, but holds other files, which would be lost: \(list)",
+      remedy: "Move them away, or choose another name")
   }
 }
 

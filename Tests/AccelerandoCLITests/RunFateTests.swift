@@ -100,7 +100,7 @@ import Testing
         }
       }
       try refused("a", "a file is in its place") { try Data().write(to: $0.appendingPathComponent("model")) }
-      try refused("b", "holds notes.txt") {
+      try refused("b", "would be lost: notes.txt") {
         try manager.createDirectory(at: $0.appendingPathComponent("model"), withIntermediateDirectories: true)
         try Data().write(to: $0.appendingPathComponent("model/notes.txt"))
       }

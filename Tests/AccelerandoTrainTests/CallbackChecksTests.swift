@@ -145,7 +145,7 @@ private final class Setting: Callback {
       try FileManager.default.createDirectory(
         at: directory.appendingPathComponent("somebody"), withIntermediateDirectories: true)
       try Data().write(to: directory.appendingPathComponent("somebody/notes.txt"))
-      try refused("somebody", "holds notes.txt", weights: false)
+      try refused("somebody", "would be lost: notes.txt", weights: false)
       try refused("somebody", "a directory is in its place")
       try refused("file", "a file is in its place", weights: false)
     }

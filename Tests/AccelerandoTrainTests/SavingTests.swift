@@ -199,7 +199,7 @@ private final class WarningLog: Sendable {
       let file = directory.appendingPathComponent("notes")
       try FileManager.default.createDirectory(at: file, withIntermediateDirectories: true)
       try Data().write(to: file.appendingPathComponent("mine.txt"))
-      #expect(message { try model.save(to: file) }.contains("holds mine.txt"))
+      #expect(message { try model.save(to: file) }.contains("would be lost: mine.txt"))
       #expect(try FileManager.default.contentsOfDirectory(atPath: file.path) == ["mine.txt"])
       #expect(message { try model.save(to: URL(fileURLWithPath: "/proc/nowhere/model")) } != "no error")
     }

@@ -55,6 +55,14 @@ struct RunSetting: Sendable, Hashable {
 }
 
 extension Config {
+  /// A layer's configuration without the layer's name.
+  fileprivate var withoutName: Config {
+    guard case .object(var entries) = value, entries.count == 1, case .object(let settings) = entries[0].value.value
+    else { return self }
+    entries[0].value = Config(.object(settings.filter { $0.key != "name" }))
+    return Config(.object(entries))
+  }
+
   /// Whether there are settings in it.
   fileprivate var isTree: Bool {
     switch value {
@@ -88,7 +96,8 @@ extension Model {
     }
     var settings = [RunSetting("seed", seed)]
     settings += inputs.enumerated().map { RunSetting("input \($0.offset)", "\($0.element.dtype) \($0.element.shape)") }
-    settings += list("model", { try Config(of: layer) }, or: layer)
+    // What a model is called changes nothing that it computes.
+    settings += list("model", { try Config(of: layer).withoutName }, or: layer)
     settings += list(
       "optimizer", { try Catalog.optimizers.config(of: compilation.optimizer) }, or: compilation.optimizer)
     settings += list("loss", { try Catalog.losses.config(of: compilation.loss) }, or: compilation.loss)

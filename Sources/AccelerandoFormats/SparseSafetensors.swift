@@ -66,7 +66,8 @@ public enum SparseSafetensors {
       // Somebody else's entry is no list of tensors that are there.
       let names = Set(tensors.map { ExactName($0.name) })
       guard let found = metadata[formerKey].flatMap(shapes), !found.isEmpty,
-        found.allSatisfy({ names.contains(ExactName($0.name + nonzero)) || names.contains(ExactName($0.name + places)) })
+        found.allSatisfy({ names.contains(ExactName($0.name + nonzero)) || names.contains(ExactName($0.name + places)) }
+        )
       else { return (tensors, metadata) }
       metadata[formerKey] = nil
       listed = found

@@ -51,7 +51,8 @@ public struct ExtremeExamples {
     case 1: return (Transpose(maker.layout(rank)), [x])
     case 2:
       return (
-        BroadcastInDim(maker.attributes(rank + 1), axes: maker.random.chance(0.7) ? Array(0..<rank) : maker.attributes(rank)),
+        BroadcastInDim(
+          maker.attributes(rank + 1), axes: maker.random.chance(0.7) ? Array(0..<rank) : maker.attributes(rank)),
         [x]
       )
     case 3: return (Reverse(axes: maker.attributes(maker.random.integer(0...2))), [x])
@@ -88,7 +89,8 @@ public struct ExtremeExamples {
           inputBatch: input[0], inputFeature: input[1], inputSpatial: Array(input[2...]), kernelInput: kernel[0],
           kernelOutput: kernel[1], kernelSpatial: Array(kernel[2...]), outputBatch: output[0],
           outputFeature: output[1], outputSpatial: Array(output[2...])),
-        strides: maker.attributes(spatial), paddingLow: maker.attributes(spatial), paddingHigh: maker.attributes(spatial),
+        strides: maker.attributes(spatial), paddingLow: maker.attributes(spatial),
+        paddingHigh: maker.attributes(spatial),
         inputDilation: maker.random.chance(0.6) ? nil : maker.attributes(spatial),
         kernelDilation: maker.random.chance(0.6) ? nil : maker.attributes(spatial),
         featureGroups: maker.random.chance(0.7) ? 1 : maker.number(),
@@ -103,7 +105,8 @@ public struct ExtremeExamples {
     case 12:
       return (
         DotGeneral(
-          leftBatching: [], rightBatching: [], leftContracting: maker.attributes(1), rightContracting: maker.attributes(1)),
+          leftBatching: [], rightBatching: [], leftContracting: maker.attributes(1),
+          rightContracting: maker.attributes(1)),
         [x, maker.type(rank)]
       )
     case 13: return (DynamicSlice(sizes: maker.attributes(rank)), [x] + x.shape.map { _ in scalar })
@@ -115,7 +118,8 @@ public struct ExtremeExamples {
       return (Gather(dimensions, sliceSizes: maker.attributes(rank)), [x, maker.type(1, .int32)])
     case 16:
       let dimensions = Scatter.Dimensions(
-        updateWindow: maker.attributes(maker.random.integer(0...2)), inserted: maker.attributes(maker.random.integer(0...1)),
+        updateWindow: maker.attributes(maker.random.integer(0...2)),
+        inserted: maker.attributes(maker.random.integer(0...1)),
         scatterToOperand: maker.attributes(1), indexVector: maker.number())
       return (Scatter(.add, dimensions), [x, maker.type(1, .int32), maker.type(maker.random.integer(0...2))])
     case 17: return (Sort(axis: maker.number()), [x])

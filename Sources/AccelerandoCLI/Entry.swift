@@ -92,7 +92,7 @@ struct AccelerandoCommand: ParsableCommand {
     abstract: "Trains models on every core of this machine, and on GPUs and TPUs.",
     discussion: """
       A recipe is a YAML file with data, layers, compile, fit and callbacks; 'accelerando recipes' lists the built-in \
-      ones, and 'accelerando recipes mlp > mine.yaml' is a beginning of one's own.
+      ones, and 'accelerando recipes mlp > mine.yaml' copies one for you to change.
       """,
     version: accelerandoVersion,
     subcommands: [

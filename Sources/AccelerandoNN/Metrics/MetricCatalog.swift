@@ -7,8 +7,8 @@ extension Catalog where Item == any Metric {
       .adding("accuracy", "The accuracy that fits the shapes: binary, sparse categorical or categorical.") {
         Accuracy(name: try $0.string("label", default: "accuracy"))
       }
-      .adding("acc", "accuracy, shown as acc.") { Accuracy(name: try $0.string("label", default: "acc")) }
-      .adding("binary_accuracy", "Whether outputs lie on the target's side of the threshold.") {
+      .adding("acc", "accuracy, reported as acc.") { Accuracy(name: try $0.string("label", default: "acc")) }
+      .adding("binary_accuracy", "Whether outputs are on the target's side of the threshold.") {
         BinaryAccuracy(
           threshold: try $0.double("threshold", default: 0.5),
           name: try $0.string("label", default: "binary_accuracy"))

@@ -4,7 +4,7 @@ extension Catalog where Item == any Optimizer {
   /// The built-in optimizers, by Keras' names.
   public static var optimizers: Catalog {
     Catalog("optimizer")
-      .adding("sgd", "Gradient descent, with momentum if wanted.") {
+      .adding("sgd", "Gradient descent, optionally with momentum.") {
         SGD(
           try $0.learningRate(default: 0.01), momentum: try $0.double("momentum", default: 0, in: .fraction),
           nesterov: try $0.bool("nesterov", default: false), weightDecay: try $0.weightDecay(default: nil),

@@ -4,7 +4,7 @@ extension Catalog where Item == any LearningRateSchedule {
   /// The built-in schedules, by Keras' names.
   public static var schedules: Catalog {
     Catalog("schedule")
-      .adding("cosine_decay", "Half a cosine from the initial rate to alpha times it, after a warm-up if wanted.") {
+      .adding("cosine_decay", "Half a cosine from the initial rate to alpha times it, optionally after a warm-up.") {
         CosineDecay(
           try $0.initialRate(), steps: try $0.steps(), alpha: try $0.double("alpha", default: 0, in: .notNegative),
           warmupTarget: try $0.optionalDouble("warmup_target", in: .notNegative),

@@ -42,7 +42,7 @@ extension CatalogCommand {
 }
 
 extension CatalogEntry {
-  /// The entry for people.
+  /// The entry as a table.
   fileprivate var page: String {
     var text = "\(name): \(summary)\n"
     if !aliases.isEmpty { text += "Also called \(aliases.joined(separator: ", ")).\n" }

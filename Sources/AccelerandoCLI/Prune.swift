@@ -159,7 +159,7 @@ struct Prune: ParsableCommand {
     if checkpointOptions.resume == nil, let earlier = directory?.earlierRun { tell(earlier) }
     let interruption = InterruptionWatch()
     defer { interruption.end() }
-    /// What goes with a training: the recipe's callbacks, with their files in a directory, and what it needs to be killed and go on.
+    /// The recipe's callbacks, with their files in a directory, and those that let a killed run resume.
     func callbacks(_ recipe: Recipe, _ place: RunDirectory?, writingTo files: URL?) throws -> [any Callback] {
       var all = try recipe.makeCallbacks(writingTo: files)
       if let directory, let place {

@@ -5,10 +5,10 @@ private let bits = 11
 private let digits = 1 << bits
 private let passes = 3
 
-/// The room that sorting so many numbers takes.
+/// The scratch memory for sorting this many numbers.
 func digitSortScratchBytes(count: Int) -> Int { (2 * count + passes * digits) * MemoryLayout<UInt32>.size }
 
-/// Sorts float32 numbers that lie `stride` apart. Stable; NaN is larger than all numbers, 0 and −0 are equal.
+/// Sorts float32 numbers that are `stride` apart. Stable; NaN is larger than all numbers, 0 and −0 are equal.
 /// - Parameter scratch: room for `digitSortScratchBytes`.
 func sortByDigits(
   _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int, stride: Int, descending: Bool,

@@ -1,5 +1,5 @@
-// Reads settings with types and limits, and notices the ones that nobody asked for: a misspelt key must not silently do
-// nothing. What is asked for is noted, so that a catalog can list the settings of its kinds by letting them read.
+// Reads settings with types and limits, and detects settings that were never read: a misspelt key must not silently be
+// ignored. The reads are recorded, so that a catalog can list the settings of its kinds by letting them read.
 
 import AccelerandoCore
 
@@ -271,7 +271,7 @@ public final class ConfigReader {
     try array(key, kind: "a list of whole numbers").map { try int(key, $0, range) }
   }
 
-  /// A list of whole numbers, or one number by itself, or `fallback` where it is not set.
+  /// A list of whole numbers, or a single number, or `fallback` if it is not set.
   public func ints(
     _ key: String, default fallback: [Int], in range: ClosedRange<Int> = .wholeNumbers
   ) throws -> [Int] {

@@ -98,7 +98,7 @@ extension Metric where Self == Accuracy {
 }
 
 extension Metric where Self == BinaryAccuracy {
-  /// Whether outputs lie above or below ½ as the target does.
+  /// Whether outputs are above or below ½ like the target.
   public static var binaryAccuracy: Self { Self() }
   /// Whether outputs lie on the target's side of a threshold.
   public static func binaryAccuracy(threshold: Double = 0.5) -> Self { Self(threshold: threshold) }

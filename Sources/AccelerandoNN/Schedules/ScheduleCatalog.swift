@@ -114,8 +114,8 @@ extension LearningRate {
     }
   }
 
-  /// Refuses rates that make no sense, with the words that a recipe with them is refused with. A schedule of one's own is
-  /// asked for its first rate.
+  /// Refuses invalid rates, with the same message as for a recipe with them. For a custom schedule, its first rate is
+  /// checked.
   /// - Throws: `ConfigError` saying what is allowed and what was received.
   public func check() throws {
     switch self {

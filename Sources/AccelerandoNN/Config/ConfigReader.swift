@@ -56,10 +56,12 @@ public final class ConfigReader {
     return value
   }
 
-  /// The setting as it stands, for readers that understand more than one form of it.
+  /// The setting as it is, for readers that accept more than one form of it.
   /// - Parameters:
-  ///   - kind: what may stand there, as it follows "needs".
-  ///   - fallback: what the reader takes where it is not set.
+  ///   - key: the setting's name.
+  ///   - kind: the allowed values, in words that follow "needs".
+  ///   - fallback: the default.
+  ///   - about: what the setting means, for the reference.
   public func value(_ key: String, kind: String, default fallback: Config? = nil, about: String = "") -> Config? {
     note(key, kind, fallback, about: about)
     return value(key)
@@ -113,8 +115,10 @@ public final class ConfigReader {
     }
   }
 
-  /// What to throw for a setting that cannot be.
-  /// - Parameter expected: what would be right, as it follows "needs".
+  /// The error for an invalid setting.
+  /// - Parameters:
+  ///   - key: the setting's name.
+  ///   - expected: the allowed values, in words that follow "needs".
   public func refused(_ key: String, _ expected: String) -> ConfigError {
     complaint(key, expected, value(key) ?? Config(.null))
   }

@@ -70,7 +70,9 @@ let package = Package(
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCPUTests",
-      dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CKernels"]),
+      dependencies: [
+        "AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CAllocationCounter", "CKernels",
+      ]),
     .testTarget(
       name: "AccelerandoXLATests",
       dependencies: [
@@ -88,6 +90,12 @@ let package = Package(
       dependencies: [
         "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU", "AccelerandoFormats",
         "AccelerandoTestSupport", "CAllocationCounter",
+      ]),
+    .testTarget(
+      name: "AccelerandoFuzzTests",
+      dependencies: [
+        "AccelerandoCPU", "AccelerandoCore", "AccelerandoFormats", "AccelerandoNN", "AccelerandoTestSupport",
+        "AccelerandoTrain", "AccelerandoXLA",
       ]),
     .testTarget(
       name: "AccelerandoCompressTests",

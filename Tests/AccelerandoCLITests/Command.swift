@@ -1,6 +1,7 @@
 // Runs the command as a shell would: what counts is what a person or a script gets from it.
 
 import Foundation
+import Testing
 
 /// The built command.
 struct Command {
@@ -52,11 +53,22 @@ struct Command {
       directory.appendingPathComponent("\(name).out"), directory.appendingPathComponent("\(name).err")
     )
     let process = try start(arguments, in: directory, withPlugins: withPlugins, output: output, errors: errors)
-    process.waitUntilExit()
+    waitForExit(process)
     return Outcome(
       status: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),
       errors: try String(contentsOf: errors, encoding: .utf8))
   }
+}
+
+/// Waits until a process has ended; one that takes too long is killed, and the test fails instead of hanging.
+func waitForExit(_ process: Process, within seconds: Double = 600) {
+  let deadline = Date(timeIntervalSinceNow: seconds)
+  while process.isRunning, Date() < deadline { usleep(2000) }
+  if process.isRunning {
+    Issue.record("the process did not end within \(seconds) s")
+    kill(process.processIdentifier, SIGKILL)
+  }
+  process.waitUntilExit()
 }
 
 /// Calls `body` with a new, empty directory, and removes it afterwards.

@@ -28,6 +28,9 @@ private final class Room: Sendable {
     begun = Mutex([Int](repeating: 0, count: size))
   }
 
+  /// A process did not come to an exchange.
+  struct NobodyCame: Error {}
+
   /// Brings a process' own part; its exchanges meet those of the others by their number.
   func bring(_ bytes: UnsafeMutableRawBufferPointer, own: Range<Int>, rank: Int) -> Int {
     let number = begun.withLock { begun in
@@ -43,8 +46,12 @@ private final class Room: Sendable {
     return number
   }
 
-  func collect(_ number: Int, into bytes: UnsafeMutableRawBufferPointer) {
-    while tables.withLock({ ($0[number]?.arrived ?? 0) < size }) { usleep(20) }
+  func collect(_ number: Int, into bytes: UnsafeMutableRawBufferPointer) throws {
+    let deadline = Date(timeIntervalSinceNow: 200)
+    while tables.withLock({ ($0[number]?.arrived ?? 0) < size }) {
+      if Date() > deadline { throw NobodyCame() }
+      usleep(20)
+    }
     tables.withLock { bytes.copyBytes(from: $0[number]?.bytes ?? []) }
   }
 }
@@ -76,8 +83,8 @@ private struct Member: WorkerGroup {
 
     func advance() {}
 
-    func finish() {
-      if let number { member.room.collect(number, into: bytes) }
+    func finish() throws {
+      if let number { try member.room.collect(number, into: bytes) }
       number = nil
     }
   }
@@ -233,7 +240,7 @@ private struct Outcome: Equatable, Sendable {
         thread.stackSize = 8 << 20
         thread.start()
       }
-      while !threads.allSatisfy(\.isFinished) { usleep(1000) }
+      try #require(haveFinished(threads))
       #expect(errors.withLock { $0 } == [])
       #expect(outcomes.withLock { $0.count == size && $0.allSatisfy { $0 == alone } })
     }
@@ -270,7 +277,7 @@ private struct Outcome: Equatable, Sendable {
       }
     }
     for thread in threads { thread.start() }
-    while !threads.allSatisfy(\.isFinished) { usleep(1000) }
+    try #require(haveFinished(threads))
     for text in messages.withLock({ $0 }) {
       #expect(text.contains("samples: 64 for worker 0, 60 for worker 1"), "\(text)")
     }
@@ -314,7 +321,7 @@ private struct Outcome: Equatable, Sendable {
       worker.stackSize = 8 << 20
       worker.start()
     }
-    while !workers.allSatisfy(\.isFinished) { usleep(1000) }
+    try #require(haveFinished(workers))
     #expect(results.withLock { $0 } == [alone, alone])
     // Two epochs of two steps, each with two parts of this process; before them the settings are compared.
     #expect(events.all.filter { $0 == "computed" }.count == 8)

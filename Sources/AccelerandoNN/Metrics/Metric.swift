@@ -30,10 +30,9 @@ extension Tensor {
 
   /// The index of the first largest element along the last axis, `int32`; past the end for NaN.
   func firstLargest() -> Tensor {
-    let axis = rank - 1
-    let places = iota(type.with(.int32), axis: axis)
-    let isLargest = equal(to: max(axes: [axis], keepDims: true))
-    return select(isLargest, places, places.filled(Double(dim(-1)))).min(axes: [axis])
+    let place = argMax()
+    let hasNaN = notEqual(to: self).any(axes: [rank - 1])
+    return dtype.isFloating ? select(hasNaN, place.filled(Double(dim(-1))), place) : place
   }
 
   /// Whether the tensor can be the scores of classes; otherwise reports what is wrong.

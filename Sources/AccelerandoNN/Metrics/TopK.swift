@@ -50,7 +50,8 @@ private func isAmongLargest(_ labels: Tensor, _ k: Int, _ scores: Tensor) -> Ten
   let axis = scores.rank - 1
   let isLabel = labels.isClass(of: scores)
   let score = select(isLabel, scores, scores.zerosLike()).sum(axes: [axis], keepDims: true)
-  let better = scores.greater(than: score).converted(to: .int32).sum(axes: [axis])
+  // Not the label itself: its score is computed twice, and a compiler may round one of them otherwise.
+  let better = scores.greater(than: score).and(!isLabel).converted(to: .int32).sum(axes: [axis])
   let isPlaced = better.less(than: better.filled(Double(k)))
   return isPlaced.and(isLabel.any(axes: [axis])).and(scores.isFinite().all(axes: [axis]))
 }

@@ -5,11 +5,11 @@ private let bits = 11
 private let digits = 1 << bits
 private let passes = 3
 
-/// The room that sorting so many numbers takes.
+/// The scratch memory for sorting so many numbers.
 func digitSortScratchBytes(count: Int) -> Int { (2 * count + passes * digits) * MemoryLayout<UInt32>.size }
 
-/// Sorts float32 numbers that lie `stride` apart. Stable; NaN is larger than all numbers, 0 and −0 are equal.
-/// - Parameter scratch: room for `digitSortScratchBytes`.
+/// Sorts float32 numbers that are `stride` apart. Stable; NaN is larger than all numbers, 0 and −0 are equal.
+/// - Parameter scratch: at least `digitSortScratchBytes(count:)` bytes.
 func sortByDigits(
   _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int, stride: Int, descending: Bool,
   scratch: UnsafeMutableRawPointer

@@ -153,7 +153,7 @@ extension Lowering {
         isa: isa), reads: [source], writes: [result])
   }
 
-  /// Brings the axes to reduce together: the operand as [outer, reduce, inner], copied only if they lie apart.
+  /// Brings the axes to reduce together: the operand as [outer, reduce, inner], copied only if they are apart.
   func arrange(_ view: View, axes: [Int]) -> (source: Int, outer: Int, reduce: Int, inner: Int) {
     let shape = view.type.shape
     let reduced = Set(axes)

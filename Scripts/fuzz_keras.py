@@ -81,7 +81,10 @@ class Builder:
         state = {"built": False}
 
         def apply(operands):
-            result = keras_layer(operands if len(operands) > 1 else operands[0])
+            if name == "MultiHeadAttention":
+                result = keras_layer(*operands)  # Queries and values are arguments of their own.
+            else:
+                result = keras_layer(operands if len(operands) > 1 else operands[0])
             if not state["built"]:
                 state["built"] = True
                 self.assign(keras_layer, prefix)
@@ -147,12 +150,12 @@ def compare(folder):
     loss = LOSSES[kind(recipe["compile"]["loss"])[0]]()
     rate = 1.0
     model.compile(optimizer=keras.optimizers.SGD(rate), loss=loss)
-    before = {name: np.array(variable) for name, variable in builder.assigned}
+    before = {name: keras.ops.convert_to_numpy(variable) for name, variable in builder.assigned}
     history = model.fit(features, data["y"], batch_size=len(data["y"]), shuffle=False, verbose=0)
     worst = (abs(history.history["loss"][0] - float(expected["loss"])) / max(1, abs(float(expected["loss"]))), "loss")
     size = max([0.01] + [np.abs(expected[name]).max() for name, _ in builder.assigned if expected[name].size])
     for name, variable in builder.assigned:
-        gradient = (before[name] - np.array(variable)).reshape(expected[name].shape)
+        gradient = (before[name] - keras.ops.convert_to_numpy(variable)).reshape(expected[name].shape)
         if gradient.size:
             worst = max(worst, (np.abs(gradient - expected[name]).max() / size, name))
     return worst

@@ -24,7 +24,7 @@ final class ThreadPool: ThreadTeam {
       bundles = (tasks + bundle - 1) / bundle
     }
 
-    /// Runs the tasks of one bundle on the team member with the given number.
+    /// Runs the tasks of one bundle on the thread with the given index.
     func run(_ number: Int, on member: Int) {
       for task in number * bundle..<min((number + 1) * bundle, tasks) { work.run(task, on: member) }
     }

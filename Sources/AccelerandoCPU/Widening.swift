@@ -90,7 +90,7 @@ private struct Widening {
     case comparison(asksForEquality: Bool)
     /// Of rounded operands in float32; the result is an index.
     case index
-    /// Left in sixteen bits.
+    /// Left in 16 bits.
     case other
   }
 

@@ -111,17 +111,26 @@ public struct ExtremeExamples {
       )
     case 13: return (DynamicSlice(sizes: maker.attributes(rank)), [x] + x.shape.map { _ in scalar })
     case 14: return (DynamicUpdateSlice(), [x, maker.type(rank)] + x.shape.map { _ in scalar })
-    case 15:
-      let dimensions = Gather.Dimensions(
-        offset: maker.attributes(maker.random.integer(0...2)), collapsed: maker.attributes(maker.random.integer(0...1)),
-        startIndexMap: maker.attributes(1), indexVector: maker.number())
-      return (Gather(dimensions, sliceSizes: maker.attributes(rank)), [x, maker.type(1, .int32)])
-    case 16:
+    case 15, 16:
+      // Rows that a vector of indices names, with one of the parts changed now and then.
+      let count = maker.size()
+      let rank = maker.random.integer(1...3)
+      let table = maker.type(rank)
+      func part(_ sensible: [Int]) -> [Int] { maker.random.chance(0.8) ? sensible : maker.attributes(sensible.count) }
+      let window = part(Array(1..<rank))
+      let (gone, map) = (part([0]), part([0]))
+      let vector = maker.random.chance(0.8) ? 1 : maker.number()
+      let indices = TensorType(.int32, [count])
+      if kind == 15 {
+        let dimensions = Gather.Dimensions(offset: window, collapsed: gone, startIndexMap: map, indexVector: vector)
+        return (
+          Gather(dimensions, sliceSizes: part([min(1, table.shape[0])] + table.shape.dropFirst())), [table, indices]
+        )
+      }
       let dimensions = Scatter.Dimensions(
-        updateWindow: maker.attributes(maker.random.integer(0...2)),
-        inserted: maker.attributes(maker.random.integer(0...1)),
-        scatterToOperand: maker.attributes(1), indexVector: maker.number())
-      return (Scatter(.add, dimensions), [x, maker.type(1, .int32), maker.type(maker.random.integer(0...2))])
+        updateWindow: window, inserted: gone, scatterToOperand: map, indexVector: vector)
+      let function = maker.random.pick(Scatter.Function.allCases)
+      return (Scatter(function, dimensions), [table, indices, TensorType(.float32, [count] + table.shape.dropFirst())])
     case 17: return (Sort(axis: maker.number()), [x])
     case 18: return (ArgMax(axis: maker.number()), [x])
     case 19: return (CumulativeSum(axis: maker.number()), [x])

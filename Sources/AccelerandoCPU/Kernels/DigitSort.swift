@@ -9,7 +9,7 @@ private let passes = 3
 func digitSortScratchBytes(count: Int) -> Int { (2 * count + passes * digits) * MemoryLayout<UInt32>.size }
 
 /// Sorts float32 numbers that are `stride` apart. Stable; NaN is larger than all numbers, 0 and −0 are equal.
-/// - Parameter scratch: room for `digitSortScratchBytes`.
+/// - Parameter scratch: at least `digitSortScratchBytes(count:)` bytes.
 func sortByDigits(
   _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, count: Int, stride: Int, descending: Bool,
   scratch: UnsafeMutableRawPointer

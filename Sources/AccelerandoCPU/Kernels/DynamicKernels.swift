@@ -24,9 +24,9 @@ struct IndexReader: Sendable {
 struct DynamicSliceKernel: Kernel {
   /// The copy for starts of zero.
   private let copy: CopyKernel
-  /// For each axis its start, the largest one, and how far a step is in the larger tensor.
+  /// For each axis its start, the largest start, and the stride in the larger tensor.
   private let starts: [(reader: IndexReader, limit: Int, stride: Int)]
-  /// Whether the block is written into the large tensor, not read out of it.
+  /// Whether the block is written to the large tensor, not read from it.
   private let isUpdate: Bool
   let label: String
 

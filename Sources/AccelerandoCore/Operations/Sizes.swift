@@ -20,23 +20,27 @@ func requireSizes(_ shape: [Int]) throws(GraphError) {
   guard shape.allSatisfy({ $0 >= 0 }) else { throw GraphError("needs sizes of at least 0; received \(shape).") }
 }
 
+/// More elements than this lie along no axis. The sum of a few such sizes fits into an integer.
+let largestSize = 1 << 58
+
 /// How far `count` elements reach that are `step` apart; 0 for none.
 func spannedSize(_ count: Int, step: Int) throws(GraphError) -> Int {
   if count == 0 { return 0 }
-  let (distance, isTooFar) = (count - 1).multipliedReportingOverflow(by: step)
-  let (size, isTooLarge) = distance.addingReportingOverflow(1)
-  guard !isTooFar, !isTooLarge else {
+  let (distance, overflows) = (count - 1).multipliedReportingOverflow(by: step)
+  guard !overflows, distance < largestSize else {
     throw GraphError("\(count) elements \(step) apart are more than any tensor has.")
   }
-  return size
+  return distance + 1
 }
 
 /// The sum of sizes and paddings.
 func summedSize(_ parts: [Int]) throws(GraphError) -> Int {
   var total = 0
   for part in parts {
-    let (next, isTooLarge) = total.addingReportingOverflow(part)
-    guard !isTooLarge else { throw GraphError("the sizes \(parts) add up to more than any tensor has.") }
+    let (next, overflows) = total.addingReportingOverflow(part)
+    guard !overflows, next <= largestSize else {
+      throw GraphError("the sizes \(parts) add up to more than any tensor has.")
+    }
     total = next
   }
   return total

@@ -53,7 +53,7 @@ let package = Package(
     .target(name: "AccelerandoXLA", dependencies: ["AccelerandoCore", "AccelerandoFormats", "CPJRT"]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
-    .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
+    .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
     .target(
       name: "AccelerandoTrain", dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoFormats"]),
     .target(
@@ -70,7 +70,9 @@ let package = Package(
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCPUTests",
-      dependencies: ["AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CKernels"]),
+      dependencies: [
+        "AccelerandoCPU", "AccelerandoFormats", "AccelerandoTestSupport", "CAllocationCounter", "CKernels",
+      ]),
     .testTarget(
       name: "AccelerandoXLATests",
       dependencies: [
@@ -90,15 +92,23 @@ let package = Package(
         "AccelerandoTestSupport", "CAllocationCounter",
       ]),
     .testTarget(
+      name: "AccelerandoFuzzTests",
+      dependencies: [
+        "AccelerandoCPU", "AccelerandoCore", "AccelerandoFormats", "AccelerandoNN", "AccelerandoTestSupport",
+        "AccelerandoTrain", "AccelerandoXLA",
+      ]),
+    .testTarget(
       name: "AccelerandoCompressTests",
       dependencies: [
         "AccelerandoCompress", "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU",
         "AccelerandoFormats", "AccelerandoXLA",
       ]),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-    .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats", "AccelerandoTestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
-    .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes"]),
+    .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCLITests", dependencies: ["AccelerandoCLI", "AccelerandoCore", "AccelerandoFormats"]),
   ]

@@ -35,10 +35,14 @@ mkdir -p "$out"
 # The plugin that came with this Python's JAX is found there.
 VIRTUAL_ENV=${VIRTUAL_ENV:-$("$python" -c 'import sys; print(sys.prefix)')}
 export VIRTUAL_ENV
-# A cache of its own: compiled programs that were there before would leave no trace of what they call.
+# A cache of its own: compiled programs that were there before would leave no trace of what they call. The plugins that were
+# installed for this user stay where they are and are found from there too.
+plugins=${XDG_CACHE_HOME:-$HOME/.cache}/accelerando/plugins
 XDG_CACHE_HOME=$(mktemp -d)
 export XDG_CACHE_HOME
 trap 'rm -rf "$XDG_CACHE_HOME"' EXIT
+mkdir "$XDG_CACHE_HOME/accelerando"
+[ ! -d "$plugins" ] || ln -s "$(cd "$plugins" && pwd)" "$XDG_CACHE_HOME/accelerando/plugins"
 
 echo "== machine"
 date -u

@@ -12,8 +12,8 @@ struct CheckpointOptions: ParsableArguments {
       valueName: "interval"))
   var checkpointEvery: String?
 
-  @Option(help: "How many checkpoints to keep.")
-  var keep: Int = 3
+  @Option(parsing: .unconditional, help: "How many checkpoints to keep; 3 by default.")
+  var keep: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -28,12 +28,16 @@ struct CheckpointOptions: ParsableArguments {
     if let text = checkpointEvery, interval == nil {
       throw ValidationError("--checkpoint-every needs an interval like 500, 30s, 5m, 1h or 1e; received '\(text)'.")
     }
-    if keep < 1 { throw ValidationError("--keep needs at least 1; received \(keep).") }
+    if let keep, keep < 1 { throw ValidationError("--keep needs at least 1; received \(keep).") }
+    if keep != nil, checkpointEvery == nil, resume == nil {
+      throw ValidationError("--keep is for --checkpoint-every: without it, one checkpoint is kept, of the run's end.")
+    }
   }
 
   /// The checkpoints of a run.
   func makeCheckpoints(_ directory: RunDirectory) -> Checkpoints {
-    Checkpoints(directory.checkpoints, every: interval, keep: keep, resumes: resume != nil)
+    Checkpoints(
+      directory.checkpoints, every: interval, keep: keep ?? (interval == nil ? 1 : 3), resumes: resume != nil)
   }
 }
 
@@ -71,7 +75,7 @@ struct RunArguments {
     guard let data = FileManager.default.contents(atPath: file.path) else {
       throw FormatError(
         file: run.path, reason: "has no run that can go on: there is no checkpoints/\(file.lastPathComponent)",
-        remedy: "Name the directory that 'accelerando train --output DIR --checkpoint-every N' was given")
+        remedy: "Name the directory that 'accelerando train --output DIR' was given")
     }
     let reader = try ConfigReader(
       Config(json: String(decoding: data, as: UTF8.self), file: file.path), subject: "the arguments of the run")
@@ -139,6 +143,8 @@ final class RunBeginning: Callback {
   init(_ directory: RunDirectory, _ options: CheckpointOptions, _ arguments: RunArguments) {
     (self.directory, self.options, self.arguments) = (directory, options, arguments)
   }
+
+  var addedLogs: [String]? { [] }
 
   func onTrainBegin(_ run: TrainingRun) throws {
     for message in run.takeMessages() { tell(message) }

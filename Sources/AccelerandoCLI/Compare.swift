@@ -16,10 +16,10 @@ struct Compare: ParsableCommand {
   @Argument(help: "Another: the model after.")
   var after: String
 
-  @Option(help: "Samples in a batch, where many are predicted.")
+  @Option(parsing: .unconditional, help: "Samples in a batch, where many are predicted.")
   var batchSize: Int = 256
 
-  @Option(help: "How long each time is measured for.")
+  @Option(parsing: .unconditional, help: "How long each time is measured for.")
   var seconds: Double = 1
 
   @Flag(help: "Print one JSON object.")
@@ -29,7 +29,7 @@ struct Compare: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    guard batchSize >= 1 else { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkCount("--batch-size", batchSize)
     guard seconds > 0, seconds <= 3600 else {
       throw ValidationError("--seconds needs a number above 0, up to 3600; received \(seconds).")
     }

@@ -18,7 +18,8 @@ struct DataCommand: ParsableCommand {
 
     func run() throws {
       guard name == FashionMNIST.name else {
-        throw ValidationError("there is no dataset '\(name)'. Known: \(FashionMNIST.name).")
+        let nearest = suggestion(for: name, among: [FashionMNIST.name])
+        throw ValidationError("there is no dataset '\(name)'.\(nearest) Known: \(FashionMNIST.name).")
       }
       let places = DatasetPlaces.current()
       let dataset = try FashionMNIST.load(from: places)

@@ -58,7 +58,8 @@ struct Recipes: ParsableCommand {
     }
     guard let recipe = BuiltInRecipe.named(name) else {
       let names = BuiltInRecipe.all.map(\.name).joined(separator: ", ")
-      throw ValidationError("there is no built-in recipe '\(name)'. Known: \(names).")
+      let nearest = suggestion(for: name, among: BuiltInRecipe.all.map(\.name))
+      throw ValidationError("there is no built-in recipe '\(name)'.\(nearest) Known: \(names).")
     }
     print(recipe.yaml, terminator: "")
   }

@@ -22,7 +22,7 @@ struct Plan: ParsableCommand {
   @Option(help: "What to compile for.")
   var target: String
 
-  @Option(help: "Samples in a step on all chips together; the recipe's by default.")
+  @Option(parsing: .unconditional, help: "Samples in a step on all chips together; the recipe's by default.")
   var batchSize: Int?
 
   @Flag(help: "Print one JSON object.")
@@ -39,7 +39,7 @@ struct Plan: ParsableCommand {
     let target = try AheadTarget(target)
     var recipe = try Recipe(recipe)
     recipe.precision = precisionOption.chosen ?? recipe.precision
-    let data = try recipe.dataOutline(override: dataOptions.data.map(DataOverride.init), limit: dataOptions.limit)
+    let data = try recipe.dataOutline(override: dataOptions.override, limit: dataOptions.limit)
     let batchSize = batchSize ?? recipe.fit.batchSize
     let share = (batchSize - 1) / target.deviceCount + 1
     let program = try recipe.stepProgram(
@@ -50,10 +50,7 @@ struct Plan: ParsableCommand {
     let step = StepPlan.Step(program: program, batchSize: batchSize, batchSizePerDevice: share, samples: data.count)
     let plan = try StepPlan(step, on: target)
     if json {
-      let encoder = JSONEncoder()
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(plan), as: UTF8.self))
+      try printJSON(plan, snakeCase: true)
     } else {
       print(plan)
     }
@@ -64,16 +61,17 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Writes a recipe's step as StableHLO text, which every compiler with MLIR reads.")
 
-  @Argument(help: "A built-in recipe's name or the path of a YAML file.")
+  @Argument(
+    help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train' or 'prune --output' wrote.")
   var recipe: String
 
-  @Option(help: ArgumentHelp("The file to write.", valueName: "file"))
+  @Option(help: ArgumentHelp("The file to write; '-' for standard output.", valueName: "file"))
   var stablehlo: String
 
   @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
   var step = "train"
 
-  @Option(help: "Samples in the step; the recipe's by default.")
+  @Option(parsing: .unconditional, help: "Samples in the step; the recipe's by default.")
   var batchSize: Int?
 
   @OptionGroup var dataOptions: DataOptions
@@ -87,16 +85,23 @@ struct Export: ParsableCommand {
   }
 
   func run() throws {
-    let recipe = try Recipe(recipe)
-    let data = try recipe.dataOutline(override: dataOptions.data.map(DataOverride.init), limit: dataOptions.limit)
+    let trained = RunDirectory.isDirectory(recipe) ? try RunDirectory(opening: recipe) : nil
+    let recipe = try trained?.loadRecipe() ?? Recipe(recipe)
+    let data = try recipe.dataOutline(override: dataOptions.override, limit: dataOptions.limit)
     let kind = StepKind(rawValue: step) ?? .train
-    let program = try recipe.stepProgram(
-      kind, on: data.types, batchSize: batchSize ?? recipe.fit.batchSize, backend: CPUBackend(threads: 1))
+    let (size, backend) = (batchSize ?? recipe.fit.batchSize, CPUBackend(threads: 1))
+    // A trained model may have other layers than its recipe: pruning takes filters out.
+    let program =
+      try trained?.loadModel(backend: backend).stepProgram(
+        kind, on: data.types, batchSize: size, compilation: recipe.makeCompilation())
+      ?? recipe.stepProgram(kind, on: data.types, batchSize: size, backend: backend)
     let text = try program.stableHLO(name: "\(recipe.name)_\(kind.rawValue)_step")
-    try AtomicFile.write(to: URL(fileURLWithPath: stablehlo)) { try $0.write(Array(text.utf8)) }
-    print(
-      "\(stablehlo): \(program.instructions.count) operations, \(program.inputs.count) inputs, "
-        + "\(program.outputs.count) outputs")
+    try writeFile(Array(text.utf8), to: stablehlo)
+    if stablehlo != "-" {
+      print(
+        "\(stablehlo): \(program.instructions.count) operations, \(program.inputs.count) inputs, "
+          + "\(program.outputs.count) outputs")
+    }
   }
 }
 

@@ -52,8 +52,9 @@ struct PluginCommand: ParsableCommand {
         installed = try store.install(kind, compileOnly: compileOnly, progress: tell)
       } else {
         guard plugin.contains("/") || plugin.contains(".") else {
+          let nearest = suggestion(for: plugin, among: PluginKind.allCases.map(\.rawValue))
           throw ValidationError(
-            "there is no plugin '\(plugin)'. Known: \(PluginKind.allCases.map(\.rawValue).joined(separator: ", ")); "
+            "there is no plugin '\(plugin)'.\(nearest) Known: \(PluginKind.allCases.map(\.rawValue).joined(separator: ", ")); "
               + "or name a file.")
         }
         installed = try store.install(file: URL(fileURLWithPath: plugin), progress: tell)

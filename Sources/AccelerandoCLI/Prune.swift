@@ -52,29 +52,44 @@ struct Prune: ParsableCommand {
         + "spare small layers and lose less of the accuracy.", valueName: "which"))
   var competition: Pruning.Competition = .tensor
 
-  @Option(help: "How many times to go through the data while pruning.")
+  @Option(parsing: .unconditional, help: "How many times to go through the data while pruning.")
   var epochs: Int = 4
 
-  @Option(help: "How many times to go through the data before, for a recipe; as many as the recipe says by default.")
+  @Option(
+    parsing: .unconditional,
+    help: "How many times to go through the data before, for a recipe; as many as the recipe says by default.")
   var trainEpochs: Int?
 
-  @Option(help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "Samples in one step.")
   var batchSize: Int?
 
-  @Option(help: "The learning rate while pruning, in place of the recipe's.")
+  @Option(parsing: .unconditional, help: "The learning rate while pruning, in place of the recipe's.")
   var learningRate: Double?
 
   @Option(help: "How the learning rate falls while pruning, to a tenth in the end: none, linear, cosine.")
   var decay: Decay = .none
 
-  @Option(help: "The first step that masks may be computed in.")
+  @Option(parsing: .unconditional, help: "The first step that masks may be computed in.")
   var begin: Int = 0
 
-  @Option(help: "The last step that masks may be computed in; three quarters of the steps for a polynomial schedule.")
+  @Option(
+    parsing: .unconditional,
+    help: "The last step that masks may be computed in; three quarters of the steps for a polynomial schedule.")
   var end: Int?
 
-  @Option(help: "Steps from one computation of the masks to the next.")
-  var frequency: Int = 100
+  @Option(
+    parsing: .unconditional,
+    help: "Steps from one computation of the masks to the next; 100 by default, or fewer where the steps are few.")
+  var frequency: Int?
+
+  @Option(parsing: .unconditional, help: "What all randomness is drawn from, as in 'train'.")
+  var seed: UInt64?
+
+  @Option(
+    parsing: .unconditional, help: "Hold back this last part of the training data for validation, from 0 to 1.")
+  var validationSplit: Double?
+
+  @OptionGroup var precisionOption: PrecisionOption
 
   @Option(help: ArgumentHelp("Save the pruned model in this directory.", valueName: "dir"))
   var output: String?
@@ -100,12 +115,15 @@ struct Prune: ParsableCommand {
     where !(value >= 0 && value < 1) {
       throw ValidationError("\(name) needs numbers of at least 0 and below 1; received \(value).")
     }
-    if epochs < 1 { throw ValidationError("--epochs needs at least 1; received \(epochs).") }
-    if let trainEpochs, trainEpochs < 1 {
-      throw ValidationError("--train-epochs needs at least 1; received \(trainEpochs).")
+    try checkCount("--epochs", epochs)
+    try checkCount("--train-epochs", trainEpochs)
+    try checkCount("--batch-size", batchSize)
+    try checkCount("--frequency", frequency)
+    try checkCount("--begin", begin, least: 0)
+    try checkCount("--end", end, least: 0)
+    if let split = validationSplit, !(split >= 0 && split < 1) {
+      throw ValidationError("--validation-split needs a number from 0 to below 1; received \(split).")
     }
-    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
-    if frequency < 1 { throw ValidationError("--frequency needs at least 1; received \(frequency).") }
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }
@@ -133,14 +151,21 @@ struct Prune: ParsableCommand {
     var recipe = try opened?.loadRecipe() ?? Recipe(source)
     recipe.fit.epochs = trainEpochs ?? recipe.fit.epochs
     recipe.fit.batchSize = batchSize ?? recipe.fit.batchSize
+    recipe.fit.validationSplit = validationSplit ?? recipe.fit.validationSplit
+    recipe.fit.seed = seed ?? recipe.fit.seed
+    recipe.precision = precisionOption.chosen ?? recipe.precision
     let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0) }
+    if checkpointOptions.resume == nil, let earlier = directory?.earlierRun { tell(earlier) }
     let interruption = InterruptionWatch()
     defer { interruption.end() }
-    /// What a training needs to be killed and go on, with its checkpoints in a directory.
-    func callbacks(_ place: RunDirectory?) -> [any Callback] {
-      guard let directory, let place else { return [interruption] }
-      let checkpoints = checkpointOptions.makeCheckpoints(place)
-      return [checkpoints, RunBeginning(directory, checkpointOptions, arguments), interruption]
+    /// What goes with a training: the recipe's callbacks, with their files in a directory, and what it needs to be killed and go on.
+    func callbacks(_ recipe: Recipe, _ place: RunDirectory?, writingTo files: URL?) throws -> [any Callback] {
+      var all = try recipe.makeCallbacks(writingTo: files)
+      if let directory, let place {
+        all.append(checkpointOptions.makeCheckpoints(place))
+        all.append(RunBeginning(directory, checkpointOptions, arguments))
+      }
+      return all + [interruption]
     }
     let backend = try deviceOptions.makeBackend()
     let data = try dataOptions.load(recipe)
@@ -149,7 +174,16 @@ struct Prune: ParsableCommand {
     var pruningRecipe = recipe
     pruningRecipe.fit.epochs = epochs
     if let learningRate { pruningRecipe.setLearningRate(learningRate) }
-    if let rate = try fallingRate(pruningRecipe, steps: steps(recipe, data)) { pruningRecipe.setLearningRate(rate) }
+    let steps = steps(recipe, data)
+    if let rate = try fallingRate(pruningRecipe, steps: steps) { pruningRecipe.setLearningRate(rate) }
+    /// The training of the model before it is pruned writes beside that of pruning, not over it.
+    let denseFiles = (directory?.url ?? URL(fileURLWithPath: FileManager.default.currentDirectoryPath))
+      .appendingPathComponent("dense", isDirectory: true)
+    func supervision(_ place: RunDirectory?, savesUnfinished: Bool) -> Supervision {
+      Supervision(
+        place: place, run: directory, arguments: arguments, savesUnfinished: savesUnfinished, writes: true,
+        interruption: interruption)
+    }
 
     let before: Model
     if let opened {
@@ -163,15 +197,20 @@ struct Prune: ParsableCommand {
       // Report what cannot be pruned before an hour of training.
       if method == .filters { _ = try before.withoutChannels(sparsity.final, layers: chosenLayers) }
       if isScheduled {
-        try before.prune(try pruning(steps: steps(recipe, data)))
-        try before.checkPruning(steps: steps(recipe, data))
+        try before.prune(try pruning(steps: steps))
+        try before.checkPruning(steps: steps)
         try before.setParameterRule(nil)
       }
+      try pruningRecipe.makeModel(for: data.input, backend: backend).checkCallbacks(
+        try pruningRecipe.makeCallbacks(writingTo: directory?.url), epochs: epochs,
+        validates: recipe.fit.validationSplit ?? 0 > 0 || data.validation != nil)
       if !json { tell("Training the model before it is pruned, \(recipe.fit.epochs) epochs.") }
-      let dense = try directory.map { try RunDirectory(creating: $0.dense.path) }
-      let history = try recipe.train(
-        before, on: data, callbacks: try recipe.makeCallbacks() + callbacks(dense), verbose: verbosity)
-      try dense?.save(before, recipe: recipe, history: history)
+      let dense = try directory.map { try RunDirectory(creating: $0.dense.path, isLocked: false) }
+      _ = try supervision(dense, savesUnfinished: false).carryOut(before, recipe) { witness in
+        try recipe.train(
+          before, on: data, callbacks: try callbacks(recipe, dense, writingTo: denseFiles) + [witness],
+          verbose: verbosity)
+      }
     }
 
     recipe = pruningRecipe
@@ -179,15 +218,24 @@ struct Prune: ParsableCommand {
     if isScheduled {
       model = try recipe.makeModel(for: data.input, backend: backend)
       try model.setWeights(try before.weights())
-      try model.prune(try pruning(steps: steps(recipe, data)))
+      try model.prune(try pruning(steps: steps))
+      tellFrequency(steps: steps)
     } else {
-      model = try before.withoutChannels(sparsity.final, layers: chosenLayers)
+      let small = try before.withoutChannels(sparsity.final, layers: chosenLayers)
+      model = Model(small.layer, inputs: small.inputs, backend: backend, seed: recipe.fit.seed)
+      try model.setWeights(try small.weights())
       try model.compile(try recipe.makeCompilation())
     }
     if !json { tell("Pruning it, \(epochs) epochs.") }
-    let history = try recipe.train(model, on: data, callbacks: callbacks(directory), verbose: verbosity)
-    var after = try model.stripped()
-    if gradual { after = try after.withoutChannels(sparsity.final, layers: chosenLayers) }
+    let after = try supervision(directory, savesUnfinished: true).carryOut(model, recipe, sparse: sparse) { witness in
+      try recipe.train(
+        model, on: data, callbacks: try callbacks(recipe, directory, writingTo: directory?.url) + [witness],
+        verbose: verbosity)
+    } finish: { trained in
+      let stripped = try trained.stripped()
+      return gradual ? try stripped.withoutChannels(sparsity.final, layers: chosenLayers) : stripped
+    }
+    if let directory { tell("The pruned model is saved in \(directory.url.path).") }
     if !json { tell("Measuring both.") }
     try before.compile(try recipe.makeCompilation())
     let verdict = try CompressionVerdict(before: before, after: after, on: held)
@@ -201,8 +249,6 @@ struct Prune: ParsableCommand {
       print("\n\(summary)\n\n\(verdict)")
       if let advice = report.advice { print("\n\(advice)") }
     }
-    try directory?.save(after, recipe: recipe, history: history, sparse: sparse)
-    if let directory { tell("The pruned model is saved in \(directory.url.path).") }
   }
 
   /// What to try if accuracy was lost and a small tensor was pruned as much as a large one.
@@ -217,11 +263,28 @@ struct Prune: ParsableCommand {
       + "\(large.parameter) of its \(large.count). Try --competition lamp, which spares small layers."
   }
 
-  /// The steps of the pruning.
+  /// The steps of the pruning, as far as they are counted.
   private func steps(_ recipe: Recipe, _ data: LoadedData) -> Int {
     let count = Int((Double(data.train.count) * (1 - (recipe.fit.validationSplit ?? 0))).rounded(.down))
-    let each = (count + recipe.fit.batchSize - 1) / recipe.fit.batchSize
-    return epochs * (recipe.fit.stepsPerEpoch ?? each)
+    let each = recipe.fit.stepsPerEpoch ?? ((max(count, 1) - 1) / recipe.fit.batchSize + 1)
+    let (steps, overflow) = epochs.multipliedReportingOverflow(by: each)
+    return overflow ? Int(Int32.max) : min(steps, Int(Int32.max))
+  }
+
+  /// Steps from one computation of the masks to the next: a hundred, but ten computations at least.
+  private func frequency(steps: Int) -> Int {
+    let last = schedule == .polynomial ? polynomialEnd(steps: steps) : end ?? steps
+    return frequency ?? min(100, max(1, (last - begin) / 10))
+  }
+
+  /// The last quarter of the training heals what the last masks broke.
+  private func polynomialEnd(steps: Int) -> Int { end ?? max(begin + 1, steps - (steps + 3) / 4) }
+
+  /// Says how often masks are computed where that was chosen.
+  private func tellFrequency(steps: Int) {
+    let chosen = frequency(steps: steps)
+    guard frequency == nil, chosen < 100, method != .nOfM, !json else { return }
+    tell("Masks are computed every \(chosen) steps, since there are \(steps); --frequency sets another number.")
   }
 
   /// The learning rate as a schedule that ends with the pruning; nil where it stays what it is.
@@ -272,14 +335,13 @@ struct Prune: ParsableCommand {
     switch schedule {
     case .constant:
       return Pruning(
-        .constant(sparsity.final, begin: begin, end: end, frequency: frequency), structure: structure,
+        .constant(sparsity.final, begin: begin, end: end, frequency: frequency(steps: steps)), structure: structure,
         competition: competition, layers: chosen)
     case .polynomial:
-      // The last quarter of the training heals what the last masks broke.
-      let last = end ?? max(begin + 1, steps * 3 / 4)
       return Pruning(
         .polynomial(
-          from: sparsity.initial ?? 0, to: sparsity.final, begin: begin, end: last, frequency: frequency),
+          from: sparsity.initial ?? 0, to: sparsity.final, begin: begin, end: polynomialEnd(steps: steps),
+          frequency: frequency(steps: steps)),
         structure: structure, competition: competition, layers: chosen)
     }
   }

@@ -10,6 +10,7 @@ extension LoopCode {
     guard !dtypes.contains(.int64), !dtypes.contains(.float64) else { return false }
     switch operation {
     case is Unary, is Binary, is Compare, is Select, is Clamp, is Convert, is Iota, is Relu: return true
+    case is ThreeWayCompare: return true
     case is Erf: return dtypes.allSatisfy { $0 == .float32 }
     default: return false
     }
@@ -36,9 +37,22 @@ extension LoopCode {
     case is Relu:
       if Lane(result.dtype) == .float { return emit(accOpMaxImmF, x[0], bits: Float(0).bitPattern) }
       return emit(accOpMaxI, x[0], constant(bits: 0))
+    case is ThreeWayCompare: return threeWayCompare(x[0], x[1], types[0].dtype)
     case is Erf: return unaryF(accOpErfF, x[0])
     default: return x.first ?? 0
     }
+  }
+
+  /// This engine computes a value once, so that two comparisons agree.
+  private mutating func threeWayCompare(_ a: Int, _ b: Int, _ dtype: DType) -> Int {
+    var (isLarger, isSmaller) = (compare(.greater, a, b, dtype), compare(.less, a, b, dtype))
+    if dtype.isFloating {
+      let (isNumber, isOtherNumber) = (compare(.equal, a, a, dtype), compare(.equal, b, b, dtype))
+      isLarger = emit(accOpOr, isLarger, emit(accOpAnd, unaryF(accOpNot, isNumber), isOtherNumber))
+      isSmaller = emit(accOpOr, isSmaller, emit(accOpAnd, unaryF(accOpNot, isOtherNumber), isNumber))
+    }
+    let rest = emit(accOpSelect, isSmaller, constant(bits: .max), constant(bits: 0))
+    return emit(accOpSelect, isLarger, constant(bits: 1), rest)
   }
 
   private mutating func unaryF(_ op: AccOp, _ x: Int) -> Int { emit(op, x) }

@@ -262,7 +262,7 @@ extension Lowering {
     _ program: Program, isa: InstructionSet, frozenInputs: Set<Int> = [], isShared: Bool
   ) throws -> Plan {
     // Sizes below this leave room for arithmetic on them.
-    if let type = program.types.first(where: { $0.byteCount >= 1 << 46 }) {
+    if let type = program.types.first(where: { $0.with($0.shape.filter { $0 > 0 }).byteCount >= 1 << 46 }) {
       throw GraphError("a value \(type) has more bytes than any machine.")
     }
     let opened = try program.expandingComposites { hasKernel($0, $1) }

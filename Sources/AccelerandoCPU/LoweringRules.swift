@@ -7,7 +7,7 @@ extension Lowering {
   static func hasKernel(_ composite: any Composite, _ types: [TensorType]) -> Bool {
     guard let first = types.first else { return false }
     switch composite {
-    case is Relu, is Erf: return LoopCode.supports(composite, [first.dtype])
+    case is Relu, is Erf, is ThreeWayCompare: return LoopCode.supports(composite, [first.dtype])
     case let composite as Softmax: return first.dtype == .float32 && composite.axis == first.rank - 1
     case let composite as LogSoftmax: return first.dtype == .float32 && composite.axis == first.rank - 1
     case let composite as SoftmaxGradient: return first.dtype == .float32 && composite.axis == first.rank - 1
@@ -46,6 +46,7 @@ extension Lowering {
     case let operation as DotGeneral: lowerDot(operation, instruction, at: index)
     case let operation as Convolution: lowerConvolution(operation, instruction, at: index)
     case let operation as Reduce: lowerReduce(operation, instruction)
+    case let operation as ArgMax: lowerArgMax(operation, instruction)
     case let operation as ReduceWindow: lowerWindow(operation, instruction)
     case let operation as SelectAndScatter: lowerSelectAndScatter(operation, instruction)
     case is Softmax: lowerRows(.softmax, instruction)
@@ -85,7 +86,10 @@ extension Lowering {
       add(
         WideElementwise(
           operation: instruction.operation, operands: operands, types: instruction.operands.map(type),
-          result: result, resultType: type(result)), reads: operands, writes: [result])
+          result: result, resultType: type(result)), reads: operands, writes: [result],
+        inPlace: Set(
+          instruction.operands.indices.filter { type(instruction.operands[$0]).byteCount == type(result).byteCount }
+            .map { operands[$0] }))
     default:
       throw GraphError("the CPU engine has no rule for '\(instruction.operation.name)'.")
     }
@@ -125,8 +129,9 @@ extension Lowering {
       let last = room < 0 ? -1 : min(room / step, source.type.shape[axis] - 1)
       starts.append(min(first, source.type.shape[axis]))
       limits.append(max(last + 1, starts[axis]))
-      offset += (pad.low[axis] + starts[axis] * step) * strides[axis]
-      strides[axis] *= step
+      // Where nothing or one element is left along the axis, the step is not taken and may be too large.
+      offset &+= (pad.low[axis] &+ starts[axis] &* step) &* strides[axis]
+      strides[axis] &*= step
     }
     let shape = zip(starts, limits).map { $1 - $0 }
     if shape.elementCount == 0 { return }

@@ -13,15 +13,27 @@ final class ThreadPool: ThreadTeam {
   struct Job {
     let work: any TeamWork
     let tasks: Int
+    /// What threads claim at a time: one task, or more where there are more tasks than can be counted in 16 bits.
+    let bundle: Int
+    let bundles: Int
 
-    /// Runs one task on the thread with the given index.
-    func run(_ task: Int, on member: Int) { work.run(task, on: member) }
+    init(work: any TeamWork, tasks: Int) {
+      self.work = work
+      self.tasks = tasks
+      bundle = max(1, (tasks + 0xfffe) / 0xffff)
+      bundles = (tasks + bundle - 1) / bundle
+    }
+
+    /// Runs the tasks of one bundle on the thread with the given index.
+    func run(_ number: Int, on member: Int) {
+      for task in number * bundle..<min((number + 1) * bundle, tasks) { work.run(task, on: member) }
+    }
   }
 
   /// The number of threads, including the caller.
   let threads: Int
-  /// The remaining tasks: the number of the job, the first task and the one after the last, in 32, 16 and 16 bits. The
-  /// caller takes tasks from the front and the others from the back, so that on two cores each gets the same data in
+  /// The remaining bundles: the number of the job, the first bundle and the one after the last, in 32, 16 and 16 bits. The
+  /// caller takes bundles from the front and the others from the back, so that on two cores each gets the same data in
   /// kernel after kernel; a late thread finds nothing left, and nobody waits for a thread that does not run.
   private let left = Atomic<UInt64>(0)
   private let done = Atomic<Int>(0)
@@ -89,8 +101,7 @@ final class ThreadPool: ThreadTeam {
   func release() { busy.store(false, ordering: .releasing) }
 
   func run(_ work: any TeamWork, tasks: Int) {
-    // Tasks are counted in 16 bits.
-    guard 2..<1 << 16 ~= tasks, tryAcquire() else {
+    guard tasks > 1, tryAcquire() else {
       for task in 0..<max(tasks, 0) { work.run(task, on: 0) }
       return
     }
@@ -104,7 +115,7 @@ final class ThreadPool: ThreadTeam {
       self.job.store(UInt(bitPattern: pointer), ordering: .relaxed)
       done.store(0, ordering: .relaxed)
       let number = (left.load(ordering: .relaxed) >> 32) &+ 1
-      left.store(number << 32 | UInt64(job.tasks), ordering: .sequentiallyConsistent)
+      left.store(number << 32 | UInt64(job.bundles), ordering: .sequentiallyConsistent)
       if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
         keepOff(acc_current_core())
         bell.lock()
@@ -116,7 +127,7 @@ final class ThreadPool: ThreadTeam {
         done.add(1, ordering: .relaxed)
       }
       var spins = 0
-      while done.load(ordering: .acquiring) < job.tasks {
+      while done.load(ordering: .acquiring) < job.bundles {
         acc_spin_hint()
         spins += 1
         if spins % 512 == 0 { separate() }

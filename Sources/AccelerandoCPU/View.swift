@@ -50,7 +50,8 @@ struct View: Hashable, Sendable {
     var view = self
     for axis in strides.indices {
       view.offset += slice.starts[axis] * strides[axis]
-      view.strides[axis] = strides[axis] * slice.strides[axis]
+      // A step over an axis of one element may be too large for any integer, and is not taken.
+      view.strides[axis] = strides[axis] &* slice.strides[axis]
     }
     view.type.shape = shape
     return view

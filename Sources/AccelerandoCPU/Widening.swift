@@ -67,6 +67,8 @@ private struct Widening {
         return graph.add(operation, operands)
       }
       return graph.add(operation, loose.map(\.tensor))
+    case .index:
+      return graph.add(operation, zip(operands, numbers).map { rounded($0, $1).tensor })
     case .other: return graph.add(operation, operands)
     }
   }
@@ -86,6 +88,8 @@ private struct Widening {
     case bias
     /// Predicates about operands that are known in float32.
     case comparison(asksForEquality: Bool)
+    /// Of rounded operands in float32; the result is an index.
+    case index
     /// Left in 16 bits.
     case other
   }
@@ -96,6 +100,7 @@ private struct Widening {
     case let operation as Reduce: operation.function == .max || operation.function == .min ? .choice : .sum
     case let operation as ReduceWindow: operation.function == .max || operation.function == .min ? .choice : .sum
     case is SelectAndScatter: .scatter
+    case is ArgMax: .index
     case is Reshape, is Transpose, is BroadcastInDim, is Slice, is Reverse, is Relu, is Select, is Clamp: .movement
     case let operation as Compare:
       .comparison(asksForEquality: operation.direction == .equal || operation.direction == .notEqual)

@@ -91,10 +91,10 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
             + "\(group.schedule.end ?? 0) is one of its turns, every \(group.schedule.frequency) steps from "
             + "\(group.schedule.begin). Make 'end' larger or 'frequency' smaller.")
       }
-      guard next <= done + steps else {
+      guard next - done <= steps else {
         throw CompressionError(
           "the pruning schedule of \(group.label) computes its first masks in step \(next); this run has "
-            + (done == 0 ? "\(steps) steps" : "the steps \(done + 1) to \(done + steps)")
+            + (done == 0 ? "\(steps) steps" : "\(steps) steps after step \(done)")
             + " and would leave the model dense. Begin earlier, use a frequency of at most \(steps), or train longer.")
       }
     }

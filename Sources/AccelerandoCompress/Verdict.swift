@@ -68,7 +68,8 @@ public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
     count("  sparse, gzip", \.sparseGzipBytes)
     row("one sample", time(before.latency), time(after.latency), ratio(before.latency, after.latency))
     row(
-      "samples/s, \(after.batchSize) each", grouped(Int(before.throughput)), grouped(Int(after.throughput)),
+      "samples/s, \(after.batchSize) each", grouped(Int(min(before.throughput, 1e15))),
+      grouped(Int(min(after.throughput, 1e15))),
       ratio(after.throughput, before.throughput))
     var text = textTable(["", "before", "after", "gain"], rows, left: 1)
     if !layers.isEmpty { text += "\n\n" + LayerForms.table(layers) }
@@ -149,9 +150,11 @@ extension CompressionVerdict {
     if let first = before.metrics["accuracy"], let second = after.metrics["accuracy"] {
       let points = 100 * (second - first)
       lines.append(
-        points < 0
-          ? "Accuracy: \(String(format: "%.2f", -points)) points lost."
-          : "Accuracy: nothing lost (\(String(format: "+%.2f", points)) points).")
+        points.isNaN
+          ? "Accuracy: cannot be compared, since it is NaN \(first.isNaN ? "before" : "after")."
+          : points < 0
+            ? "Accuracy: \(String(format: "%.2f", -points)) points lost."
+            : "Accuracy: nothing lost (\(String(format: "+%.2f", points)) points).")
     }
     let file = Double(before.gzipBytes) / Double(max(min(after.gzipBytes, after.sparseGzipBytes), 1))
     lines.append(

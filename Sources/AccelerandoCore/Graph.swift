@@ -90,8 +90,15 @@ public final class Graph {
 
   private func fail(_ error: GraphError, _ operation: any Operation, _ operands: [Tensor]) -> [Tensor] {
     report(GraphError(error.message, path: path + [operation.name]))
-    let type = operands.first(where: { $0.graph === self })?.type ?? TensorType(.float32, [])
-    return results(of: append(Placeholder(type: type), [], [type, type, type]))
+    let types = operands.map { $0.graph === self ? $0.type : TensorType(.float32, []) }
+    let first = types.first ?? TensorType(.float32, [])
+    return placeholders(
+      (0..<operation.resultCount(operandCount: operands.count)).map { $0 < types.count ? types[$0] : first })
+  }
+
+  /// Values of the given types that stand where something was refused.
+  func placeholders(_ types: [TensorType]) -> [Tensor] {
+    results(of: append(Placeholder(types: types), [], types))
   }
 
   private func append(_ operation: any Operation, _ operands: [Int], _ resultTypes: [TensorType]) -> Int {
@@ -173,8 +180,9 @@ public final class Graph {
 
 /// A placeholder for an invalid operation, so that tracing can continue; a program never contains one.
 private struct Placeholder: Operation {
-  let type: TensorType
+  let types: [TensorType]
   var name: String { "placeholder" }
-  func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] { [type] }
+  func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] { types }
+  func resultCount(operandCount: Int) -> Int { types.count }
   func pullback(_ context: PullbackContext) -> [Tensor?] { [] }
 }

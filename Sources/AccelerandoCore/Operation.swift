@@ -10,6 +10,10 @@ public protocol Operation: Hashable, Sendable {
   /// - Throws: `GraphError` saying what was expected and what was received.
   func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType]
 
+  /// How many results the operation has for so many operands. Where a trace refuses the operation, as many stand in for
+  /// them, so that tracing goes on to its end.
+  func resultCount(operandCount: Int) -> Int
+
   /// The gradient with respect to each operand, or nil where there is none (integers, predicates, indices).
   func pullback(_ context: PullbackContext) -> [Tensor?]
 
@@ -30,6 +34,7 @@ public protocol Operation: Hashable, Sendable {
 extension Operation {
   public var attributes: [StableHLOAttribute] { [] }
   public var regions: [Program] { [] }
+  public func resultCount(operandCount: Int) -> Int { 1 }
 
   public func mappingRegions(
     _ transform: (Program) throws(GraphError) -> Program

@@ -108,18 +108,20 @@ public struct Program: Sendable {
     }
   }
 
-  /// Records the program in a graph, asking `rule` for a replacement of each instruction.
+  /// Records the program in a graph, asking `rule` for a replacement of each instruction. In a graph that is being traced
+  /// inside a layer, the instructions belong to that layer.
   func rewritten(
     on operands: [Tensor], in graph: Graph, _ rule: (Instruction, [Tensor]) -> [Tensor]
   ) -> [Tensor] {
     var values = [Tensor?](repeating: nil, count: types.count)
     for (index, operand) in operands.enumerated() { values[index] = operand }
+    let outer = graph.path
+    defer { graph.path = outer }
     for instruction in instructions {
-      graph.path = instruction.path
+      graph.path = outer + instruction.path
       let results = rule(instruction, instruction.operands.compactMap { values[$0] })
       for (value, result) in zip(instruction.results, results) { values[value] = result }
     }
-    graph.path = []
     return outputs.compactMap { values[$0] }
   }
 

@@ -34,6 +34,16 @@ public final class Scope: @unchecked Sendable {
     public let parameters: [String]
   }
 
+  /// One use of a tensor's elements as the numbers of rows of a table.
+  package struct LookUp {
+    /// The numbers of rows.
+    package let indices: Tensor
+    /// The rows of the table.
+    package let rows: Int
+    /// The layer that has the table.
+    package let layer: String
+  }
+
   /// The graph that is traced into.
   public let graph: Graph
   /// Whether this is a training step: dropout drops, normalization uses the batch.
@@ -48,6 +58,11 @@ public final class Scope: @unchecked Sendable {
   public private(set) var updates: [String: Tensor] = [:]
   /// The calls of the outermost layer's direct sublayers, in order.
   public private(set) var layerCalls: [LayerCall] = []
+
+  /// The uses of tensors as indices, in order.
+  package private(set) var lookUps: [LookUp] = []
+  /// Is told the result of every layer, inner layers first, with the path to the layer.
+  package var onResult: ((_ path: [String], _ layer: any Layer, _ result: Tensor) -> Void)?
 
   private let names: ParameterNames
   private var values: [String: Tensor]
@@ -201,6 +216,12 @@ extension Scope {
 // MARK: - Layers
 
 extension Scope {
+  /// Says that a layer uses a tensor's elements as the numbers of rows, 0 to below `rows`: where they come from the data,
+  /// they are checked before anything is trained on them.
+  func willLookUp(_ indices: Tensor, rows: Int) {
+    lookUps.append(LookUp(indices: indices, rows: rows, layer: graph.path.last ?? "the table"))
+  }
+
   /// Calls a layer's formula with its name in the path of errors.
   func call(_ layer: any Layer, on inputs: [Tensor], name given: String?, _ body: () -> Tensor) -> Tensor {
     let typeName = layer.typeName
@@ -213,6 +234,7 @@ extension Scope {
     frames.append(Frame())
     let result = body()
     frames.removeLast()
+    onResult?(graph.path, layer, result)
     graph.path = outer
     if frames.count == 1 {
       layerCalls.append(

@@ -2,6 +2,7 @@
 // model is edited and run again with no build in between; so the whole file is checked before anything slow begins.
 
 import AccelerandoCore
+import AccelerandoFormats
 import AccelerandoNN
 import Foundation
 
@@ -31,7 +32,8 @@ public struct Recipe: Sendable {
 
   /// Reads the recipe of a name or of a path.
   /// - Parameter nameOrPath: the name of a built-in recipe, or the path of a YAML file.
-  /// - Throws: `RecipeNotFound` when there is none, `ConfigError` with file and line when it is wrong.
+  /// - Throws: `RecipeNotFound` when there is none, `FormatError` when it cannot be read, `ConfigError` with file and line when
+  ///   it is wrong.
   public init(_ nameOrPath: String) throws {
     let url = URL(fileURLWithPath: nameOrPath)
     if let builtIn = BuiltInRecipe.named(nameOrPath) {
@@ -39,22 +41,52 @@ public struct Recipe: Sendable {
         yaml: builtIn.yaml, name: nameOrPath, file: "recipe \(nameOrPath)", directory: Self.workingDirectory)
       return
     }
-    let text: String
-    do {
-      text = try String(contentsOf: url, encoding: .utf8)
-    } catch {
-      let names = BuiltInRecipe.all.map(\.name)
-      let nearest = nearestWord(to: nameOrPath, among: names).map { " Did you mean '\($0)'?" } ?? ""
-      guard FileManager.default.fileExists(atPath: url.path) else {
-        throw RecipeNotFound(
-          description: "there is no recipe '\(nameOrPath)'.\(nearest) Give the path of a YAML file, or one of "
-            + "\(names.joined(separator: ", ")).")
-      }
-      throw ConfigError("the recipe '\(nameOrPath)' cannot be read as UTF-8 text.")
-    }
+    let text = try Self.read(nameOrPath)
+    var status = stat()
+    let isFile = stat(nameOrPath, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    // Beside a pipe there are no other files.
     try self.init(
       yaml: text, name: url.deletingPathExtension().lastPathComponent, file: nameOrPath,
-      directory: url.deletingLastPathComponent())
+      directory: isFile ? url.deletingLastPathComponent() : Self.workingDirectory)
+  }
+
+  /// Recipes are written by people; what is longer than this is something else.
+  private static let longest = 16 << 20
+
+  /// The text of a recipe's file, or of a pipe.
+  /// - Throws: `RecipeNotFound` when there is none, `FormatError` with the reason when it cannot be read.
+  private static func read(_ path: String) throws -> String {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      let names = BuiltInRecipe.all.map(\.name)
+      let nearest = nearestWord(to: path, among: names).map { " Did you mean '\($0)'?" } ?? ""
+      throw RecipeNotFound(
+        description: "there is no recipe '\(path)'.\(nearest) Give the path of a YAML file, or one of "
+          + "\(names.joined(separator: ", ")).")
+    }
+    if isDirectory.boolValue {
+      let inside = (path as NSString).appendingPathComponent("recipe.yaml")
+      let remedy =
+        FileManager.default.fileExists(atPath: inside)
+        ? "A training wrote it: its recipe is \(inside); a run that has checkpoints goes on with "
+          + "'accelerando train --resume \(path)'"
+        : "Name a YAML file"
+      throw FormatError(file: path, reason: "is a directory, not a recipe", remedy: remedy)
+    }
+    let contents = try FileContents(URL(fileURLWithPath: path))
+    let kind = FileKind(of: contents)
+    guard kind == .text || kind == .empty, contents.count <= longest else {
+      let reason =
+        kind == .text ? "has \(contents.count) bytes, more than any recipe" : "is not a recipe: it is \(kind)"
+      throw FormatError(
+        file: path, reason: reason, remedy: "A recipe is a YAML file; 'accelerando recipes mlp' prints one")
+    }
+    return try contents.withUnsafeBytes { bytes in
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw FormatError(file: path, reason: "is not UTF-8 text", remedy: "Save the recipe in UTF-8")
+      }
+      return text
+    }
   }
 
   /// Reads a recipe from text.

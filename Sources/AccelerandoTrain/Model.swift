@@ -39,6 +39,11 @@ public final class Model {
   /// What is done to parameters at the beginning of every step; `setParameterRule(_:)` sets it.
   public internal(set) var parameterRule: (any ParameterRule)?
 
+  /// The passes through data that training has begun: the next one has an order of its own.
+  var passes = 0
+  /// What tracing found that is likely not meant.
+  let notes = TraceNotes()
+
   private(set) var session: Session
   private let described: Result<Outline, any Error>
   private var holdsValues = false
@@ -119,7 +124,8 @@ public final class Model {
     try checkSize(slots: compilation.optimizer.slots.count)
     try prepareValues()
     session.forget(prefixes: [
-      "slot/", "train/", "evaluate/", "loss_scale/", StateName.iteration, StateName.learningRate,
+      "slot/", "loss_scale/", StateName.totals(.train), StateName.totals(.evaluate), StateName.iteration,
+      StateName.learningRate,
     ])
     self.compilation = compilation
     for spec in try outline().parameters where spec.role == .trainable {
@@ -210,15 +216,15 @@ public final class Model {
   func programs() throws -> StepPrograms {
     StepPrograms(
       layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
-      rule: parameterRule)
+      rule: parameterRule, notes: notes,
+      leastSamples: backend is SharedBackend ? SharedBackend.leastSamples : 2)
   }
 
   /// Brings a dataset to the steps of a kind.
   func feeder(
     _ data: Dataset, _ kind: StepKind, batchSize: Int, shuffles: Bool = false, classWeights: [Int: Double]? = nil
   ) throws -> Feeder {
-    let expectation = DataExpectation(
-      inputs: inputs.map(\.shape), output: try outline().output.shape, loss: compilation?.loss)
+    let expectation = DataExpectation(inputs: inputs, outline: try outline(), compilation: compilation)
     return try Feeder(
       data, kind: kind, batchSize: batchSize, key: RandomKey(seed: seed).folded("shuffle"), shuffles: shuffles,
       session: session, programs: try programs(), expectation: expectation, classWeights: classWeights)
@@ -256,7 +262,7 @@ extension Model {
   /// The learning rate of the next step.
   public func learningRate() throws -> Double {
     switch try compiled().optimizer.learningRate {
-    case .constant: Double(try session.scalar(StateName.learningRate))
+    case .constant: try session.scalar(StateName.learningRate)
     case .schedule: try compiled().optimizer.learningRate.value(iteration: try iteration())
     }
   }

@@ -14,6 +14,9 @@ enum CompilerSettings {
       if let flags { return flags }
       let text = ProcessInfo.processInfo.environment["XLA_FLAGS"] ?? ""
       unsetenv("XLA_FLAGS")
+      if let warning = warning(about: text) {
+        try? FileHandle.standardError.write(contentsOf: Data("\(warning)\n".utf8))
+      }
       let taken = parsed(text)
       flags = taken
       return taken
@@ -31,6 +34,14 @@ enum CompilerSettings {
     // The number of devices of XLA's CPU is said to its client, and no setting of a compilation.
     settings["xla_force_host_platform_device_count"] = nil
     return settings
+  }
+
+  /// What to tell about words that are no flags and have no effect; nil if there are none.
+  static func warning(about flags: String) -> String? {
+    let words = flags.split(whereSeparator: \.isWhitespace).filter { !$0.hasPrefix("--") || $0.count == 2 }
+    if words.isEmpty { return nil }
+    return "XLA_FLAGS: ignored \(words.map { "'\($0)'" }.joined(separator: ", ")); "
+      + "a flag begins with two dashes, as in --xla_dump_to=/tmp/xla."
   }
 
   /// The settings of programs for a client.

@@ -88,6 +88,60 @@ static void reduce_f32(int kind, const float *x, float *out, long outer, long re
   }
 }
 
+// ---- the index of an extreme. A NaN is the extreme; of equals the first is chosen.
+
+// Whether b is to be chosen instead of a.
+INLINE int arg_better(const int isMax, float b, float a) {
+  return ((isMax ? b > a : b < a) | ((b != b) & (a == a)));
+}
+
+// One row: the extreme by vectors, then the first place where it is. What is read twice is the same memory.
+INLINE int arg_row(const int isMax, const float *x, long n) {
+  const float extreme = red_row(isMax ? redMax : redMin, x, n);
+  long i = 0;
+  if (extreme != extreme) {
+    while (x[i] == x[i]) i++;
+  } else {
+    while (x[i] != extreme) i++;
+  }
+  return (int)i;
+}
+
+// Columns side by side, a few vectors of them at a time: the best so far and where it was.
+INLINE void arg_columns(const int isMax, const float *x, int32_t *out, long rows, long inner) {
+  enum { width = 4 * VL };
+  for (long i = 0; i < inner; i += width) {
+    const long n = min_l(width, inner - i);
+    float best[width];
+    int32_t place[width];
+    for (long c = 0; c < n; c++) {
+      best[c] = x[i + c];
+      place[c] = 0;
+    }
+    for (long r = 1; r < rows; r++) {
+      const float *row = x + r * inner + i;
+      for (long c = 0; c < n; c++) {
+        const int better = arg_better(isMax, row[c], best[c]);
+        best[c] = better ? row[c] : best[c];
+        place[c] = better ? (int32_t)r : place[c];
+      }
+    }
+    for (long c = 0; c < n; c++) out[i + c] = place[c];
+  }
+}
+
+INLINE void arg_all(const int isMax, const float *x, int32_t *out, long reduce, long inner, long o0, long o1) {
+  for (long o = o0; o < o1; o++) {
+    if (inner == 1) out[o] = arg_row(isMax, x + o * reduce, reduce);
+    else arg_columns(isMax, x + o * reduce * inner, out + o * inner, reduce, inner);
+  }
+}
+
+static void arg_extreme_f32(int is_max, const float *x, int32_t *out, long reduce, long inner, long o0, long o1) {
+  if (is_max) arg_all(1, x, out, reduce, inner, o0, o1);
+  else arg_all(0, x, out, reduce, inner, o0, o1);
+}
+
 static void reduce_columns(int kind, const float *x, float *out, long reduce, long inner, long i0, long i1) {
   if (inner == 1) {
     if (i0 <= 0 && i1 >= 1) reduce_f32(kind, x, out, 1, reduce, 1, 0, 1);

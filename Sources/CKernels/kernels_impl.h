@@ -54,6 +54,7 @@ const AccKernels TABLE = {
     .vm_scratch_bytes = vm_scratch_bytes,
     .reduce_f32 = reduce_f32,
     .reduce_columns = reduce_columns,
+    .arg_extreme_f32 = arg_extreme_f32,
     .softmax_f32 = softmax_f32,
     .log_softmax_f32 = log_softmax_f32,
     .softmax_backward_f32 = softmax_backward_f32,

@@ -127,7 +127,7 @@ import Testing
       func check(_ status: Int32, _ expected: String, _ arguments: [String], sourceLocation: SourceLocation) throws {
         let (output, errors) = (directory.appendingPathComponent("out"), directory.appendingPathComponent("err"))
         let process = try Command.start(arguments, in: directory, output: output, errors: errors)
-        process.waitUntilExit()
+        waitForExit(process)
         let text = try String(contentsOf: errors, encoding: .utf8)
         #expect(process.terminationStatus == status, "\(text)", sourceLocation: sourceLocation)
         #expect(expected.isEmpty || text.contains(expected), "\(text)", sourceLocation: sourceLocation)
@@ -186,7 +186,7 @@ import Testing
       process.interrupt()
       for _ in 0..<600 where process.isRunning { usleep(50_000) }
       if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-      process.waitUntilExit()
+      waitForExit(process)
       #expect(process.terminationStatus == 130)
       #expect(try String(contentsOf: errors, encoding: .utf8).contains("the model is saved in"))
       let evaluated = try Command.run("evaluate", "run", "--data", "sample", in: directory)
@@ -210,11 +210,11 @@ import Testing
       shell.standardOutput = FileHandle.nullDevice
       shell.standardError = FileHandle.nullDevice
       try shell.run()
-      shell.waitUntilExit()
+      waitForExit(shell)
       #expect(shell.terminationStatus == 65)
       #expect(try SHA256Digest.hex(of: weights) == before)
       let left = try FileManager.default.contentsOfDirectory(atPath: directory.appendingPathComponent("run").path)
-      #expect(left.sorted() == ["model", "recipe.yaml", "training.json"])
+      #expect(left.sorted() == [".lock", "checkpoints", "model", "recipe.yaml", "training.json"])
     }
   }
 }

@@ -28,7 +28,7 @@ import Testing
         usleep(10_000)
       }
       process.interrupt()
-      process.waitUntilExit()
+      waitForExit(process)
       #expect(process.terminationStatus == 130)
       #expect(try String(contentsOf: errors, encoding: .utf8).contains("train --resume"))
 

@@ -1,12 +1,13 @@
 import AccelerandoCore
 import AccelerandoFormats
+import AccelerandoTestSupport
 import Foundation
 import Testing
 
 @Suite struct SparseSafetensorsTests {
   /// Arrays of all types, mostly zeros, of sizes that fill their last byte of places and that do not.
   private func samples() throws -> [(name: String, value: NDArray)] {
-    var generator = SeededGenerator(seed: 4)
+    var generator = RandomSource(seed: 4)
     return try DType.allCases.flatMap { dtype in
       try [[7, 9], [64], [0, 3], [], [1]].map { shape -> (name: String, value: NDArray) in
         let count = shape.reduce(1, *)
@@ -87,22 +88,6 @@ import Testing
   @Test func damageIsAnErrorThatNamesTheFile() throws {
     try withTemporaryDirectory { directory in
       let url = directory.appendingPathComponent("sparse")
-      let numbers = (0..<200).map { Float($0 % 7 == 0 ? $0 : 0) }
-      try SparseSafetensors.write([("x", NDArray(numbers))], to: url)
-      let original = try [UInt8](Data(contentsOf: url))
-      var generator = SeededGenerator(seed: 1)
-      for _ in 0..<2000 {
-        try Data(mutated(original, using: &generator)).write(to: url)
-        do {
-          for tensor in try SparseSafetensors.read(url).tensors {
-            #expect(tensor.value.elements(as: Double.self).count == tensor.value.elementCount)
-          }
-        } catch let error as FormatError {
-          #expect(error.file.contains("sparse"))
-        } catch {
-          Issue.record("something else was thrown: \(error)")
-        }
-      }
       for (places, shape) in [
         ([UInt8](repeating: 255, count: 2), "[9]"), ([1], "[-1]"), ([3], "[8]"), ([1, 0], "[8]"),
       ] {

@@ -12,7 +12,8 @@ public struct ProgramExample: Sendable, CustomStringConvertible {
 
   public var description: String { "\(program)" }
 
-  /// Makes a random program of `float32` tensors.
+  /// Makes a random program: arithmetic, reductions, movement, products, convolutions, pooling, reading and writing at
+  /// computed places, sorting, loops and branches. Inputs and outputs are `float32`; on the way there are other types.
   /// - Parameters:
   ///   - seed: equal seeds give equal programs.
   ///   - differentiates: whether the gradients of a loss are among the outputs.
@@ -64,12 +65,18 @@ private struct Writer {
   mutating func addStep() {
     let a = maker.random.pick(Array(values.suffix(6)))
     let b = maker.random.pick(values)
-    switch maker.random.integer(0...9) {
+    switch maker.random.integer(0...15) {
     case 0...3: addBinary(a, b)
     case 4, 5: addUnary(a)
     case 6: addReduction(a)
     case 7, 8: addMovement(a)
-    default: addProduct(a)
+    case 9: addProduct(a)
+    case 10: addConvolution(a)
+    case 11: addPooling(a)
+    case 12: addIndexing(a)
+    case 13: addOrder(a)
+    case 14: addControl(a, b)
+    default: addOtherType(a)
     }
   }
 
@@ -147,6 +154,99 @@ private struct Writer {
     let width = x.shape[x.rank - 1]
     let weight = x.constant(maker.tensor([width, maker.random.pick([1, 4, 9])], .moderate))
     add(x.matmul(weight) * (1 / Double(max(width, 1))), a.bound * 3)
+  }
+
+  /// The value as an image of one feature, channels last; nil where it has no two axes for that.
+  private func image(_ a: Value) -> Tensor? {
+    let x = a.tensor
+    guard (2...3).contains(x.rank), x.type.elementCount > 0 else { return nil }
+    return x.reshaped((x.rank == 2 ? [1] : []) + x.shape + [1])
+  }
+
+  private mutating func addConvolution(_ a: Value) {
+    guard let x = image(a) else { return addUnary(a) }
+    let (height, width) = (maker.random.integer(1...3), maker.random.integer(1...3))
+    let kernel = x.constant(maker.tensor([height, width, 1, maker.random.pick([1, 3])], .moderate))
+    let padding = maker.random.pick(Padding.allCases)
+    guard padding == .same || x.shape[1] >= height && x.shape[2] >= width else { return addUnary(a) }
+    let y = x.convolved(with: kernel, strides: [maker.random.integer(1...2), 1], padding: padding)
+    add(y * (1 / Double(height * width)), a.bound * 4.5)
+  }
+
+  private mutating func addPooling(_ a: Value) {
+    guard let x = image(a), x.shape[1] > 1, x.shape[2] > 1 else { return addUnary(a) }
+    let dilation = maker.random.chance(0.2) ? [1, 1, 2, 1] : [1, 1, 1, 1]
+    let window = WindowGeometry(
+      size: [1, 2, dilation[2] == 1 ? maker.random.integer(1...2) : 1, 1],
+      strides: [1, maker.random.integer(1...2), 1, 1],
+      paddingLow: [0, maker.random.integer(0...1), 0, 0], windowDilation: dilation)
+    let function = maker.random.pick([Reduce.Function.max, .min, .sum])
+    add(x.graph.add(ReduceWindow(function, window), x), function == .sum ? a.bound * 4 : a.bound)
+  }
+
+  /// Reading and writing at places that are constants or lie in a tensor.
+  private mutating func addIndexing(_ a: Value) {
+    let x = a.tensor
+    guard x.rank > 0, x.type.elementCount > 0 else { return addUnary(a) }
+    let axis = maker.random.integer(0...x.rank - 1)
+    let count = maker.random.integer(1...5)
+    let places = (0..<count).map { _ in Int32(maker.random.integer(-1...x.shape[axis])) }
+    let indices = x.constant(NDArray(places))
+    switch maker.random.integer(0...3) {
+    case 0: add(x.taking(indices, axis: axis), a.bound)
+    case 1:
+      let read = x.taking(indices, axis: axis)
+      let function = maker.random.pick([Scatter.Function.add, .set, .max, .min])
+      add(x.scattering(read.tanh(), at: indices, axis: axis, function: function), a.bound + Double(count))
+    case 2: add(x.dynamicElement(x.constant(NDArray(scalar: places[0])), axis: axis), a.bound)
+    default:
+      let element = x.dynamicElement(x.constant(NDArray(scalar: places[0])), axis: axis)
+      add(x.updatingElement(x.constant(NDArray(scalar: Int32(0))), with: element.tanh(), axis: axis), max(a.bound, 1))
+    }
+  }
+
+  private mutating func addOrder(_ a: Value) {
+    let x = a.tensor
+    guard x.rank > 0, x.type.elementCount > 0 else { return addUnary(a) }
+    let axis = maker.random.integer(0...x.rank - 1)
+    switch maker.random.integer(0...3) {
+    case 0: add(x.sorted(axis: axis, descending: maker.random.chance(0.5)), a.bound)
+    case 1: add(x.topK(maker.random.integer(1...x.shape[x.rank - 1])).values, a.bound)
+    case 2: add(x.takingAlongAxis(x.argMax(axis: axis, keepDims: true), axis: axis), a.bound)
+    default: add(x.cumulativeSum(axis: axis) * (1 / Double(x.shape[axis])), a.bound)
+    }
+  }
+
+  /// Loops, one inside another now and then, and branches.
+  private mutating func addControl(_ a: Value, _ b: Value) {
+    let (x, y) = (a.tensor, b.tensor)
+    let isNested = maker.random.chance(0.3)
+    if maker.random.chance(0.5) {
+      let results = forLoop(maker.random.integer(0...3), [x, y]) { round, carried in
+        let moved = carried[0].tanh() + 0.1 * round.converted(to: .float32)
+        guard isNested else { return [moved, carried[1]] }
+        return [forLoop(2, [moved]) { _, inner in [inner[0] * 0.5 + 0.1] }[0], carried[1]]
+      }
+      add(results[0], a.bound + 1)
+    } else {
+      let isLarge = y.sum().greater(than: y.sum().filled(0.1))
+      add(conditional(isLarge, on: [x], then: { [$0[0].tanh()] }, otherwise: { [$0[0] * 0.5] })[0], max(a.bound, 1))
+    }
+  }
+
+  /// Through another type and back, where nothing of a `float32` is lost or what is lost is the same everywhere.
+  private mutating func addOtherType(_ a: Value) {
+    let x = a.tensor
+    switch maker.random.integer(0...2) {
+    case 0: add((x.converted(to: .float64) * 0.5).tanh().converted(to: .float32), 1)
+    case 1:
+      let isPositive = x.greater(than: x.filled(0.2))
+      add(x * isPositive.converted(to: .int32).converted(to: .float32), a.bound)
+    default:
+      guard x.rank > 0 else { return addUnary(a) }
+      let places = x.iota(x.type.with(.int64), axis: 0)
+      add(x + places.remainder(places.filled(3)).converted(to: .float32) * 0.25, a.bound + 0.5)
+    }
   }
 
   /// Some of the values, the last among them; now and then one twice.

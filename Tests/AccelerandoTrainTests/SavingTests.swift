@@ -198,7 +198,9 @@ private final class WarningLog: Sendable {
       #expect(try Model.load(from: url, backend: testBackend).weights() == model.weights())
       let file = directory.appendingPathComponent("notes")
       try FileManager.default.createDirectory(at: file, withIntermediateDirectories: true)
-      #expect(message { try model.save(to: file) }.contains("no saved model"))
+      try Data().write(to: file.appendingPathComponent("mine.txt"))
+      #expect(message { try model.save(to: file) }.contains("would be lost: mine.txt"))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: file.path) == ["mine.txt"])
       #expect(message { try model.save(to: URL(fileURLWithPath: "/proc/nowhere/model")) } != "no error")
     }
   }

@@ -28,6 +28,9 @@ private final class Room: Sendable {
     begun = Mutex([Int](repeating: 0, count: size))
   }
 
+  /// A process did not come to an exchange.
+  struct NobodyCame: Error {}
+
   /// Brings a process' own part; its exchanges meet those of the others by their number.
   func bring(_ bytes: UnsafeMutableRawBufferPointer, own: Range<Int>, rank: Int) -> Int {
     let number = begun.withLock { begun in
@@ -43,8 +46,12 @@ private final class Room: Sendable {
     return number
   }
 
-  func collect(_ number: Int, into bytes: UnsafeMutableRawBufferPointer) {
-    while tables.withLock({ ($0[number]?.arrived ?? 0) < size }) { usleep(20) }
+  func collect(_ number: Int, into bytes: UnsafeMutableRawBufferPointer) throws {
+    let deadline = Date(timeIntervalSinceNow: 200)
+    while tables.withLock({ ($0[number]?.arrived ?? 0) < size }) {
+      if Date() > deadline { throw NobodyCame() }
+      usleep(20)
+    }
     tables.withLock { bytes.copyBytes(from: $0[number]?.bytes ?? []) }
   }
 }
@@ -76,8 +83,8 @@ private struct Member: WorkerGroup {
 
     func advance() {}
 
-    func finish() {
-      if let number { member.room.collect(number, into: bytes) }
+    func finish() throws {
+      if let number { try member.room.collect(number, into: bytes) }
       number = nil
     }
   }
@@ -174,6 +181,32 @@ private struct Outcome: Equatable, Sendable {
 }
 
 @Suite struct SharedTrainingTests {
+  /// A part of one sample has no variance, and of two hardly one: such parts are normalized by the whole batch.
+  @Test(arguments: [4, 6, 8, 16])
+  func batchNormalizationOfSmallPartsIsThatOfTheWholeBatch(_ batchSize: Int) throws {
+    let numbers = RandomKey(seed: 4).uniform(64 * 4, from: -1, to: 1)
+    let x = try NDArray(numbers, shape: [64, 4])
+    let y = NDArray((0..<64).map { Int32(numbers[$0 * 4] + numbers[$0 * 4 + 1] > 0 ? 1 : 0) })
+    func train(_ backend: any Backend) throws -> (Store, Logs) {
+      let layers = Sequential {
+        Dense(16)
+        BatchNormalization(momentum: 0.9)
+        ActivationLayer(.relu)
+        Dense(2, activation: .softmax)
+      }
+      let model = Model(layers, inputShape: [4], backend: backend, seed: 7)
+      try model.compile(optimizer: .sgd(0.1), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+      try model.fit(x, y, epochs: 3, batchSize: batchSize, verbose: .silent)
+      return (try model.weights(), try model.evaluate(x, y))
+    }
+    let (alone, shared) = (try train(CPUBackend(threads: 1)), try train(shared(2)))
+    for (name, value) in alone.0.entries {
+      let other = try #require(shared.0[name]).elements(as: Float.self)
+      #expect(zip(value.elements(as: Float.self), other).allSatisfy { abs($0 - $1) < 1e-3 }, "\(name)")
+    }
+    #expect(alone.1["accuracy"] == shared.1["accuracy"])
+  }
+
   /// 75 samples: the last batch is uneven, as are its parts.
   @Test(arguments: [(75, 32), (75, 64), (13, 5), (7, 3)])
   func anyNumberOfThreadsComesToTheSameBits(_ count: Int, _ batchSize: Int) throws {
@@ -207,7 +240,7 @@ private struct Outcome: Equatable, Sendable {
         thread.stackSize = 8 << 20
         thread.start()
       }
-      while !threads.allSatisfy(\.isFinished) { usleep(1000) }
+      try #require(haveFinished(threads))
       #expect(errors.withLock { $0 } == [])
       #expect(outcomes.withLock { $0.count == size && $0.allSatisfy { $0 == alone } })
     }
@@ -244,7 +277,7 @@ private struct Outcome: Equatable, Sendable {
       }
     }
     for thread in threads { thread.start() }
-    while !threads.allSatisfy(\.isFinished) { usleep(1000) }
+    try #require(haveFinished(threads))
     for text in messages.withLock({ $0 }) {
       #expect(text.contains("samples: 64 for worker 0, 60 for worker 1"), "\(text)")
     }
@@ -288,7 +321,7 @@ private struct Outcome: Equatable, Sendable {
       worker.stackSize = 8 << 20
       worker.start()
     }
-    while !workers.allSatisfy(\.isFinished) { usleep(1000) }
+    try #require(haveFinished(workers))
     #expect(results.withLock { $0 } == [alone, alone])
     // Two epochs of two steps, each with two parts of this process; before them the settings are compared.
     #expect(events.all.filter { $0 == "computed" }.count == 8)

@@ -51,7 +51,8 @@ import Testing
     #expect(quiet >= 220, "\(quiet) of \(perStep.count) steps took no memory")
   }
 
-  @Test func memoryIsFlatOverFiveThousandSteps() throws {
+  @Test(.enabled(if: residentPages() != nil, "this system does not tell a process how much memory it has"))
+  func memoryIsFlatOverFiveThousandSteps() throws {
     let model = try seedModel(convolutional: false)
     let data = try images(64)
     try model.fit(data, epochs: 1, batchSize: 16, stepsPerEpoch: 100, verbose: .silent)
@@ -59,17 +60,17 @@ import Testing
     // pages in each of them.
     var growths: [Int] = []
     while growths.count < 50, growths.last.map({ $0 >= 1000 }) ?? true {
-      let before = try residentPages()
+      let before = try #require(residentPages())
       try model.fit(data, epochs: 1, batchSize: 16, stepsPerEpoch: 5000, verbose: .silent)
-      growths.append(try residentPages() - before)
+      growths.append(try #require(residentPages()) - before)
     }
     #expect((growths.last ?? .max) < 1000, "grew by \(growths) pages")
   }
+}
 
-  /// Pages of the process in memory; 0 where the system does not say.
-  private func residentPages() throws -> Int {
-    guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
-    let fields = text.split(separator: " ")
-    return fields.count > 1 ? Int(fields[1]) ?? 0 : 0
-  }
+/// Pages of the process in memory; nil where the system does not say.
+private func residentPages() -> Int? {
+  guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return nil }
+  let fields = text.split(separator: " ")
+  return fields.count > 1 ? Int(fields[1]) : nil
 }

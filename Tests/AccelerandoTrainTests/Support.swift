@@ -34,6 +34,16 @@ func compiledClassifier(seed: UInt64 = 3, _ inner: [any Layer] = []) throws -> M
   return model
 }
 
+/// Waits until all threads have finished; false when they take too long, so that a test fails instead of hanging.
+func haveFinished(_ threads: [Thread], within seconds: Double = 300) -> Bool {
+  let deadline = Date(timeIntervalSinceNow: seconds)
+  while !threads.allSatisfy(\.isFinished) {
+    if Date() > deadline { return false }
+    usleep(1000)
+  }
+  return true
+}
+
 /// A directory of its own that is removed afterwards.
 func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
   let url = FileManager.default.temporaryDirectory.appendingPathComponent("accelerando-\(UUID().uuidString)")

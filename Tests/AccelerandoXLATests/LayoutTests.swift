@@ -251,7 +251,7 @@ private let realHeader: URL? = TestPlugins.found.map {
       process.standardError = pipe
       try process.run()
       let said = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      process.waitUntilExit()
+      waitForExit(process)
       #expect(process.terminationStatus == 0, "\(said.prefix(4000))")
     }
   }

@@ -34,7 +34,7 @@ import Testing
     process.executableURL = URL(fileURLWithPath: try #require(compiler))
     process.arguments = ["-shared", "-fPIC", "-o", library, file.path] + options
     try process.run()
-    process.waitUntilExit()
+    waitForExit(process)
     try #require(process.terminationStatus == 0)
     return library
   }

@@ -35,6 +35,14 @@ func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
   try body(directory)
 }
 
+/// Waits until a process has ended; one that takes too long is killed.
+func waitForExit(_ process: Process, within seconds: Double = 300) {
+  let deadline = Date(timeIntervalSinceNow: seconds)
+  while process.isRunning, Date() < deadline { usleep(2000) }
+  if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+  process.waitUntilExit()
+}
+
 /// A C compiler of the system's.
 let compiler: String? = ["cc", "clang", "gcc"].lazy.flatMap { name in
   (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }

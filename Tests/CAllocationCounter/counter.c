@@ -1,9 +1,16 @@
-// Stands in front of the C library's allocator, where that has names of its own to pass calls on to.
+// Stands in front of the C library's allocator, where that has names of its own to pass calls on to. Sanitizers have an
+// allocator themselves, and this one leaves the place to it.
 #include "CAllocationCounter.h"
 #include <stddef.h>
 #include <stdlib.h>
 
-#if defined(__GLIBC__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+
+#if defined(__GLIBC__) && !defined(IS_SANITIZED)
 // A count for each thread: other tests run at the same time.
 static _Thread_local long calls;
 

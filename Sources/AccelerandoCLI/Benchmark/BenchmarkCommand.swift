@@ -21,13 +21,13 @@ struct Benchmark: ParsableCommand {
   @Argument(help: "What to measure; a selection of everything without it.")
   var works: [String] = []
 
-  @Option(help: "How long to measure each work, in seconds.")
+  @Option(parsing: .unconditional, help: "How long to measure each work, in seconds.")
   var seconds: Double = 1
 
-  @Option(help: "How often to go through the works; medians count.")
+  @Option(parsing: .unconditional, help: "How often to go through the works; medians count.")
   var repeats: Int = 1
 
-  @Option(help: "How many of the 60,000 images an epoch of the seed models has.")
+  @Option(parsing: .unconditional, help: "How many of the 60,000 images an epoch of the seed models has.")
   var samples: Int = 60_000
 
   @Option(help: "Which microkernels run: \(InstructionSet.available.map(\.description).joined(separator: ", ")).")
@@ -137,13 +137,10 @@ struct BenchmarkTable {
   }
 
   func json(_ name: String, _ result: Measurement) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let line = Line(
       work: name, device: backend.name, threads: engine?.threads, instructionSet: engine?.instructionSet.description,
       measurement: result)
-    return String(decoding: try encoder.encode(line), as: UTF8.self)
+    return try JSON(encoding: line, snakeCase: true).text()
   }
 
   private struct Line: Encodable {

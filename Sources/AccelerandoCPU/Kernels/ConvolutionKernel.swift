@@ -162,6 +162,20 @@ struct GenericConvolutionKernel: Kernel {
   let kernel: View
   let result: Int
   let type: TensorType
+  private let strides: [Int]
+  private let taps: [Int]
+  private let tapStrides: [Int]
+
+  init(operation: Convolution, input: View, kernel: View, result: Int, type: TensorType) {
+    self.operation = operation
+    self.input = input
+    self.kernel = kernel
+    self.result = result
+    self.type = type
+    strides = type.shape.rowMajorStrides
+    taps = operation.dimensions.kernelSpatial.map { kernel.type.shape[$0] }
+    tapStrides = taps.rowMajorStrides
+  }
 
   var label: String { "\(type.dtype.rawValue) convolution \(input.type.shape) · \(kernel.type.shape)" }
 
@@ -169,7 +183,7 @@ struct GenericConvolutionKernel: Kernel {
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(
-      work: type.elementCount * kernel.type.elementCount, threads: threads, minimumPerTask: 50_000)
+      work: (type.shape + kernel.type.shape).elementCount, threads: threads, minimumPerTask: 50_000)
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
@@ -189,10 +203,8 @@ struct GenericConvolutionKernel: Kernel {
       let input = memory.elements(x.root, E.self) + x.offset
       let weights = memory.elements(w.root, E.self) + w.offset
       let out = memory.elements(kernel.result, E.self)
-      let strides = kernel.type.shape.rowMajorStrides
+      let (strides, taps, tapStrides) = (kernel.strides, kernel.taps, kernel.tapStrides)
       let spatial = op.strides.count
-      let taps = d.kernelSpatial.map { w.type.shape[$0] }
-      let tapStrides = taps.rowMajorStrides
       let features = w.type.shape[d.kernelInput]
       let outputsPerGroup = max(w.type.shape[d.kernelOutput] / op.featureGroups, 1)
       let outputsPerBatchGroup = max(w.type.shape[d.kernelOutput] / op.batchGroups, 1)

@@ -35,11 +35,12 @@ struct CopyKernel: Kernel {
     }
     if axes.isEmpty { axes = [(1, 1, 1)] }
     self.axes = axes
+    count = view.type.elementCount
   }
 
   var label: String { "copy \(source.type)" }
 
-  private var count: Int { source.type.elementCount }
+  private let count: Int
 
   var cost: Cost { Cost(bytes: 2 * Double(count * width)) }
 
@@ -59,18 +60,25 @@ struct CopyKernel: Kernel {
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    run(range, of: tasks, memory, movedBy: (0, 0))
+  }
+
+  /// Copies from and to places that lie so many elements further on.
+  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, movedBy distance: (from: Int, to: Int)) {
     switch width {
-    case 1: copy(UInt8.self, range, tasks, memory)
-    case 2: copy(UInt16.self, range, tasks, memory)
-    case 4: copy(UInt32.self, range, tasks, memory)
-    default: copy(UInt64.self, range, tasks, memory)
+    case 1: copy(UInt8.self, range, tasks, memory, distance)
+    case 2: copy(UInt16.self, range, tasks, memory, distance)
+    case 4: copy(UInt32.self, range, tasks, memory, distance)
+    default: copy(UInt64.self, range, tasks, memory, distance)
     }
   }
 
-  private func copy<Element>(_: Element.Type, _ range: Range<Int>, _ tasks: Int, _ memory: Memory) {
+  private func copy<Element>(
+    _: Element.Type, _ range: Range<Int>, _ tasks: Int, _ memory: Memory, _ distance: (from: Int, to: Int)
+  ) {
     if count == 0 { return }
-    let from = memory.elements(source.root, Element.self) + source.offset
-    let to = memory.elements(destination, Element.self) + destinationOffset
+    let from = memory.elements(source.root, Element.self) + (source.offset + distance.from)
+    let to = memory.elements(destination, Element.self) + (destinationOffset + distance.to)
     let inner = axes[axes.count - 1]
     if axes.count == 1 {
       let part = portion(range, of: tasks, extent: inner.size, grain: 64)

@@ -22,38 +22,36 @@ struct IndexReader: Sendable {
 
 /// Copies a block between a tensor and a position, given by scalar starts, in a larger one.
 struct DynamicSliceKernel: Kernel {
+  /// The copy for starts of zero.
+  private let copy: CopyKernel
+  /// For each axis its start, the largest start, and the stride in the larger tensor.
+  private let starts: [(reader: IndexReader, limit: Int, stride: Int)]
   /// Whether the block is written to the large tensor, not read from it.
-  let isUpdate: Bool
-  let large: Int
-  let largeType: TensorType
-  let block: Int
-  let sizes: [Int]
-  let starts: [IndexReader]
+  private let isUpdate: Bool
+  let label: String
 
-  var label: String { "\(isUpdate ? "write" : "read") \(sizes) \(isUpdate ? "into" : "out of") \(largeType)" }
+  init(isUpdate: Bool, large: Int, largeType: TensorType, block: Int, sizes: [Int], starts: [IndexReader]) {
+    self.isUpdate = isUpdate
+    let strides = largeType.shape.rowMajorStrides
+    var view = View(root: isUpdate ? block : large, type: largeType.with(sizes))
+    if isUpdate {
+      copy = CopyKernel(view: view, to: large, offset: 0, strides: strides)
+    } else {
+      view.strides = strides
+      copy = CopyKernel(view: view, to: block)
+    }
+    self.starts = starts.indices.map { (starts[$0], largeType.shape[$0] - sizes[$0], strides[$0]) }
+    label = "\(isUpdate ? "write" : "read") \(sizes) \(isUpdate ? "into" : "out of") \(largeType)"
+  }
 
-  var cost: Cost { Cost(bytes: 2 * Double(sizes.elementCount * largeType.dtype.byteCount)) }
+  var cost: Cost { copy.cost }
 
   func taskCount(threads: Int) -> Int { 1 }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
-    let strides = largeType.shape.rowMajorStrides
-    var offset = 0
-    for axis in sizes.indices {
-      let start = min(max(starts[axis].read(memory, 0), 0), largeType.shape[axis] - sizes[axis])
-      offset += start * strides[axis]
-    }
-    let type = largeType.with(sizes)
-    var view = View(root: block, type: type)
-    if isUpdate {
-      CopyKernel(view: view, to: large, offset: offset, strides: strides)
-        .run(0..<1, of: 1, memory, scratch: scratch)
-    } else {
-      view.root = large
-      view.offset = offset
-      view.strides = strides
-      CopyKernel(view: view, to: block).run(0..<1, of: 1, memory, scratch: scratch)
-    }
+    var distance = 0
+    for (reader, limit, stride) in starts { distance += min(max(reader.read(memory, 0), 0), limit) * stride }
+    copy.run(0..<1, of: 1, memory, movedBy: isUpdate ? (0, distance) : (distance, 0))
   }
 }
 
@@ -66,6 +64,7 @@ struct WindowPlaces: Sendable {
   /// Axes of the window that the result (or the updates) keep, and their sizes.
   let kept: [Int]
   let keptSizes: [Int]
+  let keptStrides: [Int]
   let batchShape: [Int]
   let batchAxes: [Int]
   let indices: IndexReader
@@ -84,6 +83,7 @@ struct WindowPlaces: Sendable {
     windowSizes = window
     kept = operand.indices.filter { !dimensions.collapsed.contains($0) && !dimensions.operandBatching.contains($0) }
     keptSizes = kept.map { window[$0] }
+    keptStrides = keptSizes.rowMajorStrides
     batchAxes = indexType.shape.indices.filter { $0 != dimensions.indexVector }
     batchShape = batchAxes.map { indexType.shape[$0] }
     self.indices = IndexReader(value: indices, dtype: indexType.dtype)
@@ -124,9 +124,17 @@ struct WindowPlaces: Sendable {
 /// Reads windows at computed positions.
 struct GatherKernel: Kernel {
   let places: WindowPlaces
-  let source: Int
-  let result: Int
   let type: TensorType
+  /// The copy of a window that starts at zero to where the first lies in the result.
+  private let copy: CopyKernel
+
+  init(places: WindowPlaces, source: Int, result: Int, type: TensorType) {
+    self.places = places
+    self.type = type
+    var view = View(root: source, type: type.with(places.keptSizes))
+    view.strides = places.kept.map { places.operandStrides[$0] }
+    copy = CopyKernel(view: view, to: result, offset: 0, strides: places.windowStrides)
+  }
 
   var label: String { "gather \(type) out of \(places.operandShape)" }
 
@@ -146,11 +154,7 @@ struct GatherKernel: Kernel {
           let limit = places.operandShape[axis] - places.windowSizes[axis]
           offset += min(max(starts[axis], 0), limit) * places.operandStrides[axis]
         }
-        var view = View(root: source, type: type.with(places.keptSizes))
-        view.offset = offset
-        view.strides = places.kept.map { places.operandStrides[$0] }
-        CopyKernel(view: view, to: result, offset: other, strides: places.windowStrides)
-          .run(0..<1, of: 1, memory, scratch: scratch)
+        copy.run(0..<1, of: 1, memory, movedBy: (offset, other))
       }
     }
   }
@@ -183,7 +187,6 @@ struct ScatterKernel: Kernel {
       let places = kernel.places
       let out = memory.elements(kernel.result, E.self)
       let updates = memory.elements(kernel.updates, E.self)
-      let strides = places.keptSizes.rowMajorStrides
       let window = places.windowCount
       withUnsafeTemporaryAllocation(of: Int.self, capacity: places.operandShape.count) { starts in
         for batch in 0..<places.batchCount {
@@ -194,7 +197,7 @@ struct ScatterKernel: Kernel {
             var source = from
             for axis in starts.indices { at += starts[axis] * places.operandStrides[axis] }
             for (position, axis) in places.kept.enumerated() {
-              let i = element / strides[position] % places.keptSizes[position]
+              let i = element / places.keptStrides[position] % places.keptSizes[position]
               at += i * places.operandStrides[axis]
               source += i * places.windowStrides[position]
             }
@@ -233,59 +236,109 @@ struct SortKernel: Kernel {
   let operands: [Int]
   let results: [Int]
   let types: [TensorType]
+  private let lines: Int
+  private let stride: Int
+
+  init(operation: Sort, operands: [Int], results: [Int], types: [TensorType]) {
+    self.operation = operation
+    self.operands = operands
+    self.results = results
+    self.types = types
+    stride = types[0].shape.rowMajorStrides[operation.axis]
+    lines = types[0].shape.enumerated().filter { $0.offset != operation.axis }.map(\.element).elementCount
+  }
 
   var label: String { "sort \(types.map(\.description).joined(separator: ", ")) along \(operation.axis)" }
 
   var cost: Cost { Cost(flops: 500 * Double(types[0].elementCount)) }
 
-  private var lines: Int {
-    types[0].shape.enumerated().filter { $0.offset != operation.axis }.map(\.element).elementCount
-  }
-
   func taskCount(threads: Int) -> Int {
     min(max(lines, 1), AccelerandoCPU.taskCount(work: types[0].elementCount, threads: threads, minimumPerTask: 2_000))
   }
 
+  private var length: Int { types[0].shape[operation.axis] }
+  private var isByDigits: Bool { types.count == 1 && types[0].dtype == .float32 }
+
+  var scratchBytes: Int { isByDigits ? digitSortScratchBytes(count: length) : length * 2 * MemoryLayout<Int>.size }
+
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
-    let length = types[0].shape[operation.axis]
-    let stride = types[0].shape.rowMajorStrides[operation.axis]
+    let length = length
+    let stride = stride
     for line in portion(range, of: tasks, extent: lines) {
       let start = line / stride * stride * length + line % stride
-      if types.count == 1, types[0].dtype == .float32 {
+      if isByDigits {
         sortByDigits(
           memory.elements(operands[0], Float.self) + start, into: memory.elements(results[0], Float.self) + start,
-          count: length, stride: stride, descending: operation.descending)
+          count: length, stride: stride, descending: operation.descending, scratch: scratch)
         continue
       }
       let order = types[0].dtype.visit(
         Order(
-          source: memory[operands[0]], start: start, stride: stride, length: length, descending: operation.descending))
+          source: memory[operands[0]], start: start, stride: stride, length: length, descending: operation.descending,
+          room: scratch.assumingMemoryBound(to: Int.self)))
       for (index, type) in types.enumerated() {
         let width = type.dtype.byteCount
-        for (position, from) in order.enumerated() {
+        for position in 0..<length {
           (memory[results[index]] + (start + position * stride) * width).copyMemory(
-            from: memory[operands[index]] + (start + from * stride) * width, byteCount: width)
+            from: memory[operands[index]] + (start + order[position] * stride) * width, byteCount: width)
         }
       }
     }
   }
 
+  /// The places of a line's elements in the order of the elements, by merging ever longer runs. The library's sort takes
+  /// memory while it works.
   private struct Order: ElementVisitor {
     let source: UnsafeMutableRawPointer
     let start: Int
     let stride: Int
     let length: Int
     let descending: Bool
+    /// Room for twice the places.
+    let room: UnsafeMutablePointer<Int>
 
-    func visit<E: Element>(_: E.Type) -> [Int] {
-      let x = source.assumingMemoryBound(to: E.self)
+    func visit<E: Element>(_: E.Type) -> UnsafeMutablePointer<Int> {
+      let x = source.assumingMemoryBound(to: E.self) + start
       func isLess(_ a: E.Compute, _ b: E.Compute) -> Bool { a < b || (b != b && a == a) }
-      return (0..<length).sorted { i, j in
-        let (a, b) = (x[start + i * stride].compute, x[start + j * stride].compute)
-        if descending ? isLess(b, a) : isLess(a, b) { return true }
-        if descending ? isLess(a, b) : isLess(b, a) { return false }
-        return i < j
+      /// Whether the element at place j must come before the one at i, which stands in front of it.
+      func overtakes(_ j: Int, _ i: Int) -> Bool {
+        let (a, b) = (x[i &* stride].compute, x[j &* stride].compute)
+        return descending ? isLess(a, b) : isLess(b, a)
       }
+      for i in 0..<length { room[i] = i }
+      // Short runs by insertion.
+      let shortRun = 8
+      for low in Swift.stride(from: 0, to: length, by: shortRun) {
+        for i in min(low + 1, length)..<min(low + shortRun, length) {
+          let place = room[i]
+          var j = i
+          while j > low, overtakes(place, room[j - 1]) {
+            room[j] = room[j - 1]
+            j -= 1
+          }
+          room[j] = place
+        }
+      }
+      var (from, to) = (room, room + length)
+      var run = shortRun
+      while run < length {
+        for low in Swift.stride(from: 0, to: length, by: 2 * run) {
+          let (middle, high) = (min(low + run, length), min(low + 2 * run, length))
+          var (left, right) = (low, middle)
+          for target in low..<high {
+            if left < middle, right == high || !overtakes(from[right], from[left]) {
+              to[target] = from[left]
+              left += 1
+            } else {
+              to[target] = from[right]
+              right += 1
+            }
+          }
+        }
+        swap(&from, &to)
+        run *= 2
+      }
+      return from
     }
   }
 }

@@ -154,7 +154,7 @@ extension Lowering {
   }
 
   /// Brings the axes to reduce together: the operand as [outer, reduce, inner], copied only if they are apart.
-  private func arrange(_ view: View, axes: [Int]) -> (source: Int, outer: Int, reduce: Int, inner: Int) {
+  func arrange(_ view: View, axes: [Int]) -> (source: Int, outer: Int, reduce: Int, inner: Int) {
     let shape = view.type.shape
     let reduced = Set(axes)
     let wide = shape.indices.filter { reduced.contains($0) && shape[$0] != 1 }

@@ -24,7 +24,6 @@ struct PoolKernel: Kernel {
   }
 
   private var work: Int {
-    // Products that saturate: a plan is priced before it is found out that no machine has the memory.
     [geometry.N, geometry.OH, geometry.OW, geometry.C, geometry.window_h, geometry.window_w].elementCount
   }
 
@@ -89,10 +88,28 @@ struct GenericWindowKernel: Kernel {
   let result: Int
   let type: TensorType
   let identity: Scalar64
+  private let strides: [Int]
+  private let sourceStrides: [Int]
+  private let tapStrides: [Int]
+
+  init(
+    function: Reduce.Function, window: WindowGeometry, source: Int, sourceShape: [Int], result: Int, type: TensorType
+  ) {
+    self.function = function
+    self.window = window
+    self.source = source
+    self.sourceShape = sourceShape
+    self.result = result
+    self.type = type
+    identity = function.scalarIdentity(type.dtype)
+    strides = type.shape.rowMajorStrides
+    sourceStrides = sourceShape.rowMajorStrides
+    tapStrides = window.size.rowMajorStrides
+  }
 
   var label: String { "\(type.dtype.rawValue) window \(function.rawValue) \(window.size) of \(sourceShape)" }
 
-  var cost: Cost { Cost(flops: 60 * Double((type.shape + window.size).elementCount)) }
+  var cost: Cost { Cost(flops: 60 * Double(type.elementCount) * Double(window.size.elementCount)) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(
@@ -115,8 +132,7 @@ struct GenericWindowKernel: Kernel {
       let out = memory.elements(kernel.result, E.self)
       let identity = E.Compute(kernel.identity)
       let shape = kernel.type.shape
-      let (strides, inStrides) = (shape.rowMajorStrides, kernel.sourceShape.rowMajorStrides)
-      let tapStrides = window.size.rowMajorStrides
+      let (strides, inStrides, tapStrides) = (kernel.strides, kernel.sourceStrides, kernel.tapStrides)
       let taps = window.size.elementCount
       for element in elements {
         var total = identity
@@ -146,11 +162,28 @@ struct GenericScatterWindowKernel: Kernel {
   let result: Int
   let type: TensorType
   let gradientShape: [Int]
+  private let strides: [Int]
+  private let gradientStrides: [Int]
+  private let tapStrides: [Int]
+
+  init(
+    operation: SelectAndScatter, source: Int, gradient: Int, result: Int, type: TensorType, gradientShape: [Int]
+  ) {
+    self.operation = operation
+    self.source = source
+    self.gradient = gradient
+    self.result = result
+    self.type = type
+    self.gradientShape = gradientShape
+    strides = type.shape.rowMajorStrides
+    gradientStrides = gradientShape.rowMajorStrides
+    tapStrides = operation.window.size.rowMajorStrides
+  }
 
   var label: String { "\(type.dtype.rawValue) select and scatter \(operation.window.size) of \(type.shape)" }
 
   var cost: Cost {
-    Cost(flops: 60 * Double((gradientShape + operation.window.size).elementCount))
+    Cost(flops: 60 * Double(gradientShape.elementCount) * Double(operation.window.size.elementCount))
   }
 
   func taskCount(threads: Int) -> Int { 1 }
@@ -170,8 +203,7 @@ struct GenericScatterWindowKernel: Kernel {
       let out = memory.elements(kernel.result, E.self)
       let shape = kernel.type.shape
       out.update(repeating: E(compute: .zero), count: shape.elementCount)
-      let (strides, gStrides) = (shape.rowMajorStrides, kernel.gradientShape.rowMajorStrides)
-      let tapStrides = window.size.rowMajorStrides
+      let (strides, gStrides, tapStrides) = (kernel.strides, kernel.gradientStrides, kernel.tapStrides)
       for element in 0..<kernel.gradientShape.elementCount {
         var best = -1
         tap: for tap in 0..<window.size.elementCount {
@@ -229,8 +261,7 @@ extension Lowering {
     add(
       GenericWindowKernel(
         function: operation.function, window: window, source: source, sourceShape: shape, result: result,
-        type: resultType, identity: operation.function.scalarIdentity(resultType.dtype)), reads: [source],
-      writes: [result])
+        type: resultType), reads: [source], writes: [result])
   }
 
   func lowerSelectAndScatter(_ operation: SelectAndScatter, _ instruction: Program.Instruction) {

@@ -21,6 +21,8 @@ public struct ScaledDotProductAttention: Composite {
   public var name: String { "scaled_dot_product_attention" }
   public var hasOwnPullback: Bool { true }
 
+  public func resultCount(operandCount: Int) -> Int { 2 }
+
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireCount(operands, 3)
     try requireAttention(operands)
@@ -63,6 +65,8 @@ public struct ScaledDotProductAttentionGradient: Composite {
   }
 
   public var name: String { "scaled_dot_product_attention_gradient" }
+
+  public func resultCount(operandCount: Int) -> Int { 3 }
 
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     guard operands.count == 6 || operands.count == 7 else {

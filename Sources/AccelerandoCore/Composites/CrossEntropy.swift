@@ -13,6 +13,8 @@ public struct SparseCrossEntropy: Composite {
   public var name: String { "sparse_cross_entropy" }
   public var hasOwnPullback: Bool { true }
 
+  public func resultCount(operandCount: Int) -> Int { 2 }
+
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireCount(operands, 2)
     let row = try requireLogits(operands[0], labels: operands[1])

@@ -36,7 +36,7 @@ public struct CumulativeSum: Composite {
     var distance = 1
     while distance < count {
       x = x + shifted(x, by: distance)
-      distance *= 2
+      distance = distance > count / 2 ? count : distance * 2
     }
     return [x]
   }

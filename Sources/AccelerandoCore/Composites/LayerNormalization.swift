@@ -57,6 +57,8 @@ public struct LayerNormalizationGradient: Composite {
 
   public var name: String { "layer_normalization_gradient" }
 
+  public func resultCount(operandCount: Int) -> Int { 3 }
+
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireCount(operands, 3)
     let vector = try requireNormalizable(operands[0], axisCount: axisCount)

@@ -20,6 +20,8 @@ public struct BatchNormTraining: Composite {
   public var name: String { "batch_norm_training" }
   public var hasOwnPullback: Bool { true }
 
+  public func resultCount(operandCount: Int) -> Int { 3 }
+
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireCount(operands, 3)
     try requireFeatures(operands, axis: axis)

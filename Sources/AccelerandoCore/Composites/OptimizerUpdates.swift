@@ -26,6 +26,8 @@ public struct AdamUpdate: Composite {
 
   public var name: String { "adam_update" }
 
+  public func resultCount(operandCount: Int) -> Int { 3 }
+
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireUpdate(operands, tensors: ["weight", "first moment", "second moment", "gradient"], decays: decays)
     return Array(operands[0..<3])
@@ -61,6 +63,8 @@ public struct MomentumUpdate: Composite {
   }
 
   public var name: String { "momentum_update" }
+
+  public func resultCount(operandCount: Int) -> Int { 2 }
 
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireUpdate(operands, tensors: ["weight", "momentum", "gradient"], decays: decays)

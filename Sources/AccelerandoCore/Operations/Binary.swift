@@ -58,11 +58,19 @@ public struct Binary: Operation {
     case .multiply: return [g * b, g * a]
     case .divide: return [g / b, -(g * y / b)]
     case .maximum, .minimum:
-      // Where both are equal, each gets half, which treats them alike.
-      let half = select(a.equal(to: b), g * 0.5, g.zerosLike())
-      let first = function == .maximum ? a.greater(than: b) : a.less(than: b)
-      let second = function == .maximum ? b.greater(than: a) : b.less(than: a)
-      return [select(first, g, half), select(second, g, half)]
+      // Where both are equal, each gets half: which treats them alike.
+      if a.uniformValue != nil || b.uniformValue != nil {
+        // A known limit has no gradient, so that there is only one answer to use.
+        let half = select(a.equal(to: b), g * 0.5, g.zerosLike())
+        let first = function == .maximum ? a.greater(than: b) : a.less(than: b)
+        let second = function == .maximum ? b.greater(than: a) : b.less(than: a)
+        return [select(first, g, half), select(second, g, half)]
+      }
+      let order = function == .maximum ? a.threeWayCompared(to: b) : b.threeWayCompared(to: a)
+      let half = select(order.equal(to: order.zerosLike()), g * 0.5, g.zerosLike())
+      return [
+        select(order.greater(than: order.zerosLike()), g, half), select(order.less(than: order.zerosLike()), g, half),
+      ]
     case .power:
       let byBase = g * b * a.power(b - 1)
       let logarithm = select(a.equal(to: a.zerosLike()), a.onesLike(), a).log()

@@ -39,6 +39,8 @@ public struct Case: Operation {
     return first.outputTypes
   }
 
+  public func resultCount(operandCount: Int) -> Int { branches.first?.outputs.count ?? 0 }
+
   /// A region of `case` takes no arguments in StableHLO: it reads the operands directly.
   public func lower(_ call: inout StableHLOCall) throws(GraphError) {
     call.regionsReadOperands = true
@@ -79,13 +81,21 @@ public func switchCase(
   _ index: Tensor, on operands: [Tensor], branches: [([Tensor]) -> [Tensor]]
 ) -> [Tensor] {
   let graph = index.graph
+  var results: [TensorType]?
   do {
     var programs: [Program] = []
-    for branch in branches { programs.append(try .region(operands.map(\.type), branch)) }
+    for branch in branches {
+      programs.append(
+        try .region(operands.map(\.type)) { inputs in
+          let outputs = branch(inputs)
+          if results == nil { results = outputs.map(\.type) }
+          return outputs
+        })
+    }
     return graph.add(Case(branches: programs), [index.converted(to: .int32)] + operands)
   } catch {
     graph.report(GraphError(error.message, path: graph.path + ["case"] + error.path))
-    return operands
+    return graph.placeholders(results ?? operands.map(\.type))
   }
 }
 

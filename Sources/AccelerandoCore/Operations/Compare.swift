@@ -84,8 +84,14 @@ public struct Clamp: Operation {
     let g = context.gradient
     guard x.dtype.isFloating else { return [nil, nil, nil] }
     let zero = g.zerosLike()
-    let below = x.less(than: low)
-    let above = x.greater(than: high)
+    var below = x.less(than: low)
+    var above = x.greater(than: high)
+    if low.uniformValue == nil || high.uniformValue == nil {
+      // Somebody may ask for the limits' gradients: each place has one answer.
+      let (byLow, byHigh) = (x.threeWayCompared(to: low), x.threeWayCompared(to: high))
+      below = byLow.less(than: byLow.zerosLike())
+      above = byHigh.greater(than: byHigh.zerosLike())
+    }
     return [
       select(below, g, zero), select(below.or(above), zero, g), select(above, g, zero),
     ]

@@ -39,6 +39,7 @@ public struct Iota: Operation {
 
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireCount(operands, 0)
+    try requireSizes(type.shape)
     guard type.shape.indices.contains(axis), type.dtype != .bool else {
       throw GraphError("counts numbers along an axis of the result; received \(type) and axis \(axis).")
     }

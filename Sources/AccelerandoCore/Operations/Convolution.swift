@@ -31,10 +31,10 @@ public struct Convolution: Operation {
 
     /// Channels last, as in Keras: input [N, spatial…, C], kernel [spatial…, C, O], result [N, spatial…, O].
     public static func channelsLast(spatial: Int) -> Dimensions {
-      let axes = Array(1...max(spatial, 1)).prefix(spatial)
+      let axes = Array(1...max(spatial, 1)).prefix(max(spatial, 0))
       return Dimensions(
         inputBatch: 0, inputFeature: spatial + 1, inputSpatial: Array(axes),
-        kernelInput: spatial, kernelOutput: spatial + 1, kernelSpatial: Array(0..<spatial),
+        kernelInput: spatial, kernelOutput: spatial + 1, kernelSpatial: Array(0..<max(spatial, 0)),
         outputBatch: 0, outputFeature: spatial + 1, outputSpatial: Array(axes))
     }
   }
@@ -113,17 +113,29 @@ public struct Convolution: Operation {
     guard input.dtype == kernel.dtype, input.dtype != .bool else {
       throw GraphError("needs an input and a kernel of one number type; received \(input) and \(kernel).")
     }
-    guard [paddingLow, paddingHigh, inputDilation, kernelDilation].allSatisfy({ $0.count == spatial }),
-      reversal.count == spatial, (strides + inputDilation + kernelDilation).allSatisfy({ $0 >= 1 }),
-      featureGroups >= 1, batchGroups >= 1, featureGroups == 1 || batchGroups == 1
-    else {
-      throw GraphError("needs strides, dilations and groups of at least 1, one for each of \(spatial) spatial axes.")
+    let layouts = [
+      [d.inputBatch, d.inputFeature] + d.inputSpatial, [d.kernelInput, d.kernelOutput] + d.kernelSpatial,
+      [d.outputBatch, d.outputFeature] + d.outputSpatial,
+    ]
+    guard layouts.allSatisfy({ $0.sorted() == Array(0..<spatial + 2) }) else {
+      throw GraphError(
+        "needs each of the \(spatial + 2) axes once in input, kernel and result; received \(layouts).")
     }
-    try requireSaneSizes(strides + inputDilation + kernelDilation + [featureGroups, batchGroups])
-    try requireSanePadding(paddingLow, paddingHigh)
+    guard [paddingLow, paddingHigh, inputDilation, kernelDilation].allSatisfy({ $0.count == spatial }),
+      reversal.count == spatial, featureGroups >= 1, batchGroups >= 1, featureGroups == 1 || batchGroups == 1
+    else {
+      throw GraphError(
+        "needs strides, paddings and dilations for each of \(spatial) spatial axes, and groups of the features or of the "
+          + "batch, at least 1; received \(featureGroups) and \(batchGroups).")
+    }
+    try require(strides, in: 1...largestAttribute, "strides")
+    try require(inputDilation + kernelDilation, in: 1...largestAttribute, "dilations")
+    try require(paddingLow + paddingHigh, in: -largestAttribute...largestAttribute, "paddings")
     let inputFeatures = input.shape[d.inputFeature]
     let outputFeatures = kernel.shape[d.kernelOutput]
-    guard inputFeatures == kernel.shape[d.kernelInput] * featureGroups, outputFeatures % featureGroups == 0 else {
+    guard inputFeatures % featureGroups == 0, inputFeatures / featureGroups == kernel.shape[d.kernelInput],
+      outputFeatures % featureGroups == 0
+    else {
       throw GraphError(
         "needs a kernel for \(inputFeatures) input features in \(featureGroups) groups; "
           + "received a kernel with \(kernel.shape[d.kernelInput]) per group and \(outputFeatures) output features.")
@@ -136,10 +148,9 @@ public struct Convolution: Operation {
     shape[d.outputBatch] = batch / batchGroups
     shape[d.outputFeature] = outputFeatures
     for axis in 0..<spatial {
-      let n = input.shape[d.inputSpatial[axis]]
-      let k = kernel.shape[d.kernelSpatial[axis]]
-      let dilated = (n == 0 ? 0 : (n - 1) * inputDilation[axis] + 1) + paddingLow[axis] + paddingHigh[axis]
-      let window = k == 0 ? 0 : (k - 1) * kernelDilation[axis] + 1
+      let extent = try spannedSize(input.shape[d.inputSpatial[axis]], step: inputDilation[axis])
+      let dilated = try summedSize([extent, paddingLow[axis], paddingHigh[axis]])
+      let window = try spannedSize(kernel.shape[d.kernelSpatial[axis]], step: kernelDilation[axis])
       guard dilated >= 0 else { throw GraphError("the padding cuts more from \(input) than there is.") }
       shape[d.outputSpatial[axis]] = dilated < window ? 0 : (dilated - window) / strides[axis] + 1
     }
@@ -248,15 +259,15 @@ public enum Padding: String, Hashable, Sendable, CaseIterable, Codable {
 
   /// Zeros before and after, for an axis of `size`.
   public func amounts(size: Int, window: Int, stride: Int, dilation: Int = 1) -> (low: Int, high: Int) {
-    guard self == .same, size > 0 else { return (0, 0) }
-    // Larger ones are refused by the operation that has them.
-    let (window, stride, dilation) = (sane(window), sane(stride), sane(dilation))
-    let extent = (window - 1) * dilation + 1
-    let total = max(((size + stride - 1) / stride - 1) * stride + extent - size, 0)
+    guard self == .same, size > 0, stride > 0 else { return (0, 0) }
+    // Windows and dilations that no integer can measure are refused by the operation that gets the padding.
+    let (distance, isTooFar) = (max(window, 1) - 1).multipliedReportingOverflow(by: dilation)
+    let last = (size - 1) / stride * stride
+    let (end, isTooLarge) = last.addingReportingOverflow(distance)
+    if isTooFar || isTooLarge { return (.max, .max) }
+    let total = max(end - (size - 1), 0)
     return (total / 2, total - total / 2)
   }
-
-  private func sane(_ size: Int) -> Int { min(max(size, 1), TensorType.mostAlongAxis) }
 }
 
 extension Tensor {
@@ -266,9 +277,11 @@ extension Tensor {
   ) -> Tensor {
     let spatial = strides.count
     let dilation = dilation ?? strides.map { _ in 1 }
-    guard rank == spatial + 2, kernel.rank == spatial + 2 else {
+    guard rank == spatial + 2, kernel.rank == spatial + 2, dilation.count == spatial else {
       graph.report(
-        GraphError("a convolution needs tensors of rank \(spatial + 2); received \(type) and \(kernel.type)."))
+        GraphError(
+          "a convolution needs tensors of rank \(spatial + 2) and \(spatial) dilations; "
+            + "received \(type), \(kernel.type) and \(dilation)."))
       return self
     }
     let amounts = (0..<spatial).map {

@@ -77,24 +77,43 @@ public struct Reduce: Operation {
 
   public func lower(_ call: inout StableHLOCall) throws(GraphError) {
     let dtype = call.operandTypes[0].dtype
-    call.constants = [function.identity(dtype)]
+    call.sources = [Constant(function.identity(dtype))]
     call.regions = [try .combiner(function, dtype)]
   }
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
-    let (x, y, g) = (context.operand, context.result, context.gradient)
+    let (x, g) = (context.operand, context.gradient)
     guard x.dtype.isFloating else { return [nil] }
     let kept = x.shape.indices.filter { !axes.contains($0) }
     func spread(_ t: Tensor) -> Tensor { t.broadcast(to: x.shape, axes: kept) }
     switch function {
     case .sum: return [spread(g)]
-    case .max, .min:
-      // Elements that share the extreme share the gradient.
-      let hit = x.equal(to: spread(y)).converted(to: x.dtype)
-      return [hit * spread(g / hit.sum(axes: axes))]
+    case .max, .min: return [extremeGradient(x, g, kept)]
     case .product: return [productGradient(x, g, kept, spread)]
     case .and, .or: return [nil]
     }
+  }
+
+  /// The gradient goes to the first of the largest (or smallest) elements, as that of max pooling does. It is found by its
+  /// index: elements that a compiler computes again, rounded otherwise, need not equal the extreme.
+  private func extremeGradient(_ x: Tensor, _ g: Tensor, _ kept: [Int]) -> Tensor {
+    guard x.type.elementCount > 0, !axes.isEmpty else { return axes.isEmpty ? g : x.zerosLike() }
+    // Axes that follow each other count as one; others are brought together behind the kept ones.
+    let sorted = axes.sorted()
+    let isRun = sorted.count == sorted[sorted.count - 1] - sorted[0] + 1
+    let order = isRun ? Array(x.shape.indices) : kept + sorted
+    let place = isRun ? sorted[0] : kept.count
+    let sizes = order.map { x.shape[$0] }
+    let joined = sizes[..<place] + [axes.map { x.shape[$0] }.elementCount] + sizes[(place + axes.count)...]
+    let lines = x.transposed(order).reshaped(Array(joined))
+    let others = lines.shape.indices.filter { $0 != place }
+    func spread(_ t: Tensor) -> Tensor { t.broadcast(to: lines.shape, axes: others) }
+    let index = lines.argExtreme(place, function == .min)
+    let isChosen = x.iota(lines.type.with(.int32), axis: place).equal(to: spread(index))
+    let gradient = select(isChosen, spread(g), lines.zerosLike())
+    var inverse = order
+    for (position, axis) in order.enumerated() { inverse[axis] = position }
+    return gradient.reshaped(sizes).transposed(inverse)
   }
 
   /// The product of the others, without dividing: that of all before times that of all after. So zeros among the
@@ -122,7 +141,7 @@ public struct Reduce: Operation {
     var distance = 1
     while distance < count {
       product = product * moved(product, by: distance)
-      distance *= 2
+      distance = distance > count / 2 ? count : distance * 2
     }
     return product
   }

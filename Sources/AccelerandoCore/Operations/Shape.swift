@@ -70,6 +70,7 @@ public struct BroadcastInDim: Operation {
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireCount(operands, 1)
     let source = operands[0]
+    try requireSizes(shape)
     guard axes.count == source.rank, Set(axes).count == axes.count, axes.allSatisfy(shape.indices.contains),
       zip(axes, source.shape).allSatisfy({ $1 == 1 || shape[$0] == $1 })
     else {

@@ -29,13 +29,15 @@ public struct Slice: Operation {
     let shape = operands[0].shape
     guard starts.count == shape.count, limits.count == shape.count, strides.count == shape.count,
       shape.indices.allSatisfy({
-        starts[$0] >= 0 && starts[$0] <= limits[$0] && limits[$0] <= shape[$0]
-          && (1...TensorType.mostAlongAxis).contains(strides[$0])
+        starts[$0] >= 0 && starts[$0] <= limits[$0] && limits[$0] <= shape[$0] && 1...Int.max >> 1 ~= strides[$0]
       })
     else {
       throw GraphError("cannot cut \(starts) ..< \(limits) by \(strides) out of \(operands[0]).")
     }
-    return [operands[0].with(shape.indices.map { (limits[$0] - starts[$0] + strides[$0] - 1) / strides[$0] })]
+    return [
+      operands[0].with(
+        shape.indices.map { limits[$0] == starts[$0] ? 0 : (limits[$0] - starts[$0] - 1) / strides[$0] + 1 })
+    ]
   }
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
@@ -83,8 +85,13 @@ public struct Pad: Operation {
         "needs a padding for each axis of \(operands[0]) and a scalar of its element type; "
           + "received low \(low), high \(high), interior \(interior) and \(operands[1]).")
     }
-    try requireSaneSizes(low + high + interior)
-    let padded = shape.indices.map { low[$0] + shape[$0] + max(shape[$0] - 1, 0) * interior[$0] + high[$0] }
+    // Half of what there is leaves room for an amount's negative and for one more.
+    try require(low + high + interior, in: -(Int.max >> 1)...Int.max >> 1, "paddings")
+    var padded: [Int] = []
+    for axis in shape.indices {
+      padded.append(
+        try summedSize([low[axis], try spannedSize(shape[axis], step: interior[axis] + 1), high[axis]]))
+    }
     guard padded.allSatisfy({ $0 >= 0 }) else {
       throw GraphError("low \(low), high \(high), interior \(interior) cut more from \(operands[0]) than there is.")
     }
@@ -128,7 +135,7 @@ public struct Concatenate: Operation {
       guard others == first.shape else {
         throw GraphError("needs shapes that agree but for axis \(axis); received \(first.shape) and \(operand.shape).")
       }
-      shape[axis] += operand.shape[axis]
+      shape[axis] = try summedSize([shape[axis], operand.shape[axis]])
     }
     return [first.with(shape)]
   }

@@ -32,6 +32,8 @@ public struct Sort: Operation {
     return operands
   }
 
+  public func resultCount(operandCount: Int) -> Int { operandCount }
+
   public func lower(_ call: inout StableHLOCall) throws(GraphError) {
     let scalars = call.operandTypes.flatMap { type in [type.with([]), type.with([])] }
     call.regions = [

@@ -43,6 +43,8 @@ public struct While: Operation {
     return operands
   }
 
+  public func resultCount(operandCount: Int) -> Int { operandCount }
+
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     let graph = context.operand.graph
     guard let tripCount else {

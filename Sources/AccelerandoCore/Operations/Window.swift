@@ -31,22 +31,33 @@ public struct WindowGeometry: Hashable, Sendable {
   /// The shape of a result for an input of `shape`.
   func resultShape(_ type: TensorType) throws(GraphError) -> [Int] {
     let rank = type.rank
-    guard [size, strides, paddingLow, paddingHigh, inputDilation, windowDilation].allSatisfy({ $0.count == rank }),
-      (size + strides + inputDilation + windowDilation).allSatisfy({ $0 >= 1 })
+    guard [size, strides, paddingLow, paddingHigh, inputDilation, windowDilation].allSatisfy({ $0.count == rank })
     else {
-      throw GraphError("needs a window size, stride and dilation of at least 1 for each axis of \(type).")
+      throw GraphError("needs a window size, stride, padding and dilation for each axis of \(type).")
     }
-    try requireSaneSizes(size + strides + inputDilation + windowDilation)
-    try requireSanePadding(paddingLow, paddingHigh)
+    try require(size, in: 1...largestAttribute, "window sizes")
+    try require(strides, in: 1...largestAttribute, "strides")
+    try require(inputDilation + windowDilation, in: 1...largestAttribute, "dilations")
+    try require(paddingLow + paddingHigh, in: -largestAttribute...largestAttribute, "paddings")
     var shape: [Int] = []
     for axis in 0..<rank {
-      let n = type.shape[axis]
-      let dilated = (n == 0 ? 0 : (n - 1) * inputDilation[axis] + 1) + paddingLow[axis] + paddingHigh[axis]
-      let extent = (size[axis] - 1) * windowDilation[axis] + 1
+      let input = try spannedSize(type.shape[axis], step: inputDilation[axis])
+      let dilated = try summedSize([input, paddingLow[axis], paddingHigh[axis]])
+      let extent = try spannedSize(size[axis], step: windowDilation[axis])
       guard dilated >= 0 else { throw GraphError("the padding cuts more from \(type) than there is.") }
       shape.append(dilated < extent ? 0 : (dilated - extent) / strides[axis] + 1)
     }
     return shape
+  }
+
+  /// Whether a formula may have a term for each place in the window; otherwise reports why not.
+  func allowsOffsets(_ x: Tensor) -> Bool {
+    let limit = 1 << 12
+    if size.elementCount <= limit { return true }
+    x.graph.report(
+      GraphError(
+        "a window \(size) has more places than the \(limit) that this gradient is computed for.", path: x.graph.path))
+    return false
   }
 
   var attributes: [StableHLOAttribute] {
@@ -58,23 +69,6 @@ public struct WindowGeometry: Hashable, Sendable {
       StableHLOAttribute("window_dimensions", size),
       StableHLOAttribute("window_strides", strides),
     ]
-  }
-}
-
-/// Refuses settings of an operation that are larger than any axis, before any arithmetic on them can overflow.
-func requireSaneSizes(_ sizes: [Int]) throws(GraphError) {
-  let limit = TensorType.mostAlongAxis
-  for size in sizes where !(-limit...limit).contains(size) {
-    throw GraphError("needs sizes, steps and paddings of at most \(limit); received \(size).")
-  }
-}
-
-/// Refuses absurd amounts of padding before arithmetic on them can overflow.
-func requireSanePadding(_ low: [Int], _ high: [Int]) throws(GraphError) {
-  let limit = 1 << 24
-  guard (low + high).allSatisfy({ (-limit...limit).contains($0) }) else {
-    throw GraphError(
-      "needs paddings of at most \(limit) elements; received \(low) and \(high). Make the window smaller.")
   }
 }
 
@@ -104,7 +98,7 @@ public struct ReduceWindow: Operation {
 
   public func lower(_ call: inout StableHLOCall) throws(GraphError) {
     let dtype = call.operandTypes[0].dtype
-    call.constants = [function.identity(dtype)]
+    call.sources = [Constant(function.identity(dtype))]
     call.regions = [try .combiner(function, dtype)]
   }
 
@@ -141,7 +135,7 @@ public struct ReduceWindow: Operation {
 
   /// The general case, one strided slice for each position in the window. Slow for large windows, and always right.
   private func gradientByOffsets(_ x: Tensor, _ y: Tensor, _ g: Tensor) -> Tensor {
-    guard y.type.elementCount > 0, x.type.elementCount > 0 else { return x.zerosLike() }
+    guard y.type.elementCount > 0, x.type.elementCount > 0, window.allowsOffsets(x) else { return x.zerosLike() }
     let identity = x.constant(function.identity(x.dtype))
     let pad = Pad(low: window.paddingLow, high: window.paddingHigh, interior: window.inputDilation.map { $0 - 1 })
     let padded = x.graph.add(pad, x, identity)
@@ -160,9 +154,10 @@ public struct ReduceWindow: Operation {
         elements.indices.filter { $0 != index }.reduce(g) { $0 * elements[$1] }
       }
     } else {
-      let hits = elements.map { $0.equal(to: y).converted(to: x.dtype) }
-      let share = g / hits.dropFirst().reduce(hits[0], +)
-      gradients = hits.map { $0 * share }
+      // By its index, as the gradient of a reduction; of equals the first.
+      let index = Tensor.concatenating(elements.map { $0.expandingDims(-1) }, axis: -1)
+        .argExtreme(y.rank, function == .min)
+      gradients = elements.indices.map { select(index.equal(to: index.filled(Double($0))), g, g.zerosLike()) }
     }
     for (index, place) in places.enumerated() {
       let high = padded.shape.indices.map { padded.shape[$0] - place.limits[$0] }
@@ -209,7 +204,7 @@ public struct SelectAndScatter: Operation {
     let dtype = call.operandTypes[0].dtype
     // A scalar's only window is itself; XLA ends the process over it.
     if call.operandTypes[0].rank == 0 { call.forwardedOperand = 1 }
-    call.constants = [Reduce.Function.sum.identity(dtype)]
+    call.sources = [Constant(Reduce.Function.sum.identity(dtype))]
     call.regions = [
       try StableHLOCall.scalarFunction(dtype, 2) { pair in
         [pair[0].graph.add(Compare(selectsMax ? .greaterOrEqual : .lessOrEqual), pair[0], pair[1])]
@@ -223,7 +218,7 @@ public struct SelectAndScatter: Operation {
     guard x.dtype.isFloating else { return [nil, nil] }
     // The source's gradient is read back at the places that were selected; these move with no element of x.
     let source = context.operands[1]
-    guard source.type.elementCount > 0 else { return [x.zerosLike(), source.zerosLike()] }
+    guard source.type.elementCount > 0, window.allowsOffsets(x) else { return [x.zerosLike(), source.zerosLike()] }
     return [x.zerosLike(), gatherSelected(x, g, source.shape)]
   }
 

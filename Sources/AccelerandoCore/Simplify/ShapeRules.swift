@@ -53,13 +53,14 @@ func simplerReverse(_ operation: Reverse, _ x: Tensor) -> Tensor? {
 
 func simplerSlice(_ operation: Slice, _ x: Tensor) -> Tensor? {
   let (starts, limits, strides) = (operation.starts, operation.limits, operation.strides)
-  let shape = x.shape.indices.map { (limits[$0] - starts[$0] + strides[$0] - 1) / strides[$0] }
+  guard let shape = try? operation.infer([x.type])[0].shape else { return nil }
   if shape == x.shape { return x }
   if let value = uniform(x, shape) { return value }
   if let inner = x.made(by: Slice.self), shape.elementCount > 0 {
     let outer = inner.operation
     let first = starts.indices.map { outer.starts[$0] + starts[$0] * outer.strides[$0] }
-    let steps = starts.indices.map { strides[$0] * outer.strides[$0] }
+    // Along an axis of one element no step is taken, and two steps may be more than an integer holds.
+    let steps = starts.indices.map { shape[$0] > 1 ? strides[$0] * outer.strides[$0] : 1 }
     return inner.operands[0].sliced(
       starts: first, limits: first.indices.map { first[$0] + (shape[$0] - 1) * steps[$0] + 1 }, strides: steps)
   }

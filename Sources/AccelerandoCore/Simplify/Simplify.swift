@@ -58,10 +58,7 @@ private func simpler(_ operation: any Operation, _ operands: [Tensor]) -> [Tenso
 private func chosenBranch(_ operation: Case, _ operands: [Tensor]) -> [Tensor]? {
   guard let index = operands[0].uniformValue, !operation.branches.isEmpty else { return nil }
   let known = operation.branches.indices.contains(Int(index)) ? Int(index) : operation.branches.count - 1
-  let graph = operands[0].graph
-  let path = graph.path
-  defer { graph.path = path }
-  return operation.branches[known].inlined(on: Array(operands.dropFirst()), in: graph)
+  return operation.branches[known].inlined(on: Array(operands.dropFirst()), in: operands[0].graph)
 }
 
 extension Tensor {

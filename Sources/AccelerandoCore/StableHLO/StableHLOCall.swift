@@ -7,8 +7,10 @@ public struct StableHLOCall {
   public var name: String
   /// The types of the operands, without `constants`.
   public let operandTypes: [TensorType]
-  /// Constants that are passed after the operands.
-  public var constants: [NDArray] = []
+  /// Operations without operands (constants, counts) whose results are passed after the operands.
+  public var sources: [any Operation] = []
+  /// The types of results that come before those of the operation and that nobody reads.
+  public var leadingResults: [TensorType] = []
   /// The attributes.
   public var attributes: [StableHLOAttribute]
   /// The functions that the operation applies.

@@ -76,14 +76,13 @@ struct StableHLOWriter {
     if let forwarded = call.forwardedOperand { return [operands[forwarded]] }
     var names = call.regionsReadOperands ? Array(operands.prefix(1)) : operands
     var types = call.regionsReadOperands ? Array(operandTypes.prefix(1)) : operandTypes
-    for constant in call.constants {
-      let name = freshName()
-      line(
-        "\(name) = \"stablehlo.constant\"() {value = \(stableHLOLiteral(constant))} : () -> "
-          + constant.type.stableHLOName)
-      names.append(name)
-      types.append(constant.type)
+    for source in call.sources {
+      let sourceTypes = try source.infer([])
+      names += try write(source, [], [], sourceTypes)
+      types += sourceTypes
     }
+    let leading = call.leadingResults.count
+    let resultTypes = call.leadingResults + resultTypes
     let result = freshName()
     let left = resultTypes.count == 1 ? result : "\(result):\(resultTypes.count)"
     line("\(left) = \"stablehlo.\(call.name)\"(\(names.joined(separator: ", ")))\(call.regions.isEmpty ? "" : " ({")")
@@ -98,7 +97,7 @@ struct StableHLOWriter {
     let signature = types.map(\.stableHLOName).joined(separator: ", ")
     let given = resultTypes.map(\.stableHLOName).joined(separator: ", ")
     text += " : (\(signature)) -> \(resultTypes.count == 1 ? given : "(\(given))")\n"
-    return resultTypes.count == 1 ? [result] : resultTypes.indices.map { "\(result)#\($0)" }
+    return resultTypes.count == 1 ? [result] : resultTypes.indices.dropFirst(leading).map { "\(result)#\($0)" }
   }
 
   /// Writes a region as a block. Its inputs are the block's arguments, or `outer` values that it reads directly.

@@ -17,7 +17,9 @@ public struct BatchNormalization: ConfigurableLayer {
   public let centers: Bool
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
-  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its part.
+  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its part,
+  /// unless that has too few samples for a mean and a variance: fewer than 2, or than 8 where threads and processes share a
+  /// batch, whose parts nobody has chosen.
   public let isSynchronized: Bool
   public let name: String?
   let gamma: Parameter
@@ -70,7 +72,11 @@ public struct BatchNormalization: ConfigurableLayer {
 
   /// The tensor normalized by the batch's mean and variance, and these.
   private func normalized(_ x: Tensor, _ feature: Int, _ scale: Tensor, _ shift: Tensor) -> [Tensor] {
-    guard let share = Scope.current?.share, isSynchronized || share.mask != nil else {
+    guard let share = Scope.current?.share else {
+      return x.graph.add(BatchNormTraining(axis: feature, epsilon: epsilon), [x, scale, shift])
+    }
+    let isSynchronized = isSynchronized || share.isTooSmallForStatistics
+    guard isSynchronized || share.mask != nil else {
       return x.graph.add(BatchNormTraining(axis: feature, epsilon: epsilon), [x, scale, shift])
     }
     let others = x.shape.indices.filter { $0 != feature }

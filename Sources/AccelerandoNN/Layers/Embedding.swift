@@ -35,6 +35,7 @@ public struct Embedding: ConfigurableLayer {
       return x.rejected("needs integers [N, …]; received \(x.type).")
     }
     let indices = x.converted(to: .int32)
+    Scope.current?.willLookUp(x, rows: inputDim)
     let rows = embeddings[inputDim, outputDim].taking(indices)
     let count = indices.filled(Double(inputDim))
     let isKnown = indices.greaterOrEqual(to: indices.zerosLike()).and(indices.less(than: count))

@@ -5,6 +5,7 @@ import AccelerandoCore
 /// Whether the labelled class is among the `k` largest outputs. Targets are class indices `[N, …]` or `[N, …, 1]`.
 public struct SparseTopKCategoricalAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
   /// The number of places.
   public let k: Int
 
@@ -20,11 +21,16 @@ public struct SparseTopKCategoricalAccuracy: Metric, Hashable {
     let labels = target.labels(for: prediction, of: user, otherwise: "'top_k_categorical_accuracy'")
     return isAmongLargest(labels, k, prediction).share()
   }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try checkClassIndices(targets, predictionShape: predictionShape)
+  }
 }
 
 /// Whether the class where the target is largest is among the `k` largest outputs. Both are `[N, …, classes]`.
 public struct TopKCategoricalAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
   /// The number of places.
   public let k: Int
 
@@ -46,7 +52,8 @@ private func isAmongLargest(_ labels: Tensor, _ k: Int, _ scores: Tensor) -> Ten
   let axis = scores.rank - 1
   let isLabel = labels.isClass(of: scores)
   let score = select(isLabel, scores, scores.zerosLike()).sum(axes: [axis], keepDims: true)
-  let better = scores.greater(than: score).converted(to: .int32).sum(axes: [axis])
+  // Not the label itself: its score is computed twice, and a compiler may round one of them otherwise.
+  let better = scores.greater(than: score).and(!isLabel).converted(to: .int32).sum(axes: [axis])
   let isPlaced = better.less(than: better.filled(Double(k)))
   return isPlaced.and(isLabel.any(axes: [axis])).and(scores.isFinite().all(axes: [axis]))
 }

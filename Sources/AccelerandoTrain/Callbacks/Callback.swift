@@ -1,8 +1,11 @@
 // What people hang into training: early stopping, checkpoints, logs, progress. Hooks have Keras' names and moments.
 
 import AccelerandoCore
+import AccelerandoNN
 
-/// Something that is told how training goes, and may change its course. All hooks are optional.
+/// Something that is told how training goes, and may change its course. All hooks are optional. An error that a hook throws ends the
+/// run once the other callbacks have had their turn and checkpoints are written; `fit` then throws it, and the model has
+/// what it has learnt.
 public protocol Callback: AnyObject {
   /// How often the callback needs to act between two steps: 1 for after each, 100 for after steps 100, 200, … of the
   /// run; nil, the default, where it can wait. Far devices run many steps at a time; the hooks for steps are then
@@ -10,6 +13,14 @@ public protocol Callback: AnyObject {
   var stepInterval: Int? { get }
   /// Whether of processes that train together only the first should have the callback: true for those that write files.
   var isForOneWorker: Bool { get }
+  /// The names of the numbers that the callback adds in `onEpochEnd`; nil, the default, where it may add any.
+  var addedLogs: [String]? { get }
+  /// The settings of a callback that changes the course of training; nil, the default, for those that only watch. A run that goes on
+  /// from a checkpoint needs the same.
+  var courseSettings: Config? { get }
+  /// Refuses a run in which the callback could not do its work, before anything else is done: a number that will never come,
+  /// a path that cannot be. `run.expectedLogs` has the numbers that callbacks before this one will have put into the logs.
+  func check(_ run: TrainingRun) throws
   /// Before the first epoch.
   func onTrainBegin(_ run: TrainingRun) throws
   /// After the last epoch.
@@ -25,6 +36,8 @@ public protocol Callback: AnyObject {
   func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws
   /// Before a validation.
   func onValidationBegin(_ run: TrainingRun) throws
+  /// After a step of validation, counted from 0; where many steps run at a time, after these.
+  func onValidationBatchEnd(_ step: Int, _ run: TrainingRun) throws
   /// After a validation, with its numbers.
   func onValidationEnd(_ logs: Logs, _ run: TrainingRun) throws
   /// What the callback needs to find again when the run goes on from a checkpoint that is taken now: counters, the best
@@ -35,6 +48,9 @@ public protocol Callback: AnyObject {
 extension Callback {
   public var stepInterval: Int? { nil }
   public var isForOneWorker: Bool { false }
+  public var addedLogs: [String]? { nil }
+  public var courseSettings: Config? { nil }
+  public func check(_ run: TrainingRun) throws {}
   public func onTrainBegin(_ run: TrainingRun) throws {}
   public func onTrainEnd(_ run: TrainingRun) throws {}
   public func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {}
@@ -42,6 +58,7 @@ extension Callback {
   public func onTrainBatchBegin(_ step: Int, _ run: TrainingRun) throws {}
   public func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws {}
   public func onValidationBegin(_ run: TrainingRun) throws {}
+  public func onValidationBatchEnd(_ step: Int, _ run: TrainingRun) throws {}
   public func onValidationEnd(_ logs: Logs, _ run: TrainingRun) throws {}
   public func checkpointState(_ run: TrainingRun) throws -> CallbackState? { nil }
 }
@@ -75,11 +92,14 @@ public final class TrainingRun {
   public internal(set) var isInsideEpoch = false
   /// What the training loop throws once all callbacks know of the step, where somebody wants it to end now.
   private(set) var interruption: (any Error)?
+  /// The numbers that will be in the logs when the callback that asks is called after an epoch.
+  public internal(set) var expectedLogs: ExpectedLogs
   var restoredStates: [ObjectIdentifier: CallbackState] = [:]
   /// Messages that callbacks give to people; the progress display prints them between epochs.
   public internal(set) var messages: [String] = []
 
-  init(model: Model, epochs: Int, firstEpoch: Int, stepsPerEpoch: Int?) {
+  init(model: Model, epochs: Int, firstEpoch: Int, stepsPerEpoch: Int?, expectedLogs: ExpectedLogs) {
+    self.expectedLogs = expectedLogs
     self.model = model
     self.epochs = epochs
     self.firstEpoch = firstEpoch
@@ -99,7 +119,8 @@ public final class TrainingRun {
   /// written.
   public func interrupt(throwing error: any Error) {
     wasInterrupted = true
-    interruption = error
+    // What comes after the first error may be its consequence.
+    if interruption == nil { interruption = error }
   }
 
   /// The `checkpointState` that a callback returned for the checkpoint that the run was resumed from; nil if there is

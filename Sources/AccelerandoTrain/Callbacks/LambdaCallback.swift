@@ -13,13 +13,18 @@ public final class LambdaCallback: Callback {
   /// Called after a step.
   public var batchEnd: ((Int, TrainingRun) throws -> Void)?
 
+  /// The names of the numbers that `epochEnd` adds; nil where it may add any.
+  public var addedLogs: [String]?
+
   /// Makes the callback.
+  /// - Parameter adds: the names of the numbers that `epochEnd` adds to the logs; nil where it may add any.
   public init(
     trainBegin: ((TrainingRun) throws -> Void)? = nil, trainEnd: ((TrainingRun) throws -> Void)? = nil,
     epochBegin: ((Int, TrainingRun) throws -> Void)? = nil,
     epochEnd: ((Int, inout Logs, TrainingRun) throws -> Void)? = nil,
-    batchEnd: ((Int, TrainingRun) throws -> Void)? = nil
+    batchEnd: ((Int, TrainingRun) throws -> Void)? = nil, adds: [String]? = nil
   ) {
+    addedLogs = epochEnd == nil ? [] : adds
     self.trainBegin = trainBegin
     self.trainEnd = trainEnd
     self.epochBegin = epochBegin

@@ -12,6 +12,7 @@ private enum ModelFile {
   static let weights = "weights.safetensors"
   static let compilation = "compile.json"
   static let optimizer = "optimizer.safetensors"
+  static let all: Set = [architecture, weights, compilation, optimizer]
 }
 
 /// The names that the files of a model may use: the built-in kinds and custom ones.
@@ -64,7 +65,7 @@ extension Model {
     } catch let error as ConfigError {
       omission = error
     }
-    try replaceDirectory(directory, marker: ModelFile.architecture) { place in
+    try replaceDirectory(directory, contents: ModelFile.all) { place in
       try write(architecture, to: place.appendingPathComponent(ModelFile.architecture))
       try saveWeights(to: place.appendingPathComponent(ModelFile.weights), sparse: sparse)
       guard let compilation else { return }
@@ -79,6 +80,14 @@ extension Model {
     }
   }
 
+  /// Refuses a place where `save(to:)` could not save a model: one that has other files, or that may not be written to.
+  /// - Throws: `FormatError` saying what is in the way.
+  public static func checkCanSave(to directory: URL) throws {
+    try checkCanReplaceDirectory(directory, contents: ModelFile.all)
+    let parent = directory.deletingLastPathComponent()
+    if FileManager.default.fileExists(atPath: parent.path) { try checkIsWritable(parent) }
+  }
+
   /// Loads a model that `save(to:)` wrote, compiled as it was.
   /// - Parameters:
   ///   - directory: the directory of the model.
@@ -89,6 +98,11 @@ extension Model {
   public static func load(
     from directory: URL, backend: any Backend, catalogs: ModelCatalogs = ModelCatalogs()
   ) throws -> Model {
+    recoverDirectory(directory)
+    let inside = directory.appendingPathComponent("model", isDirectory: true)
+    if FileManager.default.fileExists(atPath: inside.appendingPathComponent(ModelFile.architecture).path) {
+      throw ConfigError("\(directory.path) is the directory of a training; its model is \(inside.path). Load that.")
+    }
     let root = try readConfig(directory.appendingPathComponent(ModelFile.architecture))
     let reader = try ConfigReader(root, subject: "the model", layerCatalog: catalogs.layers)
     let inputs = try reader.array("inputs").map { value in

@@ -371,6 +371,10 @@ struct AccKernels {
   /// x is [reduce][inner]; writes out[i0..<i1]. The same bits as reduce_f32 with outer = 1.
   void (*reduce_columns)(int kind, const float *x, float *out, long reduce, long inner, long i0, long i1);
 
+  /// x is [outer][reduce][inner], reduce at least 1; writes the index of the largest (or smallest) element along the middle
+  /// to out[outer][inner] for outer o0..<o1. A NaN is the extreme; of equals the first is chosen.
+  void (*arg_extreme_f32)(int is_max, const float *x, int32_t *out, long reduce, long inner, long o0, long o1);
+
   // ---- attention, units u0..<u1: unit n*H + h is head h of sample n. Pointers are to unit 0. Split-invariant over units.
 
   /// o [N][T][H][E]: what each query gathers; log_sum [N][H][T]: log of the sum of e^score over the keys that it sees.

@@ -29,13 +29,13 @@ extension OperationCatalog {
         return Example(operation, [maker.tensor(shape, .moderate)], ulps: 32, terms: 512)
       },
     ]
-    + [false, true].map { smallest in
-      CatalogEntry(smallest ? "arg_min" : "arg_max", ArgMax.self) { maker in
-        let shape = maker.shape(1...3, atLeast: 1)
-        let operation = ArgMax(axis: maker.random.integer(0...shape.count - 1), smallest: smallest)
-        return Example(operation, [maker.tensor(shape, maker.random.chance(0.5) ? .any : .moderate)])
+    + [
+      CatalogEntry("three_way_compare", ThreeWayCompare.self) { maker in
+        let shape = maker.shape(0...3)
+        let a = maker.tensor(shape)
+        return Example(ThreeWayCompare(), [a, maker.random.chance(0.3) ? a : maker.tensor(shape)])
       }
-    }
+    ]
 
   private static let random: [CatalogEntry] = [
     CatalogEntry("rng_bit_generator", RngBitGenerator.self, [.uint32]) { maker in

@@ -66,7 +66,7 @@ public struct CatalogEntry: Sendable, CustomStringConvertible {
 public enum OperationCatalog {
   /// All entries.
   public static let entries: [CatalogEntry] =
-    elementwise + movement + products + reductions + windows + indexing + control + composites
+    elementwise + movement + products + reductions + extremes + windows + indexing + control + composites
 }
 
 extension DType {

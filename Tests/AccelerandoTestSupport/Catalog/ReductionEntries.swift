@@ -113,6 +113,15 @@ extension OperationCatalog {
     }
   }
 
+  static let extremes: [CatalogEntry] = [false, true].map { smallest in
+    CatalogEntry(smallest ? "arg_min" : "arg_max", ArgMax.self) { maker in
+      let shape = maker.shape(1...3, atLeast: 1)
+      let operation = ArgMax(axis: maker.random.integer(0...shape.count - 1), smallest: smallest)
+      // Among moderate numbers there are equal ones.
+      return Example(operation, [maker.tensor(shape, maker.random.chance(0.5) ? .any : .moderate)])
+    }
+  }
+
   static let windows: [CatalogEntry] =
     Reduce.Function.allCases.map { function in
       CatalogEntry("reduce_window \(function)", ReduceWindow.self, function.dtypes) { maker in

@@ -113,6 +113,8 @@ struct ReferenceInterpreter: Sendable {
       return [dotGeneral(operation, operands[0], operands[1], types[0])]
     case let operation as Convolution:
       return [convolution(operation, operands[0], operands[1], types[0])]
+    case let operation as ArgMax:
+      return [argMax(operation, operands[0], types[0])]
     case let operation as Reduce:
       return [reduce(operation, operands[0], types[0])]
     case let operation as ReduceWindow:

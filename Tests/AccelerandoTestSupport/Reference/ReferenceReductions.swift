@@ -101,6 +101,24 @@ func reduce(_ operation: Reduce, _ x: ReferenceArray, _ type: TensorType) -> Ref
   return result
 }
 
+func argMax(_ operation: ArgMax, _ x: ReferenceArray, _ type: TensorType) -> ReferenceArray {
+  let better: Compare.Direction = operation.smallest ? .less : .greater
+  return ReferenceArray(type) { index in
+    func element(_ place: Int) -> ReferenceScalar {
+      var full = index
+      full.insert(place, at: operation.axis)
+      return x[full]
+    }
+    var chosen = 0
+    for place in 1..<max(x.shape[operation.axis], 1) {
+      let (a, b) = (element(place), element(chosen))
+      let isNaN = (x.dtype.isFloating && a.real.isNaN, x.dtype.isFloating && b.real.isNaN)
+      if isNaN.0 ? !isNaN.1 : !isNaN.1 && better.holds(a, b, x.dtype) { chosen = place }
+    }
+    return .integer(Int64(chosen))
+  }
+}
+
 func reduceWindow(_ operation: ReduceWindow, _ x: ReferenceArray, _ type: TensorType) -> ReferenceArray {
   let window = operation.window
   return ReferenceArray(type) { index in

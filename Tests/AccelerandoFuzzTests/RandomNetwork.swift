@@ -1,0 +1,407 @@
+// Random architectures, as recipes say them: every layer of the catalog with settings of its own, chains and branches that
+// meet again, shared layers and layers inside layers, inputs of several kinds. A case is text and arrays, so that other
+// programs can be given the same one.
+
+import AccelerandoCore
+import AccelerandoNN
+import AccelerandoTestSupport
+import AccelerandoTrain
+
+/// A network with data, a loss and an optimizer.
+struct RandomNetwork: CustomStringConvertible {
+  let seed: UInt64
+  /// The network, as a layer in a file.
+  let network: Config
+  let inputs: [ModelInput]
+  let optimizer: Config
+  let loss: Config
+  let metrics: [Config]
+  let features: [NDArray]
+  let labels: NDArray
+  let batchSize: Int
+  /// The names of all layers in it.
+  let layerNames: Set<String>
+
+  /// Makes a case; equal seeds give equal ones.
+  init(seed: UInt64) throws {
+    var builder = NetworkBuilder(seed: seed)
+    self = try builder.build()
+  }
+
+  init(
+    seed: UInt64, network: Config, inputs: [ModelInput], optimizer: Config, loss: Config, metrics: [Config],
+    features: [NDArray], labels: NDArray, batchSize: Int, layerNames: Set<String>
+  ) {
+    self.seed = seed
+    self.network = network
+    self.inputs = inputs
+    self.optimizer = optimizer
+    self.loss = loss
+    self.metrics = metrics
+    self.features = features
+    self.labels = labels
+    self.batchSize = batchSize
+    self.layerNames = layerNames
+  }
+
+  /// The case as a recipe without its data.
+  var recipe: Config {
+    Config([
+      "layers": Config(.array([network])),
+      "compile": Config(["optimizer": optimizer, "loss": loss, "metrics": Config(.array(metrics))]),
+      "fit": Config(["batch_size": Config(.int(batchSize))]),
+    ])
+  }
+
+  var description: String { "seed \(seed), batches of \(batchSize) of \(labels.shape[0]):\n\(recipe.json)" }
+
+  /// Whether something in it is drawn at random in training.
+  var isRandom: Bool { layerNames.contains("Dropout") || layerNames.contains("MultiHeadAttention") }
+
+  /// The network on a backend, compiled.
+  /// - Parameter optimizer: in the place of the case's own.
+  func model(on backend: any Backend, optimizer other: (any Optimizer)? = nil) throws -> Model {
+    let model = Model(try LayerCatalog().layer(network), inputs: inputs, backend: backend, seed: seed)
+    try model.compile(
+      optimizer: try other ?? Catalog.optimizers.make(optimizer), loss: try Catalog.losses.make(loss),
+      metrics: try metrics.map { try Catalog.metrics.make($0) })
+    return model
+  }
+
+  var data: Dataset { get throws { try Dataset(features: features, labels: labels) } }
+}
+
+/// Puts a network together node by node; a layer that does not fit where it was tried is left out.
+private struct NetworkBuilder {
+  private struct Value {
+    let shape: [Int]
+    var isUsed = false
+  }
+
+  private let seed: UInt64
+  private var random: RandomSource
+  private let catalog = LayerCatalog()
+  private var inputs: [ModelInput] = []
+  private var features: [NDArray] = []
+  private var values: [Value] = []
+  private var nodes: [Config] = []
+  private var operands: [[Int]] = []
+  private var names: Set<String> = ["Functional"]
+
+  private static let largestSample = 2500
+
+  init(seed: UInt64) {
+    self.seed = seed
+    random = RandomSource(seed: seed &* 977 &+ 13)
+  }
+
+  mutating func build() throws -> RandomNetwork {
+    let batchSize = random.integer(2...9)
+    let count = batchSize * random.integer(1...2) + random.integer(0...batchSize - 1)
+    addInputs(count)
+    for _ in 0..<random.integer(2...9) { addLayer() }
+    joinLooseEnds()
+    let (loss, labels, metrics) = addHead(count)
+    let network = Config(
+      .object([Config.Entry("Functional", functional(inputs, nodes, operands, output: values.count - 1))]))
+    return RandomNetwork(
+      seed: seed, network: network, inputs: inputs, optimizer: drawOptimizer(), loss: loss, metrics: metrics,
+      features: features, labels: labels, batchSize: batchSize, layerNames: names)
+  }
+
+  // MARK: Inputs
+
+  private mutating func addInputs(_ count: Int) {
+    for _ in 0..<random.pick([1, 1, 2]) {
+      let first = inputs.count
+      switch random.integer(0...4) {
+      case 0, 1:
+        let shape = [random.integer(4...9), random.integer(4...9), random.integer(1...4)]
+        if random.chance(0.4) {
+          let pixels = (0..<count * shape.elementCount).map { _ in UInt8(random.integer(0...255)) }
+          addInput(shape, .uint8, NDArray(pixels))
+          append(Config(["Rescaling": Config(["scale": 0.0078125, "offset": -1.0])]), [first], "Rescaling")
+        } else {
+          addInput(shape, .float32, numbers(count * shape.elementCount))
+        }
+      case 2:
+        addInput([random.integer(2...7), random.integer(2...6)], .float32, nil, count)
+      case 3:
+        let (length, words) = (random.integer(2...7), random.integer(3...12))
+        let tokens = (0..<count * length).map { _ in Int32(random.integer(0...words - 1)) }
+        addInput([length], .int32, NDArray(tokens))
+        append(
+          Config([
+            "Embedding": Config(["input_dim": Config(.int(words)), "output_dim": Config(.int(random.integer(2...6)))])
+          ]),
+          [first], "Embedding")
+      default: addInput([random.integer(2...20)], .float32, nil, count)
+      }
+    }
+  }
+
+  private mutating func addInput(_ shape: [Int], _ dtype: DType, _ array: NDArray?, _ count: Int = 0) {
+    let array = array ?? numbers(count * shape.elementCount)
+    let samples = array.elementCount / shape.elementCount
+    inputs.insert(ModelInput(shape, dtype: dtype), at: inputs.count)
+    if let shaped = try? array.reshaped([samples] + shape) { features.append(shaped) }
+    // Inputs have the first numbers: whatever was made before moves one up.
+    let position = inputs.count - 1
+    values.insert(Value(shape: shape), at: position)
+    operands = operands.map { $0.map { $0 >= position ? $0 + 1 : $0 } }
+  }
+
+  private mutating func numbers(_ count: Int) -> NDArray {
+    NDArray((0..<count).map { _ in Float(random.real(-1...1)) })
+  }
+
+  // MARK: Layers
+
+  /// Adds a layer of a random kind to a random place.
+  private mutating func addLayer() {
+    for _ in 0..<30 {
+      let name = random.pick(catalog.names)
+      let isLate = random.chance(0.7)
+      let place = isLate ? values.count - 1 : random.integer(0...values.count - 1)
+      // Integers go where they must: into the layer that was put behind their input.
+      guard !(inputs.indices.contains(place) && inputs[place].dtype != .float32) else { continue }
+      if random.chance(0.08), shareLayer(at: place) { return }
+      guard let (settings, more) = settings(name, values[place].shape) else { continue }
+      if append(layer(name, settings), [place] + more, name) { return }
+    }
+  }
+
+  private func layer(_ name: String, _ settings: [Config.Entry]) -> Config {
+    settings.isEmpty ? Config(.string(name)) : Config(.object([Config.Entry(name, Config(.object(settings)))]))
+  }
+
+  /// Applies an earlier layer once more, with the same parameters.
+  private mutating func shareLayer(at place: Int) -> Bool {
+    for node in nodes.indices.reversed() {
+      guard case .object(let entries) = nodes[node].value, entries.first?.key == "layer", operands[node].count == 1,
+        values[operands[node][0]].shape == values[place].shape, operands[node][0] != place,
+        !inputs.indices.contains(operands[node][0]) || inputs[operands[node][0]].dtype == .float32
+      else { continue }
+      nodes.append(Config(["shares": Config(.int(node))]))
+      operands.append([place])
+      values[place].isUsed = true
+      values.append(Value(shape: values[inputs.count + node].shape))
+      return true
+    }
+    return false
+  }
+
+  @discardableResult
+  private mutating func append(_ layer: Config, _ sources: [Int], _ name: String) -> Bool {
+    guard let made = try? catalog.layer(layer),
+      let outline = try? Outline(
+        of: made,
+        inputs: sources.map { source in
+          TensorType(inputs.indices.contains(source) ? inputs[source].dtype : .float32, [3] + values[source].shape)
+        })
+    else { return false }
+    let shape = Array(outline.output.shape.dropFirst())
+    guard outline.output.rank >= 2, outline.output.shape[0] == 3, shape.elementCount > 0,
+      shape.elementCount <= Self.largestSample
+    else { return false }
+    nodes.append(Config(["layer": layer]))
+    operands.append(sources)
+    for source in sources { values[source].isUsed = true }
+    values.append(Value(shape: shape))
+    names.insert(name)
+    return true
+  }
+
+  /// Settings for a layer on a value of the given shape, and what other values it takes; nil where it does not fit.
+  private mutating func settings(_ name: String, _ shape: [Int]) -> (settings: [Config.Entry], more: [Int])? {
+    let isImage = shape.count == 3
+    func entry(_ key: String, _ value: Config) -> Config.Entry { Config.Entry(key, value) }
+    func pair(_ low: Int, _ high: Int) -> Config { .ints([random.integer(low...high), random.integer(low...high)]) }
+    func number(_ range: ClosedRange<Int>) -> Config { Config(.int(random.integer(range))) }
+    func padding() -> Config { Config(.string(random.pick(["valid", "same"]))) }
+    switch name {
+    case "Dense":
+      return ([entry("units", number(1...12)), entry("activation", activation()), entry("use_bias", flag(0.8))], [])
+    case "Conv2D", "DepthwiseConv2D":
+      guard isImage else { return nil }
+      var settings = [entry("kernel_size", pair(1, 4)), entry("padding", padding()), entry("activation", activation())]
+      // A step and a dilation together are refused, as in Keras.
+      if random.chance(0.4) {
+        settings.append(entry("strides", .ints([Int](repeating: random.integer(1...3), count: 2))))
+      } else if random.chance(0.3) {
+        settings.append(entry("dilation_rate", .ints([Int](repeating: 2, count: 2))))
+      }
+      if name == "DepthwiseConv2D" {
+        settings.append(entry("depth_multiplier", number(1...2)))
+      } else {
+        let groups = shape[2] % 2 == 0 ? random.pick([1, 1, 2]) : random.pick([1, 1, shape[2]])
+        settings.append(entry("groups", Config(.int(groups))))
+        settings.append(entry("filters", Config(.int(groups * random.integer(1...5)))))
+      }
+      return (settings, [])
+    case "MaxPooling2D", "AveragePooling2D":
+      guard isImage else { return nil }
+      var settings = [entry("pool_size", pair(1, 3)), entry("padding", padding())]
+      if random.chance(0.5) { settings.append(entry("strides", pair(1, 3))) }
+      return (settings, [])
+    case "GlobalAveragePooling2D", "GlobalMaxPooling2D":
+      return isImage ? ([entry("keepdims", flag(0.3))], []) : nil
+    case "UpSampling2D": return isImage ? ([entry("size", pair(1, 2))], []) : nil
+    case "ZeroPadding2D": return isImage ? ([entry("padding", pair(0, 2))], []) : nil
+    case "BatchNormalization":
+      return (
+        [entry("momentum", 0.9), entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], []
+      )
+    case "LayerNormalization":
+      return ([entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], [])
+    case "Dropout": return ([entry("rate", Config(.double(random.pick([0.0, 0.1, 0.5]))))], [])
+    case "Activation": return ([entry("activation", activation())], [])
+    case "ReLU":
+      var settings = [entry("negative_slope", Config(.double(random.pick([0, 0.1]))))]
+      if random.chance(0.5) { settings.append(entry("max_value", Config(.double(random.pick([0.5, 6]))))) }
+      if random.chance(0.3) { settings.append(entry("threshold", 0.1)) }
+      return (settings, [])
+    case "LeakyReLU": return ([entry("negative_slope", 0.2)], [])
+    case "ELU": return ([entry("alpha", Config(.double(random.pick([0.5, 1]))))], [])
+    case "PReLU":
+      return ([entry("alpha_initializer", Config(["constant": Config(["value": 0.1])]))], [])
+    case "Softmax": return ([entry("axis", -1)], [])
+    case "Flatten": return ([], [])
+    case "Reshape":
+      let count = shape.elementCount
+      let first = random.pick((1...count).filter { count % $0 == 0 })
+      return ([entry("target_shape", .ints(random.chance(0.5) ? [first, count / first] : [first, -1, 1]))], [])
+    case "Permute": return ([entry("dims", .ints(Array(1...shape.count).shuffled(using: &random)))], [])
+    case "Rescaling": return ([entry("scale", Config(.double(random.real(0.5...1.5)))), entry("offset", 0.1)], [])
+    case "Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract":
+      let others = values.indices.filter { values[$0].shape == shape && isFloating($0) }
+      let count = name == "Subtract" ? 1 : random.integer(1...2)
+      return ([], (0..<count).map { _ in random.pick(others) })
+    case "Concatenate":
+      let others = values.indices.filter { values[$0].shape.dropLast() == shape.dropLast() && isFloating($0) }
+      return ([], (0..<random.integer(1...2)).map { _ in random.pick(others) })
+    case "MultiHeadAttention":
+      guard shape.count == 2 else { return nil }
+      let others = values.indices.filter {
+        values[$0].shape.count == 2 && values[$0].shape[1] == shape[1] && isFloating($0)
+      }
+      return ([entry("num_heads", number(1...3)), entry("key_dim", number(1...4))], [random.pick(others)])
+    case "Embedding": return nil  // Behind inputs of integers.
+    case "Sequential":
+      return ([entry("layers", Config(.array((0..<random.integer(1...3)).map { _ in inner() })))], [])
+    case "Functional":
+      // A residual block.
+      let block = functional(
+        [ModelInput(shape)], [inner(), inner(), Config(.string("Add"))].map { Config(["layer": $0]) },
+        [[0], [1], [random.integer(0...1), 2]], output: 3)
+      guard case .object(let settings) = block.value else { return nil }
+      return (settings, [])
+    default: return nil  // A test asks for the names that are never drawn.
+    }
+  }
+
+  private func isFloating(_ value: Int) -> Bool { !inputs.indices.contains(value) || inputs[value].dtype == .float32 }
+
+  /// A layer of one input that keeps shapes, for a block inside the network.
+  private mutating func inner() -> Config {
+    let name = random.pick(["LayerNormalization", "Activation", "BatchNormalization", "LeakyReLU", "Rescaling"])
+    guard let (settings, _) = settings(name, [1]) else { return "Flatten" }
+    names.insert(name)
+    return layer(name, settings)
+  }
+
+  private mutating func flag(_ probability: Double) -> Config { Config(.bool(random.chance(probability))) }
+
+  private mutating func activation() -> Config {
+    let name = random.pick(Catalog.activations.names)
+    return name == "gelu" ? Config(["gelu": Config(["approximate": flag(0.5)])]) : Config(.string(name))
+  }
+
+  // MARK: The end
+
+  /// Brings all values that nobody uses together in one vector.
+  private mutating func joinLooseEnds() {
+    var loose = values.indices.filter { !values[$0].isUsed && isFloating($0) }
+    if loose.isEmpty { loose = [values.count - 1] }
+    var vectors: [Int] = []
+    for value in loose {
+      var last = value
+      if values[last].shape.count == 3, random.chance(0.6) {
+        let name = random.pick(["GlobalMaxPooling2D", "GlobalAveragePooling2D"])
+        if append(Config(.string(name)), [last], name) { last = values.count - 1 }
+      }
+      if values[last].shape.count != 1, append("Flatten", [last], "Flatten") { last = values.count - 1 }
+      vectors.append(last)
+    }
+    if vectors.count > 1 { append("Concatenate", vectors, "Concatenate") }
+  }
+
+  private mutating func addHead(_ count: Int) -> (loss: Config, labels: NDArray, metrics: [Config]) {
+    let last = values.count - 1
+    func dense(_ units: Int, _ activation: String) {
+      append(
+        Config(["Dense": Config(["units": Config(.int(units)), "activation": Config(.string(activation))])]), [last],
+        "Dense")
+    }
+    let classes = random.integer(2...5)
+    switch random.integer(0...5) {
+    case 0, 1:
+      dense(classes, "softmax")
+      let labels = NDArray((0..<count).map { _ in Int32(random.integer(0...classes - 1)) })
+      return ("sparse_categorical_crossentropy", labels, ["accuracy"])
+    case 2:
+      dense(classes, "softmax")
+      var labels = [Float](repeating: 0, count: count * classes)
+      for sample in 0..<count { labels[sample * classes + random.integer(0...classes - 1)] = 1 }
+      return (
+        "categorical_crossentropy", (try? NDArray(labels, shape: [count, classes])) ?? NDArray(labels), ["accuracy"]
+      )
+    case 3:
+      dense(1, "sigmoid")
+      let labels = (0..<count).map { _ in Float(random.integer(0...1)) }
+      return ("binary_crossentropy", (try? NDArray(labels, shape: [count, 1])) ?? NDArray(labels), ["accuracy"])
+    default:
+      let outputs = random.integer(1...3)
+      dense(outputs, "linear")
+      let labels = (0..<count * outputs).map { _ in Float(random.real(-1...1)) }
+      return (
+        Config(.string(random.pick(["mean_squared_error", "mean_absolute_error", "huber"]))),
+        (try? NDArray(labels, shape: [count, outputs])) ?? NDArray(labels), ["mean_squared_error"]
+      )
+    }
+  }
+
+  private mutating func drawOptimizer() -> Config {
+    let name = random.pick(Catalog.optimizers.names)
+    var settings = [Config.Entry("learning_rate", Config(.double(name == "sgd" ? 0.02 : 0.002)))]
+    switch name {
+    case "sgd":
+      settings.append(Config.Entry("momentum", Config(.double(random.pick([0, 0.9])))))
+      settings.append(Config.Entry("nesterov", flag(0.5)))
+    case "adam", "adamw": settings.append(Config.Entry("amsgrad", flag(0.3)))
+    default: settings.append(Config.Entry("momentum", Config(.double(random.pick([0, 0.5])))))
+    }
+    if random.chance(0.3) {
+      settings.append(Config.Entry(random.pick(["clipnorm", "global_clipnorm", "clipvalue"]), 0.5))
+    }
+    return Config(.object([Config.Entry(name, Config(.object(settings)))]))
+  }
+
+  private func functional(_ inputs: [ModelInput], _ nodes: [Config], _ operands: [[Int]], output: Int) -> Config {
+    let specs = inputs.map { Config(["shape": .ints($0.shape), "dtype": Config(.string($0.dtype.rawValue))]) }
+    let joined = zip(nodes, operands).map { node, sources -> Config in
+      guard case .object(let entries) = node.value else { return node }
+      return Config(.object(entries + [Config.Entry("inputs", .ints(sources))]))
+    }
+    return Config(["inputs": Config(.array(specs)), "nodes": Config(.array(joined)), "output": Config(.int(output))])
+  }
+}
+
+extension RandomNetwork {
+  /// The layers of the catalog that no rule draws.
+  static func undrawnLayers() throws -> Set<String> {
+    var drawn: Set<String> = []
+    for seed in 0..<400 as Range<UInt64> { drawn.formUnion(try RandomNetwork(seed: seed).layerNames) }
+    return Set(LayerCatalog().names).subtracting(drawn)
+  }
+}

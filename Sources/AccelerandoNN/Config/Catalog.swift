@@ -30,13 +30,13 @@ extension CatalogEntry {
     let settings = settings.map { setting in
       Config([
         "name": Config(.string(setting.key)), "type": Config(.string(setting.kind)),
-        "about": setting.about.isEmpty ? nil : Config(.string(setting.about)),
+        "about": setting.about.isEmpty ? Config?.none : Config(.string(setting.about)),
         "required": Config(.bool(setting.isRequired)), "default": setting.isRequired ? nil : setting.fallback,
       ])
     }
     return Config([
       "name": Config(.string(name)),
-      "aliases": aliases.isEmpty ? nil : Config(.array(aliases.map { Config(.string($0)) })),
+      "aliases": aliases.isEmpty ? Config?.none : Config(.array(aliases.map { Config(.string($0)) })),
       "summary": Config(.string(summary)), "settings": Config(.array(settings)),
     ])
   }

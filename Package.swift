@@ -53,7 +53,7 @@ let package = Package(
     .target(name: "AccelerandoXLA", dependencies: ["AccelerandoCore", "AccelerandoFormats", "CPJRT"]),
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     .target(name: "AccelerandoCPU", dependencies: ["AccelerandoCore", "CKernels"]),
-    .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore"]),
+    .target(name: "AccelerandoNN", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
     .target(
       name: "AccelerandoTrain", dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoFormats"]),
     .target(
@@ -104,9 +104,11 @@ let package = Package(
         "AccelerandoFormats", "AccelerandoXLA",
       ]),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-    .testTarget(name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats"], exclude: ["Fixtures"]),
+    .testTarget(
+      name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats", "AccelerandoTestSupport"],
+      exclude: ["Fixtures"]),
     .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
-    .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes"]),
+    .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCLITests", dependencies: ["AccelerandoCLI", "AccelerandoCore", "AccelerandoFormats"]),
   ]

@@ -8,16 +8,17 @@ import Foundation
 struct CheckpointOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Write a checkpoint after so many steps (500), some time (30s, 5m, 1h) or so many epochs (1e), into the --output directory.",
+      "Write a checkpoint into the --output directory after each interval: steps (500), time (30s, 5m, 1h) or epochs "
+        + "(1e).",
       valueName: "interval"))
   var checkpointEvery: String?
 
-  @Option(help: "How many checkpoints to keep.")
-  var keep: Int = 3
+  @Option(parsing: .unconditional, help: "The number of checkpoints to keep; 3 by default.")
+  var keep: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Go on with the run in this directory from its last good checkpoint. What is not said again is as it was.",
+      "Resume the run in this directory from its last intact checkpoint. Options that are not given keep their values.",
       valueName: "dir"))
   var resume: String?
 
@@ -28,12 +29,16 @@ struct CheckpointOptions: ParsableArguments {
     if let text = checkpointEvery, interval == nil {
       throw ValidationError("--checkpoint-every needs an interval like 500, 30s, 5m, 1h or 1e; received '\(text)'.")
     }
-    if keep < 1 { throw ValidationError("--keep needs at least 1; received \(keep).") }
+    if let keep, keep < 1 { throw ValidationError("--keep needs at least 1; received \(keep).") }
+    if keep != nil, checkpointEvery == nil, resume == nil {
+      throw ValidationError("--keep is for --checkpoint-every: without it, one checkpoint is kept, of the run's end.")
+    }
   }
 
   /// The checkpoints of a run.
   func makeCheckpoints(_ directory: RunDirectory) -> Checkpoints {
-    Checkpoints(directory.checkpoints, every: interval, keep: keep, resumes: resume != nil)
+    Checkpoints(
+      directory.checkpoints, every: interval, keep: keep ?? (interval == nil ? 1 : 3), resumes: resume != nil)
   }
 }
 
@@ -71,7 +76,7 @@ struct RunArguments {
     guard let data = FileManager.default.contents(atPath: file.path) else {
       throw FormatError(
         file: run.path, reason: "has no run that can go on: there is no checkpoints/\(file.lastPathComponent)",
-        remedy: "Name the directory that 'accelerando train --output DIR --checkpoint-every N' was given")
+        remedy: "Name the directory that 'accelerando train --output DIR' was given")
     }
     let reader = try ConfigReader(
       Config(json: String(decoding: data, as: UTF8.self), file: file.path), subject: "the arguments of the run")
@@ -139,6 +144,8 @@ final class RunBeginning: Callback {
   init(_ directory: RunDirectory, _ options: CheckpointOptions, _ arguments: RunArguments) {
     (self.directory, self.options, self.arguments) = (directory, options, arguments)
   }
+
+  var addedLogs: [String]? { [] }
 
   func onTrainBegin(_ run: TrainingRun) throws {
     for message in run.takeMessages() { tell(message) }

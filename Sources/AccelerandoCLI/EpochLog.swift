@@ -6,9 +6,9 @@ import Foundation
 
 /// Writes the epochs to a file as they end.
 final class EpochLog: Callback {
-  private let file: FileHandle
-  private let path: String
-  private var pending: [(key: String, value: String)]?
+  /// Nil for standard output.
+  private let file: LogFile?
+  private var pending: [(key: String, value: JSON)]?
   private var epochStart = ContinuousClock.now
   private var validationStart: ContinuousClock.Instant?
   private var validationSeconds: Double?
@@ -16,49 +16,37 @@ final class EpochLog: Callback {
   /// Creates the file; `-` is standard output.
   /// - Throws: `FormatError` when it cannot be written.
   init(_ path: String) throws {
-    self.path = path
-    if path == "-" {
-      file = .standardOutput
-      return
-    }
     // Emptied only when the run begins: one that goes on continues the file.
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
-      throw FormatError(
-        file: path, reason: "cannot write the file", remedy: "Check that its directory exists and may be written to")
-    }
-    file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    file = try path == "-" ? nil : LogFile(URL(fileURLWithPath: path), continues: true)
   }
+
+  var addedLogs: [String]? { [] }
 
   func onTrainBegin(_ run: TrainingRun) throws {
     guard let state = run.restoredState(of: self) else {
-      if path != "-" { try? file.truncate(atOffset: 0) }
-      return
+      return try file?.cut(to: 0) ?? ()
     }
     let reader = try ConfigReader(state.settings, subject: "the log of epochs")
-    if path != "-" {
-      let length = UInt64(clamping: try reader.int("length"))
-      try? file.truncate(atOffset: min(length, try file.seekToEnd()))
-      try file.seekToEnd()
-    }
+    if let file { try file.cut(to: min(try reader.int("length"), try file.length())) }
     if case .object(let fields)? = reader.value("pending")?.value {
-      pending = fields.map { field in
-        guard case .string(let text) = field.value.value else { return (field.key, "null") }
-        return (field.key, text)
+      pending = try fields.map { field in
+        guard case .string(let text) = field.value.value, let value = try? JSON(parsing: Array(text.utf8)) else {
+          throw ConfigError("the log of epochs: '\(field.key)' of 'pending' needs JSON as a text.", at: field.location)
+        }
+        return (field.key, value)
       }
     }
     epochStart = ContinuousClock.now.advanced(by: .seconds(-min(max(try reader.double("seconds"), 0), 1e9)))
   }
 
   func checkpointState(_ run: TrainingRun) throws -> CallbackState? {
-    let isFile = path != "-"
-    let length = isFile ? Int(clamping: try file.offset()) : 0
-    let fields = pending.map { $0.map { Config.Entry($0.key, Config(.string($0.value))) } }
+    let length = try file?.length() ?? 0
+    let fields = pending.map { $0.map { Config.Entry($0.key, Config(.string($0.value.text()))) } }
     return CallbackState(
       Config([
         "length": Config(.int(length)), "pending": fields.map { Config(.object($0)) },
         "seconds": Config(.double((ContinuousClock.now - epochStart).inSeconds)),
-      ]), files: isFile ? [URL(fileURLWithPath: path)] : [])
+      ]), files: file.map { [URL(fileURLWithPath: $0.path)] } ?? [])
   }
 
   func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {
@@ -76,19 +64,18 @@ final class EpochLog: Callback {
 
   func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) {
     let seconds = ((validationStart ?? .now) - epochStart).inSeconds
-    var fields = [("epoch", "\(epoch + 1)"), ("seconds", number(seconds))]
-    if let validationSeconds { fields.append(("val_seconds", number(validationSeconds))) }
-    fields.append(("steps", "\(run.stepsDone)"))
+    var fields = [("epoch", JSON(.int(epoch + 1))), ("seconds", JSON.number(seconds))]
+    if let validationSeconds { fields.append(("val_seconds", JSON.number(validationSeconds))) }
+    fields.append(("steps", JSON(.int(run.stepsDone))))
     let first = ["loss", "accuracy", "val_loss", "val_accuracy"]
     let names = first.filter { logs[$0] != nil } + logs.keys.filter { !first.contains($0) }.sorted()
-    fields += names.map { ($0, number(logs[$0] ?? .nan)) }
-    pending = fields
+    pending = adding(names.map { ($0, logs[$0] ?? .nan) }, to: fields)
   }
 
   /// Writes the last epoch's line, with the digest of the final weights.
   func finish(weights: Store) throws {
     guard pending != nil else { return }
-    pending?.append(("weights_sha256", "\"\(try weights.sha256())\""))
+    pending?.append(("weights_sha256", JSON(.string(try weights.sha256()))))
     try flush()
   }
 
@@ -97,16 +84,12 @@ final class EpochLog: Callback {
   func flush() throws {
     guard let fields = pending else { return }
     pending = nil
-    let line = "{\(fields.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", "))}\n"
-    do {
-      try file.write(contentsOf: Data(line.utf8))
-    } catch {
-      throw FormatError(file: path, reason: "cannot write the file: \(error.localizedDescription)")
-    }
+    let line = JSON(fields.map { ($0.key, $0.value) }).text() + "\n"
+    if let file { return try file.write(line) }
+    // If it is lost, training continues all the same; the command ends with an error.
+    StandardStream.output.print(line)
+    StandardStream.output.flush()
   }
-
-  /// JSON has no infinities and no NaN.
-  private func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
 }
 
 extension Duration {

@@ -7,14 +7,17 @@ import Foundation
 
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures a trained model.",
-    discussion:
-      "The data are those of the recipe that the model was trained by: their validation part, if they have one.")
+    abstract: "Evaluates a trained model.",
+    discussion: """
+      The data are those of the model's recipe: the validation split, if there is one. --data takes \
+      other data: for a recipe with arrays in files, the directory with files of these names, and for any recipe an NPZ \
+      file with x_test and y_test, or x_train and y_train.
+      """)
 
   @Argument(help: "A directory that 'train --output' wrote.")
   var directory: String
 
-  @Option(help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "The number of samples in a step.")
   var batchSize: Int = 256
 
   @Flag(help: "Print one JSON object.")
@@ -24,24 +27,21 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    guard batchSize >= 1 else { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkCount("--batch-size", batchSize)
   }
 
   func run() throws {
     let run = try RunDirectory(opening: directory)
-    let data = try dataOptions.load(try run.loadRecipe())
+    let samples = try dataOptions.loadForEvaluation(try run.loadRecipe())
     let model = try run.loadModel(backend: try deviceOptions.makeBackend())
-    let samples = data.validation ?? data.train
     let start = ContinuousClock.now
-    let logs = try model.evaluate(samples.dataset(), batchSize: batchSize)
+    let logs = try model.evaluate(samples.dataset(), batchSize: batchSize).sorted { $0.key < $1.key }
     let seconds = start.duration(to: .now) / .seconds(1)
     if json {
-      let fields = logs.sorted { $0.key < $1.key }.map {
-        "\"\($0.key)\": \($0.value.isFinite ? "\($0.value)" : "null")"
-      }
-      print("{\((fields + ["\"samples\": \(samples.count)", "\"seconds\": \(seconds)"]).joined(separator: ", "))}")
+      let members = [("samples", JSON(.int(samples.count))), ("seconds", JSON(.double(seconds)))]
+      print(JSON(adding(logs.map { ($0.key, $0.value) }, to: members).map { ($0.key, $0.value) }).text())
     } else {
-      let numbers = logs.sorted { $0.key < $1.key }.map { "\($0.key): \(String(format: "%.4f", $0.value))" }
+      let numbers = logs.map { "\($0.key): \(String(format: "%.4f", $0.value))" }
       print("\(samples.count) samples - \(String(format: "%.2f", seconds))s - \(numbers.joined(separator: " - "))")
     }
   }

@@ -22,19 +22,22 @@ struct Explain: ParsableCommand {
   @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
   var step = "train"
 
-  @Option(help: "Samples in the step.")
+  @Option(parsing: .unconditional, help: "The number of samples in the step.")
   var batchSize: Int?
 
-  @Option(help: "How many steps to measure; 0 only plans.")
+  @Option(parsing: .unconditional, help: "The number of steps to measure; 0 only plans.")
   var runs = 50
 
-  @Option(help: ArgumentHelp("Write a trace of one step for Chrome or Perfetto.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Write a trace of one step for Chrome or Perfetto; '-' for standard output, and nothing else.", valueName: "file")
+  )
   var trace: String?
 
   @Flag(help: "Print the plan as JSON.")
   var json = false
 
-  @Flag(help: "Print the program that the plan is made from.")
+  @Flag(help: "Print the program that is planned.")
   var program = false
 
   @OptionGroup var dataOptions: DataOptions
@@ -45,7 +48,7 @@ struct Explain: ParsableCommand {
       throw ValidationError(
         "--step is one of \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")); received '\(step)'.")
     }
-    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkCount("--batch-size", batchSize)
     if runs < 0 { throw ValidationError("--runs needs at least 0; received \(runs).") }
     if trace != nil, runs == 0 { throw ValidationError("--trace needs a step to be measured: leave --runs 0 out.") }
   }
@@ -64,12 +67,11 @@ struct Explain: ParsableCommand {
     if runs > 0 {
       let profile = try backend.profile(step.execution, runs: runs)
       report = profile.report
-      if let trace { try profile.chromeTrace().write(to: URL(fileURLWithPath: trace), options: .atomic) }
+      if let trace { try writeFile(Array(profile.chromeTrace()), to: trace) }
     }
+    if trace == "-" { return }
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(report), as: UTF8.self))
+      try printJSON(report)
     } else {
       print(
         "\(kind.rawValue) step of \(step.sampleCount) samples, \(backend.threads) threads, \(backend.instructionSet)")

@@ -32,12 +32,23 @@ struct Summary: ParsableCommand {
 struct Recipes: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Lists the built-in recipes, or prints one.",
-    discussion: "'accelerando recipes mlp > mine.yaml' copies a recipe to be changed.")
+    discussion: "'accelerando recipes mlp > mine.yaml' copies a recipe for you to change.")
 
   @Argument(help: "The recipe to print.")
   var name: String?
 
+  @Flag(help: "Print the reference of recipes in Markdown: every key, every layer, loss, callback, ….")
+  var reference = false
+
+  func validate() throws {
+    if reference, name != nil { throw ValidationError("--reference prints one page and takes no recipe.") }
+  }
+
   func run() throws {
+    if reference {
+      print(try RecipeReference.markdown(), terminator: "")
+      return
+    }
     guard let name else {
       let width = BuiltInRecipe.all.map(\.name.count).max() ?? 0
       for recipe in BuiltInRecipe.all {
@@ -47,7 +58,8 @@ struct Recipes: ParsableCommand {
     }
     guard let recipe = BuiltInRecipe.named(name) else {
       let names = BuiltInRecipe.all.map(\.name).joined(separator: ", ")
-      throw ValidationError("there is no built-in recipe '\(name)'. Known: \(names).")
+      let nearest = suggestion(for: name, among: BuiltInRecipe.all.map(\.name))
+      throw ValidationError("there is no built-in recipe '\(name)'.\(nearest) Known: \(names).")
     }
     print(recipe.yaml, terminator: "")
   }

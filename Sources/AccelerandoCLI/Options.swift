@@ -6,28 +6,44 @@ import ArgumentParser
 import Foundation
 
 struct DataOptions: ParsableArguments {
-  @Option(help: "The directory with the data, or 'sample' for the bundled part of Fashion-MNIST.")
+  @Option(help: "The directory with the data, an NPZ file, or 'sample' for the bundled part of Fashion-MNIST.")
   var data: String?
 
-  @Option(help: "Take only the first so many samples of each part.")
+  @Option(parsing: .unconditional, help: "Use only the first N samples of each split.")
   var limit: Int?
 
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit needs at least 1; received \(limit).") }
   }
 
+  /// Where the user wants the data to come from; nil for where the recipe says.
+  var override: DataOverride? { data.map(DataOverride.init) }
+
   func load(_ recipe: Recipe) throws -> LoadedData {
-    try recipe.data.load(in: recipe.directory, override: data.map(DataOverride.init), limit: limit)
+    let loaded = try recipe.data.load(in: recipe.directory, override: override, limit: limit)
+    for note in loaded.notes { tell(note) }
+    return loaded
+  }
+
+  /// What a model is measured on: the part for validation, or what it was trained on where there is none.
+  func loadForEvaluation(_ recipe: Recipe) throws -> LabelledArrays {
+    let (samples, notes) = try recipe.data.loadForEvaluation(in: recipe.directory, override: override, limit: limit)
+    for note in notes { tell(note) }
+    return samples
   }
 }
 
 /// Options of commands that run on the engine for the processor alone.
 struct ThreadOptions: ParsableArguments {
-  @Option(help: "How many threads compute; as many as there are cores by default. Results do not depend on it.")
+  @Option(
+    parsing: .unconditional,
+    help: "The number of threads; one per core by default. Results do not depend on it.")
   var threads: Int?
 
   func validate() throws {
-    if let threads, threads < 1 { throw ValidationError("--threads needs at least 1; received \(threads).") }
+    if let threads, !(1...256).contains(threads) {
+      throw ValidationError("--threads needs a number from 1 to 256; received \(threads).")
+    }
   }
 
   func makeCPUBackend() -> CPUBackend { CPUBackend(threads: threads) }
@@ -54,15 +70,16 @@ struct PrecisionOption: ParsableArguments {
 struct DeviceOptions: ParsableArguments {
   @Option(
     help: """
-      Where the model lives: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them. Several share every \
+      The device to run on: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them. Several share every \
       batch: cuda:0-3, tpu:0,2.
       """)
   var device: String = "cpu"
 
   @Option(
+    parsing: .unconditional,
     help: """
-      Divide every batch among so many threads. Any number comes to the same bits, and so does any number of processes: \
-      mpirun -np 2 accelerando train … .
+      Share every batch among this many threads. Any number of threads gives the same bits, and so does any number of \
+      processes: mpirun -np 2 accelerando train … .
       """)
   var workers: Int?
 
@@ -71,6 +88,13 @@ struct DeviceOptions: ParsableArguments {
   func validate() throws {
     if let workers, !(1...256).contains(workers) {
       throw ValidationError("--workers is 1 to 256; received \(workers).")
+    }
+    if workers != nil, threadOptions.threads != nil {
+      throw ValidationError(
+        "--workers says how many threads share a batch, so --threads has no effect with it: give one of the two.")
+    }
+    if threadOptions.threads != nil, device != "cpu" {
+      throw ValidationError("--threads is for the engine of --device cpu; \(device) has its own.")
     }
     if workers != nil, device != "cpu" { throw ValidationError("--workers share the processor; name devices instead.") }
   }
@@ -95,7 +119,9 @@ struct DeviceOptions: ParsableArguments {
   }
 }
 
-/// Writes a line to standard error: what a person may want to know and no script reads.
-func tell(_ text: String) {
-  FileHandle.standardError.write(Data("\(text)\n".utf8))
+/// Refuses a number of epochs, steps or samples that is none, or more than there can be: steps are counted in 32 bits.
+/// - Parameter least: the smallest number.
+func checkCount(_ option: String, _ count: Int?, least: Int = 1) throws {
+  guard let count, !(least...Int(Int32.max)).contains(count) else { return }
+  throw ValidationError("\(option) needs a whole number from \(least) to \(Int32.max); received \(count).")
 }

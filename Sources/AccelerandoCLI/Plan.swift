@@ -8,10 +8,11 @@ import Foundation
 
 struct Plan: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compiles a recipe's training step for GPUs or TPUs that need not be here, and predicts memory and time.",
+    abstract:
+      "Compiles a recipe's training step for GPUs or TPUs that need not be present, and predicts memory and time.",
     discussion: """
-      A target is tpu:CHIP:SHAPE or cuda:CHIP:COUNT: tpu:v5e:2x4, tpu:v5e:16x16, cuda:h200, cuda:h100:8. The real compiler \
-      makes the real step; it is in the plugin: 'accelerando plugin install tpu', or 'cuda12 --compile-only'.
+      A target is tpu:CHIP:SHAPE or cuda:CHIP:COUNT: tpu:v5e:2x4, tpu:v5e:16x16, cuda:h200, cuda:h100:8. The step is \
+      compiled by the real compiler, which is in the plugin: 'accelerando plugin install tpu', or 'cuda12 --compile-only'.
 
       Known chips: \(ChipSpec.all.map { "\($0.platform):\($0.name)" }.joined(separator: ", ")).
       """)
@@ -19,10 +20,11 @@ struct Plan: ParsableCommand {
   @Argument(help: "A built-in recipe's name or the path of a YAML file.")
   var recipe: String
 
-  @Option(help: "What to compile for.")
+  @Option(help: "The devices to compile for.")
   var target: String
 
-  @Option(help: "Samples in a step on all chips together; the recipe's by default.")
+  @Option(
+    parsing: .unconditional, help: "The number of samples in a step, on all chips together; the recipe's by default.")
   var batchSize: Int?
 
   @Flag(help: "Print one JSON object.")
@@ -39,7 +41,7 @@ struct Plan: ParsableCommand {
     let target = try AheadTarget(target)
     var recipe = try Recipe(recipe)
     recipe.precision = precisionOption.chosen ?? recipe.precision
-    let data = try recipe.dataOutline(override: dataOptions.data.map(DataOverride.init), limit: dataOptions.limit)
+    let data = try recipe.dataOutline(override: dataOptions.override, limit: dataOptions.limit)
     let batchSize = batchSize ?? recipe.fit.batchSize
     let share = (batchSize - 1) / target.deviceCount + 1
     let program = try recipe.stepProgram(
@@ -50,10 +52,7 @@ struct Plan: ParsableCommand {
     let step = StepPlan.Step(program: program, batchSize: batchSize, batchSizePerDevice: share, samples: data.count)
     let plan = try StepPlan(step, on: target)
     if json {
-      let encoder = JSONEncoder()
-      encoder.keyEncodingStrategy = .convertToSnakeCase
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(plan), as: UTF8.self))
+      try printJSON(plan, snakeCase: true)
     } else {
       print(plan)
     }
@@ -62,18 +61,19 @@ struct Plan: ParsableCommand {
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Writes a recipe's step as StableHLO text, which every compiler with MLIR reads.")
+    abstract: "Writes a recipe's step as StableHLO text, which compilers based on MLIR read.")
 
-  @Argument(help: "A built-in recipe's name or the path of a YAML file.")
+  @Argument(
+    help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train' or 'prune --output' wrote.")
   var recipe: String
 
-  @Option(help: ArgumentHelp("The file to write.", valueName: "file"))
+  @Option(help: ArgumentHelp("The file to write; '-' for standard output.", valueName: "file"))
   var stablehlo: String
 
   @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
   var step = "train"
 
-  @Option(help: "Samples in the step; the recipe's by default.")
+  @Option(parsing: .unconditional, help: "The number of samples in the step; the recipe's by default.")
   var batchSize: Int?
 
   @OptionGroup var dataOptions: DataOptions
@@ -87,16 +87,23 @@ struct Export: ParsableCommand {
   }
 
   func run() throws {
-    let recipe = try Recipe(recipe)
-    let data = try recipe.dataOutline(override: dataOptions.data.map(DataOverride.init), limit: dataOptions.limit)
+    let trained = RunDirectory.isDirectory(recipe) ? try RunDirectory(opening: recipe) : nil
+    let recipe = try trained?.loadRecipe() ?? Recipe(recipe)
+    let data = try recipe.dataOutline(override: dataOptions.override, limit: dataOptions.limit)
     let kind = StepKind(rawValue: step) ?? .train
-    let program = try recipe.stepProgram(
-      kind, on: data.types, batchSize: batchSize ?? recipe.fit.batchSize, backend: CPUBackend(threads: 1))
+    let (size, backend) = (batchSize ?? recipe.fit.batchSize, CPUBackend(threads: 1))
+    // A trained model may have other layers than its recipe: pruning takes filters out.
+    let program =
+      try trained?.loadModel(backend: backend).stepProgram(
+        kind, on: data.types, batchSize: size, compilation: recipe.makeCompilation())
+      ?? recipe.stepProgram(kind, on: data.types, batchSize: size, backend: backend)
     let text = try program.stableHLO(name: "\(recipe.name)_\(kind.rawValue)_step")
-    try AtomicFile.write(to: URL(fileURLWithPath: stablehlo)) { try $0.write(Array(text.utf8)) }
-    print(
-      "\(stablehlo): \(program.instructions.count) operations, \(program.inputs.count) inputs, "
-        + "\(program.outputs.count) outputs")
+    try writeFile(Array(text.utf8), to: stablehlo)
+    if stablehlo != "-" {
+      print(
+        "\(stablehlo): \(program.instructions.count) operations, \(program.inputs.count) inputs, "
+          + "\(program.outputs.count) outputs")
+    }
   }
 }
 

@@ -30,8 +30,8 @@ struct PluginCommand: ParsableCommand {
 
   struct Install: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Fetches a plugin with pip, or takes one from a file.",
-      discussion: "Python is needed to fetch a plugin, not to use it.")
+      abstract: "Downloads a plugin with pip, or installs one from a file.",
+      discussion: "Python is needed to download a plugin, not to use it.")
 
     @Argument(
       help:
@@ -39,7 +39,7 @@ struct PluginCommand: ParsableCommand {
     var plugin: String
 
     @Flag(
-      help: "Leave out the libraries that are needed to run programs on a GPU; 'accelerando plan' does without them.")
+      help: "Omit the libraries that are needed to run programs on a GPU; 'accelerando plan' does not need them.")
     var compileOnly = false
 
     @Flag(help: "Print one JSON object.")
@@ -52,8 +52,9 @@ struct PluginCommand: ParsableCommand {
         installed = try store.install(kind, compileOnly: compileOnly, progress: tell)
       } else {
         guard plugin.contains("/") || plugin.contains(".") else {
+          let nearest = suggestion(for: plugin, among: PluginKind.allCases.map(\.rawValue))
           throw ValidationError(
-            "there is no plugin '\(plugin)'. Known: \(PluginKind.allCases.map(\.rawValue).joined(separator: ", ")); "
+            "there is no plugin '\(plugin)'.\(nearest) Known: \(PluginKind.allCases.map(\.rawValue).joined(separator: ", ")); "
               + "or name a file.")
         }
         installed = try store.install(file: URL(fileURLWithPath: plugin), progress: tell)

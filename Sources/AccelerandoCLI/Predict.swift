@@ -8,7 +8,11 @@ import Foundation
 struct Predict: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Applies a trained model to samples.",
-    discussion: "Prints one line for each sample: its number and, for a classifier, the likeliest class and its score.")
+    discussion: """
+      Prints one line for each sample: its index and what fits the loss. For cross-entropy, or a softmax at the end, that is \
+      the most probable class and its probability; for binary cross-entropy of one output, class 1 or 0 and its probability; for \
+      any other loss the model's outputs.
+      """)
 
   @Argument(help: "A directory that 'train --output' wrote.")
   var directory: String
@@ -16,19 +20,20 @@ struct Predict: ParsableCommand {
   @Argument(help: "The samples: an NPY file, or an IDX file, plain or gzipped.")
   var input: String
 
-  @Option(help: ArgumentHelp("Write the model's whole output as an NPY file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Write the model's whole output as an NPY file; '-' for standard output.", valueName: "file"))
   var output: String?
 
-  @Option(help: "Take only the first so many samples.")
+  @Option(parsing: .unconditional, help: "Use only the first N samples.")
   var limit: Int?
 
-  @Option(help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "The number of samples in a step.")
   var batchSize: Int = 256
 
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    guard batchSize >= 1 else { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkCount("--batch-size", batchSize)
     if let limit, limit < 1 { throw ValidationError("--limit needs at least 1; received \(limit).") }
   }
 
@@ -42,22 +47,18 @@ struct Predict: ParsableCommand {
     if let limit, let count = samples.shape.first, limit < count { samples = try samples.rows(0..<limit) }
     let scores = try model.predict(samples, batchSize: batchSize)
     if let output {
-      try NPY.write(scores, to: URL(fileURLWithPath: output))
-      tell("\(scores.type) is written to \(output).")
+      try writeFile(NPY.encoded(scores), to: output)
+      if output != "-" { tell("\(scores.type) is written to \(output).") }
       return
     }
     let width = Array(scores.shape.dropFirst()).elementCount
     let values = scores.elements(as: Float.self)
-    let names = recipe.data.classNames
+    // Outputs along several axes are no list of classes.
+    let meaning = scores.shape.count == 2 ? try OutputMeaning(of: model) : .values
     for sample in 0..<(scores.shape.first ?? 0) {
-      let row = values[sample * width..<(sample + 1) * width]
-      guard scores.shape.count == 2, width > 1, let best = row.indices.max(by: { row[$0] < row[$1] }) else {
-        print("\(sample)\t\(row.map { "\($0)" }.joined(separator: "\t"))")
-        continue
-      }
-      let index = best - row.startIndex
-      let label = names.flatMap { index < $0.count ? $0[index] : nil } ?? String(index)
-      print("\(sample)\t\(label)\t\(String(format: "%.4f", row[best]))")
+      let row = Array(values[sample * width..<(sample + 1) * width])
+      let words = meaning.words(row, classNames: recipe.data.classNames)
+      print("\(sample)\t\(words.joined(separator: "\t"))")
     }
   }
 }

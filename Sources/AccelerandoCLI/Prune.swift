@@ -7,12 +7,12 @@ import Foundation
 
 struct Prune: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Prunes a model while it trains, and says what that gained.",
+    abstract: "Prunes a model while it trains, and reports what that gained.",
     discussion: """
-      A recipe's model is trained first, as 'train' does; a model that 'train --output' wrote is taken as it is. Then it \
-      trains on while weights become zero. With --method filters, the least filters and neurons are taken out at once, \
-      and what trains on is a smaller dense model; schedules matter there only with --gradual. At the end both are \
-      measured: accuracy on held-out data, bytes, time.
+      A recipe's model is trained first, as by 'train'; a model that 'train --output' wrote is not. Then it is trained \
+      further while weights become zero. With --method filters, the least important filters and neurons are removed at \
+      once, and the smaller dense model is trained further; schedules matter then only with --gradual. At the end both \
+      models are measured: accuracy on held-out data, bytes, time.
       """)
 
   @Argument(help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train --output' wrote.")
@@ -20,27 +20,27 @@ struct Prune: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The part of the weights to make zero; two numbers, 0.5..0.9, are where a polynomial schedule begins and ends.",
+      "The proportion of weights to make zero; two numbers, 0.5..0.9, are the start and the end of a polynomial schedule.",
       valueName: "part"))
   var sparsity: SparsityRange = SparsityRange(initial: nil, final: 0.5)
 
   @Option(help: "How the sparsity grows: \(ScheduleName.allCases.map(\.rawValue).joined(separator: ", ")).")
   var schedule: ScheduleName = .polynomial
 
-  @Option(help: "What is taken out: \(PruningMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(help: "What to prune: \(PruningMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
   var method: PruningMethod = .magnitude
 
-  @Flag(help: "For filters, make them zero by the schedule while training, and take them out at the end.")
+  @Flag(help: "For filters: make them zero by the schedule while training, and remove them at the end.")
   var gradual = false
 
   @Option(help: "The size of a block, rows and columns.")
   var blockSize: BlockSize = BlockSize(height: 4, width: 4)
 
   @Option(
-    help: "What a block counts for: the \(Pruning.Pooling.allCases.map(\.rawValue).joined(separator: " or the ")).")
+    help: "The score of a block: the \(Pruning.Pooling.allCases.map(\.rawValue).joined(separator: " or the ")).")
   var pooling: Pruning.Pooling = .mean
 
-  @Option(help: "For n:m, how many of each group of neighbours along the input axis become zero.")
+  @Option(help: "For n:m: how many of each group of neighbours along the input axis become zero.")
   var zeros: ZerosOf = ZerosOf(zeros: 2, group: 4)
 
   @Option(help: "Layers to prune, by name, type or a pattern with *; may be given several times. All by default.")
@@ -49,37 +49,53 @@ struct Prune: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Which weights compete with each other: those of each tensor, of all (global), or of all by LAMP scores, which "
-        + "spare small layers and lose less of the accuracy.", valueName: "which"))
+        + "spare small layers and lose less accuracy.", valueName: "which"))
   var competition: Pruning.Competition = .tensor
 
-  @Option(help: "How many times to go through the data while pruning.")
+  @Option(parsing: .unconditional, help: "The number of passes over the data while pruning.")
   var epochs: Int = 4
 
-  @Option(help: "How many times to go through the data before, for a recipe; as many as the recipe says by default.")
+  @Option(
+    parsing: .unconditional,
+    help: "For a recipe: the number of passes over the data before pruning; the recipe's by default.")
   var trainEpochs: Int?
 
-  @Option(help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "The number of samples in a step.")
   var batchSize: Int?
 
-  @Option(help: "The learning rate while pruning, in place of the recipe's.")
+  @Option(parsing: .unconditional, help: "The learning rate while pruning; replaces the recipe's.")
   var learningRate: Double?
 
-  @Option(help: "How the learning rate falls while pruning, to a tenth in the end: none, linear, cosine.")
+  @Option(help: "How the learning rate decays while pruning, to a tenth at the end: none, linear, cosine.")
   var decay: Decay = .none
 
-  @Option(help: "The first step that masks may be computed in.")
+  @Option(parsing: .unconditional, help: "The first step in which masks may be computed.")
   var begin: Int = 0
 
-  @Option(help: "The last step that masks may be computed in; three quarters of the steps for a polynomial schedule.")
+  @Option(
+    parsing: .unconditional,
+    help: "The last step in which masks may be computed; three quarters of the steps for a polynomial schedule.")
   var end: Int?
 
-  @Option(help: "Steps from one computation of the masks to the next.")
-  var frequency: Int = 100
+  @Option(
+    parsing: .unconditional,
+    help: "The number of steps between computations of the masks; 100 by default, or fewer in a short run.")
+  var frequency: Int?
+
+  @Option(parsing: .unconditional, help: "The seed of all randomness, as in 'train'.")
+  var seed: UInt64?
+
+  @Option(
+    parsing: .unconditional, help: "Use this proportion of the training data, its last samples, for validation: 0 to 1."
+  )
+  var validationSplit: Double?
+
+  @OptionGroup var precisionOption: PrecisionOption
 
   @Option(help: ArgumentHelp("Save the pruned model in this directory.", valueName: "dir"))
   var output: String?
 
-  @Flag(help: "Leave zeros out of the saved files; only this program reads such files.")
+  @Flag(help: "Omit zeros from the saved files; only this program reads such files.")
   var sparse = false
 
   @Flag(help: "Print one JSON object.")
@@ -100,12 +116,15 @@ struct Prune: ParsableCommand {
     where !(value >= 0 && value < 1) {
       throw ValidationError("\(name) needs numbers of at least 0 and below 1; received \(value).")
     }
-    if epochs < 1 { throw ValidationError("--epochs needs at least 1; received \(epochs).") }
-    if let trainEpochs, trainEpochs < 1 {
-      throw ValidationError("--train-epochs needs at least 1; received \(trainEpochs).")
+    try checkCount("--epochs", epochs)
+    try checkCount("--train-epochs", trainEpochs)
+    try checkCount("--batch-size", batchSize)
+    try checkCount("--frequency", frequency)
+    try checkCount("--begin", begin, least: 0)
+    try checkCount("--end", end, least: 0)
+    if let split = validationSplit, !(split >= 0 && split < 1) {
+      throw ValidationError("--validation-split needs a number from 0 to below 1; received \(split).")
     }
-    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
-    if frequency < 1 { throw ValidationError("--frequency needs at least 1; received \(frequency).") }
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }
@@ -133,14 +152,21 @@ struct Prune: ParsableCommand {
     var recipe = try opened?.loadRecipe() ?? Recipe(source)
     recipe.fit.epochs = trainEpochs ?? recipe.fit.epochs
     recipe.fit.batchSize = batchSize ?? recipe.fit.batchSize
+    recipe.fit.validationSplit = validationSplit ?? recipe.fit.validationSplit
+    recipe.fit.seed = seed ?? recipe.fit.seed
+    recipe.precision = precisionOption.chosen ?? recipe.precision
     let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0) }
+    if checkpointOptions.resume == nil, let earlier = directory?.earlierRun { tell(earlier) }
     let interruption = InterruptionWatch()
     defer { interruption.end() }
-    /// What a training needs to be killed and go on, with its checkpoints in a directory.
-    func callbacks(_ place: RunDirectory?) -> [any Callback] {
-      guard let directory, let place else { return [interruption] }
-      let checkpoints = checkpointOptions.makeCheckpoints(place)
-      return [checkpoints, RunBeginning(directory, checkpointOptions, arguments), interruption]
+    /// The recipe's callbacks, with their files in a directory, and those that let a killed run resume.
+    func callbacks(_ recipe: Recipe, _ place: RunDirectory?, writingTo files: URL?) throws -> [any Callback] {
+      var all = try recipe.makeCallbacks(writingTo: files)
+      if let directory, let place {
+        all.append(checkpointOptions.makeCheckpoints(place))
+        all.append(RunBeginning(directory, checkpointOptions, arguments))
+      }
+      return all + [interruption]
     }
     let backend = try deviceOptions.makeBackend()
     let data = try dataOptions.load(recipe)
@@ -149,7 +175,16 @@ struct Prune: ParsableCommand {
     var pruningRecipe = recipe
     pruningRecipe.fit.epochs = epochs
     if let learningRate { pruningRecipe.setLearningRate(learningRate) }
-    if let rate = try fallingRate(pruningRecipe, steps: steps(recipe, data)) { pruningRecipe.setLearningRate(rate) }
+    let steps = steps(recipe, data)
+    if let rate = try fallingRate(pruningRecipe, steps: steps) { pruningRecipe.setLearningRate(rate) }
+    /// The training of the model before it is pruned writes beside that of pruning, not over it.
+    let denseFiles = (directory?.url ?? URL(fileURLWithPath: FileManager.default.currentDirectoryPath))
+      .appendingPathComponent("dense", isDirectory: true)
+    func supervision(_ place: RunDirectory?, savesUnfinished: Bool) -> Supervision {
+      Supervision(
+        place: place, run: directory, arguments: arguments, savesUnfinished: savesUnfinished, writes: true,
+        interruption: interruption)
+    }
 
     let before: Model
     if let opened {
@@ -163,15 +198,20 @@ struct Prune: ParsableCommand {
       // Report what cannot be pruned before an hour of training.
       if method == .filters { _ = try before.withoutChannels(sparsity.final, layers: chosenLayers) }
       if isScheduled {
-        try before.prune(try pruning(steps: steps(recipe, data)))
-        try before.checkPruning(steps: steps(recipe, data))
+        try before.prune(try pruning(steps: steps))
+        try before.checkPruning(steps: steps)
         try before.setParameterRule(nil)
       }
+      try pruningRecipe.makeModel(for: data.input, backend: backend).checkCallbacks(
+        try pruningRecipe.makeCallbacks(writingTo: directory?.url), epochs: epochs,
+        validates: recipe.fit.validationSplit ?? 0 > 0 || data.validation != nil)
       if !json { tell("Training the model before it is pruned, \(recipe.fit.epochs) epochs.") }
-      let dense = try directory.map { try RunDirectory(creating: $0.dense.path) }
-      let history = try recipe.train(
-        before, on: data, callbacks: try recipe.makeCallbacks() + callbacks(dense), verbose: verbosity)
-      try dense?.save(before, recipe: recipe, history: history)
+      let dense = try directory.map { try RunDirectory(creating: $0.dense.path, isLocked: false) }
+      _ = try supervision(dense, savesUnfinished: false).carryOut(before, recipe) { witness in
+        try recipe.train(
+          before, on: data, callbacks: try callbacks(recipe, dense, writingTo: denseFiles) + [witness],
+          verbose: verbosity)
+      }
     }
 
     recipe = pruningRecipe
@@ -179,15 +219,24 @@ struct Prune: ParsableCommand {
     if isScheduled {
       model = try recipe.makeModel(for: data.input, backend: backend)
       try model.setWeights(try before.weights())
-      try model.prune(try pruning(steps: steps(recipe, data)))
+      try model.prune(try pruning(steps: steps))
+      tellFrequency(steps: steps)
     } else {
-      model = try before.withoutChannels(sparsity.final, layers: chosenLayers)
+      let small = try before.withoutChannels(sparsity.final, layers: chosenLayers)
+      model = Model(small.layer, inputs: small.inputs, backend: backend, seed: recipe.fit.seed)
+      try model.setWeights(try small.weights())
       try model.compile(try recipe.makeCompilation())
     }
     if !json { tell("Pruning it, \(epochs) epochs.") }
-    let history = try recipe.train(model, on: data, callbacks: callbacks(directory), verbose: verbosity)
-    var after = try model.stripped()
-    if gradual { after = try after.withoutChannels(sparsity.final, layers: chosenLayers) }
+    let after = try supervision(directory, savesUnfinished: true).carryOut(model, recipe, sparse: sparse) { witness in
+      try recipe.train(
+        model, on: data, callbacks: try callbacks(recipe, directory, writingTo: directory?.url) + [witness],
+        verbose: verbosity)
+    } finish: { trained in
+      let stripped = try trained.stripped()
+      return gradual ? try stripped.withoutChannels(sparsity.final, layers: chosenLayers) : stripped
+    }
+    if let directory { tell("The pruned model is saved in \(directory.url.path).") }
     if !json { tell("Measuring both.") }
     try before.compile(try recipe.makeCompilation())
     let verdict = try CompressionVerdict(before: before, after: after, on: held)
@@ -201,8 +250,6 @@ struct Prune: ParsableCommand {
       print("\n\(summary)\n\n\(verdict)")
       if let advice = report.advice { print("\n\(advice)") }
     }
-    try directory?.save(after, recipe: recipe, history: history, sparse: sparse)
-    if let directory { tell("The pruned model is saved in \(directory.url.path).") }
   }
 
   /// What to try if accuracy was lost and a small tensor was pruned as much as a large one.
@@ -217,11 +264,28 @@ struct Prune: ParsableCommand {
       + "\(large.parameter) of its \(large.count). Try --competition lamp, which spares small layers."
   }
 
-  /// The steps of the pruning.
+  /// The steps of the pruning, as far as they are counted.
   private func steps(_ recipe: Recipe, _ data: LoadedData) -> Int {
     let count = Int((Double(data.train.count) * (1 - (recipe.fit.validationSplit ?? 0))).rounded(.down))
-    let each = (count + recipe.fit.batchSize - 1) / recipe.fit.batchSize
-    return epochs * (recipe.fit.stepsPerEpoch ?? each)
+    let each = recipe.fit.stepsPerEpoch ?? ((max(count, 1) - 1) / recipe.fit.batchSize + 1)
+    let (steps, overflow) = epochs.multipliedReportingOverflow(by: each)
+    return overflow ? Int(Int32.max) : min(steps, Int(Int32.max))
+  }
+
+  /// Steps from one computation of the masks to the next: a hundred, but ten computations at least.
+  private func frequency(steps: Int) -> Int {
+    let last = schedule == .polynomial ? polynomialEnd(steps: steps) : end ?? steps
+    return frequency ?? min(100, max(1, (last - begin) / 10))
+  }
+
+  /// The last quarter of the training heals what the last masks broke.
+  private func polynomialEnd(steps: Int) -> Int { end ?? max(begin + 1, steps - (steps + 3) / 4) }
+
+  /// Says how often masks are computed where that was chosen.
+  private func tellFrequency(steps: Int) {
+    let chosen = frequency(steps: steps)
+    guard frequency == nil, chosen < 100, method != .nOfM, !json else { return }
+    tell("Masks are computed every \(chosen) steps, since there are \(steps); --frequency sets another number.")
   }
 
   /// The learning rate as a schedule that ends with the pruning; nil where it stays what it is.
@@ -272,14 +336,13 @@ struct Prune: ParsableCommand {
     switch schedule {
     case .constant:
       return Pruning(
-        .constant(sparsity.final, begin: begin, end: end, frequency: frequency), structure: structure,
+        .constant(sparsity.final, begin: begin, end: end, frequency: frequency(steps: steps)), structure: structure,
         competition: competition, layers: chosen)
     case .polynomial:
-      // The last quarter of the training heals what the last masks broke.
-      let last = end ?? max(begin + 1, steps * 3 / 4)
       return Pruning(
         .polynomial(
-          from: sparsity.initial ?? 0, to: sparsity.final, begin: begin, end: last, frequency: frequency),
+          from: sparsity.initial ?? 0, to: sparsity.final, begin: begin, end: polynomialEnd(steps: steps),
+          frequency: frequency(steps: steps)),
         structure: structure, competition: competition, layers: chosen)
     }
   }

@@ -7,8 +7,11 @@ import Foundation
 /// A directory that `train --output` writes and that `evaluate`, `predict` and `summary` read.
 struct RunDirectory {
   let url: URL
+  /// Keeps other processes out for as long as this one writes.
+  private var lock: RunLock?
 
-  private var model: URL { url.appendingPathComponent("model", isDirectory: true) }
+  /// The model's directory.
+  var model: URL { url.appendingPathComponent("model", isDirectory: true) }
   private var recipe: URL { url.appendingPathComponent("recipe.yaml") }
   /// Where pruning keeps the model that it began with.
   var dense: URL { url.appendingPathComponent("dense", isDirectory: true) }
@@ -16,22 +19,55 @@ struct RunDirectory {
   var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
   private var record: URL { url.appendingPathComponent("training.json") }
 
-  /// Makes the directory, or takes the one that is there.
-  /// - Throws: `FormatError` when it cannot be written to.
-  init(creating path: String) throws {
+  /// Makes the directory, or takes the one that is there, and makes sure that all that will be written after the
+  /// training can be.
+  /// - Parameter isLocked: whether other processes are kept out; not for a directory within one that is locked.
+  /// - Throws: `FormatError` when something is in the way, or another process writes there.
+  init(creating path: String, isLocked: Bool = true) throws {
     url = URL(fileURLWithPath: path, isDirectory: true)
     try makeDirectory(at: url)
-    guard access(path, W_OK | X_OK) == 0 else {
+    try checkIsWritable(url)
+    lock = try isLocked ? RunLock(url) : nil
+    recoverDirectory(model)
+    try Model.checkCanSave(to: model)
+    for file in [recipe, record] { try Self.check(file, isDirectory: false) }
+    for directory in [checkpoints, dense] { try Self.check(directory, isDirectory: true) }
+  }
+
+  /// Refuses what is in the place of a file or a directory that will be written.
+  private static func check(_ url: URL, isDirectory: Bool) throws {
+    var status = stat()
+    guard stat(url.path, &status) == 0 else { return }
+    let isThere = status.st_mode & S_IFMT == S_IFDIR
+    guard isThere == isDirectory else {
       throw FormatError(
-        file: path, reason: "cannot write into the directory: \(String(cString: strerror(errno)))",
-        remedy: "Choose another one with --output")
+        file: url.path,
+        reason: isDirectory
+          ? "should become a directory, and a file is in its place"
+          : "should become a file, and a directory is in its place",
+        remedy: "Move it away, or choose another directory with --output")
     }
+    if isDirectory { try checkIsWritable(url) }
+  }
+
+  /// Whether there is a checkpoint to resume from.
+  var hasCheckpoints: Bool {
+    ((try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)) ?? []).contains {
+      $0.hasPrefix("checkpoint-")
+    }
+  }
+
+  /// What a new run would replace; nil if the directory is empty.
+  var earlierRun: String? {
+    guard FileManager.default.fileExists(atPath: model.path) || hasCheckpoints else { return nil }
+    return "\(url.path) has the model of an earlier run; this run's will take its place."
   }
 
   /// Opens a directory that a training run has written.
   /// - Throws: `FormatError` when it is not one.
   init(opening path: String) throws {
     url = URL(fileURLWithPath: path, isDirectory: true)
+    recoverDirectory(model)
     guard FileManager.default.fileExists(atPath: recipe.path), FileManager.default.fileExists(atPath: model.path) else {
       throw FormatError(
         file: path, reason: "is not a directory that 'accelerando train --output' wrote",
@@ -50,7 +86,10 @@ struct RunDirectory {
     try model.save(to: self.model, sparse: sparse)
     try write(recipe.text, to: self.recipe)
     let epochs = (history?.epochs ?? []).map { record in
-      let logs = record.logs.sorted { $0.key < $1.key }.map { Config.Entry($0.key, Config(.double($0.value))) }
+      let logs = record.logs.sorted { $0.key < $1.key }.map {
+        // JSON has no infinities and no NaN.
+        Config.Entry($0.key, Config($0.value.isFinite ? .double($0.value) : .null))
+      }
       return Config(
         .object(
           [
@@ -61,7 +100,7 @@ struct RunDirectory {
     let record = Config([
       "recipe": Config(.string(recipe.name)), "recipe_directory": Config(.string(recipe.directory.path)),
       "seed": Config(.string(String(recipe.fit.seed))), "batch_size": Config(.int(recipe.fit.batchSize)),
-      "weights_sha256": Config(.string(try model.weights().sha256())),
+      "weights_sha256": Config(.string(try model.settledWeights().sha256())),
       "epochs": Config(.array(epochs)),
     ])
     try write(record.json, to: self.record)

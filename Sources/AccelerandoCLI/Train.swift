@@ -11,19 +11,23 @@ struct Train: ParsableCommand {
   @Argument(help: "A built-in recipe's name or the path of a YAML file.")
   var recipe: String?
 
-  @Option(help: "How many times to go through the data.")
+  @Option(parsing: .unconditional, help: "The number of passes over the data.")
   var epochs: Int?
 
-  @Option(help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "The number of samples in a step.")
   var batchSize: Int?
 
-  @Option(help: "The learning rate, in place of the recipe's rate or schedule.")
+  @Option(parsing: .unconditional, help: "The learning rate; replaces the recipe's rate or schedule.")
   var learningRate: Double?
 
-  @Option(help: "What all randomness is drawn from: the same seed gives the same weights, on any number of threads.")
+  @Option(
+    parsing: .unconditional,
+    help: "The seed of all randomness: the same seed gives the same weights, on any number of threads.")
   var seed: UInt64?
 
-  @Option(help: "Hold back this last part of the training data for validation, from 0 to 1.")
+  @Option(
+    parsing: .unconditional, help: "Use this proportion of the training data, its last samples, for validation: 0 to 1."
+  )
   var validationSplit: Double?
 
   @OptionGroup var precisionOption: PrecisionOption
@@ -32,7 +36,7 @@ struct Train: ParsableCommand {
   var output: String?
 
   @Option(
-    help: ArgumentHelp("Write one JSON object a line for each epoch; '-' for standard output.", valueName: "file"))
+    help: ArgumentHelp("Write one JSON object per epoch (JSON Lines); '-' for standard output.", valueName: "file"))
   var json: String?
 
   @OptionGroup var checkpointOptions: CheckpointOptions
@@ -46,8 +50,8 @@ struct Train: ParsableCommand {
     if checkpointOptions.checkpointEvery != nil, output == nil, checkpointOptions.resume == nil {
       throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")
     }
-    if let epochs, epochs < 1 { throw ValidationError("--epochs needs at least 1; received \(epochs).") }
-    if let batchSize, batchSize < 1 { throw ValidationError("--batch-size needs at least 1; received \(batchSize).") }
+    try checkCount("--epochs", epochs)
+    try checkCount("--batch-size", batchSize)
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }
@@ -82,14 +86,22 @@ struct Train: ParsableCommand {
     // Of processes that train together, only rank 0 prints and writes.
     let isFirst = group?.rank ?? 0 == 0
     // What would fail after an hour of training should fail before it.
-    let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0) }
+    let resumes = checkpointOptions.resume != nil
+    let directory = try (checkpointOptions.resume ?? output).map { try RunDirectory(creating: $0, isLocked: isFirst) }
+    if isFirst, !resumes, let earlier = directory?.earlierRun { tell(earlier) }
     let checkpoints = directory.map(checkpointOptions.makeCheckpoints)
     checkpoints?.writes = isFirst
     let log = try isFirst ? json.map { try EpochLog($0) } : nil
 
     let data = try dataOptions.load(recipe)
+    if isFirst, let split = recipe.fit.validationSplit, split > 0, data.validation != nil {
+      tell(
+        "Validation is on the last \(split) of the training samples, as the split says; the data's own validation part is "
+          + "left for 'accelerando evaluate'.")
+    }
     let model = try recipe.makeModel(for: data.input, backend: backend)
     let interruption = InterruptionWatch(listens: isFirst)
+    defer { interruption.end() }
     var callbacks: [any Callback] = try recipe.makeCallbacks(writingTo: directory?.url)
     callbacks.removeAll { $0.isForOneWorker && !isFirst }
     if let log { callbacks.append(log) }
@@ -98,30 +110,13 @@ struct Train: ParsableCommand {
       if isFirst { callbacks.append(RunBeginning(directory, checkpointOptions, arguments)) }
     }
     callbacks.append(interruption)
-    do {
-      let verbosity = json == "-" || !isFirst ? Verbosity.silent : .automatic
-      let history = try recipe.train(model, on: data, callbacks: callbacks, verbose: verbosity)
-      interruption.end()
-      try log?.finish(weights: model.weights())
-      if isFirst { try directory?.save(model, recipe: recipe, history: history) }
-      (group as? MPIGroup)?.leave()
-    } catch let error as Interrupted {
-      interruption.end()
-      // The progress bar was left in the middle of its line.
-      if isatty(STDOUT_FILENO) != 0 { print() }
-      try log?.finish(weights: model.weights())
-      try directory?.save(model, recipe: recipe, history: nil)
-      try directory.map { try arguments.save(for: $0.url) }
-      let fate =
-        directory.map {
-          "; the model is saved in \($0.url.path). Go on with: accelerando train --resume \($0.url.path)"
-        }
-        ?? "; nothing is saved without --output"
-      throw Interrupted(description: error.description + fate)
-    } catch {
-      try? log?.flush()
-      throw error
+    let supervision = Supervision(
+      place: directory, run: directory, arguments: arguments, writes: isFirst, interruption: interruption)
+    let verbosity = json == "-" || !isFirst ? Verbosity.silent : .automatic
+    _ = try supervision.carryOut(model, recipe, log: log) { witness in
+      try recipe.train(model, on: data, callbacks: callbacks + [witness], verbose: verbosity)
     }
+    (group as? MPIGroup)?.leave()
     if let directory, isFirst { tell("The model is saved in \(directory.url.path).") }
   }
 }

@@ -86,7 +86,10 @@ extension Lowering {
       add(
         WideElementwise(
           operation: instruction.operation, operands: operands, types: instruction.operands.map(type),
-          result: result, resultType: type(result)), reads: operands, writes: [result])
+          result: result, resultType: type(result)), reads: operands, writes: [result],
+        inPlace: Set(
+          instruction.operands.indices.filter { type(instruction.operands[$0]).byteCount == type(result).byteCount }
+            .map { operands[$0] }))
     default:
       throw GraphError("the CPU engine has no rule for '\(instruction.operation.name)'.")
     }

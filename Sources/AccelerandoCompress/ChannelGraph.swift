@@ -131,7 +131,7 @@ struct ChannelGraph {
       let axis = normalization.axis < 0 ? normalization.axis + output.rank : normalization.axis
       guard axis == output.rank - 1 else { return first.layout }
       for role in ["gamma", "beta", "movingMean", "movingVariance"] { note(own[role], axis: 0, first.layout) }
-      if let variance = own["movingVariance"] {
+      if let variance = own["movingVariance"], !scales.contains(where: { $0.variance == variance }) {
         scales.append((normalization.scales ? own["gamma"] : nil, variance, first.layout))
       }
       return first.layout
@@ -163,7 +163,7 @@ struct ChannelGraph {
   ) -> [Int] {
     guard let weight = own["weight"] else { return channels(count, isFixed: true) }
     if let known = producers.first(where: { $0.weight == weight }) {
-      if let axis = axes.first(where: { $0.parameter == weight && $0.axis == rank - 2 }) { join(axis.channels, input) }
+      note(weight, axis: rank - 2, input)
       return known.channels
     }
     let outputs = channels(count)
@@ -187,9 +187,15 @@ struct ChannelGraph {
     return first.layout
   }
 
+  /// Notes that an axis of a parameter has these channels. A parameter that is used a second time is cut once, so the
+  /// channels there are unified, one by one, with those of its first use.
   private mutating func note(_ parameter: String?, axis: Int, _ channels: [Int]) {
-    guard let parameter, !axes.contains(where: { $0.parameter == parameter && $0.axis == axis }) else { return }
-    axes.append(Axis(parameter: parameter, axis: axis, channels: channels))
+    guard let parameter else { return }
+    if let known = axes.first(where: { $0.parameter == parameter && $0.axis == axis }) {
+      join(known.channels, channels)
+    } else {
+      axes.append(Axis(parameter: parameter, axis: axis, channels: channels))
+    }
   }
 
   /// Whether the result for one channel depends on the others.

@@ -7,9 +7,12 @@ import AccelerandoTrain
 extension Model {
   /// Prunes the model while it trains: `fit` computes masks in the steps that the schedules say, and all steps, of
   /// training and otherwise, see the masked weights. Works for every model; no layer is changed.
-  /// - Throws: `CompressionError` when the model has nothing to prune there, or the description does not fit it.
+  /// - Throws: `CompressionError` when the model has nothing to prune there, the description does not fit it, or weights are
+  ///   not finite.
   public func prune(_ pruning: Pruning) throws {
-    try setParameterRule(try PruningPlan(pruning, for: try outline()))
+    let plan = try PruningPlan(pruning, for: try outline())
+    try settledWeights().requireFinite(plan.parameters.map(\.name))
+    try setParameterRule(plan)
   }
 
   /// Refuses a run in which some layer gets no masks.
@@ -27,7 +30,7 @@ extension Model {
   ///   - competition: which weights compete with each other.
   ///   - layers: names or types of layers, or names of parameters.
   ///   - keepsMasks: whether training that follows leaves the zeros zero, as with `prune(_:)`.
-  /// - Throws: `CompressionError` when the model has nothing to prune there.
+  /// - Throws: `CompressionError` when the model has nothing to prune there, or weights are not finite.
   public func pruneOnce(
     to sparsity: Double, structure: Pruning.Structure = .weights, competition: Pruning.Competition = .tensor,
     layers: [String] = ["*"], keepsMasks: Bool = true
@@ -35,7 +38,9 @@ extension Model {
     // Step 0 comes before all training steps, so these masks are the only ones.
     let schedule = ConstantSparsity(sparsity, begin: 0, end: 0, frequency: 1)
     let pruning = Pruning(schedule, structure: structure, competition: competition, layers: layers)
-    let plan = try PruningPlan(pruning, for: try outline())
+    var plan = try PruningPlan(pruning, for: try outline())
+    plan.hasMasks = true
+    try settledWeights().requireFinite(plan.parameters.map(\.name))
     try setParameterRule(plan)
     try setRuleState(try plan.firstMasks(for: try weights(), on: backend))
     try settle()
@@ -52,6 +57,25 @@ extension Model {
   }
 
   private func settle() throws { try setWeights(try settledWeights()) }
+}
+
+extension Store {
+  /// Refuses values that are no numbers to compare by size.
+  /// - Throws: `CompressionError` naming the first parameter that has one, and the element.
+  func requireFinite(_ names: [String]) throws {
+    for name in names {
+      guard let array = self[name] else { continue }
+      guard let place = array.elements(as: Double.self).firstIndex(where: { !$0.isFinite }) else { continue }
+      var rest = place
+      let indices = array.shape.rowMajorStrides.map { stride -> Int in
+        defer { rest %= max(stride, 1) }
+        return rest / max(stride, 1)
+      }
+      throw CompressionError(
+        "'\(name)' has the value \(array.elements(as: Double.self)[place]) at \(indices): weights that are not finite "
+          + "cannot be compared by their size. Train the model again, with a smaller learning rate perhaps.")
+    }
+  }
 }
 
 extension PruningPlan {

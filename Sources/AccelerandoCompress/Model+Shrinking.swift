@@ -16,7 +16,7 @@ extension Model {
   ///   - part: the part of the filters and neurons to take out, at least 0 and below 1.
   ///   - layers: names or types of layers, or names of parameters, whose outputs may be taken out.
   /// - Returns: a model of the same layers with fewer outputs, compiled like this one; its optimizer begins anew.
-  /// - Throws: `CompressionError` when no layer has outputs that can be taken out; `ConfigError` when a layer that would
+  /// - Throws: `CompressionError` when no layer has outputs that can be taken out, or weights are not finite; `ConfigError` when a layer that would
   ///   change cannot be described.
   public func withoutChannels(_ part: Double, layers: [String] = ["*"]) throws -> Model {
     guard part >= 0, part < 1 else {
@@ -36,6 +36,7 @@ extension Model {
     let types = inputs.map { TensorType($0.dtype, [1] + $0.shape) }
     let graph = try ChannelGraph(layer, inputs: types, names: outline.names) { free.contains($0.weight) }
     let weights = try settledWeights()
+    try weights.requireFinite(weights.names)
     let removed = try ChannelChoice(graph, weights).removed(part)
     guard part == 0 || graph.producers.contains(where: { $0.channels.contains { !graph.isFixed($0) } }) else {
       throw CompressionError(

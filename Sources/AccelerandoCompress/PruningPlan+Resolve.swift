@@ -85,7 +85,7 @@ extension Pruning.Structure {
   /// Refuses tensors that cannot have this structure.
   func check(_ parameter: NamedParameter) throws {
     let (name, shape) = (parameter.spec.name, parameter.spec.type.shape)
-    let remedy = "Name the layers that can: layers: [\"Dense\"], for example."
+    let remedy = "Name the layers that can: Dense, for example."
     switch self {
     case .weights: return
     case .filters:

@@ -23,6 +23,8 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
   }
 
   let groups: [Group]
+  /// Whether the masks were computed before the first step, so that a schedule without further turns is no mistake.
+  var hasMasks = false
 
   /// What the masks depend on, in words: a run that goes on needs the same.
   var description: String {
@@ -78,7 +80,7 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
   }
 
   func check(_ state: Store, steps: Int?) throws {
-    guard let steps, steps > 0 else { return }
+    guard !hasMasks, let steps, steps > 0 else { return }
     let done = state[Name.step]?.elements(as: Int32.self).first.map(Int.init) ?? 0
     for group in groups {
       // A resumed run may have all its masks already.
@@ -89,10 +91,10 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
             + "\(group.schedule.end ?? 0) is one of its turns, every \(group.schedule.frequency) steps from "
             + "\(group.schedule.begin). Make 'end' larger or 'frequency' smaller.")
       }
-      guard next <= done + steps else {
+      guard next - done <= steps else {
         throw CompressionError(
           "the pruning schedule of \(group.label) computes its first masks in step \(next); this run has "
-            + (done == 0 ? "\(steps) steps" : "the steps \(done + 1) to \(done + steps)")
+            + (done == 0 ? "\(steps) steps" : "\(steps) steps after step \(done)")
             + " and would leave the model dense. Begin earlier, use a frequency of at most \(steps), or train longer.")
       }
     }
@@ -113,9 +115,20 @@ extension PruningPlan.Group {
     let count = weights.count
     return conditional(turn(counter), on: masks + thresholds + weights + [counter]) { operands in
       let weights = Array(operands[2 * count..<3 * count])
-      return computed(weights, operands[3 * count])
+      return renewed(weights, Array(operands[..<(2 * count)]), operands[3 * count])
     } otherwise: { operands in
       Array(operands[..<(2 * count)])
+    }
+  }
+
+  /// New masks and thresholds where all weights are finite, and the old ones otherwise: among numbers that are none, every
+  /// order is wrong, and a run that has gone astray should not lose the whole net on top of it.
+  private func renewed(_ weights: [Tensor], _ old: [Tensor], _ counter: Tensor) -> [Tensor] {
+    let finite = weights.map { $0.isFinite().all(axes: Array(0..<$0.rank)) }
+    guard let first = finite.first else { return old }
+    let all = finite.dropFirst().reduce(first) { $0.and($1) }
+    return zip(computed(weights, counter), old).map { new, old in
+      select(all.broadcast(to: new.shape), new, old)
     }
   }
 

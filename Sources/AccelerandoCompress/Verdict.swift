@@ -11,6 +11,8 @@ import Foundation
 public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
   /// What was measured of one model.
   public struct Side: Sendable, Encodable {
+    /// The name of the loss that the model is trained with.
+    public let loss: String
     /// The loss and the metrics on data that were held out.
     public let metrics: Logs
     /// The number of elements of its parameters.
@@ -49,6 +51,10 @@ public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
     }
     for name in before.metrics.keys.sorted() {
       guard let first = before.metrics[name], let second = after.metrics[name] else { continue }
+      if name == "loss", !lossesCompare {
+        row(name, decimals(first), decimals(second), "–")
+        continue
+      }
       row(name, decimals(first), decimals(second), (second < first ? "−" : "+") + decimals(abs(second - first)))
     }
     func count(_ name: String, _ value: (Side) -> Int) {
@@ -62,7 +68,8 @@ public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
     count("  sparse, gzip", \.sparseGzipBytes)
     row("one sample", time(before.latency), time(after.latency), ratio(before.latency, after.latency))
     row(
-      "samples/s, \(after.batchSize) each", grouped(Int(before.throughput)), grouped(Int(after.throughput)),
+      "samples/s, \(after.batchSize) each", grouped(Int(min(before.throughput, 1e15))),
+      grouped(Int(min(after.throughput, 1e15))),
       ratio(after.throughput, before.throughput))
     var text = textTable(["", "before", "after", "gain"], rows, left: 1)
     if !layers.isEmpty { text += "\n\n" + LayerForms.table(layers) }
@@ -71,6 +78,22 @@ public struct CompressionVerdict: Sendable, Encodable, CustomStringConvertible {
 }
 
 extension CompressionVerdict {
+  /// Whether the losses are of one kind, so that their difference means something.
+  private var lossesCompare: Bool { before.loss == after.loss }
+
+  /// Refuses models that have nothing to be compared by.
+  private static func checkShapes(_ before: Model, _ after: Model) throws {
+    func shapes(_ model: Model) throws -> String {
+      let inputs = model.inputs.map { "\($0.shape)" }.joined(separator: ", ")
+      return "\(inputs) to \(Array(try model.outline().output.shape.dropFirst()))"
+    }
+    let (first, second) = (try shapes(before), try shapes(after))
+    guard first == second else {
+      throw CompressionError(
+        "the two models do different work and do not compare: the first takes a sample \(first), the second \(second).")
+    }
+  }
+
   /// Measures two models.
   /// - Parameters:
   ///   - before: the model as it was, compiled.
@@ -78,8 +101,9 @@ extension CompressionVerdict {
   ///   - data: samples that neither model was trained on, with labels.
   ///   - batchSize: samples in a batch where many are predicted.
   ///   - seconds: how long each time is measured for.
-  /// - Throws: what evaluation throws; `CompressionError` when there is nothing to measure with.
+  /// - Throws: what evaluation throws; `CompressionError` when the models take or give other shapes than each other.
   public init(before: Model, after: Model, on data: Dataset, batchSize: Int = 256, seconds: Double = 0.5) throws {
+    try Self.checkShapes(before, after)
     let first = try before.evaluate(data, batchSize: batchSize)
     let second = try after.evaluate(data, batchSize: batchSize)
     let single = try [before, after].map { try $0.repeatedPrediction(batchSize: 1) }
@@ -94,7 +118,8 @@ extension CompressionVerdict {
         array.1.elements(as: Double.self).reduce(0) { $0 + ($1 != 0 ? 1 : 0) }
       }
       return Side(
-        metrics: metrics, parameters: weights.entries.reduce(0) { $0 + $1.1.elementCount },
+        loss: model.compilation?.loss.name ?? "", metrics: metrics,
+        parameters: weights.entries.reduce(0) { $0 + $1.1.elementCount },
         nonzero: summary.reduce(0, +), bytes: dense.bytes, gzipBytes: dense.gzipBytes, sparseBytes: sparse.bytes,
         sparseGzipBytes: sparse.gzipBytes, latency: latency, throughput: Double(batchSize) / batch,
         batchSize: batchSize)
@@ -119,12 +144,17 @@ extension CompressionVerdict {
     sparseInBatches: [SparseOperation]
   ) -> [String] {
     var lines: [String] = []
+    if before.loss != after.loss {
+      lines.append("The losses do not compare: \(before.loss) before, \(after.loss) after.")
+    }
     if let first = before.metrics["accuracy"], let second = after.metrics["accuracy"] {
       let points = 100 * (second - first)
       lines.append(
-        points < 0
-          ? "Accuracy: \(String(format: "%.2f", -points)) points lost."
-          : "Accuracy: nothing lost (\(String(format: "+%.2f", points)) points).")
+        points.isNaN
+          ? "Accuracy: cannot be compared, since it is NaN \(first.isNaN ? "before" : "after")."
+          : points < 0
+            ? "Accuracy: \(String(format: "%.2f", -points)) points lost."
+            : "Accuracy: nothing lost (\(String(format: "+%.2f", points)) points).")
     }
     let file = Double(before.gzipBytes) / Double(max(min(after.gzipBytes, after.sparseGzipBytes), 1))
     lines.append(

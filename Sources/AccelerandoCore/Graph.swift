@@ -32,9 +32,11 @@ public final class Graph {
     known = sharesEqualNodes ? [:] : nil
   }
 
-  /// Adds an input.
+  /// Adds an input. A type that no tensor has is an error in the trace, and something smaller stands for it.
   public func input(_ name: String, _ type: TensorType) -> Tensor {
-    let value = addValue(type, producer: -1)
+    let problem = type.problem
+    if let problem { report(GraphError("'\(name)': \(problem)")) }
+    let value = addValue(problem == nil ? type : type.with(type.shape.map { $0.signum() & 1 }), producer: -1)
     inputs.append((name, value))
     return Tensor(graph: self, id: value)
   }
@@ -52,8 +54,9 @@ public final class Graph {
     let key = known.map { _ in NodeKey(operation: operation, operands: ids) }
     if let key, let node = known?[key] { return results(of: node) }
     let resultTypes: [TensorType]
-    do {
+    do throws(GraphError) {
       resultTypes = try operation.infer(ids.map { types[$0] })
+      for type in resultTypes { if let problem = type.problem { throw GraphError(problem) } }
     } catch {
       return fail(error, operation, operands)
     }

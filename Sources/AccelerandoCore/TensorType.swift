@@ -25,6 +25,24 @@ public struct TensorType: Hashable, Sendable, CustomStringConvertible {
     return overflow ? .max : bytes
   }
 
+  /// The most elements that an axis has: indices are 32-bit integers.
+  public static let mostAlongAxis = Int(Int32.max)
+  /// The most elements that a tensor has. What a few such numbers add up to or multiply to still fits into 64 bits.
+  public static let mostElements = 1 << 40
+
+  /// Why there can be no tensor of the type, in words; nil for every type that a program may have. Layers and operations may
+  /// compute with the sizes of types that were checked, without fear of an overflow.
+  public var problem: String? {
+    if let size = shape.first(where: { $0 < 0 }) { return "\(self) has an axis of \(size) elements." }
+    if let size = shape.first(where: { $0 > Self.mostAlongAxis }) {
+      return "\(self) has an axis of \(size) elements; \(Self.mostAlongAxis) are the most. Make the layer smaller."
+    }
+    // A size of zero does not excuse the others.
+    let count = shape.filter { $0 > 0 }.elementCount
+    guard count > Self.mostElements else { return nil }
+    return "\(self) is too large: \(Self.mostElements) elements are the most. Make the layer smaller."
+  }
+
   public var description: String { "\(dtype.rawValue)\(shape)" }
 
   /// The spelling in StableHLO text: `tensor<32x784xf32>`.

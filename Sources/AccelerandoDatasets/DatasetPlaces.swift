@@ -12,15 +12,14 @@ public struct DatasetPlaces: Sendable {
   public var preferred: URL?
   /// The user's cache, where fetched datasets are kept.
   public var cache: URL
-  /// Where the system's packages put datasets.
-  public var system: URL
+  /// Where the system's packages put datasets, in the order of the search.
+  public var system: [URL]
   /// Whether a dataset that is nowhere may be fetched.
   public var mayFetch: Bool
 
   /// Makes a set of places.
   public init(
-    named: URL? = nil, preferred: URL? = nil, cache: URL, system: URL = URL(fileURLWithPath: "/usr/share/datasets"),
-    mayFetch: Bool = true
+    named: URL? = nil, preferred: URL? = nil, cache: URL, system: [URL] = [], mayFetch: Bool = true
   ) {
     self.named = named
     self.preferred = preferred
@@ -37,8 +36,12 @@ public struct DatasetPlaces: Sendable {
       guard let path = environment[variable], !path.isEmpty else { return nil }
       return URL(fileURLWithPath: path, isDirectory: true)
     }
+    // Debian's packages put datasets into the directory `datasets` of the system's data directories.
+    let shared = environment["XDG_DATA_DIRS"].flatMap { $0.isEmpty ? nil : $0 } ?? "/usr/local/share:/usr/share"
     return DatasetPlaces(
-      named: named, preferred: directory("ACCELERANDO_DATA"),
-      cache: userCacheDirectory(environment))
+      named: named, preferred: directory("ACCELERANDO_DATA"), cache: userCacheDirectory(environment),
+      system: shared.split(separator: ":").map {
+        URL(fileURLWithPath: String($0), isDirectory: true).appendingPathComponent("datasets", isDirectory: true)
+      })
   }
 }

@@ -60,20 +60,45 @@ public enum FashionMNIST {
       return try dataset(of: found)
     }
     if let preferred = places.preferred, let found = locate(in: preferred) { return try dataset(of: found) }
+    return try loadKept(files, in: places, observer: observer)
+  }
+
+  /// Loads the files from the cache; where it does not have them, or they are damaged, from the system or from the web.
+  package static func loadKept(
+    _ files: [DatasetFile], in places: DatasetPlaces, observer: FetchObserver
+  ) throws -> ImageDataset {
     let cache = places.cache.appendingPathComponent(name, isDirectory: true)
     if let found = locate(in: cache) {
       do {
-        return try dataset(of: found)
+        // Verified each time: a damaged image would be trained on like any other.
+        return try dataset(verified(found, files: files), names: found.map(\.path))
       } catch {
         observer(.note("The cached data cannot be used and are fetched again: \(error)"))
       }
     }
-    if let found = locate(in: places.system) { return try keep(found, files: files, in: cache, observer: observer) }
+    for directory in places.system {
+      if let found = locate(in: directory) { return try keep(found, files: files, in: cache, observer: observer) }
+    }
     guard places.mayFetch else {
       throw FormatError(
         file: name, reason: "the dataset is not on this machine", remedy: "Run 'accelerando data fetch \(name)'")
     }
     return try fetch(files, from: sources, into: cache, observer: observer)
+  }
+
+  /// The arrays of files that are the ones they should be.
+  /// - Throws: `FormatError` for damaged files, and others.
+  private static func verified(_ found: [URL], files: [DatasetFile]) throws -> [NDArray] {
+    try zip(files, found).map { file, url in
+      let array = try IDX.read(url)
+      let digest = try IDX.sha256(of: array)
+      guard digest == file.sha256 else {
+        throw FormatError(
+          file: url.path, reason: "its contents have the SHA-256 \(digest), not \(file.sha256)",
+          remedy: "The file is damaged or is another one; remove it and fetch it again")
+      }
+      return array
+    }
   }
 
   /// Fetches the files from the first source that has them into a cache directory and loads them from there.
@@ -105,18 +130,7 @@ public enum FashionMNIST {
   package static func keep(
     _ found: [URL], files: [DatasetFile], in cache: URL, observer: FetchObserver
   ) throws -> ImageDataset {
-    var arrays: [NDArray] = []
-    for (file, url) in zip(files, found) {
-      let contents = try FileContents(url)
-      let array = try IDX.read(contents)
-      let digest = try IDX.sha256(of: array)
-      guard digest == file.sha256 else {
-        throw FormatError(
-          file: url.path, reason: "its contents have the SHA-256 \(digest), not \(file.sha256)",
-          remedy: "The file is damaged or is another one; remove it and fetch it again")
-      }
-      arrays.append(array)
-    }
+    let arrays = try verified(found, files: files)
     do {
       try makeDirectory(at: cache)
       for (file, array) in zip(files, arrays) {

@@ -1,6 +1,7 @@
 // Fetching takes long enough that somebody wants to see it move. What moves is told as values, so that a terminal, a
 // log or a test can each show it in its way.
 
+import AccelerandoFormats
 import Foundation
 
 /// Progress of the download of a dataset.
@@ -55,5 +56,5 @@ public final class TerminalFetchObserver {
     return "\(tenths / 10).\(tenths % 10)"
   }
 
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+  private func write(_ text: String) { StandardStream.errors.show(text) }
 }

@@ -6,8 +6,10 @@ import Foundation
 
 /// The bytes of a file, in memory or mapped, that never change.
 ///
-/// A mapped file must not be shortened in place while it is in use; replacing it by renaming another over it, as
-/// everything in this library writes files, is safe.
+/// A mapped file must not be changed or shortened in place while it is in use: changed bytes are seen, and reading
+/// beyond a new end stops the process (SIGBUS). Write another file and rename it over the old one, as everything in
+/// this library writes files: that is safe. Files of less than 256 KiB and pipes are read into memory and may change
+/// afterwards.
 ///
 /// Unchecked because a pointer is not Sendable by itself: nothing writes to these bytes after `init`.
 public final class FileContents: @unchecked Sendable {
@@ -37,18 +39,25 @@ public final class FileContents: @unchecked Sendable {
   /// The number of bytes.
   public var count: Int { bytes.count }
 
-  /// Opens a regular file.
-  /// - Throws: `FormatError` when the file is not there, is not a regular file or cannot be read.
+  /// Opens a regular file, or reads a pipe to its end.
+  /// - Throws: `FormatError` when the file is not there, is a directory or a device, or cannot be read.
   public init(_ url: URL) throws {
     let path = url.path
     name = path
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // A pipe is opened without waiting for a writer; see `PipeReader`.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FormatError.system("open the file", file: path) }
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw FormatError.system("inspect the file", file: path) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw FormatError(file: path, reason: "is not a regular file", remedy: "Name a file, not a directory or a device")
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFIFO:
+      bytes = UnsafeRawBufferPointer(try PipeReader(descriptor, name: path).readToEnd())
+      memory = .allocated
+      return
+    case S_IFDIR: throw FormatError(file: path, reason: "is a directory, not a file", remedy: "Name a file")
+    default: throw FormatError(file: path, reason: "is a device or a socket", remedy: "Name a file or a pipe")
     }
     let size = Int(status.st_size)
     if size >= Self.smallestMapping, let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0),

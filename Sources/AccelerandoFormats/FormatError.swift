@@ -35,6 +35,7 @@ public struct FormatError: Error, Hashable, Sendable, CustomStringConvertible, L
       case ENOENT: "Check the path"
       case EACCES, EPERM, EROFS: "Choose a place that you may write to, or change the permissions"
       case ENOSPC, EDQUOT: "Free some space or choose another disk"
+      case EPIPE: "Whoever read it has stopped reading"
       default: remedy
       }
     return FormatError(file: file, reason: "cannot \(action): \(String(cString: strerror(code)))", remedy: advice)

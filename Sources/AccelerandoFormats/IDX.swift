@@ -14,6 +14,10 @@ public enum IDX {
   /// Reads a file that is already open.
   public static func read(_ contents: FileContents) throws -> NDArray {
     if Gzip.isGzip(contents) { return try readCompressed(contents) }
+    guard FileKind(of: contents) == .idx else {
+      throw FormatError.wrongKind(
+        contents, expected: "an IDX file", remedy: "IDX files are those of MNIST; save other arrays with numpy.save")
+    }
     var reader = ByteReader(contents)
     let magic = try reader.bytes(4, of: "an IDX header")
     let header = try Header(magic) { count in
@@ -165,19 +169,19 @@ private struct Header {
     guard element.width > 1 else { return array }
     var result = array
     result.withUnsafeMutableBytes { $0.reverseBytes(ofWidth: element.width) }
-    return element.stored == element.result ? result : try result.widened(isSigned: true, shape: shape)
+    return element.stored == element.result ? result : try result.widened(isSigned: true).reshaped(shape)
   }
 }
 
 extension NDArray {
-  /// The 16-bit little-endian integers in a vector of bytes, as `int32`.
-  func widened(isSigned: Bool, shape: [Int]) throws -> NDArray {
-    let values = withUnsafeBytes { bytes in
-      (0..<bytes.count / 2).map { index -> Int32 in
-        let bits = UInt16(bytes[2 * index]) | UInt16(bytes[2 * index + 1]) << 8
-        return isSigned ? Int32(Int16(bitPattern: bits)) : Int32(bits)
-      }
+  /// The 16-bit little-endian integers in a vector of bytes, as a vector of `int32`, which holds all of them.
+  func widened(isSigned: Bool) -> NDArray {
+    withUnsafeBytes { bytes in
+      NDArray(
+        (0..<bytes.count / 2).map { index -> Int32 in
+          let bits = UInt16(bytes[2 * index]) | UInt16(bytes[2 * index + 1]) << 8
+          return isSigned ? Int32(Int16(bitPattern: bits)) : Int32(bits)
+        })
     }
-    return try NDArray(values, shape: shape)
   }
 }

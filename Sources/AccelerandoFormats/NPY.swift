@@ -29,7 +29,7 @@ public enum NPY {
     let stored = isNarrow ? TensorType(.uint8, [header.payload]) : TensorType(format.dtype, shape)
     var array = try contents.array(at: reader.offset, type: stored)
     if format.isBigEndian { array.withUnsafeMutableBytes { $0.reverseBytes(ofWidth: format.width) } }
-    if isNarrow { array = try array.widened(isSigned: format.isSigned, shape: shape) }
+    if isNarrow { array = try array.widened(isSigned: format.isSigned).reshaped(shape) }
     return header.isFortranOrder ? array.transposedFromFortranOrder() : array
   }
 
@@ -40,6 +40,11 @@ public enum NPY {
       try file.write(NPYHeader.encoded(array.type))
       try array.withUnsafeBytes { try file.write($0) }
     }
+  }
+
+  /// The bytes of a file that holds the array.
+  public static func encoded(_ array: NDArray) -> [UInt8] {
+    array.withUnsafeBytes { NPYHeader.encoded(array.type) + $0 }
   }
 }
 

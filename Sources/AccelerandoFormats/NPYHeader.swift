@@ -15,11 +15,11 @@ struct NPYHeader {
   /// Reads the magic number, the version and the dictionary.
   init(_ reader: inout ByteReader) throws {
     let start = reader.offset
-    let magic = try reader.bytes(8, of: "an NPY header")
-    guard magic.prefix(6) == [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59] else {
-      throw reader.error(
-        "is not an NPY file: it does not begin with \\x93NUMPY", at: start, remedy: "Check that it is the right file")
+    guard FileKind(of: reader.contents) == .npy else {
+      throw FormatError.wrongKind(
+        reader.contents, expected: "an NPY file", remedy: "Save an array of numbers with numpy.save")
     }
+    let magic = try reader.bytes(8, of: "an NPY header")
     guard (1...3).contains(magic[6]) else {
       throw reader.error(
         "NPY version \(magic[6]).\(magic[7]) is not known", at: start + 6, remedy: "Write it as version 1, 2 or 3")
@@ -44,11 +44,10 @@ struct NPYHeader {
         "'descr' is not the name of an element type", at: descrOffset)
     }
     guard let format = NPYElement(code) else {
+      let known = DType.allCases.map(\.rawValue).joined(separator: ", ")
       throw reader.error(
-        "elements of type '\(code)' are not read", at: descrOffset,
-        remedy: code.hasSuffix("O")
-          ? "The array holds Python objects; save an array of numbers"
-          : "Convert the array to one of \(DType.allCases.map(\.rawValue).joined(separator: ", "))")
+        "elements of type '\(code)'\(NPYElement.meaning(of: code).map { ", \($0)," } ?? "") are not read",
+        at: descrOffset, remedy: "Save an array of numbers, such as array.astype('float32'); known are \(known)")
     }
     let (order, orderOffset) = try entry("fortran_order")
     guard case .truth(let isFortranOrder) = order else {
@@ -93,18 +92,50 @@ struct NPYElement {
   /// Whether a 16-bit integer has a sign.
   let isSigned: Bool
 
+  private static let kinds: [String: (DType, Int, Bool)] = [
+    "b1": (.bool, 1, false), "i1": (.int8, 1, true), "u1": (.uint8, 1, false), "i2": (.int32, 2, true),
+    "u2": (.int32, 2, false), "i4": (.int32, 4, true), "u4": (.uint32, 4, false), "i8": (.int64, 8, true),
+    "f2": (.float16, 2, true), "f4": (.float32, 4, true), "f8": (.float64, 8, true),
+    // NumPy has no bfloat16; the package ml_dtypes, which adds it, saves it as two bytes of no type.
+    "V2": (.bfloat16, 2, true),
+  ]
+
+  /// What NumPy's `dtype()` takes for the same types: names, and letters of C's types on 64-bit Unix.
+  private static let spellings = [
+    "?": "b1", "bool": "b1", "b": "i1", "int8": "i1", "B": "u1", "uint8": "u1", "h": "i2", "int16": "i2", "H": "u2",
+    "uint16": "u2", "i": "i4", "int32": "i4", "I": "u4", "uint32": "u4", "l": "i8", "q": "i8", "int64": "i8",
+    "int": "i8", "L": "u8", "Q": "u8", "uint64": "u8", "e": "f2", "float16": "f2", "f": "f4", "float32": "f4",
+    "d": "f8", "float64": "f8", "float": "f8", "bfloat16": "V2", "g": "f16", "F": "c8", "D": "c16", "complex64": "c8",
+    "complex128": "c16",
+  ]
+
+  /// The byte order, if the code has one, and the kind with its width.
+  private static func parts(_ code: String) -> (order: Character, kind: String) {
+    let order = code.first.flatMap { "<>|=".contains($0) ? $0 : nil }
+    let kind = order == nil ? code : String(code.dropFirst())
+    return (order ?? "=", spellings[kind] ?? kind)
+  }
+
   init?(_ code: String) {
-    guard let order = code.first, "<>|=".contains(order) else { return nil }
-    let kinds: [String: (DType, Int, Bool)] = [
-      "b1": (.bool, 1, false), "i1": (.int8, 1, true), "u1": (.uint8, 1, false), "i2": (.int32, 2, true),
-      "u2": (.int32, 2, false), "i4": (.int32, 4, true), "u4": (.uint32, 4, false), "i8": (.int64, 8, true),
-      "f2": (.float16, 2, true), "f4": (.float32, 4, true), "f8": (.float64, 8, true),
-      // NumPy has no bfloat16; the package ml_dtypes, which adds it, saves it as two bytes of no type.
-      "V2": (.bfloat16, 2, true),
-    ]
-    guard let kind = kinds[String(code.dropFirst())] else { return nil }
+    let (order, name) = Self.parts(code)
+    guard let kind = Self.kinds[name] else { return nil }
     (dtype, width, isSigned) = kind
     isBigEndian = order == ">"
+  }
+
+  /// A description of an element type that is not supported.
+  static func meaning(of code: String) -> String? {
+    let kind = parts(code).kind
+    switch kind.first {
+    case "O": return "Python objects"
+    case "u": return "unsigned integers for which there is no type here (int64 holds most of them)"
+    case "c": return "complex numbers"
+    case "f": return "floating-point numbers of \(kind.dropFirst()) bytes"
+    case "S", "a", "U": return "texts"
+    case "M", "m": return "dates or times"
+    case "V": return "bytes without a type"
+    default: return nil
+    }
   }
 
   static func code(of dtype: DType) -> String {

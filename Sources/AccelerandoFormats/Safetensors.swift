@@ -25,26 +25,32 @@ public enum Safetensors {
     var reader = ByteReader(contents)
     let length = try reader.littleEndian(UInt64.self, of: "the length of the header")
     guard length <= Self.longestHeader, Int(length) <= contents.count - 8 else {
+      let kind = FileKind(of: contents)
+      guard kind == .unknown || kind == .safetensors else {
+        throw FormatError.wrongKind(contents, expected: "a safetensors file", remedy: "Check that it is the right file")
+      }
       throw reader.error(
         "the header should be \(length) bytes long; the file has \(contents.count - 8) after its length", at: 0,
         remedy: "It is no safetensors file, or truncated")
     }
-    let header = try reader.bytes(Int(length), of: "the header")
-    let dataStart = reader.offset
-    let entries: [String: Entry]
+    let header: JSON
     do {
-      entries = try JSONDecoder().decode([String: Entry].self, from: Data(header))
-    } catch {
-      throw reader.error("the header is not the JSON expected: \(explain(error))", at: 8, remedy: "The file is damaged")
+      header = try JSON(parsing: try reader.bytes(Int(length), of: "the header"))
+    } catch let error as JSONError {
+      throw reader.error(
+        "the header is not the JSON expected: \(error.message)", at: 8 + error.offset, remedy: "The file is damaged")
     }
-    var tensors: [(name: String, type: TensorType, range: Range<Int>)] = []
+    let dataStart = reader.offset
+    guard case .object(let entries) = header.value else {
+      throw reader.error("the header is not the JSON expected: it is no object", at: 8, remedy: "The file is damaged")
+    }
+    var tensors: [Tensor] = []
     var metadata: [String: String] = [:]
-    for (name, entry) in entries {
-      switch entry {
-      case .metadata(let values) where name == "__metadata__": metadata = values
-      case .tensor(let dtype, let shape, let offsets) where name != "__metadata__":
-        tensors.append(try checked(name, dtype, shape, offsets, reader))
-      default: throw reader.error("the header's entry '\(name)' is not what that name stands for", at: 8)
+    for entry in entries {
+      if entry.key == metadataKey {
+        metadata = try texts(entry.value, reader)
+      } else {
+        tensors.append(try tensor(entry.key, entry.value, reader))
       }
     }
     tensors.sort { first, second in
@@ -66,7 +72,8 @@ public enum Safetensors {
         remedy: "The file is truncated or damaged; get it again")
     }
     return (
-      try tensors.map { ($0.name, try contents.array(at: dataStart + $0.range.lowerBound, type: $0.type)) }, metadata
+      try tensors.map { ($0.name, try $0.element.array(contents, at: dataStart + $0.range.lowerBound, $0.shape)) },
+      metadata
     )
   }
 
@@ -78,9 +85,9 @@ public enum Safetensors {
   public static func write(
     _ tensors: [(name: String, value: NDArray)], metadata: [String: String] = [:], to url: URL
   ) throws {
-    var seen: Set<String> = ["__metadata__"]
+    var seen: Set<ExactName> = [ExactName(metadataKey)]
     for (name, _) in tensors {
-      guard seen.insert(name).inserted else {
+      guard seen.insert(ExactName(name)).inserted else {
         throw FormatError(
           file: url.path, reason: "cannot hold two entries named '\(name)'",
           remedy: "Give each tensor a name of its own")
@@ -88,21 +95,24 @@ public enum Safetensors {
     }
     let widths = Set(tensors.map(\.value.dtype.byteCount)).sorted(by: >)
     let ordered = widths.flatMap { width in tensors.filter { $0.value.dtype.byteCount == width } }
-    var entries: [String] = []
+    var entries: [(String, JSON)] = []
     if !metadata.isEmpty {
-      let values = metadata.sorted { $0.key < $1.key }.map { "\($0.key.jsonQuoted):\($0.value.jsonQuoted)" }
-      entries.append("\"__metadata__\":{\(values.joined(separator: ","))}")
+      let texts = metadata.sorted { $0.key < $1.key }.map { ($0.key, JSON(.string($0.value))) }
+      entries.append((metadataKey, JSON(texts)))
     }
+    func integers(_ values: [Int]) -> JSON { JSON(.array(values.map { JSON(.int($0)) })) }
     var offset = 0
     for (name, value) in ordered {
-      let shape = value.shape.map(String.init).joined(separator: ",")
       let (end, overflow) = offset.addingReportingOverflow(value.byteCount)
       guard !overflow else { throw FormatError(file: url.path, reason: "the tensors are larger than any file") }
-      let place = "\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]"
-      entries.append("\(name.jsonQuoted):{\"dtype\":\"\(code(of: value.dtype))\",\(place)}")
+      let fields = [
+        ("dtype", JSON(.string(SafetensorsElement.code(of: value.dtype)))), ("shape", integers(value.shape)),
+        ("data_offsets", integers([offset, end])),
+      ]
+      entries.append((name, JSON(fields)))
       offset = end
     }
-    var header = Array("{\(entries.joined(separator: ","))}".utf8)
+    var header = Array(JSON(entries).text(.compact).utf8)
     // Spaces up to a multiple of 64 let a mapping of the file be used as it is by any SIMD load.
     header += [UInt8](repeating: 0x20, count: (64 - (8 + header.count) % 64) % 64)
     guard header.count <= longestHeader else {
@@ -114,15 +124,66 @@ public enum Safetensors {
     }
   }
 
-  private static func checked(
-    _ name: String, _ code: String, _ shape: [Int], _ offsets: [Int], _ reader: ByteReader
-  ) throws -> (name: String, type: TensorType, range: Range<Int>) {
-    guard let dtype = DType.allCases.first(where: { Self.code(of: $0) == code }) else {
+  private static let metadataKey = "__metadata__"
+
+  /// A tensor that the header describes.
+  private struct Tensor {
+    let name: String
+    let element: SafetensorsElement
+    let shape: [Int]
+    let range: Range<Int>
+  }
+
+  /// The metadata, texts by name; null stands for none.
+  private static func texts(_ json: JSON, _ reader: ByteReader) throws -> [String: String] {
+    if case .null = json.value { return [:] }
+    guard case .object(let members) = json.value else {
+      throw reader.error("the header is not the JSON expected: \(metadataKey) is no object", at: 8)
+    }
+    var result: [String: String] = [:]
+    for member in members {
+      guard case .string(let text) = member.value.value else {
+        throw reader.error(
+          "the header is not the JSON expected: '\(member.key)' of \(metadataKey) is no text", at: 8)
+      }
+      result[member.key] = text
+    }
+    return result
+  }
+
+  private static func tensor(_ name: String, _ json: JSON, _ reader: ByteReader) throws -> Tensor {
+    guard case .object(let members) = json.value else {
+      throw reader.error("the header is not the JSON expected: tensor '\(name)' is no object", at: 8)
+    }
+    func field(_ key: String) throws -> JSON.Value {
+      guard let member = members.first(where: { $0.key == key }) else {
+        throw reader.error("the header is not the JSON expected: tensor '\(name)' has no '\(key)'", at: 8)
+      }
+      return member.value.value
+    }
+    func integers(_ key: String) throws -> [Int] {
+      guard case .array(let values) = try field(key) else {
+        throw reader.error("the header is not the JSON expected: '\(key)' of tensor '\(name)' is no list", at: 8)
+      }
+      return try values.map { value in
+        guard case .int(let number) = value.value else {
+          throw reader.error(
+            "the header is not the JSON expected: '\(key)' of tensor '\(name)' needs whole numbers that are written as "
+              + "such; received \(value.text())", at: 8)
+        }
+        return number
+      }
+    }
+    guard case .string(let code) = try field("dtype") else {
+      throw reader.error("the header is not the JSON expected: 'dtype' of tensor '\(name)' is no text", at: 8)
+    }
+    guard let element = SafetensorsElement(code) else {
       throw reader.error(
         "tensor '\(name)' has elements of type \(code), which are not read", at: 8,
-        remedy: "Convert it to one of \(DType.allCases.map { Self.code(of: $0) }.joined(separator: ", "))")
+        remedy: "Convert it to one of \(SafetensorsElement.codes.joined(separator: ", "))")
     }
-    guard let byteCount = shape.checkedByteCount(width: dtype.byteCount) else {
+    let (shape, offsets) = (try integers("shape"), try integers("data_offsets"))
+    guard let byteCount = shape.checkedByteCount(width: element.width) else {
       throw reader.error("tensor '\(name)' has the impossible shape \(shape)", at: 8)
     }
     let size = reader.contents.count - reader.offset
@@ -134,53 +195,6 @@ public enum Safetensors {
         "tensor '\(name)' of shape \(shape) and type \(code) needs \(byteCount) bytes, not \(offsets[1] - offsets[0])",
         at: 8)
     }
-    return (name, TensorType(dtype, shape), offsets[0]..<offsets[1])
-  }
-
-  private static func explain(_ error: any Error) -> String {
-    switch error {
-    case DecodingError.dataCorrupted(let context), DecodingError.typeMismatch(_, let context),
-      DecodingError.keyNotFound(_, let context), DecodingError.valueNotFound(_, let context):
-      let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-      return path.isEmpty ? context.debugDescription : "\(context.debugDescription) (at \(path))"
-    default: return "\(error)"
-    }
-  }
-
-  private static func code(of dtype: DType) -> String {
-    switch dtype {
-    case .bool: "BOOL"
-    case .int8: "I8"
-    case .uint8: "U8"
-    case .int32: "I32"
-    case .int64: "I64"
-    case .uint32: "U32"
-    case .float16: "F16"
-    case .bfloat16: "BF16"
-    case .float32: "F32"
-    case .float64: "F64"
-    }
-  }
-}
-
-/// An entry of the header: a tensor, or the metadata.
-private enum Entry: Decodable {
-  case tensor(dtype: String, shape: [Int], offsets: [Int])
-  case metadata([String: String])
-
-  private enum Key: String, CodingKey {
-    case dtype, shape, offsets = "data_offsets"
-  }
-
-  init(from decoder: any Decoder) throws {
-    if decoder.codingPath.last?.stringValue == "__metadata__" {
-      self = .metadata(try decoder.singleValueContainer().decode([String: String].self))
-      return
-    }
-    let container = try decoder.container(keyedBy: Key.self)
-    self = .tensor(
-      dtype: try container.decode(String.self, forKey: .dtype),
-      shape: try container.decode([Int].self, forKey: .shape),
-      offsets: try container.decode([Int].self, forKey: .offsets))
+    return Tensor(name: name, element: element, shape: shape, range: offsets[0]..<offsets[1])
   }
 }

@@ -7,6 +7,7 @@ import Foundation
 struct ZipEntry {
   let name: String
   let method: UInt16
+  let isEncrypted: Bool
   let checksum: UInt32
   let compressedSize: Int
   let size: Int
@@ -16,7 +17,7 @@ struct ZipEntry {
   let directoryOffset: Int
 }
 
-/// A zip file that is read.
+/// A zip file to read. Only its directory is read until an entry is needed.
 struct ZipArchive {
   let contents: FileContents
   /// Its index in the directory.
@@ -33,33 +34,71 @@ struct ZipArchive {
     var count = UInt64(try reader.littleEndian(UInt16.self, of: "the number of entries"))
     var size = UInt64(try reader.littleEndian(UInt32.self, of: "the directory's size"))
     var start = UInt64(try reader.littleEndian(UInt32.self, of: "the directory's place"))
+    var directoryEnd = end
     if count == 0xffff || size == 0xffff_ffff || start == 0xffff_ffff {
-      (count, size, start) = try Self.readLargeEnd(contents, before: end)
+      (count, size, start, directoryEnd) = try Self.readLargeEnd(contents, before: end)
     }
-    guard start <= UInt64(end), size <= UInt64(end) - start else {
+    guard start <= UInt64(directoryEnd), size <= UInt64(directoryEnd) - start else {
       throw reader.error("the directory should lie at byte \(start), \(size) bytes long", at: end, remedy: Self.remedy)
     }
-    var directory = ByteReader(contents, at: Int(start))
+    // If something precedes the archive, all offsets count from the archive's beginning.
+    let shift = directoryEnd - Int(size) - Int(start)
+    var directory = ByteReader(contents, at: shift + Int(start))
     var entries: [ZipEntry] = []
-    while directory.offset < Int(start) + Int(size) { entries.append(try Self.readEntry(&directory)) }
-    guard UInt64(entries.count) == count else {
+    while directory.offset < directoryEnd { entries.append(try Self.readEntry(&directory, shift: shift)) }
+    guard UInt64(entries.count) == count, directory.offset == directoryEnd else {
       throw reader.error(
-        "the directory should have \(count) entries; found \(entries.count)", at: Int(start), remedy: Self.remedy)
+        "the directory should have \(count) entries; found \(entries.count)", at: shift + Int(start),
+        remedy: Self.remedy)
     }
     self.entries = entries
+    try checkOverlaps(directoryStart: shift + Int(start))
   }
 
-  /// The end record stands before a comment of any length, so it is looked for from the end.
+  /// Entries may not share bytes: a small file could stand for any amount of data.
+  private func checkOverlaps(directoryStart: Int) throws {
+    var last: (entry: ZipEntry, end: Int)?
+    for entry in entries.sorted(by: { $0.headerOffset < $1.headerOffset }) {
+      if let last, entry.headerOffset < last.end {
+        throw FormatError(
+          file: contents.name, offset: entry.headerOffset,
+          reason: "the entries '\(last.entry.name)' and '\(entry.name)' overlap", remedy: Self.remedy)
+      }
+      let end = entry.headerOffset + headerLength(of: entry) + entry.compressedSize
+      guard end <= directoryStart else {
+        throw FormatError(
+          file: contents.name, offset: entry.directoryOffset,
+          reason: "the entry '\(entry.name)' reaches into the directory", remedy: Self.remedy)
+      }
+      last = (entry, end)
+    }
+  }
+
+  /// The length of an entry's own header, which says how long its name and its extra field are.
+  private func headerLength(of entry: ZipEntry) -> Int {
+    contents.withUnsafeBytes { bytes in
+      let place = entry.headerOffset
+      guard place + 30 <= bytes.count else { return 30 }
+      return 30 + [26, 28].reduce(0) { $0 + Int(bytes[place + $1]) + Int(bytes[place + $1 + 1]) << 8 }
+    }
+  }
+
+  /// The end record stands before a comment of any length, so it is looked for from the end; where no comment fits
+  /// exactly, bytes may have been appended to the file.
   private static func findEnd(_ contents: FileContents) throws -> Int {
     let found = contents.withUnsafeBytes { bytes -> Int? in
       guard bytes.count >= endLength else { return nil }
       let last = bytes.count - endLength
-      return stride(from: last, through: Swift.max(0, last - 0xffff), by: -1).first { start in
+      let records = stride(from: last, through: Swift.max(0, last - 0xffff), by: -1).filter { start in
         bytes[start] == 0x50 && bytes[start + 1] == 0x4b && bytes[start + 2] == 5 && bytes[start + 3] == 6
-          && Int(bytes[start + 20]) + Int(bytes[start + 21]) << 8 == last - start
       }
+      func commentEnd(_ start: Int) -> Int { start + Int(bytes[start + 20]) + Int(bytes[start + 21]) << 8 }
+      return records.first { commentEnd($0) == last } ?? records.first { commentEnd($0) < last }
     }
     guard let found else {
+      guard FileKind(of: contents) == .zip else {
+        throw FormatError.wrongKind(contents, expected: "a zip archive", remedy: "Save arrays with numpy.savez")
+      }
       throw FormatError(
         file: contents.name, offset: contents.count, reason: "there is no directory at the end of the file",
         remedy: remedy)
@@ -69,7 +108,7 @@ struct ZipArchive {
 
   private static func readLargeEnd(
     _ contents: FileContents, before end: Int
-  ) throws -> (count: UInt64, size: UInt64, start: UInt64) {
+  ) throws -> (count: UInt64, size: UInt64, start: UInt64, end: Int) {
     var locator = ByteReader(contents, at: end - 20)
     guard end >= 20, try locator.littleEndian(UInt32.self, of: "the large directory's place") == 0x0706_4b50 else {
       throw locator.error("the place of the large directory is missing", at: max(end - 20, 0), remedy: remedy)
@@ -87,11 +126,11 @@ struct ZipArchive {
     return (
       try record.littleEndian(UInt64.self, of: "the number of entries"),
       try record.littleEndian(UInt64.self, of: "the directory's size"),
-      try record.littleEndian(UInt64.self, of: "the directory's place")
+      try record.littleEndian(UInt64.self, of: "the directory's place"), Int(place)
     )
   }
 
-  private static func readEntry(_ reader: inout ByteReader) throws -> ZipEntry {
+  private static func readEntry(_ reader: inout ByteReader, shift: Int) throws -> ZipEntry {
     let start = reader.offset
     guard try reader.littleEndian(UInt32.self, of: "a directory entry") == 0x0201_4b50 else {
       throw reader.error("a directory entry does not begin as it should", at: start, remedy: remedy)
@@ -111,15 +150,12 @@ struct ZipArchive {
     let extra = ByteReader(contentsOf: try reader.bytes(lengths[1], of: "an entry's extra field"), as: reader)
     try readLargeSizes(extra, into: &sizes)
     try reader.skip(lengths[2], of: "an entry's comment")
-    guard flags & 1 == 0 else {
-      throw reader.error("the entry '\(name)' is encrypted", at: start, remedy: "Save it without a password")
-    }
-    guard let limit = UInt64(exactly: Int.max), sizes.allSatisfy({ $0 <= limit }) else {
+    guard sizes.allSatisfy({ $0 <= UInt64(Int.max) / 4 }) else {
       throw reader.error("the entry '\(name)' has an impossible size or place", at: start, remedy: remedy)
     }
     return ZipEntry(
-      name: name, method: method, checksum: checksum, compressedSize: Int(sizes[0]), size: Int(sizes[1]),
-      headerOffset: Int(sizes[2]), directoryOffset: start)
+      name: name, method: method, isEncrypted: flags & 1 != 0, checksum: checksum, compressedSize: Int(sizes[0]),
+      size: Int(sizes[1]), headerOffset: Int(sizes[2]) + shift, directoryOffset: start)
   }
 
   /// Sizes that did not fit into 32 bits stand in an extra field, only those that did not, uncompressed size first.
@@ -143,6 +179,10 @@ struct ZipArchive {
   func read(_ entry: ZipEntry) throws -> FileContents {
     let name = "\(contents.name) › \(entry.name)"
     var reader = ByteReader(contents, at: entry.headerOffset)
+    guard !entry.isEncrypted else {
+      throw reader.error(
+        "the entry '\(entry.name)' is encrypted", at: entry.directoryOffset, remedy: "Save it without a password")
+    }
     guard try reader.littleEndian(UInt32.self, of: "the header of '\(entry.name)'") == 0x0403_4b50 else {
       throw reader.error("the header of '\(entry.name)' is not here", at: entry.headerOffset, remedy: Self.remedy)
     }

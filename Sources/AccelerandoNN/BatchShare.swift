@@ -15,15 +15,23 @@ public struct BatchShare {
   public let sampleCount: Tensor
   /// 1 for samples and 0 for rows that are repeated, `float32[count]`; nil where no worker repeats any.
   public let mask: Tensor?
+  /// Parts with fewer samples say too little of a mean and a variance: statistics are then taken over the whole batch.
+  public let leastSamples: Int
 
   /// Describes a part.
-  public init(globalCount: Int, count: Int, offset: Tensor, sampleCount: Tensor, mask: Tensor?) {
+  public init(
+    globalCount: Int, count: Int, offset: Tensor, sampleCount: Tensor, mask: Tensor?, leastSamples: Int = 2
+  ) {
+    self.leastSamples = leastSamples
     self.globalCount = globalCount
     self.count = count
     self.offset = offset
     self.sampleCount = sampleCount
     self.mask = mask
   }
+
+  /// Whether some part has so few samples that statistics are taken over the whole batch.
+  var isTooSmallForStatistics: Bool { count - (mask == nil ? 0 : 1) < leastSamples }
 
   /// The sum of a tensor over the workers.
   public func summed(_ partial: Tensor) -> Tensor { partial.allReduced(.sum) }

@@ -1,11 +1,14 @@
-// Graphs of layers in files: nodes in order, each with its layer and the numbers of its operands. A node that shares an
-// earlier node's parameters says so instead of repeating the layer.
+// Graphs of layers in files: nodes in order, each with its layer and the numbers of its operands.
 
 import AccelerandoCore
 
 extension Functional: ConfigurableLayer {
+  public static var summary: String {
+    "A graph of layers, as one layer: nodes in order, with the numbers of their inputs."
+  }
+
   public init(config: ConfigReader) throws {
-    let inputs = try config.array("inputs").map { value in
+    let inputs = try config.array("inputs", kind: "a list of inputs, {shape: …, dtype: …, name: …}").map { value in
       let reader = try ConfigReader(value, subject: "an input")
       let spec = InputSpec(
         shape: try reader.ints("shape"), dtype: try reader.choice("dtype", default: DType.float32),
@@ -13,17 +16,25 @@ extension Functional: ConfigurableLayer {
       try reader.finish()
       return spec
     }
+    let name = try config.optionalString("name")
     var layers: [any Layer] = []
     var sources: [[Int]] = []
-    for value in try config.array("nodes") {
-      let reader = try ConfigReader(value, subject: "a node", layerCatalog: config.layerCatalog)
+    var names = NamedPlaces()
+    for value in try config.array(
+      "nodes", kind: "a list of nodes, {layer: …, inputs: [numbers of inputs or earlier nodes]}")
+    {
+      let reader = try ConfigReader(
+        value, subject: "a node", layerCatalog: config.layerCatalog, reading: config.reading)
+      // Files of earlier versions share by the number of a node.
       if let shared = try reader.optionalInt("shares") {
         guard layers.indices.contains(shared) else {
           throw ConfigError("'shares' needs the number of an earlier node; received \(shared).", at: value.location)
         }
         layers.append(layers[shared])
       } else {
-        layers.append(try reader.layer("layer"))
+        let layer = try reader.layer("layer")
+        try names.note(layer, value["layer"] ?? value)
+        layers.append(layer)
       }
       let operands = try reader.ints("inputs")
       guard operands.allSatisfy({ (0..<inputs.count + sources.count).contains($0) }) else {
@@ -36,20 +47,12 @@ extension Functional: ConfigurableLayer {
     guard (0..<inputs.count + layers.count).contains(output) else {
       throw ConfigError("'output' needs the number of a node; received \(output).", at: config.config.location)
     }
-    self.init(
-      layers: layers, sources: sources, inputs: inputs, output: output, name: try config.optionalString("name"))
+    self.init(layers: layers, sources: sources, inputs: inputs, output: output, name: name)
   }
 
   public func config() throws -> Config {
-    var firstUse: [ParameterKey: Int] = [:]
-    let nodes = try zip(layers, sources).enumerated().map { index, node -> Config in
-      let operands = Config.Entry("inputs", .ints(node.1))
-      let parameter = ParameterNames(of: node.0).ordered.first?.key
-      if let parameter, let shared = firstUse[parameter] {
-        return Config(.object([Config.Entry("shares", Config(.int(shared))), operands]))
-      }
-      if let parameter { firstUse[parameter] = index }
-      return Config(.object([Config.Entry("layer", try Config(of: node.0)), operands]))
+    let nodes = try zip(layers, sources).map { layer, operands in
+      Config(["layer": try Config(of: layer), "inputs": .ints(operands)])
     }
     let specs = inputs.map { input in
       Config([

@@ -41,6 +41,12 @@ extension Layer {
   /// The layer applied to tensors under a name that the layer around it has chosen.
   func called(_ inputs: [Tensor], name: String?) -> Tensor {
     let body = { () -> Tensor in
+      do {
+        // Settings that make no sense are not even computed with.
+        try LayerCatalog.check(self)
+      } catch {
+        return (inputs.first ?? Graph().input("no input", TensorType(.float32, []))).rejected("\(error)")
+      }
       let inputs = acceptsIntegers ? inputs : inputs.map(computable)
       if let merge = self as? any MergeLayer { return merge.forward(inputs) }
       guard inputs.count == 1 else {

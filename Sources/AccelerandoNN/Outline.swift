@@ -13,6 +13,18 @@ public struct Outline: Sendable {
   public let layerCalls: [Scope.LayerCall]
   /// The names of the parameters by property, for tracing the model again.
   public let names: ParameterNames
+  /// The inputs whose elements are used as the numbers of rows of a table.
+  public let indexInputs: [IndexInput]
+
+  /// An input that is an index.
+  public struct IndexInput: Hashable, Sendable {
+    /// The number of the input.
+    public let input: Int
+    /// The rows of the table: indices are 0 to `count` − 1.
+    public let count: Int
+    /// The layer that has the table, as in errors.
+    public let layer: String
+  }
 
   /// Traces a model, in training and in inference.
   /// - Parameters:
@@ -24,21 +36,62 @@ public struct Outline: Sendable {
     var collected: [ParameterSpec] = []
     var calls: [Scope.LayerCall] = []
     var output = TensorType(.float32, [])
+    var indexInputs: [IndexInput] = []
     for isTraining in [true, false] {
       let graph = Graph()
       let key = graph.input("key", TensorType(.uint32, [2]))
       let scope = Scope(graph: graph, names: names, isTraining: isTraining, randomKey: key)
-      let tensors = inputs.enumerated().map { graph.input("input \($0.offset)", $0.element) }
+      let tensors = inputs.enumerated().map { graph.input(Self.inputName($0.offset), $0.element) }
       let result = scope.run { layer.applied(to: tensors) }
       if let error = graph.firstError { throw error }
       let known = Set(collected.map(\.name))
       collected += scope.parameters.filter { !known.contains($0.name) }
       output = result.type
       calls = scope.layerCalls
+      if !isTraining { indexInputs = try Self.indexInputs(graph, scope.lookUps, inputs: inputs.count) }
     }
+    try Self.checkNames(of: calls)
+    self.indexInputs = indexInputs
     parameters = collected
     self.output = output
     layerCalls = calls
+  }
+
+  /// The inputs that are used as indices as they are, or but for their type and shape.
+  private static func indexInputs(_ graph: Graph, _ lookUps: [Scope.LookUp], inputs: Int) throws -> [IndexInput] {
+    if lookUps.isEmpty { return [] }
+    let program = try Program(graph, outputs: lookUps.map(\.indices))
+    let producers = Dictionary(
+      program.instructions.flatMap { instruction in instruction.results.map { ($0, instruction) } },
+      uniquingKeysWith: { first, _ in first })
+    return zip(program.outputs, lookUps).compactMap { output, use in
+      var value = output
+      while let instruction = producers[value],
+        instruction.operation is Convert || instruction.operation is AccelerandoCore.Reshape
+      {
+        value = instruction.operands[0]
+      }
+      guard program.inputs.indices.contains(value) else { return nil }
+      let input = (0..<inputs).first { program.inputs[value].name == inputName($0) }
+      return input.map { IndexInput(input: $0, count: use.rows, layer: use.layer) }
+    }
+  }
+
+  private static func inputName(_ number: Int) -> String { "input \(number)" }
+
+  /// Checks that no two layers were given one name: which of them is meant could not be told from reports.
+  private static func checkNames(of calls: [Scope.LayerCall]) throws {
+    var known: [String: Scope.LayerCall] = [:]
+    for call in calls {
+      guard let name = call.layer.name else { continue }
+      guard let earlier = known.updateValue(call, forKey: name) else { continue }
+      // A layer that is used twice is one layer.
+      let keys = [earlier, call].map { ParameterNames(of: $0.layer).ordered.map(\.key) }
+      if keys[0] == keys[1], earlier.typeName == call.typeName { continue }
+      throw GraphError(
+        "two layers have the name '\(name)': a \(earlier.typeName) and a \(call.typeName). Give each a name of its own."
+      )
+    }
   }
 
   /// The first values of the parameters: functions of the seed and of each parameter's name, so that adding a layer

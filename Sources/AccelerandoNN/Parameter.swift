@@ -2,6 +2,7 @@
 // is used, so layers have no build phase, and copying a model copies nothing but descriptions.
 
 import AccelerandoCore
+import Synchronization
 
 /// What happens to a parameter's value while training.
 public enum ParameterRole: String, Hashable, Sendable, CaseIterable, Codable {
@@ -62,6 +63,15 @@ public struct Parameter: Sendable {
 
 /// The identity of a parameter: an object, so that it is unique without a counter that everybody shares.
 final class ParameterKey: Sendable, Hashable {
+  private let learned = Atomic<Bool>(false)
+
+  /// Whether some model has trained values of the parameter, or was given them. Values belong to models; this only lets a
+  /// second model of the same layers say that it has none of them.
+  var hasLearned: Bool {
+    get { learned.load(ordering: .relaxed) }
+    set { learned.store(newValue, ordering: .relaxed) }
+  }
+
   static func == (a: ParameterKey, b: ParameterKey) -> Bool { a === b }
   func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }

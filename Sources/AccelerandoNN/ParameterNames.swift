@@ -28,6 +28,12 @@ public struct ParameterNames: Sendable {
     return result
   }
 
+  /// The names of the parameters that some model has trained values of, or was given them.
+  package var learned: [String] { ordered.filter(\.key.hasLearned).map(\.name) }
+
+  /// Notes that a model has trained values of all parameters, or was given them.
+  package func noteLearning() { for parameter in ordered { parameter.key.hasLearned = true } }
+
   func name(of parameter: Parameter) -> String? { names[parameter.key] }
 
   private mutating func visit(

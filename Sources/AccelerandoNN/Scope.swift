@@ -34,6 +34,16 @@ public final class Scope: @unchecked Sendable {
     public let parameters: [String]
   }
 
+  /// One use of a tensor's elements as the numbers of rows of a table.
+  package struct LookUp {
+    /// The numbers of rows.
+    package let indices: Tensor
+    /// The rows of the table.
+    package let rows: Int
+    /// The layer that has the table.
+    package let layer: String
+  }
+
   /// The graph that is traced into.
   public let graph: Graph
   /// Whether this is a training step: dropout drops, normalization uses the batch.
@@ -49,6 +59,11 @@ public final class Scope: @unchecked Sendable {
   /// The calls of the outermost layer's direct sublayers, in order.
   public private(set) var layerCalls: [LayerCall] = []
 
+  /// The uses of tensors as indices, in order.
+  package private(set) var lookUps: [LookUp] = []
+  /// Is told the result of every layer, inner layers first, with the path to the layer.
+  package var onResult: ((_ path: [String], _ layer: any Layer, _ result: Tensor) -> Void)?
+
   private let names: ParameterNames
   private var values: [String: Tensor]
   private let addsInputs: Bool
@@ -59,8 +74,14 @@ public final class Scope: @unchecked Sendable {
   private var transformed: [String: Tensor] = [:]
   private var frames: [Frame] = []
 
+  /// A layer that is being called.
   private struct Frame {
+    /// The calls of unnamed layers inside, by type.
     var typeCounts: [String: Int] = [:]
+    /// The calls of layers inside.
+    var callCount = 0
+    /// The layers inside that were given names, with the number of their first call.
+    var named: [String: (layer: any Layer, call: Int)] = [:]
   }
 
   /// Prepares a trace.
@@ -139,6 +160,11 @@ extension Scope {
     }
     let spec = ParameterSpec(name: name, type: type, role: parameter.role, initializer: parameter.initializer)
     if specs[name] == nil {
+      do {
+        try Catalog.initializers.check(parameter.initializer)
+      } catch {
+        graph.report(GraphError("parameter '\(name)': \(error)"))
+      }
       specs[name] = spec
       parameters.append(spec)
     }
@@ -190,9 +216,17 @@ extension Scope {
 // MARK: - Layers
 
 extension Scope {
+  /// Says that a layer uses a tensor's elements as the numbers of rows, 0 to below `rows`: where they come from the data,
+  /// they are checked before anything is trained on them.
+  func willLookUp(_ indices: Tensor, rows: Int) {
+    lookUps.append(LookUp(indices: indices, rows: rows, layer: graph.path.last ?? "the table"))
+  }
+
   /// Calls a layer's formula with its name in the path of errors.
   func call(_ layer: any Layer, on inputs: [Tensor], name given: String?, _ body: () -> Tensor) -> Tensor {
     let typeName = layer.typeName
+    if let name = layer.name { checkName(name, of: layer) }
+    if let last = frames.indices.last { frames[last].callCount += 1 }
     let name = given ?? layer.name ?? automaticName(typeName)
     let outer = graph.path
     graph.path = outer + [frames.isEmpty && layer.name == nil ? typeName : "\(typeName) '\(name)'"]
@@ -200,6 +234,7 @@ extension Scope {
     frames.append(Frame())
     let result = body()
     frames.removeLast()
+    onResult?(graph.path, layer, result)
     graph.path = outer
     if frames.count == 1 {
       layerCalls.append(
@@ -210,6 +245,22 @@ extension Scope {
     return result
   }
 
+  /// Reports a second layer of one given name inside of one layer: people and files could not tell the two apart. One layer
+  /// that is called again is no second one.
+  private func checkName(_ name: String, of layer: any Layer) {
+    guard let last = frames.indices.last else { return }
+    let call = frames[last].callCount + 1
+    guard let known = frames[last].named[name] else {
+      frames[last].named[name] = (layer, call)
+      return
+    }
+    if isSameLayer(known.layer, layer) { return }
+    graph.report(
+      GraphError(
+        "has two layers called '\(name)': its layer \(known.call), \(known.layer.typeName), and its layer \(call), "
+          + "\(layer.typeName). Give one of them another name."))
+  }
+
   /// `dense`, `dense_1`, … in the order of calls inside the layer around.
   private func automaticName(_ typeName: String) -> String {
     let base = snakeCase(typeName)
@@ -218,6 +269,15 @@ extension Scope {
     frames[frames.count - 1].typeCounts[base] = count + 1
     return count == 0 ? base : "\(base)_\(count)"
   }
+}
+
+/// Whether two values describe one layer: they have the same parameters or, without any, the same settings.
+private func isSameLayer(_ a: any Layer, _ b: any Layer) -> Bool {
+  guard type(of: a) == type(of: b) else { return false }
+  let (first, second) = (ParameterNames(of: a).ordered.map(\.key), ParameterNames(of: b).ordered.map(\.key))
+  guard first.isEmpty, second.isEmpty else { return first == second }
+  guard let a = a as? any Configurable, let b = b as? any Configurable else { return true }
+  return (try? a.config()) == (try? b.config())
 }
 
 /// A type's name in Keras' spelling: `MaxPooling2D` is `max_pooling2d`, `Dense` is `dense`.

@@ -27,6 +27,8 @@ public struct Sequential: Layer {
 }
 
 extension Sequential: ConfigurableLayer {
+  public static var summary: String { "Layers one after the other, as one layer." }
+
   public init(config: ConfigReader) throws {
     self.init(try config.layers("layers"), name: try config.optionalString("name"))
   }

@@ -37,6 +37,13 @@ public struct Store: Sendable, Hashable {
 }
 
 extension Store {
+  /// Whether all floating-point values are finite: neither NaN nor infinite.
+  public var isFinite: Bool {
+    entries.allSatisfy { _, array in
+      !array.dtype.isFloating || array.elements(as: Double.self).allSatisfy(\.isFinite)
+    }
+  }
+
   /// Says how this store differs from what is needed: every missing, unexpected and mis-shaped name; nil if it fits.
   public func mismatch(with types: [(name: String, type: TensorType)]) -> StoreMismatch? {
     let expected = Set(types.map(\.name))

@@ -9,22 +9,25 @@ extension Catalog where Item == any Callback {
   /// - Parameter directory: the directory that relative paths of files refer to.
   public static func callbacks(in directory: URL) -> Catalog {
     Catalog("callback")
-      .adding("EarlyStopping") {
+      .adding("EarlyStopping", "Stops training when a metric no longer improves.") {
         EarlyStopping(
           monitor: try $0.string("monitor", default: "val_loss"), minimumChange: try $0.double("min_delta", default: 0),
-          patience: try $0.atLeastZero("patience", default: 0), mode: try $0.choice("mode", default: .automatic),
+          patience: try $0.int("patience", default: 0, in: .notNegative),
+          mode: try $0.choice("mode", default: .automatic),
           baseline: try $0.optionalDouble("baseline"),
           restoresBestWeights: try $0.bool("restore_best_weights", default: false),
-          startFromEpoch: try $0.atLeastZero("start_from_epoch", default: 0))
+          startFromEpoch: try $0.int("start_from_epoch", default: 0, in: .notNegative))
       }
-      .adding("ReduceLROnPlateau") {
+      .adding("ReduceLROnPlateau", "Reduces the learning rate when a metric no longer improves.") {
         ReduceLROnPlateau(
           monitor: try $0.string("monitor", default: "val_loss"), factor: try $0.double("factor", default: 0.1),
-          patience: try $0.atLeastZero("patience", default: 10), mode: try $0.choice("mode", default: .automatic),
+          patience: try $0.int("patience", default: 10, in: .notNegative),
+          mode: try $0.choice("mode", default: .automatic),
           minimumChange: try $0.double("min_delta", default: 1e-4),
-          cooldown: try $0.atLeastZero("cooldown", default: 0), minimumRate: try $0.double("min_lr", default: 0))
+          cooldown: try $0.int("cooldown", default: 0, in: .notNegative),
+          minimumRate: try $0.double("min_lr", default: 0))
       }
-      .adding("ModelCheckpoint") { reader in
+      .adding("ModelCheckpoint", "Saves the model or its weights after epochs.") { reader in
         ModelCheckpoint(
           try reader.path("filepath", in: directory), monitor: try reader.string("monitor", default: "val_loss"),
           mode: try reader.choice("mode", default: .automatic),
@@ -32,28 +35,19 @@ extension Catalog where Item == any Callback {
           savesWeightsOnly: try reader.bool("save_weights_only", default: false),
           initialBest: try reader.optionalDouble("initial_value_threshold"))
       }
-      .adding("CSVLogger") { reader in
+      .adding("CSVLogger", "Writes the numbers of each epoch as a line of a CSV file.") { reader in
         CSVLogger(
           URL(fileURLWithPath: try reader.path("filename", in: directory)),
           separator: try reader.string("separator", default: ","), appends: try reader.bool("append", default: false))
       }
-      .adding("TensorBoard") { reader in
+      .adding("TensorBoard", "Writes the numbers of each epoch for TensorBoard.") { reader in
         TensorBoard(URL(fileURLWithPath: try reader.path("log_dir", in: directory)))
       }
-      .adding("TerminateOnNaN") { _ in TerminateOnNaN() }
+      .adding("TerminateOnNaN", "Stops training when the loss is not a number.") { _ in TerminateOnNaN() }
   }
 }
 
 extension ConfigReader {
-  fileprivate func atLeastZero(_ key: String, default fallback: Int) throws -> Int {
-    let number = try int(key, default: fallback)
-    guard number >= 0 else {
-      throw ConfigError(
-        "\(subject): '\(key)' needs a whole number of at least 0; received \(number).", at: value(key)?.location)
-    }
-    return number
-  }
-
   fileprivate func path(_ key: String, in directory: URL) throws -> String {
     let path = try string(key)
     return path.hasPrefix("/") ? path : directory.appendingPathComponent(path).path

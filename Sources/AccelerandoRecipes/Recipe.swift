@@ -2,6 +2,7 @@
 // model is edited and run again with no build in between; so the whole file is checked before anything slow begins.
 
 import AccelerandoCore
+import AccelerandoFormats
 import AccelerandoNN
 import Foundation
 
@@ -31,7 +32,8 @@ public struct Recipe: Sendable {
 
   /// Reads the recipe of a name or of a path.
   /// - Parameter nameOrPath: the name of a built-in recipe, or the path of a YAML file.
-  /// - Throws: `RecipeNotFound` when there is none, `ConfigError` with file and line when it is wrong.
+  /// - Throws: `RecipeNotFound` when there is none, `FormatError` when it cannot be read, `ConfigError` with file and line when
+  ///   it is wrong.
   public init(_ nameOrPath: String) throws {
     let url = URL(fileURLWithPath: nameOrPath)
     if let builtIn = BuiltInRecipe.named(nameOrPath) {
@@ -39,22 +41,52 @@ public struct Recipe: Sendable {
         yaml: builtIn.yaml, name: nameOrPath, file: "recipe \(nameOrPath)", directory: Self.workingDirectory)
       return
     }
-    let text: String
-    do {
-      text = try String(contentsOf: url, encoding: .utf8)
-    } catch {
-      let names = BuiltInRecipe.all.map(\.name)
-      let nearest = nearestWord(to: nameOrPath, among: names).map { " Did you mean '\($0)'?" } ?? ""
-      guard FileManager.default.fileExists(atPath: url.path) else {
-        throw RecipeNotFound(
-          description: "there is no recipe '\(nameOrPath)'.\(nearest) Give the path of a YAML file, or one of "
-            + "\(names.joined(separator: ", ")).")
-      }
-      throw ConfigError("the recipe '\(nameOrPath)' cannot be read as UTF-8 text.")
-    }
+    let text = try Self.read(nameOrPath)
+    var status = stat()
+    let isFile = stat(nameOrPath, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    // Beside a pipe there are no other files.
     try self.init(
       yaml: text, name: url.deletingPathExtension().lastPathComponent, file: nameOrPath,
-      directory: url.deletingLastPathComponent())
+      directory: isFile ? url.deletingLastPathComponent() : Self.workingDirectory)
+  }
+
+  /// Recipes are written by people; what is longer than this is something else.
+  private static let longest = 16 << 20
+
+  /// The text of a recipe's file, or of a pipe.
+  /// - Throws: `RecipeNotFound` when there is none, `FormatError` with the reason when it cannot be read.
+  private static func read(_ path: String) throws -> String {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      let names = BuiltInRecipe.all.map(\.name)
+      let nearest = nearestWord(to: path, among: names).map { " Did you mean '\($0)'?" } ?? ""
+      throw RecipeNotFound(
+        description: "there is no recipe '\(path)'.\(nearest) Give the path of a YAML file, or one of "
+          + "\(names.joined(separator: ", ")).")
+    }
+    if isDirectory.boolValue {
+      let inside = (path as NSString).appendingPathComponent("recipe.yaml")
+      let remedy =
+        FileManager.default.fileExists(atPath: inside)
+        ? "A training wrote it: its recipe is \(inside); a run that has checkpoints goes on with "
+          + "'accelerando train --resume \(path)'"
+        : "Name a YAML file"
+      throw FormatError(file: path, reason: "is a directory, not a recipe", remedy: remedy)
+    }
+    let contents = try FileContents(URL(fileURLWithPath: path))
+    let kind = FileKind(of: contents)
+    guard kind == .text || kind == .empty, contents.count <= longest else {
+      let reason =
+        kind == .text ? "has \(contents.count) bytes, more than any recipe" : "is not a recipe: it is \(kind)"
+      throw FormatError(
+        file: path, reason: reason, remedy: "A recipe is a YAML file; 'accelerando recipes mlp' prints one")
+    }
+    return try contents.withUnsafeBytes { bytes in
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw FormatError(file: path, reason: "is not UTF-8 text", remedy: "Save the recipe in UTF-8")
+      }
+      return text
+    }
   }
 
   /// Reads a recipe from text.
@@ -72,16 +104,16 @@ public struct Recipe: Sendable {
     self.name = name
     self.text = text
     self.directory = directory
-    data = try RecipeData(ConfigReader(reader.required("data"), subject: "data"))
-    model = Sequential(try reader.layers("layers"), name: name)
-    let compile = try ConfigReader(reader.required("compile"), subject: "compile")
-    optimizerConfig = compile.value("optimizer") ?? "adam"
-    loss = try Catalog.losses.make(compile.required("loss"))
-    metrics = try compile.has("metrics") ? compile.array("metrics").map { try Catalog.metrics.make($0) } : []
-    precision = try compile.choice("precision", default: Precision.float32)
-    try compile.finish()
-    fit = try FitSettings(ConfigReader(reader.value("fit") ?? nil, subject: "fit"))
-    callbacks = try reader.has("callbacks") ? reader.array("callbacks") : []
+    let parts = try RecipeParts(reader)
+    data = try RecipeData(ConfigReader(parts.data, subject: "data"))
+    model = Sequential(parts.layers, name: name)
+    let compile = try CompileSettings(ConfigReader(parts.compile, subject: "compile"))
+    optimizerConfig = compile.optimizer
+    loss = compile.loss
+    metrics = compile.metrics
+    precision = compile.precision
+    fit = try FitSettings(ConfigReader(parts.fit, subject: "fit"))
+    callbacks = parts.callbacks
     try reader.finish()
     guard !model.layers.isEmpty else {
       throw ConfigError("a recipe needs at least one layer.", at: reader.value("layers")?.location)
@@ -148,29 +180,17 @@ public struct FitSettings: Sendable, Hashable {
   public var validationFrequency: Int
 
   init(_ reader: ConfigReader) throws {
-    func count(_ key: String, default fallback: Int) throws -> Int {
-      let number = try reader.int(key, default: fallback)
-      guard number >= 1 else {
-        throw ConfigError("fit: '\(key)' needs a whole number of at least 1; received \(number).", at: place(key))
-      }
-      return number
-    }
-    func place(_ key: String) -> SourceLocation? { reader.value(key)?.location }
-    epochs = try count("epochs", default: 1)
-    batchSize = try count("batch_size", default: 32)
-    validationSplit = try reader.optionalDouble("validation_split")
-    if let split = validationSplit, !(split >= 0 && split < 1) {
-      throw ConfigError(
-        "fit: 'validation_split' needs a number from 0 to below 1; received \(split).", at: place("validation_split"))
-    }
-    shuffle = try reader.bool("shuffle", default: true)
-    let seed = try reader.int("seed", default: 0)
-    guard let seed = UInt64(exactly: seed) else {
-      throw ConfigError("fit: 'seed' needs a whole number of at least 0; received \(seed).", at: place("seed"))
-    }
-    self.seed = seed
-    stepsPerEpoch = try reader.has("steps_per_epoch") ? count("steps_per_epoch", default: 1) : nil
-    validationFrequency = try count("validation_freq", default: 1)
+    epochs = try reader.int("epochs", default: 1, in: .counts, about: "The number of passes over the data")
+    batchSize = try reader.int("batch_size", default: 32, in: .counts, about: "Samples in one step")
+    validationSplit = try reader.optionalDouble(
+      "validation_split", in: .belowOne,
+      about: "The proportion of the training data, its last samples, to use for validation")
+    shuffle = try reader.bool("shuffle", default: true, about: "Whether to reshuffle the samples in each epoch")
+    seed = UInt64(
+      try reader.int("seed", default: 0, in: 0...Int.max, about: "The seed of all randomness"))
+    stepsPerEpoch = try reader.optionalInt("steps_per_epoch", in: .counts, about: "The number of steps in an epoch")
+    validationFrequency = try reader.int(
+      "validation_freq", default: 1, in: .counts, about: "The number of epochs between validations")
     try reader.finish()
   }
 }

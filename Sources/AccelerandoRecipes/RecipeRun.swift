@@ -12,7 +12,8 @@ extension Recipe {
   ///   - backend: the device to run on.
   /// - Throws: `GraphError` when the model does not fit the data.
   public func makeModel(for input: TensorType, backend: any Backend) throws -> Model {
-    let input = ModelInput(input.shape, dtype: input.dtype)
+    // Models compute in float32, whatever the files' floating-point type; fit converts the data.
+    let input = ModelInput(input.shape, dtype: input.dtype.isFloating ? .float32 : input.dtype)
     let model = Model(self.model, inputs: [input], backend: backend, seed: fit.seed)
     try model.compile(try makeCompilation())
     return model

@@ -33,11 +33,29 @@ public struct Compilation: Sendable {
     metrics.map { ($0, false) } + weightedMetrics.map { ($0, true) }
   }
 
-  /// Checks that every number has a name of its own.
+  /// Refuses invalid settings, however they were made.
+  /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
+  func checkSettings() throws {
+    try optimizer.checkSettings()
+    try Catalog.losses.check(loss)
+    for (metric, _) in watched { try Catalog.metrics.check(metric) }
+  }
+
+  /// Checks that every number has a name of its own in logs, where the loss and numbers on validation data stand too.
   func checkNames() throws {
     var known: Set<String> = ["loss"]
-    for (metric, _) in watched where !known.insert(metric.name).inserted {
-      throw TrainingError("two of the numbers that are watched are called '\(metric.name)'. Give one another name.")
+    for (metric, _) in watched {
+      guard !metric.name.isEmpty else { throw TrainingError("a metric has an empty label. Give it a name.") }
+      guard known.insert(metric.name).inserted else {
+        throw TrainingError(
+          metric.name == "loss"
+            ? "a metric has the label 'loss', which is the loss's own. Give it another label."
+            : "two metrics have the label '\(metric.name)'. Give one of them another label.")
+      }
+    }
+    for name in known.sorted() where known.contains("val_" + name) {
+      throw TrainingError(
+        "the label 'val_\(name)' is that of '\(name)' on validation data. Give the metric another label.")
     }
   }
 }

@@ -12,7 +12,9 @@ extension Model {
   /// - Returns: `loss` and the metrics by name.
   public func evaluate(_ data: Dataset, batchSize: Int = 32, steps: Int? = nil) throws -> Logs {
     _ = try compiled()
+    guard steps ?? 1 >= 1 else { throw TrainingError("evaluation takes at least 1 step; received \(steps ?? 0).") }
     try prepareValues()
+    warnOfFreshValues()
     return try evaluate(feeder(data, .evaluate, batchSize: batchSize), steps: steps)
   }
 
@@ -23,7 +25,8 @@ extension Model {
     try evaluate(Dataset(features, labels, sampleWeights: sampleWeights), batchSize: batchSize)
   }
 
-  func evaluate(_ feeder: Feeder, steps: Int?) throws -> Logs {
+  /// - Parameter goesOn: asked after every step, or after many that run at a time; false ends the evaluation there.
+  func evaluate(_ feeder: Feeder, steps: Int?, goesOn: (Int) throws -> Bool = { _ in true }) throws -> Logs {
     try session.resetTotals(.evaluate)
     try feeder.begin(pass: 0)
     var done = 0
@@ -33,20 +36,27 @@ extension Model {
     {
       try launch.step.execution.run()
       done += launch.stepCount
+      guard try goesOn(done - 1) else { break }
     }
     guard done > 0 else { throw TrainingError("the dataset is empty: there is nothing to evaluate on.") }
     return try logs(.evaluate)
   }
 
-  /// The running means of the totals.
+  /// The running means of the totals; NaN where no step counted.
   func logs(_ kind: StepKind) throws -> Logs {
     guard let compilation else { return [:] }
-    func total(_ name: String) throws -> Double { Double(try session.scalar(StateName.total(kind, name))) }
-    let count = max(try total(StateName.sampleCount), 1)
-    var logs: Logs = ["loss": try total("loss") / count]
+    func total(_ total: Total) throws -> Double { try session.scalar(StateName.total(kind, total)) }
+    // The sign of a NaN says nothing.
+    func quotient(_ sum: Double, _ count: Double) -> Double {
+      let mean = sum / count
+      return mean.isNaN ? .nan : mean
+    }
+    let samples = try total(.samples)
+    var logs: Logs = ["loss": quotient(try total(.loss), samples)]
     for (metric, isWeighted) in compilation.watched {
-      let weight = isWeighted ? try total(StateName.weightSum) : count
-      logs[metric.name] = weight == 0 ? 0 : try total(metric.name) / weight
+      let weight = isWeighted ? try total(.weights) : samples
+      // Weights that are all 0 leave nothing to take a mean of; Keras says 0.
+      logs[metric.name] = weight == 0 && samples > 0 ? 0 : quotient(try total(.metric(metric.name)), weight)
     }
     return logs
   }
@@ -57,6 +67,7 @@ extension Model {
   ///   - batchSize: samples in a step.
   public func predict(_ data: Dataset, batchSize: Int = 32) throws -> NDArray {
     try prepareValues()
+    warnOfFreshValues()
     let feeder = try feeder(data.shuffled(false), .predict, batchSize: batchSize)
     try feeder.begin(pass: 0)
     var parts: [NDArray] = []

@@ -8,7 +8,10 @@ import AccelerandoNN
 final class Feeder {
   private var dataset: Dataset
   private let kind: StepKind
+  /// The samples of a full batch: no more than there are, where that is known.
   private let batchSize: Int
+  /// The batch size that was asked for.
+  private let givenBatchSize: Int
   /// Nil for the order in the arrays.
   private let key: RandomKey?
   private let session: Session
@@ -76,7 +79,8 @@ final class Feeder {
     self.isPrepared = isPrepared
     self.dataset = dataset
     self.kind = kind
-    self.batchSize = max(dataset.batchSize ?? batchSize, 1)
+    givenBatchSize = max(dataset.batchSize ?? batchSize, 1)
+    self.batchSize = min(givenBatchSize, dataset.count ?? givenBatchSize)
     self.key = dataset.isShuffled ?? shuffles ? key : nil
     self.session = session
     self.programs = programs
@@ -88,14 +92,24 @@ final class Feeder {
   var stepCount: Int? { dataset.steps(batchSize: batchSize) }
 
   /// The samples of a full batch.
-  var fullBatch: Int { min(batchSize, dataset.count ?? batchSize) }
+  var fullBatch: Int { batchSize }
 
   /// What the steps that come depend on, besides the samples themselves.
   func settings() throws -> [RunSetting] {
     [
-      RunSetting("batch size", batchSize), RunSetting("samples", dataset.count.map(String.init) ?? "a stream"),
+      RunSetting("batch size", givenBatchSize), RunSetting("samples", dataset.count.map(String.init) ?? "a stream"),
       RunSetting("shuffled", key != nil), RunSetting("digest of the data", try dataset.digest()),
+      RunSetting("digest of the step", stepDigest()),
     ]
+  }
+
+  /// A digest of what one step of a full batch computes, on any worker: it also covers custom layers and losses that do
+  /// not describe their settings. The batches of streams are not known beforehand.
+  private func stepDigest() -> String {
+    guard case .arrays(let arrays) = dataset.source, isPrepared else { return "a stream" }
+    // Errors of a step are reported when it is compiled.
+    let program = try? programs.program(StepSignature(kind: kind, like: arrays, count: fullBatch))
+    return (try? program?.digest()) ?? "unknown"
   }
 
   /// Begins pass `number`; the order of the samples is a function of the number.
@@ -123,6 +137,26 @@ final class Feeder {
       if session.backend.runsAhead, dataset.prefetchDepth == 0 { dataset.prefetchDepth = 2 }
       batches = try dataset.makeBatches(batchSize: batchSize, order: order, skipping: skipped)
     }
+  }
+
+  /// Traces the step of a full batch, if its types are already known, so that errors are reported before anything runs.
+  func check() throws {
+    guard isPrepared, case .arrays(let arrays) = dataset.source else { return }
+    try session.check(
+      StepSignature(kind: kind, like: arrays, count: batchSize, workers: workers(of: batchSize)), programs)
+  }
+
+  /// The batch that comes next, in the model's shapes, and the numbers of its samples where these are known; nil after
+  /// the last. It is taken: a step that is asked for afterwards has the one behind it.
+  func nextBatch() throws -> (batch: Batch, samples: [Int]?)? {
+    if let direct {
+      guard direct.position < direct.order.count else { return nil }
+      let rows = direct.order[direct.position..<min(direct.position + batchSize, direct.order.count)]
+      self.direct?.position = rows.endIndex
+      return (direct.arrays.gathered(rows), Array(rows))
+    }
+    guard let batch = try batches?.next() else { return nil }
+    return (isPrepared ? batch : try Self.prepared(batch, kind, expectation, classWeights), nil)
   }
 
   /// Loads the next batches and returns what to run; nil after the last batch.
@@ -234,19 +268,19 @@ final class Feeder {
     if kind == .predict {
       result.labels = nil
       result.sampleWeights = nil
+      try expectation.checkIndices(result, origin: origin)
       return result
     }
-    guard let labels = result.labels else {
+    guard let labels = batch.labels else {
       throw TrainingError("the dataset has no labels; training and evaluation need them.")
     }
     if let classWeights {
       guard result.sampleWeights == nil else {
         throw TrainingError("class weights and sample weights do not go together; multiply them yourself.")
       }
-      result.sampleWeights = try sampleWeights(for: labels, classWeights: classWeights)
+      result.sampleWeights = try expectation.sampleWeights(for: labels, classWeights: classWeights)
     }
-    result.sampleWeights = result.sampleWeights?.converted(to: .float32)
-    try expectation.checkValues(result, origin: origin)
+    try expectation.checkValues(result, given: batch, origin: origin)
     return result
   }
 }

@@ -25,16 +25,20 @@ extension Model {
   ///   - validation: samples to evaluate the model on after epochs.
   ///   - validationSplit: the proportion of samples, the last ones before any shuffling, to use for validation instead.
   ///   - validationBatchSize: the number of samples in a step of validation; `batchSize` for nil.
-  ///   - validationFrequency: epochs from one validation to the next.
-  ///   - shuffle: whether every epoch sees the samples in another order.
-  ///   - classWeights: how much samples of a class count; 1 for classes that are not listed.
-  ///   - initialEpoch: the epoch to begin with, to go on with an earlier run.
-  ///   - stepsPerEpoch: ends epochs after so many steps; the next epoch goes on where this one ended.
-  ///   - validationSteps: ends validations after so many steps.
+  ///   - validationFrequency: the number of epochs between validations.
+  ///   - shuffle: whether to reshuffle the samples in each epoch.
+  ///   - classWeights: the weight of samples by class; 1 for classes that are not listed.
+  ///   - initialEpoch: the first epoch, to continue an earlier run. Each pass over the data has its own order: a later
+  ///     call of `fit` continues with the next orders, and so does one with a later first epoch.
+  ///   - stepsPerEpoch: the number of steps in an epoch; the next epoch continues where this one ended.
+  ///   - validationSteps: the number of steps of a validation.
   ///   - callbacks: the callbacks, in order.
-  ///   - verbose: what is shown.
+  ///   - verbose: what to show.
   /// - Returns: the numbers of every epoch.
-  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw.
+  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw;
+  ///   `TrainingError` when the loss becomes NaN or infinite, which names the step and the layer. The model then has
+  ///   the values from before that step, where these could be computed again. With `TerminateOnNaN` among the callbacks
+  ///   training ends without an error instead.
   @discardableResult
   public func fit(
     _ data: Dataset, epochs: Int = 1, batchSize: Int = 32, validation: Dataset? = nil, validationSplit: Double = 0,
@@ -43,30 +47,64 @@ extension Model {
     validationSteps: Int? = nil, callbacks: [any Callback] = [], verbose: Verbosity = .automatic
   ) throws -> History {
     _ = try compiled()
-    guard epochs >= 0, initialEpoch >= 0, validationFrequency >= 1, stepsPerEpoch.map({ $0 >= 1 }) ?? true else {
+    guard epochs >= 0, initialEpoch >= 0, validationFrequency >= 1, stepsPerEpoch ?? 1 >= 1, validationSteps ?? 1 >= 1
+    else {
       throw TrainingError(
-        "epochs and initialEpoch are at least 0, validationFrequency and stepsPerEpoch at least 1; received "
-          + "\(epochs), \(initialEpoch), \(validationFrequency), \(stepsPerEpoch.map(String.init) ?? "nil").")
+        "epochs and initialEpoch are at least 0, validationFrequency, stepsPerEpoch and validationSteps at least 1; "
+          + "received \(epochs), \(initialEpoch), \(validationFrequency), "
+          + "\(stepsPerEpoch.map(String.init) ?? "nil"), \(validationSteps.map(String.init) ?? "nil").")
+    }
+    guard validation == nil || validationSplit == 0 else {
+      throw TrainingError(
+        "validation samples and a validation split (\(validationSplit)) were both given: give one of the two.")
     }
     var (training, validation) = (data, validation)
-    if validationSplit != 0, validation == nil {
+    if validationSplit != 0 {
       let parts = try data.split(lastFraction: validationSplit)
       (training, validation) = (parts.first, parts.last)
     }
+    if callbacks.contains(where: { $0 is ReduceLROnPlateau || $0 is LearningRateScheduler }),
+      compilation?.watched.contains(where: { $0.metric.name == "learning_rate" }) ?? false
+    {
+      throw TrainingError(
+        "a metric has the label 'learning_rate', under which a callback logs the learning rate. Give it another label.")
+    }
     try prepareValues()
+    warnOfFreshValues()
+    try outline().names.noteLearning()
     let feeder = try feeder(
       training, .train, batchSize: batchSize, shuffles: shuffle, classWeights: classWeights)
     let validationFeeder = try validation.map {
       try self.feeder($0, .evaluate, batchSize: validationBatchSize ?? batchSize)
     }
     let run = TrainingRun(
-      model: self, epochs: epochs, firstEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount)
+      model: self, epochs: epochs, firstEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount,
+      expectedLogs: ExpectedLogs(
+        try compiled(), validationFrequency: validationFeeder == nil ? nil : validationFrequency))
+    // Errors are reported before any file is written, not after the first epoch.
+    try feeder.check()
+    try validationFeeder?.check()
+    for note in notes.take() { run.say(note) }
+    if validationSplit != 0, validation != nil, training.transforms.contains(where: \.isForTraining) {
+      run.say("The validation split is taken without what 'mapped' does: see 'preprocessed' for what it needs too.")
+    }
     let progress = ProgressBar.make(verbose)
     let loop = FitLoop(
       run: run, feeder: feeder, validation: validationFeeder, callbacks: callbacks + progress,
       stepsPerEpoch: stepsPerEpoch, validationSteps: validationSteps, validationFrequency: validationFrequency)
     if let shared = backend as? SharedBackend { try shared.checkSize(feeder.fullBatch) }
-    try loop.trainKeepingCheckpoints { try settings() + feeder.settings() }
+    try loop.trainKeepingCheckpoints {
+      var settings = try settings() + feeder.settings()
+      if let validation {
+        settings.append(RunSetting("digest of the validation data", try validation.digest()))
+        settings.append(RunSetting("epochs between validations", validationFrequency))
+        settings.append(RunSetting("steps of a validation", validationSteps.map(String.init) ?? "all"))
+      }
+      for (label, weight) in (classWeights ?? [:]).sorted(by: { $0.key < $1.key }) {
+        settings.append(RunSetting("weight of class \(label)", weight))
+      }
+      return settings + TrainingRun.settings(of: callbacks)
+    }
     return run.history
   }
 
@@ -104,7 +142,10 @@ final class FitLoop {
   var epochStart = ContinuousClock.now
   /// What the result depends on.
   var settings: [RunSetting] = []
+  /// Whether the model is at the end of a step: not before the first, and not while one runs, which may fail halfway.
+  private(set) var isBetweenSteps = false
   private var pace = LaunchPace()
+  let watch: DivergenceWatch?
   /// The numbers of steps after which callbacks want to act.
   private let intervals: [Int]
 
@@ -120,17 +161,21 @@ final class FitLoop {
     self.validationSteps = validationSteps
     self.validationFrequency = validationFrequency
     intervals = callbacks.compactMap(\.stepInterval).filter { $0 > 0 }
+    watch = callbacks.contains { $0 is TerminateOnNaN } ? nil : DivergenceWatch(run.model)
   }
 
   func train() throws {
+    try run.check(callbacks)
     try resume()
     try agree()
     for callback in callbacks { try callback.onTrainBegin(run) }
     if !run.isResumed {
       try checkRule()
-      (epoch, nextPass) = (run.firstEpoch, run.firstEpoch)
+      (epoch, nextPass) = (run.firstEpoch, max(run.firstEpoch, run.model.passes))
     }
     try runBegins()
+    if run.isInsideEpoch { try rememberPlace() }
+    isBetweenSteps = true
     while epoch < run.epochs, !run.stopsTraining || run.isInsideEpoch {
       if !run.isInsideEpoch { try beginEpoch() }
       try runSteps()
@@ -138,16 +183,31 @@ final class FitLoop {
       if run.stepsPerEpoch == nil { run.stepsPerEpoch = run.stepsDone }
       try finishEpoch(epoch, seconds: seconds)
     }
-    for callback in callbacks { try callback.onTrainEnd(run) }
+    inform { try $0.onTrainEnd(run) }
+    if let interruption = run.interruption { throw interruption }
+  }
+
+  /// Calls callbacks. An error of one ends the run once all others have run, so that it can resume from there.
+  private func inform(_ tell: (any Callback) throws -> Void) {
+    for callback in callbacks {
+      do { try tell(callback) } catch { run.interrupt(throwing: error) }
+    }
   }
 
   private func beginEpoch() throws {
     (run.epoch, run.stepsDone) = (epoch, 0)
-    for callback in callbacks { try callback.onEpochBegin(epoch, run) }
+    inform { try $0.onEpochBegin(epoch, run) }
+    try stepsEnded(0)
     epochStart = .now
     run.isInsideEpoch = true
     try run.model.session.resetTotals(.train)
     if stepsPerEpoch == nil || passStep == nil { try beginPass() }
+    try rememberPlace()
+  }
+
+  /// Notes where the run is, to come back to if it diverges.
+  private func rememberPlace() throws {
+    try watch?.remember(pass: nextPass &- 1, passStep: passStep ?? 0, step: run.stepsDone)
   }
 
   private func runSteps() throws {
@@ -161,6 +221,9 @@ final class FitLoop {
     // The time of an epoch is that of its steps, not of handing them over.
     try last?.step.execution.finish()
     pace.pause()
+    isBetweenSteps = false
+    try watch?.check(run, feeder, waits: true)
+    isBetweenSteps = true
     guard run.stepsDone > 0 || run.stopsTraining else {
       throw TrainingError("the dataset is empty: its sequence of batches gave none.")
     }
@@ -168,7 +231,8 @@ final class FitLoop {
 
   private func beginPass() throws {
     try feeder.begin(pass: nextPass)
-    nextPass += 1
+    nextPass &+= 1
+    run.model.passes = nextPass
     passStep = 0
   }
 
@@ -190,16 +254,21 @@ final class FitLoop {
 
   private func perform(_ launch: Feeder.Launch) throws {
     let number = run.stepsDone
-    for callback in callbacks { try callback.onTrainBatchBegin(number, run) }
+    inform { try $0.onTrainBatchBegin(number, run) }
+    try stepsEnded(0)
+    isBetweenSteps = false
     try launch.step.execution.run()
     if launch.step.isLoop { try pace.record(launch) }
     run.stepsDone = number + launch.stepCount
     run.totalSteps += launch.stepCount
-    for callback in callbacks { try callback.onTrainBatchEnd(number, run) }
+    // Before anybody saves what the step has left.
+    try watch?.check(run, feeder, waits: false)
+    isBetweenSteps = true
+    inform { try $0.onTrainBatchEnd(number, run) }
     for later in number + 1..<max(run.stepsDone, number + 1) {
-      for callback in callbacks {
-        try callback.onTrainBatchBegin(later, run)
-        try callback.onTrainBatchEnd(later, run)
+      inform {
+        try $0.onTrainBatchBegin(later, run)
+        try $0.onTrainBatchEnd(later, run)
       }
     }
     try stepsEnded(launch.stepCount)
@@ -208,27 +277,51 @@ final class FitLoop {
   /// A rule for parameters that this run gives no chance to is a mistake.
   private func checkRule() throws {
     guard let rule = run.model.parameterRule else { return }
-    let steps = run.stepsPerEpoch.map { max(run.epochs - run.firstEpoch, 0) * $0 }
-    try rule.check(try run.model.ruleState(), steps: steps)
+    let steps = run.stepsPerEpoch.map { max(run.epochs - run.firstEpoch, 0).multipliedReportingOverflow(by: $0) }
+    try rule.check(try run.model.ruleState(), steps: steps.map { $0.overflow ? .max : $0.partialValue })
   }
 
   private func finishEpoch(_ epoch: Int, seconds: Double) throws {
     try run.model.settleParameters()
     var logs = try run.logs()
+    try saySkippedSteps()
     var validationSeconds: Double?
-    if let validation, (epoch + 1) % validationFrequency == 0 {
+    if let validation, (epoch + 1) % validationFrequency == 0, !run.wasInterrupted {
       let start = ContinuousClock.now
-      for callback in callbacks { try callback.onValidationBegin(run) }
-      let results = try run.model.evaluate(validation, steps: validationSteps)
+      inform { try $0.onValidationBegin(run) }
+      let results = try run.model.evaluate(validation, steps: validationSteps) { step in
+        inform { try $0.onValidationBatchEnd(step, run) }
+        return !run.wasInterrupted
+      }
       validationSeconds = start.seconds
-      for callback in callbacks { try callback.onValidationEnd(results, run) }
-      for (name, value) in results { logs["val_\(name)"] = value }
+      // A run that is ended here resumes with the validation, from its beginning.
+      try stepsEnded(0)
+      if !run.wasInterrupted {
+        inform { try $0.onValidationEnd(results, run) }
+        for (name, value) in results { logs["val_\(name)"] = value }
+        if let loss = results["loss"], !loss.isFinite {
+          run.say("Epoch \(epoch + 1): the loss on the validation data is \(loss.isNaN ? "NaN" : "infinite").")
+        }
+      }
     }
-    for callback in callbacks { try callback.onEpochEnd(epoch, logs: &logs, run) }
+    inform { try $0.onEpochEnd(epoch, logs: &logs, run) }
     run.history.epochs.append(
       EpochRecord(
         epoch: epoch, steps: run.stepsDone, seconds: seconds, validationSeconds: validationSeconds, logs: logs))
     try epochEnded()
+  }
+}
+
+extension FitLoop {
+  /// Says how many steps of the epoch the scale of the loss has left out.
+  private func saySkippedSteps() throws {
+    let session = run.model.session
+    let skipped = Int(try session.scalar(StateName.total(.train, .skippedSteps)))
+    guard skipped > 0 else { return }
+    let scale = try session.scalar(LossScale.scaleName)
+    run.say(
+      "Epoch \(run.epoch + 1): \(skipped) of \(run.stepsDone) steps were left out, since gradients did not fit into "
+        + "float16; they count in no number. The scale of the loss is \(scale.formatted) now.")
   }
 }
 

@@ -62,8 +62,9 @@ public final class InferenceFunction {
   public func copy() throws -> InferenceFunction { try InferenceFunction(sharing: self) }
 
   /// The model's output, `[batch, …]`.
-  /// - Parameter arrays: one array for each input, `[batch, …]` with the batch size that the function was made for.
-  /// - Throws: `GraphError` when an array has another type than its input.
+  /// - Parameter arrays: one array for each input, `[batch, …]` with the batch size that the function was made for. Numbers of
+  ///   another element type are converted.
+  /// - Throws: `GraphError` when an array has another shape than its input, or fractions where the model takes integers.
   public func callAsFunction(_ arrays: NDArray...) throws -> NDArray { try self(arrays) }
 
   /// The model's output for inputs in an array; see above.
@@ -71,9 +72,17 @@ public final class InferenceFunction {
     guard arrays.count == inputs.count else {
       throw GraphError("the model has \(inputs.count) inputs; received \(arrays.count).")
     }
-    for (array, input) in zip(arrays, inputs) { try input.write(array) }
+    for (array, input) in zip(arrays, inputs) { try input.write(try converted(array, to: input.type.dtype)) }
     try execution.run()
     return try execution.outputs[0].read()
+  }
+
+  private func converted(_ array: NDArray, to dtype: DType) throws -> NDArray {
+    if array.dtype == dtype { return array }
+    if !dtype.isFloating, array.dtype.isFloating, let wrong = array.firstElement(where: { $0 != $0.rounded() }) {
+      throw GraphError("the model takes \(dtype.rawValue); received \(wrong.value).")
+    }
+    return array.converted(to: dtype)
   }
 
   /// Writes the model's output into memory of the caller's; nothing is allocated where the device is the host.
@@ -102,7 +111,7 @@ extension Model {
   /// - Parameter batchSize: the number of samples per call.
   /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` for a batch size below 1.
   public func inferenceFunction(batchSize: Int = 1) throws -> InferenceFunction {
-    guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }
+    try checkBatchSize(batchSize)
     let types = inputs.map { TensorType($0.dtype, [batchSize] + $0.shape) }
     // The rule's work is done once, beforehand: its state is no input of the function.
     var programs = try programs()

@@ -33,14 +33,22 @@ public final class Model {
   public let seed: UInt64
   /// What the model is trained with, once it is compiled.
   public private(set) var compilation: Compilation?
-  /// Applied to every read of a parameter, in order: masks, casts, quantization.
+  /// Applied to every read of a parameter, in order: masks, casts, quantization. They are functions, which files cannot
+  /// hold: a model that has some is not saved, its weights are.
   public let parameterTransforms: [Scope.Transform]
   /// What is done to parameters at the beginning of every step; `setParameterRule(_:)` sets it.
   public internal(set) var parameterRule: (any ParameterRule)?
 
+  /// The passes through data that training has begun: the next one has an order of its own.
+  var passes = 0
+  /// What tracing found that is likely not meant.
+  let notes = TraceNotes()
+
   private(set) var session: Session
   private let described: Result<Outline, any Error>
   private var holdsValues = false
+  /// Parameters that begin with fresh values here, although another model of the same layers has trained them.
+  private var beginsAnew: [String] = []
   var settling: Settling?
 
   /// Makes a model. An invalid architecture is reported by the first call that uses it.
@@ -112,9 +120,12 @@ public final class Model {
   /// Says what the model is trained with.
   public func compile(_ compilation: Compilation) throws {
     try compilation.checkNames()
+    try compilation.checkSettings()
+    try checkSize(slots: compilation.optimizer.slots.count)
     try prepareValues()
     session.forget(prefixes: [
-      "slot/", "train/", "evaluate/", "loss_scale/", StateName.iteration, StateName.learningRate,
+      "slot/", "loss_scale/", StateName.totals(.train), StateName.totals(.evaluate), StateName.iteration,
+      StateName.learningRate,
     ])
     self.compilation = compilation
     for spec in try outline().parameters where spec.role == .trainable {
@@ -137,25 +148,52 @@ public final class Model {
   /// Initializes the parameters, once.
   func prepareValues() throws {
     guard !holdsValues else { return }
-    try checkSize()
+    let bytes = try checkSize()
+    if bytes >= Self.largeModel {
+      Warning.say("the model's parameters take \(Self.size(bytes)); to make their first values takes a while.")
+    }
+    beginsAnew = try outline().names.learned
     for (name, value) in try outline().initialValues(seed: seed).entries {
       try session.set(StateName.parameter(name), value)
     }
     holdsValues = true
   }
 
+  /// Initializing parameters of this many bytes takes seconds.
+  private static let largeModel = 1 << 28
+
+  /// Says, before values are used for the first time, that they are not those that another model of the same layers
+  /// has.
+  func warnOfFreshValues() {
+    guard let first = beginsAnew.first else { return }
+    Warning.say(
+      "a model with some of these layers has been trained; this one begins with fresh values of '\(first)'"
+        + (beginsAnew.count > 1 ? " and \(beginsAnew.count - 1) more" : "")
+        + ". Take them over with setWeights(_:), or train this model.")
+    beginsAnew = []
+  }
+
   /// Refuses parameters that cannot fit, before any memory is taken for them.
-  private func checkSize() throws {
+  /// - Parameter slots: how many tensors the optimizer keeps beside each parameter that it trains.
+  /// - Returns: the bytes of the parameters and the slots.
+  @discardableResult
+  private func checkSize(slots: Int = 0) throws -> Int {
+    // What an optimizer keeps on a far device takes none of this machine's memory.
+    let copies = session.backend.runsAhead ? 1 : 1 + slots
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     var total = 0
     for spec in try outline().parameters {
-      total = total.addingReportingOverflow(spec.type.byteCount).overflow ? .max : total + spec.type.byteCount
+      // A parameter has at most 2⁴⁰ elements: neither the product nor the sum comes near an overflow before it is
+      // refused.
+      total += spec.type.byteCount * (spec.role == .trainable ? copies : 1)
       guard total < memory else {
+        let what = copies > 1 ? "parameters and what the optimizer keeps of each" : "parameters"
         throw TrainingError(
-          "the model's parameters do not fit into this machine's \(Self.size(memory)): with '\(spec.name)', "
+          "the model's \(what) do not fit into this machine's \(Self.size(memory)): with '\(spec.name)', "
             + "\(spec.type), they take \(Self.size(total)). Make that layer smaller.")
       }
     }
+    return total
   }
 
   /// Moves the model's values, and the optimizer's state, to another device or to several. The memory on the old one is
@@ -180,15 +218,15 @@ public final class Model {
   func programs() throws -> StepPrograms {
     StepPrograms(
       layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
-      rule: parameterRule)
+      rule: parameterRule, notes: notes,
+      leastSamples: backend is SharedBackend ? SharedBackend.leastSamples : 2)
   }
 
   /// Brings a dataset to the steps of a kind.
   func feeder(
     _ data: Dataset, _ kind: StepKind, batchSize: Int, shuffles: Bool = false, classWeights: [Int: Double]? = nil
   ) throws -> Feeder {
-    let expectation = DataExpectation(
-      inputs: inputs.map(\.shape), output: try outline().output.shape, loss: compilation?.loss)
+    let expectation = DataExpectation(inputs: inputs, outline: try outline(), compilation: compilation)
     return try Feeder(
       data, kind: kind, batchSize: batchSize, key: RandomKey(seed: seed).folded("shuffle"), shuffles: shuffles,
       session: session, programs: try programs(), expectation: expectation, classWeights: classWeights)
@@ -213,6 +251,8 @@ extension Model {
     let parameters = try outline().parameters
     if let mismatch = store.mismatch(with: parameters.map { ($0.name, $0.type) }) { throw mismatch }
     try prepareValues()
+    beginsAnew = []
+    try outline().names.noteLearning()
     for (name, value) in store.entries { try session.set(StateName.parameter(name), value) }
   }
 
@@ -224,17 +264,18 @@ extension Model {
   /// The learning rate of the next step.
   public func learningRate() throws -> Double {
     switch try compiled().optimizer.learningRate {
-    case .constant: Double(try session.scalar(StateName.learningRate))
+    case .constant: try session.scalar(StateName.learningRate)
     case .schedule: try compiled().optimizer.learningRate.value(iteration: try iteration())
     }
   }
 
   /// Sets the learning rate of the next steps.
-  /// - Throws: `TrainingError` when the optimizer follows a schedule.
+  /// - Throws: `TrainingError` when the optimizer follows a schedule, `ConfigError` for a rate that is none.
   public func setLearningRate(_ rate: Double) throws {
     guard case .constant = try compiled().optimizer.learningRate else {
       throw TrainingError("the optimizer follows a learning-rate schedule; its rate cannot be set as well.")
     }
+    try LearningRate.constant(rate).check()
     try session.set(StateName.learningRate, NDArray(scalar: Float(rate)))
   }
 

@@ -80,6 +80,24 @@ extension Model {
     return weights
   }
 
+  /// The model as steps compute with it: the values of all parameters, and what the rule remembers. Both belong together; masks of
+  /// another epoch would be put on the weights otherwise.
+  func settledState() throws -> Store {
+    var state = Store(try settledWeights().entries.map { (StateName.parameter($0.0), $0.1) })
+    for (name, value) in try ruleState().entries { state[name] = value }
+    return state
+  }
+
+  /// Puts the model back to what it was when `settledState()` was called.
+  /// - Throws: `StoreMismatch` when it is of another model or rule.
+  func restore(settledState state: Store) throws {
+    let prefix = StateName.parameter("")
+    let rule = Store(state.entries.filter { !$0.0.hasPrefix(prefix) })
+    try setWeights(
+      Store(state.entries.filter { $0.0.hasPrefix(prefix) }.map { (String($0.0.dropFirst(prefix.count)), $0.1) }))
+    try setRuleState(rule)
+  }
+
   /// Lets parameters have the values that the last step computed with, changed by the optimizer and the rule.
   func settleParameters() throws {
     guard let settling = try settlingExecution() else { return }

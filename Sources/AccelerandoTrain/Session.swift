@@ -11,6 +11,8 @@ final class Session {
   private var batchBuffers: [BatchKey: any Buffer] = [:]
   private var executables: [StepKey: any Executable] = [:]
   private var steps: [StepKey: Step] = [:]
+  /// What was found to fit the model.
+  private var checked: Set<StepSignature> = []
 
   private struct StepKey: Hashable {
     let signature: StepSignature
@@ -39,25 +41,34 @@ final class Session {
   /// Reads a state tensor; nil if there is none with the name.
   func value(_ name: String) throws -> NDArray? { try buffers[name]?.read() }
 
-  /// Reads a `float32` scalar without allocating, where the device allows.
-  func scalar(_ name: String) throws -> Float {
+  /// Reads a scalar of type `float32`, `float64` or `int32`, without allocating where the device's memory is the host's; 0 if
+  /// there is none of the name.
+  func scalar(_ name: String) throws -> Double {
     guard let buffer = buffers[name] else { return 0 }
-    if let host = buffer as? any HostBuffer { return host.memory.load(as: Float.self) }
-    var value: Float = 0
-    try withUnsafeMutableBytes(of: &value) { try buffer.read(into: $0) }
-    return value
+    func load<Scalar: TensorScalar>(_ first: Scalar) throws -> Double {
+      if let host = buffer as? any HostBuffer { return host.memory.load(as: Scalar.self).doubleValue }
+      var value = first
+      try withUnsafeMutableBytes(of: &value) { try buffer.read(into: $0) }
+      return value.doubleValue
+    }
+    switch buffer.type.dtype {
+    case .float64: return try load(Double(0))
+    case .int32: return try load(Int32(0))
+    default: return try load(Float(0))
+    }
   }
 
   /// Sets the running totals of a kind of step to zero.
   func resetTotals(_ kind: StepKind) throws {
-    let zero = NDArray(scalar: Float(0))
-    for (name, buffer) in buffers where name.hasPrefix(kind.totals + "/") { try buffer.write(zero) }
+    let prefix = StateName.totals(kind)
+    for (name, buffer) in buffers where name.hasPrefix(prefix) { try buffer.write(NDArray(zeros: buffer.type)) }
   }
 
   /// Removes the programs, and the tensors whose names begin with one of the prefixes.
   func forget(prefixes: [String]) {
     executables = [:]
     steps = [:]
+    checked = []
     buffers = buffers.filter { entry in !prefixes.contains { entry.key.hasPrefix($0) } }
   }
 
@@ -86,6 +97,31 @@ final class Session {
     held[StateName.order] = order
     let key = StepKey(signature: signature, isFrozen: isFrozen)
     return try bind(try executable(key, programs), signature, held: held)
+  }
+
+  /// Traces a step once, for the errors that this may give.
+  func check(_ signature: StepSignature, _ programs: StepPrograms) throws {
+    if checked.contains(signature) { return }
+    _ = try programs.program(signature)
+    checked.insert(signature)
+  }
+
+  /// Copies all tensors that live from step to step, into the memory of an earlier copy where there is one.
+  /// - Returns: false, and no copy, where they have more bytes than `limit`.
+  func copy(into values: inout [String: NDArray], limit: Int) throws -> Bool {
+    guard buffers.values.reduce(0, { $0 + $1.type.byteCount }) <= limit else {
+      values = [:]
+      return false
+    }
+    values = values.filter { buffers[$0.key]?.type == $0.value.type }
+    for (name, buffer) in buffers {
+      guard values[name] != nil else {
+        values[name] = try Self.copy(buffer)
+        continue
+      }
+      try values[name]?.withUnsafeMutableBytes { try buffer.read(into: $0) }
+    }
+    return true
   }
 
   private func executable(_ key: StepKey, _ programs: StepPrograms) throws -> any Executable {

@@ -12,9 +12,6 @@ public enum StepKind: String, Hashable, Sendable, CaseIterable {
   case evaluate
   /// Forward.
   case predict
-
-  /// The prefix of the running totals, so that validation in the middle of an epoch disturbs nothing.
-  var totals: String { self == .train ? "train" : "evaluate" }
 }
 
 /// The source of a step's batch.
@@ -41,7 +38,8 @@ struct StepSignature: Hashable {
   /// The types of a worker's part of the batch.
   let features: [TensorType]
   let labels: TensorType?
-  let isWeighted: Bool
+  /// The weights of the samples, or of their elements; nil for equal weights.
+  let weights: TensorType?
   let source: BatchSource
   /// The workers that compute the step together.
   let workers: Int
@@ -60,7 +58,7 @@ struct StepSignature: Hashable {
     globalCount = shares.count
     features = batch.features.map { resized($0.type) }
     labels = kind == .predict ? nil : batch.labels.map { resized($0.type) }
-    isWeighted = kind != .predict && batch.sampleWeights != nil
+    weights = kind == .predict ? nil : batch.sampleWeights.map { resized($0.type) }
   }
 
   /// A step that predicts for features of these types.
@@ -68,7 +66,7 @@ struct StepSignature: Hashable {
     kind = .predict
     self.features = features
     labels = nil
-    isWeighted = false
+    weights = nil
     source = .brought
     workers = 1
     globalCount = features.first?.shape.first ?? 0
@@ -97,7 +95,6 @@ enum StateName {
   static let randomKey = "random_key"
   static func parameter(_ name: String) -> String { "parameter/\(name)" }
   static func slot(_ name: String, of parameter: String) -> String { "slot/\(parameter).\(name)" }
-  static func total(_ kind: StepKind, _ name: String) -> String { "\(kind.totals)/\(name)" }
   static func feature(_ index: Int) -> String { "x\(index)" }
   static let labels = "y"
   static let weights = "w"
@@ -110,8 +107,4 @@ enum StateName {
   /// The offset of a worker's part of the batch, and its number of samples.
   static let shareOffset = "share/offset"
   static let shareCount = "share/count"
-
-  /// Counters beside the totals: samples, and the sum of their weights.
-  static let sampleCount = "count"
-  static let weightSum = "weights"
 }

@@ -32,19 +32,24 @@ extension Model {
   public func stepProgram(
     _ kind: StepKind, on types: BatchTypes, batchSize: Int, workers: Int = 1, compilation: Compilation? = nil
   ) throws -> Program {
-    guard batchSize >= 1, workers >= 1 else {
-      throw TrainingError("a batch size and workers are at least 1; received \(batchSize) and \(workers).")
-    }
+    try checkBatchSize(batchSize)
+    guard workers >= 1 else { throw TrainingError("workers are at least 1; received \(workers).") }
     let compilation = compilation ?? self.compilation
     func row(_ type: TensorType) -> NDArray { NDArray(zeros: type.with([1] + type.shape)) }
     // One sample stands for all: it takes the shapes that a real batch would be brought into.
-    let expectation = DataExpectation(
-      inputs: inputs.map(\.shape), output: try outline().output.shape, loss: compilation?.loss)
+    let expectation = DataExpectation(inputs: inputs, outline: try outline(), compilation: compilation)
     let sample = try expectation.fitted(
       Batch(features: types.features.map(row), labels: kind == .predict ? nil : types.labels.map(row)))
     let programs = StepPrograms(
       layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
       rule: parameterRule)
     return try programs.program(StepSignature(kind: kind, like: sample, count: batchSize, workers: workers))
+  }
+}
+
+/// Checks the size of a batch that is no part of a dataset's: programs count rows in 32 bits.
+func checkBatchSize(_ size: Int) throws {
+  guard size >= 1, size <= Int(Int32.max) else {
+    throw TrainingError("a batch size is at least 1 and at most \(Int32.max); received \(size).")
   }
 }

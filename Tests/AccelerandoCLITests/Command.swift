@@ -20,7 +20,13 @@ struct Command {
       ?? URL(fileURLWithPath: "/nowhere/accelerando")
   }()
 
-  /// Starts the command in a directory, with a home of its own, so that no test touches the user's cache.
+  /// The environment of a run: a home of its own, so that no test touches the user's cache, and none of the machine's programs
+  /// and datasets, so that no test depends on them.
+  static func environment(home directory: URL) -> [String: String] {
+    ["HOME": directory.path, "PATH": "/nowhere", "XDG_DATA_DIRS": "/nowhere"]
+  }
+
+  /// Starts the command in a directory, with an environment of its own.
   static func start(_ arguments: [String], in directory: URL, withPlugins: Bool = false, output: URL, errors: URL)
     throws -> Process
   {
@@ -31,7 +37,7 @@ struct Command {
     process.currentDirectoryURL = directory
     // Plugins come from where the environment says, if they are there at all.
     let variable = "PJRT_NAMES_AND_LIBRARY_PATHS"
-    var environment = ["HOME": directory.path, "PATH": "/nowhere"]
+    var environment = environment(home: directory)
     if withPlugins { environment[variable] = ProcessInfo.processInfo.environment[variable] }
     process.environment = environment
     process.standardInput = FileHandle.nullDevice
@@ -39,6 +45,26 @@ struct Command {
     process.standardError = try FileHandle(forWritingTo: errors)
     try process.run()
     return process
+  }
+
+  /// Runs a line of shell in which `$A` is the command, to its end.
+  static func shell(_ line: String, in directory: URL) throws -> Outcome {
+    let (output, errors) = (directory.appendingPathComponent("sh.out"), directory.appendingPathComponent("sh.err"))
+    for url in [output, errors] { try Data().write(to: url) }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/bash")
+    process.arguments = ["-c", line]
+    process.currentDirectoryURL = directory
+    process.environment = environment(home: directory).merging(
+      ["A": executable.path, "PATH": "/usr/bin:/bin"], uniquingKeysWith: { $1 })
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    process.waitUntilExit()
+    return Outcome(
+      status: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),
+      errors: try String(contentsOf: errors, encoding: .utf8))
   }
 
   /// Runs the command to its end.

@@ -214,7 +214,7 @@ import Testing
       #expect(shell.terminationStatus == 65)
       #expect(try SHA256Digest.hex(of: weights) == before)
       let left = try FileManager.default.contentsOfDirectory(atPath: directory.appendingPathComponent("run").path)
-      #expect(left.sorted() == ["model", "recipe.yaml", "training.json"])
+      #expect(left.sorted() == [".lock", "checkpoints", "model", "recipe.yaml", "training.json"])
     }
   }
 }

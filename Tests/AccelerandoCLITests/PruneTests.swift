@@ -144,9 +144,9 @@ import Testing
     }
   }
 
-  /// Killed wherever it happens to be: before the first checkpoint, in either training, or when all is done.
-  @Test(arguments: [0.1, 0.3, 0.6])
-  func aRunThatIsKilledGoesOnToTheSameWeights(after seconds: Double) throws {
+  /// Killed in either training, when so many checkpoints of it have been written.
+  @Test(arguments: [("killed/dense/checkpoints", 1), ("killed/dense/checkpoints", 4), ("killed/checkpoints", 2)])
+  func aRunThatIsKilledGoesOnToTheSameWeights(in place: String, after count: Int) throws {
     try withTemporaryDirectory { directory in
       let arguments = [
         "cnn", "--sparsity", "0.3..0.8", "--train-epochs", "5", "--epochs", "5", "--frequency", "5",
@@ -156,23 +156,79 @@ import Testing
       let process = try Command.start(
         ["prune"] + arguments + ["--output", "killed"], in: directory, output: directory.appendingPathComponent("out"),
         errors: directory.appendingPathComponent("err"))
-      Thread.sleep(forTimeInterval: seconds)
+      let checkpoints = directory.appendingPathComponent(place).path
+      let deadline = ContinuousClock.now + .seconds(60)
+      while process.isRunning,
+        (try? FileManager.default.contentsOfDirectory(atPath: checkpoints).count { $0.hasPrefix("checkpoint-") }) ?? 0
+          < min(count, 3)
+      {
+        try #require(ContinuousClock.now < deadline)
+        usleep(1_000)
+      }
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
-      var resumed = try Command.run("prune", "--resume", "killed", in: directory)
-      // Before its first steps a run keeps nothing that could go on.
-      if resumed.errors.contains("has no run that can go on") {
-        resumed = try Command.run(arguments: ["prune"] + arguments + ["--output", "killed"], in: directory)
-      }
+      let resumed = try Command.run("prune", "--resume", "killed", in: directory)
       #expect(whole.status == 0 && resumed.status == 0, "\(whole.errors) \(resumed.errors)")
       let reports = try [whole, resumed].map { try JSONDecoder().decode(Report.self, from: Data($0.output.utf8)) }
       #expect(reports[0].weightsSHA256 == reports[1].weightsSHA256)
     }
   }
 
+  @Test func theRecipesCallbacksRunInBothTrainingsAndTheirFilesLieUnderTheOutput() throws {
+    try withTemporaryDirectory { directory in
+      let recipe = """
+        data: {name: fashion-mnist}
+        layers: [Flatten, Dense: {units: 10, activation: softmax}]
+        compile: {optimizer: adam, loss: sparse_categorical_crossentropy, metrics: [accuracy]}
+        fit: {epochs: 2}
+        callbacks: [{CSVLogger: {filename: log.csv}}, {ModelCheckpoint: {filepath: "best-{val_loss:.4f}", save_weights_only: true}}]
+        """
+      try Data(recipe.utf8).write(to: directory.appendingPathComponent("own.yaml"))
+      let outcome = try Command.run(
+        "prune", "own.yaml", "--data", "sample", "--limit", "64", "--epochs", "3", "--output", "small", "--seed", "4",
+        "--validation-split", "0.25", "--precision", "mixed_bfloat16", in: directory)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      // Six steps are too few for masks every hundred.
+      #expect(outcome.errors.contains("Masks are computed every 1 steps, since there are 6"), "\(outcome.errors)")
+      for (place, epochs) in [("small/dense", 2), ("small", 3)] {
+        let files = try FileManager.default.contentsOfDirectory(atPath: directory.appendingPathComponent(place).path)
+        #expect(files.count { $0.hasPrefix("best-") } == epochs, "\(files)")
+        let log = try String(contentsOf: directory.appendingPathComponent("\(place)/log.csv"), encoding: .utf8)
+        #expect(log.split(separator: "\n").count == epochs + 1)
+      }
+      #expect(!FileManager.default.fileExists(atPath: directory.path + "/log.csv"))
+      let record = try String(contentsOf: directory.appendingPathComponent("small/training.json"), encoding: .utf8)
+      #expect(record.contains("\"seed\": \"4\"") && record.contains("val_loss"))
+      let compiled = try String(
+        contentsOf: directory.appendingPathComponent("small/model/compile.json"), encoding: .utf8)
+      #expect(compiled.contains("mixed_bfloat16"))
+    }
+  }
+
+  @Test func aCallbackThatPruningCannotHaveIsRefusedBeforeTheFirstTraining() throws {
+    try withTemporaryDirectory { directory in
+      let recipe = """
+        data: {name: fashion-mnist}
+        layers: [Flatten, Dense: {units: 10, activation: softmax}]
+        compile: {optimizer: adam, loss: sparse_categorical_crossentropy}
+        callbacks: [{ReduceLROnPlateau: {patience: 2}}]
+        """
+      try Data(recipe.utf8).write(to: directory.appendingPathComponent("own.yaml"))
+      let outcome = try Command.run(
+        "prune", "own.yaml", "--data", "sample", "--limit", "64", "--decay", "linear", in: directory)
+      #expect(outcome.status == 65 && outcome.errors.contains("ReduceLROnPlateau sets the learning rate"))
+      #expect(!outcome.output.contains("Epoch 1"))
+    }
+  }
+
   @Test(arguments: [
     (["--sparsity", "1"], "below 1; received 1"),
-    (["--schedule", "constant", "--epochs", "1"], "first masks in step 100; this run has 16 steps"),
+    (
+      ["--schedule", "constant", "--epochs", "1", "--frequency", "100", "--begin", "100"],
+      "first masks in step 100; this run has 16 steps"
+    ),
+    (["--epochs", "9223372036854775807"], "received 9223372036854775807"),
+    (["--begin", "9223372036854775807"], "received 9223372036854775807"),
     (["--method", "n:m"], "which 4 does not divide"),
     (["--method", "block"], "do not fit 'layers.1.weight'"),
     (["--layers", "Flatten"], "'Flatten' has nothing to prune"),

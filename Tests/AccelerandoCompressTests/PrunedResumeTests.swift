@@ -30,13 +30,16 @@ private struct PowerCut: Error {}
       return (try model.weights(), try model.ruleState())
     }
     let undisturbed = try train([])
+    func checkpoints() -> Checkpoints { Checkpoints(directory, every: .steps(2), resumes: true) }
     var done = 0
+    let first = checkpoints()
     let death = LambdaCallback(batchEnd: { _, _ in
       done += 1
-      if done == step { throw PowerCut() }
+      guard done == step else { return }
+      first.writes = false
+      throw PowerCut()
     })
-    func checkpoints() -> Checkpoints { Checkpoints(directory, every: .steps(2), resumes: true) }
-    #expect(throws: PowerCut.self) { try train([death, checkpoints()]) }
+    #expect(throws: PowerCut.self) { try train([death, first]) }
     let resumed = try train([checkpoints()])
     #expect(resumed.weights == undisturbed.weights)
     #expect(resumed.rule == undisturbed.rule)

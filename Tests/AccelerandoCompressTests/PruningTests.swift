@@ -17,6 +17,47 @@ private func seedCNN(seed: UInt64 = 1) -> Model {
   return Model(layer, inputShape: [28, 28, 1], backend: testBackend, seed: seed)
 }
 
+@Suite struct PruneOnceTests {
+  @Test(arguments: Pruning.Competition.allCases)
+  func trainingGoesOnAndLeavesTheZerosZero(_ competition: Pruning.Competition) throws {
+    let (x, y) = try points(64)
+    let model = try classifier()
+    try model.pruneOnce(to: 0.5, competition: competition)
+    let before = try model.settledWeights()
+    try model.fit(x, y, epochs: 3, verbose: .silent)
+    let after = try model.settledWeights()
+    var zeros = 0
+    for parameter in try model.outline().namedParameters where parameter.isPrunable {
+      let name = parameter.spec.name
+      let (old, new) = (before[name]?.elements(as: Float.self) ?? [], after[name]?.elements(as: Float.self) ?? [])
+      #expect(old != new)
+      for (old, new) in zip(old, new) where old == 0 {
+        zeros += 1
+        #expect(new == 0)
+      }
+    }
+    let count = 8 * 24 + 24 * 12 + 12 * 4
+    #expect(abs(zeros - count / 2) <= 2)
+    // A schedule that has no turn in training is a mistake all the same.
+    let other = try classifier()
+    try other.prune(Pruning(.constant(0.5, begin: 0, end: 0, frequency: 1)))
+    #expect(message { try other.fit(x, y, verbose: .silent) }.contains("computes no masks"))
+  }
+
+  @Test func weightsThatDivergeLaterKeepTheirMasks() throws {
+    let (x, y) = try points(64)
+    let model = try classifier()
+    try model.prune(Pruning(.constant(0.5, frequency: 1), competition: .lamp))
+    try model.fit(x, y, batchSize: 32, verbose: .silent)
+    var weights = try model.weights()
+    let mask = try #require(try model.ruleState()["pruning/mask/layers.0.weight"])
+    weights["layers.2.weight"] = NDArray(repeating: .nan, type: TensorType(.float32, [24, 12]))
+    try model.setWeights(weights)
+    _ = try? model.fit(x, y, epochs: 2, batchSize: 32, initialEpoch: 1, verbose: .silent)
+    #expect(try model.ruleState()["pruning/mask/layers.0.weight"] == mask)
+  }
+}
+
 /// Points whose class is their largest coordinate.
 private func points(_ count: Int) throws -> (x: NDArray, y: NDArray) {
   let numbers = RandomKey(seed: 5).uniform(count * 8, from: -1, to: 1)

@@ -58,6 +58,67 @@ private func silence(_ model: Model, _ changes: [(parameter: String, axis: Int, 
     #expect(try small.predict(try images(3)).shape == [3, 5])
   }
 
+  @Test func branchesThatShareALayerKeepOneSetOfChannels() throws {
+    let input = Input(shape: [8, 8, 3])
+    let (norm, depthwise) = (
+      BatchNormalization(name: "norm"), DepthwiseConv2D(kernelSize: (3, 3), padding: .same, name: "deep")
+    )
+    let a = Conv2D(8, kernelSize: (3, 3), padding: .same, name: "a")(input)
+    let b = Conv2D(8, kernelSize: (1, 1), name: "b")(input)
+    let joined = Concatenate()([norm(a), norm(b)])
+    let (c, d) = (
+      Conv2D(6, kernelSize: (1, 1), name: "c")(joined), Conv2D(6, kernelSize: (3, 3), padding: .same, name: "d")(joined)
+    )
+    let output = Dense(3)(Flatten()(Concatenate()([depthwise(c), depthwise(d)])))
+    let model = Model(inputs: [input], output: output, backend: testBackend, seed: 5)
+    try model.compile(optimizer: .sgd, loss: .meanSquaredError)
+    func name(_ layer: String, _ role: String) throws -> String {
+      let call = try #require(try model.outline().layerCalls.first { $0.name == layer && !$0.parameters.isEmpty })
+      return try #require(call.parameters.first { $0.hasSuffix(role) })
+    }
+    // The same four channels of both branches, and two of the later ones, give nothing.
+    let (gone, later): (Set<Int>, Set<Int>) = ([0, 3, 4, 6], [1, 2, 5])
+    var changes: [(parameter: String, axis: Int, places: Set<Int>)] = []
+    for layer in ["a", "b"] { changes += [(try name(layer, "weight"), 3, gone), (try name(layer, "bias"), 0, gone)] }
+    for role in ["gamma", "beta", "movingMean"] { changes.append((try name("norm", role), 0, gone)) }
+    for layer in ["c", "d"] { changes += [(try name(layer, "weight"), 3, later), (try name(layer, "bias"), 0, later)] }
+    changes += [(try name("deep", "weight"), 2, later), (try name("deep", "bias"), 0, later)]
+    try silence(model, changes)
+    let small = try model.withoutChannels(0.5)
+    #expect(try small.weights()[name("norm", "gamma")]?.shape == [4])
+    #expect(try small.weights()[name("a", "weight")]?.shape == [3, 3, 3, 4])
+    #expect(try small.weights()[name("deep", "weight")]?.shape == [3, 3, 3, 1])
+    let (x, before) = (try images(4), try model.predict(try images(4)).elements(as: Float.self))
+    let after = try small.predict(x).elements(as: Float.self)
+    for (first, second) in zip(before, after) { #expect(abs(first - second) <= 1e-5 * max(1, abs(first))) }
+  }
+
+  @Test(arguments: [Float.nan, .infinity, -.infinity])
+  func weightsThatAreNotFiniteAreRefusedWithTheirPlace(_ value: Float) throws {
+    let model = network()
+    try model.compile(optimizer: .sgd, loss: .sparseCategoricalCrossentropy)
+    var weights = try model.weights()
+    let name = "layers.3.weight"
+    let kernel = try #require(weights[name], "\(weights.names)")
+    #expect(kernel.shape == [3, 3, 12, 10])
+    var elements = kernel.elements(as: Float.self)
+    elements[((1 * 3 + 2) * 12 + 5) * 10 + 7] = value
+    weights[name] = try NDArray(elements, shape: kernel.shape)
+    try model.setWeights(weights)
+    let actions: [(String, () throws -> Void)] = [
+      ("withoutChannels", { _ = try model.withoutChannels(0.5) }), ("pruneOnce", { try model.pruneOnce(to: 0.5) }),
+      ("lamp", { try model.pruneOnce(to: 0.5, competition: .lamp) }),
+      ("filters", { try model.pruneOnce(to: 0.5, structure: .filters) }),
+      ("prune", { try model.prune(Pruning(.constant(0.5), competition: .global)) }),
+      ("2:4", { try model.prune(.nOfM(layers: ["inner"])) }),
+    ]
+    for (action, body) in actions {
+      let text = message(body)
+      #expect(text.contains("'\(name)' has the value \(value) at [1, 2, 5, 7]"), "\(action): \(text)")
+      #expect(model.parameterRule == nil)
+    }
+  }
+
   @Test func takingOutWhatDoesNotMatterChangesNoPrediction() throws {
     let model = network()
     let names = try model.outline().parameters.map(\.name)

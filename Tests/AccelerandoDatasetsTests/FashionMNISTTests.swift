@@ -37,7 +37,7 @@ import Testing
   private func places(in root: URL) -> DatasetPlaces {
     DatasetPlaces(
       preferred: root.appendingPathComponent("preferred"), cache: root.appendingPathComponent("cache"),
-      system: root.appendingPathComponent("system"), mayFetch: false)
+      system: [root.appendingPathComponent("system")], mayFetch: false)
   }
 
   private func firstPixel(_ dataset: ImageDataset) -> UInt8 {
@@ -48,7 +48,7 @@ import Testing
     try withTemporaryDirectory { root in
       var places = places(in: root)
       try write(1, to: root.appendingPathComponent("cache/fashion-mnist"), compressed: false)
-      #expect(try firstPixel(FashionMNIST.load(from: places)) == 1)
+      #expect(try firstPixel(FashionMNIST.loadKept(files(of: 1), in: places, observer: { _ in })) == 1)
       try write(2, to: root.appendingPathComponent("preferred/fashion-mnist"))
       #expect(try firstPixel(FashionMNIST.load(from: places)) == 2)
       places.named = root.appendingPathComponent("named")
@@ -120,7 +120,30 @@ import Testing
       let dataset = try FashionMNIST.keep(found, files: files(of: 4), in: cache, observer: { _ in })
       #expect(firstPixel(dataset) == 4)
       #expect(try FileManager.default.contentsOfDirectory(atPath: cache.path).sorted() == Self.names.sorted())
-      #expect(try firstPixel(FashionMNIST.load(from: places(in: root))) == 4)
+      #expect(try firstPixel(FashionMNIST.loadKept(files(of: 4), in: places(in: root), observer: { _ in })) == 4)
+    }
+  }
+
+  @Test func filesThatAreDamagedInTheCacheAreNoticedAndTakenAnew() throws {
+    try withTemporaryDirectory { root in
+      let cache = root.appendingPathComponent("cache/fashion-mnist")
+      try write(4, to: cache, compressed: false)
+      // One pixel of one picture: the file is as readable as before.
+      let images = cache.appendingPathComponent(Self.names[0])
+      var bytes = try [UInt8](Data(contentsOf: images))
+      bytes[16] = 5
+      try Data(bytes).write(to: images)
+      var notes: [String] = []
+      let observe: FetchObserver = { if case .note(let text) = $0 { notes.append(text) } }
+      let alone = #expect(throws: FormatError.self) {
+        try FashionMNIST.loadKept(files(of: 4), in: places(in: root), observer: observe)
+      }
+      #expect(alone?.description.contains("not on this machine") == true)
+      #expect(notes.count == 1 && notes[0].contains("SHA-256"), "\(notes)")
+      try write(4, to: root.appendingPathComponent("system"))
+      let dataset = try FashionMNIST.loadKept(files(of: 4), in: places(in: root), observer: observe)
+      #expect(firstPixel(dataset) == 4)
+      #expect(try [UInt8](Data(contentsOf: images))[16] == 4)
     }
   }
 
@@ -188,6 +211,9 @@ import Testing
   @Test func placesComeFromTheEnvironment() {
     let places = DatasetPlaces.current(environment: ["HOME": "/home/ada", "ACCELERANDO_DATA": "/data"])
     #expect(places.preferred?.path == "/data")
+    #expect(places.system.map(\.path) == ["/usr/local/share/datasets", "/usr/share/datasets"])
+    let elsewhere = DatasetPlaces.current(environment: ["HOME": "/home/ada", "XDG_DATA_DIRS": "/a:/b/"])
+    #expect(elsewhere.system.map(\.path) == ["/a/datasets", "/b/datasets"])
     #if os(Linux)
       #expect(places.cache.path == "/home/ada/.cache/accelerando")
       let other = DatasetPlaces.current(environment: ["HOME": "/home/ada", "XDG_CACHE_HOME": "/caches"])

@@ -65,9 +65,9 @@ import Testing
     let missing = #expect(throws: FormatError.self) { try IDX.read(URL(fileURLWithPath: "/nowhere/images.idx")) }
     #expect(missing?.description.contains("/nowhere/images.idx: cannot open the file: No such file") == true)
     let wrong = #expect(throws: FormatError.self) { try IDX.read(fixture("float32.npy")) }
-    #expect(wrong?.description.contains("is not an IDX file") == true)
+    #expect(wrong?.description.contains("is not an IDX file: it is an NPY file") == true)
     let directory = #expect(throws: FormatError.self) { try IDX.read(fixture("")) }
-    #expect(directory?.description.contains("not a regular file") == true)
+    #expect(directory?.description.contains("is a directory") == true)
   }
 
   @Test func aTypeWithoutACodeIsRefused() {

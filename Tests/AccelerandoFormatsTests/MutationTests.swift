@@ -1,19 +1,22 @@
 import AccelerandoCore
 import AccelerandoFormats
+import AccelerandoTestSupport
 import Foundation
 import Testing
 
 /// A damaged file is an error that names it, or an array that can be read to its last byte; it is never a trap.
 @Suite struct MutationTests {
-  static let rounds = 4000
-
   private func survive(_ name: String, _ read: (FileContents) throws -> [NDArray]) throws {
-    let original = try [UInt8](Data(contentsOf: fixture(name)))
+    try survive(name, [UInt8](Data(contentsOf: fixture(name))), read)
+  }
+
+  private func survive(_ name: String, _ original: [UInt8], _ read: (FileContents) throws -> [NDArray]) throws {
     #expect(throws: Never.self) { try read(FileContents(original, name: name)) }
-    var generator = SeededGenerator(seed: UInt64(original.count))
+    var random = RandomSource(seed: UInt64(original.count))
     var refused = 0
-    for round in 0..<Self.rounds {
-      let damaged = mutated(original, using: &generator)
+    for round in 0..<Mutation.rounds {
+      let words = name.hasSuffix("safetensors") ? Mutation.jsonWords : []
+      let damaged = Mutation.damaged(original, words: words, using: &random)
       do {
         for array in try read(FileContents(damaged, name: name)) {
           #expect(array.elements(as: Double.self).count == array.elementCount)
@@ -26,7 +29,7 @@ import Testing
         Issue.record("round \(round) of \(name) threw something else: \(error)")
       }
     }
-    #expect(refused > Self.rounds / 10)
+    #expect(refused > Mutation.rounds / 10)
   }
 
   private func surviveTruncation(_ name: String, _ read: (FileContents) throws -> [NDArray]) throws {
@@ -54,6 +57,25 @@ import Testing
   func damagedNPZNeverTraps(_ name: String) throws {
     try survive(name) { try NPZ.read($0).map(\.value) }
     try surviveTruncation(name) { try NPZ.read($0).map(\.value) }
+  }
+
+  @Test func damagedGzipNeverTraps() throws {
+    try survive("images.idx.gz") { contents in
+      let bytes = try Gzip.decompress(contents, limit: 1 << 20)
+      return [NDArray(bytes)]
+    }
+  }
+
+  @Test func damagedSparseSafetensorsNeverTrap() throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("sparse")
+      let numbers = (0..<200).map { Float($0 % 7 == 0 ? $0 : 0) }
+      try SparseSafetensors.write(
+        [("x", NDArray(numbers)), ("y", NDArray([Int64](repeating: 0, count: 70))), ("z", NDArray([Float(1)]))],
+        metadata: ["a": "b"], to: url)
+      let original = try [UInt8](Data(contentsOf: url))
+      try survive("sparse.safetensors", original) { try SparseSafetensors.read($0).tensors.map(\.value) }
+    }
   }
 
   @Test func damagedSafetensorsNeverTrap() throws {

@@ -53,6 +53,35 @@ import Testing
     #expect(objects?.description.contains("Python objects") == true)
   }
 
+  /// An NPY file of two elements.
+  private func file(_ code: String, width: Int) -> FileContents {
+    let text = Array("{'descr': '\(code)', 'fortran_order': False, 'shape': (2,), }\n".utf8)
+    let start: [UInt8] = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, UInt8(text.count), 0]
+    return FileContents(start + text + [UInt8](repeating: 0, count: 2 * width), name: "x.npy")
+  }
+
+  @Test func everySpellingOfATypeThatNumPyTakesIsRead() throws {
+    let spellings: [(DType, Int, [String])] = [
+      (.bool, 1, ["|b1", "b1", "?", "|?", "bool"]), (.int8, 1, ["i1", "b", "int8"]), (.uint8, 1, ["u1", "B", "uint8"]),
+      (.int32, 2, ["i2", "h", ">u2", "uint16", "H"]), (.int32, 4, ["i4", "=i4", "i", "int32", ">i4"]),
+      (.uint32, 4, ["u4", "I", "uint32"]), (.int64, 8, ["i8", "l", "q", "int64"]),
+      (.float16, 2, ["f2", "e", "float16"]),
+      (.float32, 4, ["f4", "f", "float32", "<f", ">f4"]), (.float64, 8, ["f8", "d", "float64"]),
+      (.bfloat16, 2, ["V2", "<V2", "|V2", "bfloat16"]),
+    ]
+    for (dtype, width, codes) in spellings {
+      for code in codes { #expect(try NPY.read(file(code, width: width)).type == TensorType(dtype, [2]), "\(code)") }
+    }
+    for (code, expected) in [
+      ("<u8", "unsigned integers"), ("uint64", "int64 holds most"), ("<c8", "complex"), ("|S3", "texts"),
+      ("<U5", "texts"), ("<M8[ns]", "dates"), ("|O", "Python objects"), ("<f16", "16 bytes"), ("|V8", "without a type"),
+      ("wrong", "are not read"), ("", "are not read"),
+    ] {
+      let error = #expect(throws: FormatError.self, "\(code)") { try NPY.read(file(code, width: 8)) }
+      #expect(error?.description.contains(expected) == true, "\(code): \(error?.description ?? "")")
+    }
+  }
+
   @Test func namedArraysAreReadStoredAndDeflated() throws {
     for name in ["stored.npz", "deflated.npz"] {
       let arrays = try NPZ.read(fixture(name))

@@ -102,6 +102,7 @@ private func message(_ body: () throws -> Void) -> String {
     #expect(problem(#"{"name": "sgd", "momentum": 2}"#).contains("'momentum' needs a number from 0 to 1"))
     #expect(problem(#"{"name": "sgd", "learning_rate": "fast"}"#).contains("there is no schedule 'fast'"))
     #expect(problem(#"{"name": "sgd", "learning_rate": -1.0}"#).contains("at least 0"))
+    #expect(problem(#"{"name": "adam", "beta_1": 1}"#).contains("'beta_1' needs a number from 0 to below 1"))
     let clips = problem(#"{"name": "sgd", "clipnorm": 1, "clipvalue": 1}"#)
     #expect(clips.contains("takes one of clipnorm, clipvalue and global_clipnorm"))
     let steps = problem(#"{"sgd": {"learning_rate": {"name": "cosine_decay", "initial_learning_rate": 1}}}"#)

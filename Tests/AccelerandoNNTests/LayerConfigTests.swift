@@ -57,7 +57,7 @@ private func message(_ body: () throws -> Void) -> String {
     let misspelt = problem("{\"Dense\": {\n  \"unts\": 10,\n \"units\": 3}}")
     #expect(misspelt.hasPrefix("m.json:2: ") && misspelt.contains("'unts'; did you mean 'units'?"))
     let type = problem("{\"Dense\": {\"units\": \"ten\"}}")
-    #expect(type.contains("'units' needs a whole number; received the text \"ten\""))
+    #expect(type.contains("'units' needs a whole number of at least 1; received the text \"ten\""))
     #expect(problem("{\"Dens\": {}}").contains("Did you mean 'Dense'?"))
     #expect(problem("{\"Dense\": {}}").contains("needs the setting 'units'"))
     #expect(problem("{\"Conv2D\": {\"filters\": 1, \"kernel_size\": [1, 2, 3]}}").contains("list of 2"))

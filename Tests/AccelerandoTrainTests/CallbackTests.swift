@@ -82,7 +82,9 @@ private func scripted(_ name: String, _ values: [Double]) -> LambdaCallback {
   @Test func tensorBoardFilesAreRecordsWithATagForEachNumber() throws {
     try withTemporaryDirectory { directory in
       _ = try run(2, [scripted("val_loss", [3, 4]), TensorBoard(directory)])
-      for (part, tags) in [("train", ["epoch_loss", "epoch_accuracy"]), ("validation", ["epoch_loss"])] {
+      for (part, tags) in [
+        ("train", ["epoch_loss", "epoch_accuracy", "epoch_learning_rate"]), ("validation", ["epoch_loss"]),
+      ] {
         let folder = directory.appendingPathComponent(part)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
         #expect(names.count == 1 && names[0].hasPrefix("events.out.tfevents."))

@@ -148,8 +148,8 @@ import Testing
         try Data(text.replacingOccurrences(of: old, with: new).utf8).write(to: url)
         return message { _ = try CheckpointFiles.read(place) }
       }
-      let later = try answer("\"version\": 1", "\"version\": 2, \"news\": true")
-      #expect(later.contains("version 2") && later.contains("up to 1") && later.contains("manifest.json"), "\(later)")
+      let later = try answer("\"version\": 2", "\"version\": 3, \"news\": true")
+      #expect(later.contains("version 3") && later.contains("up to 2") && later.contains("manifest.json"), "\(later)")
       let foreign = try answer("accelerando-checkpoint", "somebody-elses")
       #expect(foreign.contains("somebody-elses") && foreign.contains("no checkpoint of Accelerando"), "\(foreign)")
       #expect(try answer("run.json", "../../passwd").contains("passwd"))

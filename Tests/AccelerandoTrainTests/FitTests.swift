@@ -264,4 +264,16 @@ import Testing
     let text = message { try model.compile(optimizer: .sgd(), loss: .meanSquaredError) }
     #expect(text.contains("Conv2D 'conv2d'") && text.contains("[28, 28, 1]"))
   }
+
+  /// With a gradient that never changes, E[g²] − E[g]² is 0 but for rounding, and may come out below −ε.
+  @Test func centeredRMSpropOutlivesAGradientThatNeverChanges() throws {
+    let model = Model(
+      Dense(1, usesBias: false, weightInitializer: .zeros), inputShape: [1], backend: testBackend)
+    try model.compile(optimizer: .rmsprop(0.001, centered: true), loss: .meanAbsoluteError)
+    let x = try NDArray([Float(5.7)], shape: [1, 1])
+    let losses = try model.fit(x, NDArray([Float(1e6)]), epochs: 500, verbose: .silent)["loss"]
+    #expect(losses.allSatisfy { $0.isFinite })
+    // Each step is at most 0.001 · 5.7 / √1e-7 = 18, and goes the right way.
+    #expect(zip(losses, losses.dropFirst()).allSatisfy { $0 >= $1 && $0 - $1 < 110 }, "\(losses.suffix(20))")
+  }
 }

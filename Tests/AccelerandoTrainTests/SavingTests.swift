@@ -2,6 +2,7 @@ import AccelerandoCore
 import AccelerandoNN
 import AccelerandoTrain
 import Foundation
+import Synchronization
 import Testing
 
 private struct Scaled: ConfigurableLayer {
@@ -23,7 +24,124 @@ private struct Doubled: Loss, Configurable {
   }
 }
 
+/// A loss that says nothing of itself.
+private struct Focal: Loss {
+  var name: String { "focal" }
+  func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+    SparseCategoricalCrossentropy().values(prediction, target)
+  }
+}
+
+private struct Often: Metric {
+  var name: String { "often" }
+  func values(_ prediction: Tensor, _ target: Tensor) -> Tensor { prediction.sum(axes: [1]) }
+}
+
+private struct Bold: Optimizer {
+  var learningRate: LearningRate = 0.1
+  var clipping: GradientClipping? { nil }
+  var slots: [Slot] { [] }
+  func update(
+    weight: Tensor, gradient: Tensor, slots: [Tensor], step: Tensor, learningRate: Tensor
+  ) -> (weight: Tensor, slots: [Tensor]) { (weight - gradient * learningRate, []) }
+}
+
+/// What the library says while something is done.
+private func warnings(_ body: () throws -> Void) rethrows -> [String] {
+  let log = WarningLog()
+  try Warning.$listener.withValue(Warning.Listener { log.add($0) }, operation: body)
+  return log.texts
+}
+
+private final class WarningLog: Sendable {
+  private let said = Mutex<[String]>([])
+  var texts: [String] { said.withLock { $0 } }
+  func add(_ text: String) { said.withLock { $0.append(text) } }
+}
+
 @Suite struct SavingTests {
+  @Test func whatAModelIsTrainedWithIsLeftOutWhereItCannotBeWritten() throws {
+    try withTemporaryDirectory { directory in
+      let (x, y) = try quadrants(20)
+      let kinds: [(any Optimizer, any Loss, [any Metric], String)] = [
+        (.adam, Focal(), [.accuracy], "a loss of type 'Focal'"),
+        (.adam, .sparseCategoricalCrossentropy, [Often()], "a metric of type 'Often'"),
+        (Bold(), .sparseCategoricalCrossentropy, [], "an optimizer of type 'Bold'"),
+      ]
+      for (index, (optimizer, loss, metrics, expected)) in kinds.enumerated() {
+        let url = directory.appendingPathComponent("model \(index)")
+        let model = classifier(seed: 5)
+        try model.compile(optimizer: optimizer, loss: loss, metrics: metrics)
+        try model.fit(x, y, verbose: .silent)
+        let said = try warnings { try model.save(to: url) }
+        #expect(said.count == 1 && said[0].contains(expected) && said[0].contains("Compile the model again"), "\(said)")
+        let copy = try Model.load(from: url, backend: testBackend)
+        #expect(try copy.predict(x) == model.predict(x))
+        #expect(copy.compilation == nil)
+      }
+    }
+  }
+
+  @Test func layersThatAreSharedComeBackShared() throws {
+    try withTemporaryDirectory { directory in
+      let url = directory.appendingPathComponent("tied")
+      let (x, y) = try quadrants(20)
+      let (dense, norm) = (Dense(2), BatchNormalization())
+      let block = Sequential([dense, norm])
+      let model = Model(
+        Sequential([block, ActivationLayer(.tanh), block, dense]), inputShape: [2], backend: testBackend)
+      try model.compile(optimizer: .adam(0.01), loss: .meanSquaredError)
+      let targets = try NDArray(y.elements(as: Float.self).flatMap { [$0, 1 - $0] }, shape: [20, 2])
+      try model.fit(x, targets, epochs: 2, verbose: .silent)
+      try model.save(to: url)
+      let copy = try Model.load(from: url, backend: testBackend)
+      #expect(try copy.predict(x) == model.predict(x))
+      for each in [model, copy] { try each.fit(x, targets, epochs: 4, initialEpoch: 2, verbose: .silent) }
+      #expect(try copy.weights() == model.weights())
+      #expect(try copy.weights().count == 6)
+      let summary = try model.summary()
+      #expect(summary.contains(" Trainable params: 10 ") && summary.contains("Non-trainable params: 4 "), "\(summary)")
+    }
+  }
+
+  @Test func aModelWithTransformsIsNotSavedAsIfItHadNone() throws {
+    try withTemporaryDirectory { directory in
+      let halved: Scope.Transform = { spec, value in spec.type.rank == 2 ? value * 0.5 : value }
+      func make() -> Model {
+        Model(Dense(2), inputs: [ModelInput([2])], backend: testBackend, seed: 1, parameterTransforms: [halved])
+      }
+      let model = make()
+      let url = directory.appendingPathComponent("model")
+      #expect(message { try model.save(to: url) }.contains("saveWeights(to:)"))
+      #expect(!FileManager.default.fileExists(atPath: url.path))
+      try model.saveWeights(to: url)
+      let copy = make()
+      try copy.loadWeights(from: url)
+      let (x, _) = try quadrants(4)
+      #expect(try copy.predict(x) == model.predict(x))
+    }
+  }
+
+  @Test func aSecondModelOfTrainedLayersSaysThatItBeginsAnew() throws {
+    let (x, y) = try quadrants(20)
+    let (input, hidden) = (Input(shape: [2]), Dense(4, activation: .tanh))
+    let features = hidden(input)
+    let whole = Model(inputs: [input], output: Dense(2, activation: .softmax)(features), backend: testBackend)
+    try whole.compile(optimizer: .adam, loss: .sparseCategoricalCrossentropy)
+    #expect(try warnings { try whole.fit(x, y, verbose: .silent) } == [])
+    let part = Model(inputs: [input], output: features, backend: testBackend)
+    let said = try warnings { for _ in 0..<2 { _ = try part.predict(x) } }
+    #expect(said.count == 1 && said[0].contains("fresh values of 'layers.0.weight' and 1 more"), "\(said)")
+    // Values that are taken over are no fresh ones.
+    let copy = Model(whole.layer, inputShape: [2], backend: testBackend)
+    let quiet = try warnings {
+      try copy.compile(optimizer: .adam, loss: .sparseCategoricalCrossentropy)
+      try copy.setWeights(try whole.weights())
+      _ = try copy.predict(x)
+    }
+    #expect(quiet == [])
+  }
+
   @Test func weightsSurviveAFile() throws {
     try withTemporaryDirectory { directory in
       let url = directory.appendingPathComponent("w.safetensors")
@@ -80,7 +198,9 @@ private struct Doubled: Loss, Configurable {
       #expect(try Model.load(from: url, backend: testBackend).weights() == model.weights())
       let file = directory.appendingPathComponent("notes")
       try FileManager.default.createDirectory(at: file, withIntermediateDirectories: true)
-      #expect(message { try model.save(to: file) }.contains("no saved model"))
+      try Data().write(to: file.appendingPathComponent("mine.txt"))
+      #expect(message { try model.save(to: file) }.contains("would be lost: mine.txt"))
+      #expect(try FileManager.default.contentsOfDirectory(atPath: file.path) == ["mine.txt"])
       #expect(message { try model.save(to: URL(fileURLWithPath: "/proc/nowhere/model")) } != "no error")
     }
   }

@@ -181,6 +181,32 @@ private struct Outcome: Equatable, Sendable {
 }
 
 @Suite struct SharedTrainingTests {
+  /// A part of one sample has no variance, and of two hardly one: such parts are normalized by the whole batch.
+  @Test(arguments: [4, 6, 8, 16])
+  func batchNormalizationOfSmallPartsIsThatOfTheWholeBatch(_ batchSize: Int) throws {
+    let numbers = RandomKey(seed: 4).uniform(64 * 4, from: -1, to: 1)
+    let x = try NDArray(numbers, shape: [64, 4])
+    let y = NDArray((0..<64).map { Int32(numbers[$0 * 4] + numbers[$0 * 4 + 1] > 0 ? 1 : 0) })
+    func train(_ backend: any Backend) throws -> (Store, Logs) {
+      let layers = Sequential {
+        Dense(16)
+        BatchNormalization(momentum: 0.9)
+        ActivationLayer(.relu)
+        Dense(2, activation: .softmax)
+      }
+      let model = Model(layers, inputShape: [4], backend: backend, seed: 7)
+      try model.compile(optimizer: .sgd(0.1), loss: .sparseCategoricalCrossentropy, metrics: [.accuracy])
+      try model.fit(x, y, epochs: 3, batchSize: batchSize, verbose: .silent)
+      return (try model.weights(), try model.evaluate(x, y))
+    }
+    let (alone, shared) = (try train(CPUBackend(threads: 1)), try train(shared(2)))
+    for (name, value) in alone.0.entries {
+      let other = try #require(shared.0[name]).elements(as: Float.self)
+      #expect(zip(value.elements(as: Float.self), other).allSatisfy { abs($0 - $1) < 1e-3 }, "\(name)")
+    }
+    #expect(alone.1["accuracy"] == shared.1["accuracy"])
+  }
+
   /// 75 samples: the last batch is uneven, as are its parts.
   @Test(arguments: [(75, 32), (75, 64), (13, 5), (7, 3)])
   func anyNumberOfThreadsComesToTheSameBits(_ count: Int, _ batchSize: Int) throws {

@@ -19,7 +19,7 @@ struct AttentionShape: Sendable {
 
   /// Pairs of a sample and a head, which are independent of each other.
   var units: Int { batch * heads }
-  var flops: Int { 2 * units * queries * keys * (keySize + valueSize) / (isCausal ? 2 : 1) }
+  var flops: Int { [2, units, queries, keys, keySize + valueSize].elementCount / (isCausal ? 2 : 1) }
   var label: String {
     "\(batch)×\(heads) heads [\(queries), \(keySize)] to [\(keys), \(valueSize)]\(isCausal ? ", causal" : "")"
   }

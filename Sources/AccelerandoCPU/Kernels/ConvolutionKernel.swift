@@ -33,7 +33,7 @@ struct ConvolutionKernel: Kernel {
 
   private var multiplications: Int {
     let c = geometry
-    return c.N * c.OH * c.OW * c.O * c.KH * c.KW * (c.C / max(c.groups, 1))
+    return [c.N, c.OH, c.OW, c.O, c.KH, c.KW, c.C / max(c.groups, 1)].elementCount
   }
 
   var cost: Cost {

@@ -31,7 +31,7 @@ struct ConvolutionPoolKernel: Kernel {
 
   private var multiplications: Int {
     let c = geometry
-    return c.N * c.OH * c.OW * c.O * c.KH * c.KW * (c.C / max(c.groups, 1))
+    return [c.N, c.OH, c.OW, c.O, c.KH, c.KW, c.C / max(c.groups, 1)].elementCount
   }
 
   var cost: Cost {

@@ -1,5 +1,5 @@
 // Elementwise operations on 64-bit types, which the vector machine does not support. One operation per pass: such
-// tensors rare in training, and small.
+// tensors are rare in training, and small.
 
 import AccelerandoCore
 import Foundation
@@ -11,6 +11,40 @@ struct WideElementwise: Kernel {
   let types: [TensorType]
   let result: Int
   let resultType: TensorType
+  private let kind: Kind
+
+  /// The operation, looked up once: asking for its type at each element would take longer than computing it.
+  private enum Kind {
+    case iota(Iota)
+    case unary(Unary.Function)
+    case binary(Binary.Function)
+    case compare(Compare.Direction)
+    case select, clamp
+    case convert(DType)
+    case relu
+  }
+
+  init(
+    operation: any AccelerandoCore.Operation, operands: [Int], types: [TensorType], result: Int,
+    resultType: TensorType
+  ) {
+    self.operation = operation
+    self.operands = operands
+    self.types = types
+    self.result = result
+    self.resultType = resultType
+    kind =
+      switch operation {
+      case let operation as Iota: .iota(operation)
+      case let operation as Unary: .unary(operation.function)
+      case let operation as Binary: .binary(operation.function)
+      case let operation as Compare: .compare(operation.direction)
+      case is Select: .select
+      case is Clamp: .clamp
+      case is Relu: .relu
+      default: .convert(resultType.dtype)
+      }
+  }
 
   var label: String { "\(operation.name) \(resultType)" }
 
@@ -20,10 +54,16 @@ struct WideElementwise: Kernel {
     AccelerandoCPU.taskCount(work: resultType.elementCount, threads: threads, minimumPerTask: 20_000)
   }
 
+  func slicings(_ units: Units) -> [Slicing] {
+    // The elements of an iota follow from their place among all.
+    if case .iota = kind { return [] }
+    return elementwiseSlicing(units, elementCount: resultType.elementCount, operands: operands)
+  }
+
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     let part = portion(range, of: tasks, extent: resultType.elementCount, grain: 64)
     let out = memory[result]
-    if let iota = operation as? Iota {
+    if case .iota(let iota) = kind {
       let inner = iota.type.shape[(iota.axis + 1)...].reduce(1, *)
       let size = iota.type.shape[iota.axis]
       for i in part {
@@ -40,25 +80,25 @@ struct WideElementwise: Kernel {
   }
 
   private func apply(_ x: (Scalar64, Scalar64, Scalar64)) -> Scalar64 {
-    switch operation {
-    case let operation as Unary:
+    switch kind {
+    case .unary(let function):
       switch x.0 {
-      case .float(let a): return Self.unary(operation.function, a)
-      case .integer(let a): return .integer(Self.unary(operation.function, a, types[0].dtype))
+      case .float(let a): return Self.unary(function, a)
+      case .integer(let a): return .integer(Self.unary(function, a, types[0].dtype))
       }
-    case let operation as Binary:
+    case .binary(let function):
       switch (x.0, x.1) {
-      case (.float(let a), .float(let b)): return .float(Self.binary(operation.function, a, b))
+      case (.float(let a), .float(let b)): return .float(Self.binary(function, a, b))
       case (.integer(let a), .integer(let b)):
-        return .integer(Self.binary(operation.function, a, b, bits: Int64(types[0].dtype.byteCount * 8)))
+        return .integer(Self.binary(function, a, b, bits: Int64(types[0].dtype.byteCount * 8)))
       default: return x.0
       }
-    case let operation as Compare: return .integer(Self.compare(operation.direction, x.0, x.1) ? 1 : 0)
-    case is Select: return x.0.isTrue ? x.1 : x.2
-    case is Clamp: return x.1.larger(x.0).smaller(x.2)
-    case let operation as Convert: return x.0.converted(to: operation.dtype)
-    case is Relu: return x.0.larger(.zero(like: x.0))
-    default: return x.0
+    case .compare(let direction): return .integer(Self.compare(direction, x.0, x.1) ? 1 : 0)
+    case .select: return x.0.isTrue ? x.1 : x.2
+    case .clamp: return x.1.larger(x.0).smaller(x.2)
+    case .convert(let dtype): return x.0.converted(to: dtype)
+    case .relu: return x.0.larger(.zero(like: x.0))
+    case .iota: return x.0
     }
   }
 

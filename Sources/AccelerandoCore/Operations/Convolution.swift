@@ -261,7 +261,7 @@ public enum Padding: String, Hashable, Sendable, CaseIterable, Codable {
   public func amounts(size: Int, window: Int, stride: Int, dilation: Int = 1) -> (low: Int, high: Int) {
     guard self == .same, size > 0, stride > 0 else { return (0, 0) }
     // Windows and dilations that no integer can measure are refused by the operation that gets the padding.
-    let (distance, isTooFar) = (window - 1).multipliedReportingOverflow(by: dilation)
+    let (distance, isTooFar) = (max(window, 1) - 1).multipliedReportingOverflow(by: dilation)
     let last = (size - 1) / stride * stride
     let (end, isTooLarge) = last.addingReportingOverflow(distance)
     if isTooFar || isTooLarge { return (.max, .max) }

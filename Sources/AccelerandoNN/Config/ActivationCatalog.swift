@@ -2,12 +2,17 @@
 
 extension Activation {
   /// The activations that have no settings, by name.
-  static let plain: [(name: String, activation: Activation)] = [
-    ("linear", .linear), ("relu", .relu), ("sigmoid", .sigmoid), ("tanh", .tanh), ("softmax", .softmax),
-    ("silu", .silu), ("selu", .selu), ("softplus", .softplus), ("softsign", .softsign), ("relu6", .relu6),
-    ("exponential", .exponential), ("mish", .mish), ("hard_sigmoid", .hardSigmoid), ("hard_silu", .hardSilu),
-    ("hard_tanh", .hardTanh), ("log_softmax", .logSoftmax), ("log_sigmoid", .logSigmoid),
-    ("squareplus", .squareplus),
+  static let plain: [(name: String, activation: Activation, summary: String)] = [
+    ("linear", .linear, "x itself."), ("relu", .relu, "max(x, 0)."), ("sigmoid", .sigmoid, "1 / (1 + e⁻ˣ)."),
+    ("tanh", .tanh, "The hyperbolic tangent."), ("softmax", .softmax, "eˣ / Σ eˣ along the last axis."),
+    ("silu", .silu, "x · sigmoid(x)."), ("selu", .selu, "elu scaled so that mean and variance settle at 0 and 1."),
+    ("softplus", .softplus, "log(1 + eˣ)."), ("softsign", .softsign, "x / (1 + |x|)."),
+    ("relu6", .relu6, "x limited to 0…6."), ("exponential", .exponential, "eˣ."),
+    ("mish", .mish, "x · tanh(softplus(x))."), ("hard_sigmoid", .hardSigmoid, "relu6(x + 3) / 6."),
+    ("hard_silu", .hardSilu, "x · hard_sigmoid(x)."), ("hard_tanh", .hardTanh, "x limited to −1…1."),
+    ("log_softmax", .logSoftmax, "The logarithm of softmax."),
+    ("log_sigmoid", .logSigmoid, "The logarithm of sigmoid."),
+    ("squareplus", .squareplus, "(x + √(x² + 4)) / 2."),
   ]
 }
 
@@ -16,12 +21,18 @@ extension Catalog where Item == Activation {
   public static var activations: Catalog {
     let aliases = ["silu": ["swish"], "hard_silu": ["hard_swish"]]
     return Activation.plain.reduce(Catalog("activation")) { catalog, entry in
-      catalog.adding(entry.name, aliases: aliases[entry.name] ?? []) { _ in entry.activation }
+      catalog.adding(entry.name, aliases: aliases[entry.name] ?? [], entry.summary) { _ in entry.activation }
     }
-    .adding("gelu") { .gelu(approximate: try $0.bool("approximate", default: false)) }
-    .adding("elu") { .elu(alpha: try $0.double("alpha", default: 1)) }
-    .adding("celu") { .celu(alpha: try $0.positive("alpha", default: 1)) }
-    .adding("leaky_relu") { .leakyRelu(negativeSlope: try $0.double("negative_slope", default: 0.2)) }
+    .adding("gelu", "x · Φ(x), with Φ the normal distribution, or its approximation by tanh.") {
+      .gelu(approximate: try $0.bool("approximate", default: false))
+    }
+    .adding("elu", "x where positive, α(eˣ − 1) elsewhere.") { .elu(alpha: try $0.double("alpha", default: 1)) }
+    .adding("celu", "max(0, x) + min(0, α(e^(x/α) − 1)).") {
+      .celu(alpha: try $0.double("alpha", default: 1, in: .positive))
+    }
+    .adding("leaky_relu", "x where positive, negative_slope · x elsewhere.") {
+      .leakyRelu(negativeSlope: try $0.double("negative_slope", default: 0.2))
+    }
   }
 }
 
@@ -47,8 +58,15 @@ extension Activation: Configurable {
 }
 
 extension ConfigReader {
+  /// An activation that has to be there, by name or as an object.
+  public func activation(_ key: String) throws -> Activation {
+    let value = try required(key, "an activation", sample: "linear") { $0 }
+    return try Catalog.activations.make(value)
+  }
+
   /// An activation by name or as an object, or `fallback` where it is not set.
-  public func activation(_ key: String, default fallback: Activation = .linear) throws -> Activation {
-    try value(key).map { try Catalog.activations.make($0) } ?? fallback
+  public func activation(_ key: String, default fallback: Activation) throws -> Activation {
+    try value(key, kind: "an activation", default: Catalog.activations.config(of: fallback))
+      .map { try Catalog.activations.make($0) } ?? fallback
   }
 }

@@ -12,8 +12,49 @@ public protocol Configurable: Sendable {
   func config() throws -> Config
 }
 
+/// A description of one kind in a catalog: what it is and its settings.
+public struct CatalogEntry: Sendable {
+  /// The name in files.
+  public let name: String
+  /// Other names for it.
+  public let aliases: [String]
+  /// What it is, in a sentence.
+  public let summary: String
+  /// What can be set, in the order in which it is read.
+  public let settings: [Setting]
+}
+
+extension CatalogEntry {
+  /// The entry as data.
+  public var config: Config {
+    let settings = settings.map { setting in
+      Config([
+        "name": Config(.string(setting.key)), "type": Config(.string(setting.kind)),
+        "about": setting.about.isEmpty ? Config?.none : Config(.string(setting.about)),
+        "required": Config(.bool(setting.isRequired)), "default": setting.isRequired ? nil : setting.fallback,
+      ])
+    }
+    return Config([
+      "name": Config(.string(name)),
+      "aliases": aliases.isEmpty ? Config?.none : Config(.array(aliases.map { Config(.string($0)) })),
+      "summary": Config(.string(summary)), "settings": Config(.array(settings)),
+    ])
+  }
+}
+
+/// A catalog whose kinds can be listed.
+public protocol CatalogListing {
+  /// What is in the catalog, in one word: `loss`.
+  var subject: String { get }
+  /// The names that are offered to people, in order.
+  var names: [String] { get }
+  /// Describes the kind of a name, in any spelling.
+  /// - Throws: `ConfigError` for an unknown name, with the nearest known one.
+  func entry(_ name: String) throws -> CatalogEntry
+}
+
 /// The kinds of one thing that files may name, and how each is made of its settings.
-public struct Catalog<Item>: Sendable {
+public struct Catalog<Item>: CatalogListing, Sendable {
   /// Makes an item of its settings; settings that it does not read are refused afterwards.
   public typealias Maker = @Sendable (ConfigReader) throws -> Item
 
@@ -21,7 +62,14 @@ public struct Catalog<Item>: Sendable {
   public let subject: String
   /// The names that are offered to people, in order.
   public private(set) var names: [String] = []
-  private var makers: [String: Maker] = [:]
+  private var kinds: [String: Kind] = [:]
+
+  private struct Kind: Sendable {
+    let name: String
+    let aliases: [String]
+    let summary: String
+    let make: Maker
+  }
 
   /// Makes an empty catalog.
   public init(_ subject: String) { self.subject = subject }
@@ -30,11 +78,15 @@ public struct Catalog<Item>: Sendable {
   /// - Parameters:
   ///   - name: the name, in any spelling: `MeanSquaredError` and `mean_squared_error` are the same.
   ///   - aliases: other names for it.
-  ///   - make: makes an item of its settings.
-  public func adding(_ name: String, aliases: [String] = [], make: @escaping Maker) -> Catalog {
+  ///   - summary: what it is, in a sentence.
+  ///   - make: makes an item of its settings. What it asks its reader for is what people are told can be set.
+  public func adding(
+    _ name: String, aliases: [String] = [], _ summary: String = "", make: @escaping Maker
+  ) -> Catalog {
     var result = self
-    if makers[Self.key(name)] == nil { result.names.append(name) }
-    for name in [name] + aliases { result.makers[Self.key(name)] = make }
+    if kinds[plainName(name)] == nil { result.names.append(name) }
+    let kind = Kind(name: name, aliases: aliases, summary: summary, make: make)
+    for name in [name] + aliases { result.kinds[plainName(name)] = kind }
     return result
   }
 
@@ -46,29 +98,53 @@ public struct Catalog<Item>: Sendable {
   /// - Throws: `ConfigError` for an unknown name or settings that are missing, wrong or unknown.
   public func make(_ config: Config) throws -> Item {
     let (name, settings) = try parts(config)
-    guard let maker = makers[Self.key(name)] else {
-      let nearest = nearestWord(to: name, among: names).map { " Did you mean '\($0)'?" } ?? ""
-      throw ConfigError(
-        "there is no \(subject) '\(name)'.\(nearest) Known: \(names.joined(separator: ", ")).", at: config.location)
-    }
+    let kind = try kind(name, at: config.location)
     let reader = try ConfigReader(settings, subject: "\(subject) '\(name)'")
-    let item = try maker(reader)
+    let item = try kind.make(reader)
     try reader.finish()
     return item
   }
 
   /// Reads an item whose name is known, and leaves it to the caller to refuse settings that nobody read.
-  func read(_ name: String, _ settings: ConfigReader) throws -> Item {
-    guard let maker = makers[Self.key(name)] else { throw ConfigError("there is no \(subject) '\(name)'.") }
-    return try maker(settings)
+  func read(_ name: String, _ settings: ConfigReader) throws -> Item { try kind(name, at: nil).make(settings) }
+
+  private func kind(_ name: String, at location: SourceLocation?) throws -> Kind {
+    if let kind = kinds[plainName(name)] { return kind }
+    throw ConfigError(
+      "there is no \(subject) '\(name)'.\(advice(for: name, in: subject, among: names)) "
+        + "Known: \(names.joined(separator: ", ")).", at: location)
+  }
+
+  public func entry(_ name: String) throws -> CatalogEntry {
+    let kind = try kind(name, at: nil)
+    let reader = ConfigReader(describing: "\(subject) '\(kind.name)'")
+    // Made-up settings need not make sense together; what was asked for is known by then.
+    _ = try? kind.make(reader)
+    return CatalogEntry(name: kind.name, aliases: kind.aliases, summary: kind.summary, settings: reader.settings)
+  }
+
+  /// Refuses an item whose settings make no sense, with the words that a file with these settings is refused with.
+  /// Items of one's own types, which the catalog does not make, are left alone.
+  /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
+  public func check(_ item: Item) throws {
+    guard let configurable = item as? any Configurable, let kind = kinds[plainName(configurable.configName)] else {
+      return
+    }
+    if let sample = try? kind.make(ConfigReader(describing: subject)), type(of: sample as Any) != type(of: item as Any)
+    {
+      return
+    }
+    _ = try make(try config(of: item))
   }
 
   /// Writes an item in the form that `make(_:)` reads.
   /// - Throws: `ConfigError` when the item, or a part of it, says nothing about its settings.
   public func config(of item: Item) throws -> Config {
     guard let item = item as? any Configurable else {
+      // An existential's own type is its protocol; what people know is the type inside.
       throw ConfigError(
-        "\(article) \(subject) of type '\(type(of: item))' cannot be written: it does not conform to Configurable.")
+        "\(article) \(subject) of type '\(type(of: item as Any))' cannot be written: it does not conform to "
+          + "Configurable.")
     }
     let name = Config(.string(item.configName))
     guard case .object(let entries) = try item.config().value, !entries.isEmpty else { return name }
@@ -95,8 +171,4 @@ public struct Catalog<Item>: Sendable {
   }
 
   private var article: String { "aeiou".contains(subject.prefix(1)) ? "an" : "a" }
-
-  private static func key(_ name: String) -> String {
-    String(name.lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " })
-  }
 }

@@ -127,26 +127,3 @@ public struct ConfigError: Error, Hashable, Sendable, CustomStringConvertible {
 
   public var description: String { location.map { "\($0): \(message)" } ?? message }
 }
-
-/// The word among `candidates` that `word` is most likely a misspelling of; nil if none is near.
-public func nearestWord(to word: String, among candidates: some Sequence<String>) -> String? {
-  let ranked = candidates.map { (word: $0, distance: editDistance(word.lowercased(), $0.lowercased())) }
-  guard let best = ranked.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) else { return nil }
-  return best.distance <= max(2, word.count / 3) ? best.word : nil
-}
-
-/// The number of letters to insert, remove or replace to make one word of the other.
-private func editDistance(_ a: String, _ b: String) -> Int {
-  let (a, b) = (Array(a.prefix(64)), Array(b.prefix(64)))
-  var row = Array(0...b.count)
-  for (i, letter) in a.enumerated() {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for (j, other) in b.enumerated() {
-      let substituted = diagonal + (letter == other ? 0 : 1)
-      diagonal = row[j + 1]
-      row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
-    }
-  }
-  return row[b.count]
-}

@@ -4,33 +4,44 @@ extension Catalog where Item == Initializer {
   /// The built-in initializers.
   public static var initializers: Catalog {
     Catalog("initializer")
-      .adding("glorot_uniform") { _ in .glorotUniform }
-      .adding("glorot_normal") { _ in .glorotNormal }
-      .adding("he_uniform") { _ in .heUniform }
-      .adding("he_normal") { _ in .heNormal }
-      .adding("lecun_uniform") { _ in .lecunUniform }
-      .adding("lecun_normal") { _ in .lecunNormal }
-      .adding("zeros", aliases: ["zero"]) { _ in .zeros }
-      .adding("ones", aliases: ["one"]) { _ in .ones }
-      .adding("constant") { .constant(try $0.double("value", default: 0)) }
-      .adding("random_uniform", aliases: ["uniform"]) {
-        .randomUniform(from: try $0.double("minval", default: -0.05), to: try $0.double("maxval", default: 0.05))
-      }
-      .adding("random_normal", aliases: ["normal"]) {
+      .adding("glorot_uniform", "Uniform with variance 2 / (fan in + fan out).") { _ in .glorotUniform }
+      .adding("glorot_normal", "Truncated normal with variance 2 / (fan in + fan out).") { _ in .glorotNormal }
+      .adding("he_uniform", "Uniform with variance 2 / fan in, for relu.") { _ in .heUniform }
+      .adding("he_normal", "Truncated normal with variance 2 / fan in, for relu.") { _ in .heNormal }
+      .adding("lecun_uniform", "Uniform with variance 1 / fan in, for selu.") { _ in .lecunUniform }
+      .adding("lecun_normal", "Truncated normal with variance 1 / fan in, for selu.") { _ in .lecunNormal }
+      .adding("zeros", aliases: ["zero"], "Every element 0.") { _ in .zeros }
+      .adding("ones", aliases: ["one"], "Every element 1.") { _ in .ones }
+      .adding("constant", "Every element equal to value.") { .constant(try $0.double("value", default: 0)) }
+      .adding("random_uniform", aliases: ["uniform"], "Uniform between two numbers.", make: uniform)
+      .adding("random_normal", aliases: ["normal"], "Normal.") {
         .randomNormal(
-          mean: try $0.double("mean", default: 0), standardDeviation: try $0.double("stddev", default: 0.05))
+          mean: try $0.double("mean", default: 0),
+          standardDeviation: try $0.double("stddev", default: 0.05, in: .notNegative))
       }
-      .adding("truncated_normal") {
+      .adding("truncated_normal", "Normal, truncated at two standard deviations.") {
         .truncatedNormal(
-          mean: try $0.double("mean", default: 0), standardDeviation: try $0.double("stddev", default: 0.05))
+          mean: try $0.double("mean", default: 0),
+          standardDeviation: try $0.double("stddev", default: 0.05, in: .notNegative))
       }
-      .adding("variance_scaling") {
+      .adding("variance_scaling", "A variance of scale divided by a number of connections.") {
         .varianceScaling(
-          scale: try $0.positive("scale", default: 1), mode: try $0.choice("mode", default: .fanIn),
+          scale: try $0.double("scale", default: 1, in: .positive), mode: try $0.choice("mode", default: .fanIn),
           distribution: try $0.choice("distribution", default: .truncatedNormal))
       }
-      .adding("orthogonal") { .orthogonal(gain: try $0.double("gain", default: 1)) }
-      .adding("identity") { .identity(gain: try $0.double("gain", default: 1)) }
+      .adding("orthogonal", "Orthonormal columns, or rows if those are fewer, times gain.") {
+        .orthogonal(gain: try $0.double("gain", default: 1))
+      }
+      .adding("identity", "gain on the diagonal of a matrix, 0 elsewhere.") {
+        .identity(gain: try $0.double("gain", default: 1))
+      }
+  }
+
+  @Sendable private static func uniform(_ reader: ConfigReader) throws -> Initializer {
+    let low = try reader.double("minval", default: -0.05)
+    let high = try reader.double("maxval", default: 0.05)
+    guard low <= high else { throw reader.refused("maxval", "a number of at least 'minval', \(low)") }
+    return .randomUniform(from: low, to: high)
   }
 }
 
@@ -77,6 +88,7 @@ extension Initializer: Configurable {
 extension ConfigReader {
   /// An initializer by name or as an object, or `fallback` where it is not set.
   public func initializer(_ key: String, default fallback: Initializer) throws -> Initializer {
-    try value(key).map { try Catalog.initializers.make($0) } ?? fallback
+    try value(key, kind: "an initializer", default: Catalog.initializers.config(of: fallback))
+      .map { try Catalog.initializers.make($0) } ?? fallback
   }
 }

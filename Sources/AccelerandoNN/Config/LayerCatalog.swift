@@ -7,6 +7,8 @@ import AccelerandoCore
 public protocol ConfigurableLayer: Layer, Configurable {
   /// The name in files: `Dense`.
   static var layerName: String { get }
+  /// What the layer does, in a sentence.
+  static var summary: String { get }
   /// Makes the layer of its settings, which have Keras' names (`kernel_size`). Unread settings are refused afterwards.
   /// - Throws: `ConfigError` for settings that are missing or wrong.
   init(config: ConfigReader) throws
@@ -14,11 +16,12 @@ public protocol ConfigurableLayer: Layer, Configurable {
 
 extension ConfigurableLayer {
   public static var layerName: String { String(describing: Self.self) }
+  public static var summary: String { "" }
   public var configName: String { Self.layerName }
 }
 
 /// The layer types that files may name.
-public struct LayerCatalog: Sendable {
+public struct LayerCatalog: CatalogListing, Sendable {
   private var types: [String: any ConfigurableLayer.Type] = [:]
 
   /// The built-in layers and the given ones, which replace built-in layers of the same name.
@@ -26,41 +29,57 @@ public struct LayerCatalog: Sendable {
     for type in Self.builtIn + custom { types[type.layerName] = type }
   }
 
+  public var subject: String { "layer" }
+
   /// The names, in alphabetical order.
   public var names: [String] { types.keys.sorted() }
 
-  /// Reads a layer: `{"Dense": {"units": 10}}`, or just `"Flatten"` where there is nothing to set.
+  public func entry(_ name: String) throws -> CatalogEntry {
+    let type = try type(named: name, at: nil)
+    let reader = ConfigReader(describing: type.layerName)
+    _ = try? type.init(config: reader)
+    return CatalogEntry(name: type.layerName, aliases: [], summary: type.summary, settings: reader.settings)
+  }
+
+  /// Reads a layer: `{"Dense": {"units": 10}}`, or just `"Flatten"` if there is nothing to set. A layer that is used in
+  /// several places has an `id` in the first, next to its name, and is `{"shares": id}` in the others.
   /// - Throws: `ConfigError` for an unknown name or wrong settings.
-  public func layer(_ config: Config) throws -> any Layer {
-    let (name, settings) = try parts(config)
-    guard let type = type(named: name) else {
-      let nearest = nearestWord(to: name, among: names).map { " Did you mean '\($0)'?" } ?? ""
-      throw ConfigError(
-        "there is no layer '\(name)'.\(nearest) Known: \(names.joined(separator: ", ")).", at: config.location)
+  public func layer(_ config: Config) throws -> any Layer { try layer(config, LayerReading()) }
+
+  /// Reads a layer as a part of a tree.
+  func layer(_ config: Config, _ reading: LayerReading) throws -> any Layer {
+    if case .object(let entries) = config.value, entries.count == 1, entries[0].key == "shares" {
+      return try reading.layer(entries[0].value)
     }
-    let reader = try ConfigReader(settings, subject: type.layerName, layerCatalog: self)
+    let (name, settings) = try parts(config)
+    let type = try type(named: name, at: config.location)
+    let reader = try ConfigReader(settings, subject: type.layerName, layerCatalog: self, reading: reading)
     let layer = try type.init(config: reader)
     try reader.finish()
+    if let id = config["id"] { try reading.keep(layer, as: id) }
     return layer
   }
 
   /// The type of a name; `dense` and `max_pooling2d` are found as well as `Dense` and `MaxPooling2D`.
-  private func type(named name: String) -> (any ConfigurableLayer.Type)? {
-    if let type = types[name] { return type }
-    func key(_ name: String) -> String { name.lowercased().filter { $0 != "_" && $0 != "-" } }
-    return types.first { key($0.key) == key(name) }?.value
+  private func type(named name: String, at location: SourceLocation?) throws -> any ConfigurableLayer.Type {
+    if let type = types[name] ?? types.first(where: { sameName($0.key, name) })?.value { return type }
+    throw ConfigError(
+      "there is no layer '\(name)'.\(advice(for: name, in: subject, among: names)) "
+        + "Known: \(names.joined(separator: ", ")).", at: location)
   }
 
-  /// A layer is written as its name, or as an object with the name as its only key.
+  /// A layer is written as its name, or as an object with the name as its only key, but for an id.
   private func parts(_ config: Config) throws -> (name: String, settings: Config) {
     switch config.value {
     case .string(let name): return (name, Config(.object([]), at: config.location))
-    case .object(let entries) where entries.count == 1: return (entries[0].key, entries[0].value)
-    default:
-      throw ConfigError(
-        "a layer is its name, or an object with the name as its only key; received \(config.summary).",
-        at: config.location)
+    case .object(let entries):
+      let named = entries.filter { $0.key != "id" }
+      if named.count == 1 { return (named[0].key, named[0].value) }
+    default: break
     }
+    throw ConfigError(
+      "a layer is its name, or an object with the name as its only key; received \(config.summary).",
+      at: config.location)
   }
 }
 
@@ -68,29 +87,44 @@ extension Config {
   /// The layer in the form that `LayerCatalog.layer(_:)` reads.
   /// - Throws: `ConfigError` when the layer, or one inside it, says nothing about its settings.
   public init(of layer: any Layer) throws {
-    guard let layer = layer as? any ConfigurableLayer else {
-      throw ConfigError(
-        "a layer of type '\(layer.typeName)' cannot be written: it does not conform to ConfigurableLayer. "
-          + "Let the type conform, or save the weights alone.")
-    }
-    let settings = try layer.config()
-    if case .object(let entries) = settings.value, entries.isEmpty {
-      self.init(.string(layer.configName))
-    } else {
-      self.init(.object([Entry(layer.configName, settings)]))
-    }
+    self = try LayerWriter.config(of: layer)
   }
 }
 
 extension ConfigReader {
   /// A layer inside this one.
-  public func layer(_ key: String) throws -> any Layer { try layerCatalog.layer(try required(key)) }
+  public func layer(_ key: String) throws -> any Layer {
+    try layerCatalog.layer(try required(key, kind: "a layer"), reading)
+  }
 
   /// Layers inside this one.
-  public func layers(_ key: String) throws -> [any Layer] { try array(key).map(layerCatalog.layer) }
+  /// - Throws: `ConfigError` for layers that cannot be read, and for two of one name.
+  public func layers(_ key: String, about: String = "") throws -> [any Layer] {
+    var names = NamedPlaces()
+    return try array(key, kind: "a list of layers", about: about).map { config in
+      let layer = try layerCatalog.layer(config, reading)
+      try names.note(layer, config)
+      return layer
+    }
+  }
 }
 
 extension LayerCatalog {
+  /// Refuses a built-in layer whose settings make no sense, with the words that a file with these settings is refused
+  /// with.
+  /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
+  static func check(_ layer: any Layer) throws {
+    guard let layer = layer as? any ConfigurableLayer, checked.contains(ObjectIdentifier(Swift.type(of: layer))) else {
+      return
+    }
+    _ = try Swift.type(of: layer).init(config: ConfigReader(try layer.config(), subject: ""))
+  }
+
+  /// Those whose settings are numbers and strings; the contents of the others are checked on their own.
+  private static let checked = Set(
+    builtIn.map { ObjectIdentifier($0) }
+  ).subtracting([ObjectIdentifier(Sequential.self), ObjectIdentifier(Functional.self)])
+
   /// The layer types that come with the library; a new layer is added here.
   static var builtIn: [any ConfigurableLayer.Type] {
     [

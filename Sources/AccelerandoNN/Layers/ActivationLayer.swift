@@ -15,12 +15,12 @@ public struct ActivationLayer: ConfigurableLayer {
   }
 
   public static var layerName: String { "Activation" }
+  public static var summary: String { "An activation function." }
   public var typeName: String { "Activation" }
 
   public func forward(_ x: Tensor) -> Tensor { activation(x) }
 
   public init(config: ConfigReader) throws {
-    _ = try config.required("activation")
     self.init(try config.activation("activation"), name: try config.optionalString("name"))
   }
 

@@ -53,10 +53,13 @@ public struct AveragePooling2D: ConfigurableLayer {
     return sums * x.constant(shares.converted(to: x.dtype))
   }
 
+  public static var summary: String {
+    "The mean over windows of images, each channel separately: [N, H, W, C] to [N, H', W', C]."
+  }
+
   public init(config: ConfigReader) throws {
-    let poolSize = try config.pair("pool_size", default: (2, 2))
     self.init(
-      poolSize: poolSize, strides: try config.pair("strides", default: poolSize),
+      poolSize: try config.pair("pool_size", default: (2, 2)), strides: try config.optionalPair("strides"),
       padding: try config.choice("padding", default: .valid), name: try config.optionalString("name"))
   }
 

@@ -17,7 +17,9 @@ public struct BatchNormalization: ConfigurableLayer {
   public let centers: Bool
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
-  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its part.
+  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its
+  /// part, unless that has too few samples for a mean and a variance: fewer than 2, or fewer than 8 if threads and
+  /// processes share a batch, whose parts the user has not chosen.
   public let isSynchronized: Bool
   public let name: String?
   let gamma: Parameter
@@ -70,7 +72,11 @@ public struct BatchNormalization: ConfigurableLayer {
 
   /// The tensor normalized by the batch's mean and variance, and these.
   private func normalized(_ x: Tensor, _ feature: Int, _ scale: Tensor, _ shift: Tensor) -> [Tensor] {
-    guard let share = Scope.current?.share, isSynchronized || share.mask != nil else {
+    guard let share = Scope.current?.share else {
+      return x.graph.add(BatchNormTraining(axis: feature, epsilon: epsilon), [x, scale, shift])
+    }
+    let isSynchronized = isSynchronized || share.isTooSmallForStatistics
+    guard isSynchronized || share.mask != nil else {
       return x.graph.add(BatchNormTraining(axis: feature, epsilon: epsilon), [x, scale, shift])
     }
     let others = x.shape.indices.filter { $0 != feature }
@@ -92,10 +98,15 @@ public struct BatchNormalization: ConfigurableLayer {
     parameter.update(running * momentum + batch.converted(to: running.dtype) * (1 - momentum))
   }
 
+  public static var summary: String {
+    "Normalizes by the batch's mean and variance while training, by their running means otherwise."
+  }
+
   public init(config: ConfigReader) throws {
     self.init(
-      axis: try config.int("axis", default: -1), momentum: try config.double("momentum", default: 0.99),
-      epsilon: try config.double("epsilon", default: 1e-3), centers: try config.bool("center", default: true),
+      axis: try config.int("axis", default: -1), momentum: try config.double("momentum", default: 0.99, in: .fraction),
+      epsilon: try config.double("epsilon", default: 1e-3, in: .notNegative),
+      centers: try config.bool("center", default: true),
       scales: try config.bool("scale", default: true), isSynchronized: try config.bool("synchronized", default: false),
       gammaInitializer: try config.initializer("gamma_initializer", default: .ones),
       betaInitializer: try config.initializer("beta_initializer", default: .zeros),

@@ -29,6 +29,8 @@ public struct Concatenate: MergeLayer, ConfigurableLayer {
     return Tensor.concatenating(inputs, axis: along)
   }
 
+  public static var summary: String { "Joins several inputs along an axis." }
+
   public init(config: ConfigReader) throws {
     self.init(axis: try config.int("axis", default: -1), name: try config.optionalString("name"))
   }

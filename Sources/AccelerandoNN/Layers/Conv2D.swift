@@ -58,29 +58,27 @@ public struct Conv2D: ConfigurableLayer {
   public func forward(_ x: Tensor) -> Tensor {
     guard let x = x.asImages() else { return x }
     let channels = x.shape[3]
-    guard filters >= 1, groups >= 1, channels % groups == 0, filters % groups == 0,
-      (kernelSize + strides + dilation).allSatisfy({ $0 >= 1 })
-    else {
+    guard channels % groups == 0, filters % groups == 0 else {
       return x.rejected(
-        "needs filters, kernel size, strides and dilation of at least 1, and \(groups) groups that divide "
-          + "\(channels) input channels and \(filters) filters.")
+        "needs groups that divide the input's channels and the filters; "
+          + "received \(groups) groups, \(channels) channels and \(filters) filters.")
     }
-    for axis in 0..<2 where padding == .valid && (kernelSize[axis] - 1) * dilation[axis] + 1 > x.shape[axis + 1] {
-      return x.rejected(
-        "needs an image of at least its window \(kernelSize); received \(x.shape). "
-          + "Use padding: .same, or fewer or smaller layers before it.")
-    }
+    guard x.holds(window: kernelSize, dilation: dilation, padding) else { return x }
     let kernel = weight[kernelSize[0], kernelSize[1], channels / groups, filters]
     let product = x.convolved(with: kernel, strides: strides, padding: padding, dilation: dilation, groups: groups)
     return activation(usesBias ? product + bias[filters] : product)
   }
 
+  public static var summary: String { "Convolution over images: [N, H, W, C] to [N, H', W', filters]." }
+
   public init(config: ConfigReader) throws {
     self.init(
-      try config.int("filters"), kernelSize: try config.pair("kernel_size"),
+      try config.int("filters", in: .counts), kernelSize: try config.pair("kernel_size"),
       strides: try config.pair("strides", default: (1, 1)), padding: try config.choice("padding", default: .valid),
-      dilation: try config.pair("dilation_rate", default: (1, 1)), groups: try config.int("groups", default: 1),
-      activation: try config.activation("activation"), usesBias: try config.bool("use_bias", default: true),
+      dilation: try config.pair("dilation_rate", default: (1, 1)),
+      groups: try config.int("groups", default: 1, in: .counts),
+      activation: try config.activation("activation", default: .linear),
+      usesBias: try config.bool("use_bias", default: true),
       weightInitializer: try config.initializer("kernel_initializer", default: .glorotUniform),
       biasInitializer: try config.initializer("bias_initializer", default: .zeros),
       name: try config.optionalString("name"))
@@ -103,17 +101,21 @@ extension Tensor {
   func asImages() -> Tensor? {
     if rank == 4 { return self }
     var advice = ""
-    if rank == 3 { advice = " Add a channel axis: inputShape: [\(shape[1]), \(shape[2]), 1]." }
+    if rank == 3 { advice = " Add a channel axis: a Reshape to [\(shape[1]), \(shape[2]), 1] before it." }
     if rank == 2 { advice = " Images keep their height and width; do not flatten them before." }
     graph.report(GraphError("needs a rank-4 input [N, H, W, C]; received \(shape).\(advice)"))
     return nil
   }
-}
 
-extension ConfigReader {
-  /// Two sizes: a list of two whole numbers, or one for both.
-  public func pair(_ key: String, default fallback: (Int, Int)? = nil) throws -> (Int, Int) {
-    let sizes = try sizes(key, count: 2, default: fallback.map { [$0.0, $0.1] })
-    return (sizes[0], sizes[1])
+  /// Whether images are at least as large as a window that may not reach over the edge; otherwise reports that they are not.
+  func holds(window: [Int], dilation: [Int], _ padding: Padding) -> Bool {
+    if padding == .same { return true }
+    let extents = zip(window, dilation).map { ($0 - 1) * $1 + 1 }
+    if extents[0] <= shape[1], extents[1] <= shape[2] { return true }
+    graph.report(
+      GraphError(
+        "needs an image of at least its window \(extents); received \(shape). "
+          + "Use the padding 'same', or fewer or smaller layers before it."))
+    return false
   }
 }

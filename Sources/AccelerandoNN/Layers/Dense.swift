@@ -35,15 +35,16 @@ public struct Dense: ConfigurableLayer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    guard units >= 1 else { return x.rejected("needs at least 1 unit; received \(units).") }
     guard x.rank >= 2 else { return x.rejected("needs an input [N, …, features]; received \(x.shape).") }
     let product = x.matmul(weight[x.dim(-1), units])
     return activation(usesBias ? product + bias[units] : product)
   }
 
+  public static var summary: String { "The fully connected layer, on the last axis: [N, …, inputs] to [N, …, units]." }
+
   public init(config: ConfigReader) throws {
     self.init(
-      try config.int("units"), activation: try config.activation("activation"),
+      try config.int("units", in: .counts), activation: try config.activation("activation", default: .linear),
       usesBias: try config.bool("use_bias", default: true),
       weightInitializer: try config.initializer("kernel_initializer", default: .glorotUniform),
       biasInitializer: try config.initializer("bias_initializer", default: .zeros),

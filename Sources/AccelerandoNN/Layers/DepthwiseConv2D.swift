@@ -55,16 +55,7 @@ public struct DepthwiseConv2D: ConfigurableLayer {
   public func forward(_ x: Tensor) -> Tensor {
     guard let x = x.asImages() else { return x }
     let channels = x.shape[3]
-    guard depthMultiplier >= 1, (kernelSize + strides + dilation).allSatisfy({ $0 >= 1 }) else {
-      return x.rejected(
-        "needs a kernel size, strides, dilation and depth multiplier of at least 1; "
-          + "received \(kernelSize), \(strides), \(dilation) and \(depthMultiplier).")
-    }
-    for axis in 0..<2 where padding == .valid && (kernelSize[axis] - 1) * dilation[axis] + 1 > x.shape[axis + 1] {
-      return x.rejected(
-        "needs an image of at least its window \(kernelSize); received \(x.shape). "
-          + "Use padding: .same, or fewer or smaller layers before it.")
-    }
+    guard x.holds(window: kernelSize, dilation: dilation, padding) else { return x }
     let outputs = channels * depthMultiplier
     let kernel = weight[kernelSize[0], kernelSize[1], channels, depthMultiplier]
       .reshaped([kernelSize[0], kernelSize[1], 1, outputs])
@@ -72,12 +63,17 @@ public struct DepthwiseConv2D: ConfigurableLayer {
     return activation(usesBias ? product + bias[outputs] : product)
   }
 
+  public static var summary: String {
+    "Convolution of each channel separately: [N, H, W, C] to [N, H', W', C · depth_multiplier]."
+  }
+
   public init(config: ConfigReader) throws {
     self.init(
       kernelSize: try config.pair("kernel_size"), strides: try config.pair("strides", default: (1, 1)),
       padding: try config.choice("padding", default: .valid),
-      depthMultiplier: try config.int("depth_multiplier", default: 1),
-      dilation: try config.pair("dilation_rate", default: (1, 1)), activation: try config.activation("activation"),
+      depthMultiplier: try config.int("depth_multiplier", default: 1, in: .counts),
+      dilation: try config.pair("dilation_rate", default: (1, 1)),
+      activation: try config.activation("activation", default: .linear),
       usesBias: try config.bool("use_bias", default: true),
       weightInitializer: try config.initializer("depthwise_initializer", default: .glorotUniform),
       biasInitializer: try config.initializer("bias_initializer", default: .zeros),

@@ -16,17 +16,16 @@ public struct Dropout: ConfigurableLayer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    guard (0...1).contains(rate) else { return x.rejected("needs a rate from 0 to 1; received \(rate).") }
     guard let scope = Scope.current, scope.isTraining, rate > 0 else { return x }
     return scope.dropout(x, rate: rate)
   }
 
+  public static var summary: String {
+    "While training, sets elements to zero with probability rate and scales the others up."
+  }
+
   public init(config: ConfigReader) throws {
-    let rate = try config.double("rate")
-    guard (0...1).contains(rate) else {
-      throw ConfigError("Dropout: 'rate' needs a number from 0 to 1; received \(rate).", at: config.config.location)
-    }
-    self.init(rate, name: try config.optionalString("name"))
+    self.init(try config.double("rate", in: .fraction), name: try config.optionalString("name"))
   }
 
   public func config() -> Config {

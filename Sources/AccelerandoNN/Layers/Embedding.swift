@@ -31,22 +31,22 @@ public struct Embedding: ConfigurableLayer {
   public var acceptsIntegers: Bool { true }
 
   public func forward(_ x: Tensor) -> Tensor {
-    guard inputDim >= 1, outputDim >= 1 else {
-      return x.rejected("needs sizes of at least 1; received inputDim \(inputDim) and outputDim \(outputDim).")
-    }
     guard x.rank >= 1, x.dtype != .bool else {
       return x.rejected("needs integers [N, …]; received \(x.type).")
     }
     let indices = x.converted(to: .int32)
+    Scope.current?.willLookUp(x, rows: inputDim)
     let rows = embeddings[inputDim, outputDim].taking(indices)
     let count = indices.filled(Double(inputDim))
     let isKnown = indices.greaterOrEqual(to: indices.zerosLike()).and(indices.less(than: count))
     return select(isKnown.expandingDims(-1).broadcast(to: rows.shape), rows, rows.filled(.nan))
   }
 
+  public static var summary: String { "Rows of a trained table by their indices: [N, …] to [N, …, output_dim]." }
+
   public init(config: ConfigReader) throws {
     self.init(
-      inputDim: try config.int("input_dim"), outputDim: try config.int("output_dim"),
+      inputDim: try config.int("input_dim", in: .counts), outputDim: try config.int("output_dim", in: .counts),
       initializer: try config.initializer("embeddings_initializer", default: .randomUniform(from: -0.05, to: 0.05)),
       name: try config.optionalString("name"))
   }

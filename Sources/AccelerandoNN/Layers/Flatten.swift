@@ -16,6 +16,8 @@ public struct Flatten: ConfigurableLayer {
     return x.reshaped([x.shape[0], Array(x.shape.dropFirst()).elementCount])
   }
 
+  public static var summary: String { "All features of a sample in one axis: [N, …] to [N, features]." }
+
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
 
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }

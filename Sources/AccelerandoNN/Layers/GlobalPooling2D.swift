@@ -18,6 +18,8 @@ public struct GlobalAveragePooling2D: ConfigurableLayer {
     x.asImages()?.mean(axes: [1, 2], keepDims: keepsDims) ?? x
   }
 
+  public static var summary: String { "The mean of each channel of images: [N, H, W, C] to [N, C]." }
+
   public init(config: ConfigReader) throws {
     self.init(keepsDims: try config.bool("keepdims", default: false), name: try config.optionalString("name"))
   }
@@ -42,6 +44,8 @@ public struct GlobalMaxPooling2D: ConfigurableLayer {
   public func forward(_ x: Tensor) -> Tensor {
     x.asImages()?.max(axes: [1, 2], keepDims: keepsDims) ?? x
   }
+
+  public static var summary: String { "The largest element of each channel of images: [N, H, W, C] to [N, C]." }
 
   public init(config: ConfigReader) throws {
     self.init(keepsDims: try config.bool("keepdims", default: false), name: try config.optionalString("name"))

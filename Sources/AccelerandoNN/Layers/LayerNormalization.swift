@@ -51,13 +51,12 @@ public struct LayerNormalization: ConfigurableLayer {
     return (normalized * scale.reshaped(place) + offset.reshaped(place)).converted(to: x.dtype)
   }
 
+  public static var summary: String { "Normalizes each sample by its own mean and variance along the given axes." }
+
   public init(config: ConfigReader) throws {
-    var axes = [-1]
-    if let value = config.value("axis") {
-      if case .int(let axis) = value.value { axes = [axis] } else { axes = try config.ints("axis") }
-    }
     self.init(
-      axes: axes, epsilon: try config.double("epsilon", default: 1e-3),
+      axes: try config.ints("axis", default: [-1]),
+      epsilon: try config.double("epsilon", default: 1e-3, in: .notNegative),
       centers: try config.bool("center", default: true), scales: try config.bool("scale", default: true),
       gammaInitializer: try config.initializer("gamma_initializer", default: .ones),
       betaInitializer: try config.initializer("beta_initializer", default: .zeros),

@@ -32,10 +32,13 @@ public struct MaxPooling2D: ConfigurableLayer {
     return x.graph.add(ReduceWindow(.max, window), x)
   }
 
+  public static var summary: String {
+    "The largest element of windows of images, each channel separately: [N, H, W, C] to [N, H', W', C]."
+  }
+
   public init(config: ConfigReader) throws {
-    let poolSize = try config.pair("pool_size", default: (2, 2))
     self.init(
-      poolSize: poolSize, strides: try config.pair("strides", default: poolSize),
+      poolSize: try config.pair("pool_size", default: (2, 2)), strides: try config.optionalPair("strides"),
       padding: try config.choice("padding", default: .valid), name: try config.optionalString("name"))
   }
 
@@ -51,14 +54,7 @@ extension Tensor {
   /// The geometry of a pooling window over images; reports what is wrong and gives nil where there is none.
   func poolingWindow(_ size: [Int], _ strides: [Int], _ padding: Padding) -> WindowGeometry? {
     guard let images = asImages() else { return nil }
-    guard (size + strides).allSatisfy({ $0 >= 1 }) else {
-      graph.report(GraphError("needs a window and strides of at least 1; received \(size) and \(strides)."))
-      return nil
-    }
-    for axis in 0..<2 where padding == .valid && size[axis] > images.shape[axis + 1] {
-      graph.report(GraphError("needs an image of at least its window \(size); received \(images.shape)."))
-      return nil
-    }
+    guard images.holds(window: size, dilation: [1, 1], padding) else { return nil }
     let amounts = (0..<2).map {
       padding.amounts(size: images.shape[$0 + 1], window: size[$0], stride: strides[$0])
     }

@@ -11,6 +11,8 @@ public struct Add: MergeLayer, ConfigurableLayer {
 
   public func forward(_ inputs: [Tensor]) -> Tensor { combined(inputs, +) }
 
+  public static var summary: String { "The sum of several inputs." }
+
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }
 }
@@ -30,6 +32,8 @@ public struct Subtract: MergeLayer, ConfigurableLayer {
     return combined(inputs, -)
   }
 
+  public static var summary: String { "The first input minus the second." }
+
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }
 }
@@ -42,6 +46,8 @@ public struct Multiply: MergeLayer, ConfigurableLayer {
   public init(name: String? = nil) { self.name = name }
 
   public func forward(_ inputs: [Tensor]) -> Tensor { combined(inputs, *) }
+
+  public static var summary: String { "The product of several inputs, element by element." }
 
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }
@@ -58,6 +64,8 @@ public struct Average: MergeLayer, ConfigurableLayer {
     combined(inputs, +) * (1 / Double(max(inputs.count, 1)))
   }
 
+  public static var summary: String { "The mean of several inputs, element by element." }
+
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }
 }
@@ -71,6 +79,8 @@ public struct Maximum: MergeLayer, ConfigurableLayer {
 
   public func forward(_ inputs: [Tensor]) -> Tensor { combined(inputs) { $0.maximum($1) } }
 
+  public static var summary: String { "The largest of several inputs, element by element." }
+
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }
 }
@@ -83,6 +93,8 @@ public struct Minimum: MergeLayer, ConfigurableLayer {
   public init(name: String? = nil) { self.name = name }
 
   public func forward(_ inputs: [Tensor]) -> Tensor { combined(inputs) { $0.minimum($1) } }
+
+  public static var summary: String { "The smallest of several inputs, element by element." }
 
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }

@@ -82,9 +82,6 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
         "needs sequences [N, length, features] of one batch, and a key for each value; "
           + "received \(inputs.map { "\($0.shape)" }.joined(separator: ", ")).")
     }
-    guard headCount >= 1, keySize >= 1, valueSize >= 1, outputSize ?? 1 >= 1, (0...1).contains(dropout) else {
-      return first.rejected("needs heads and sizes of at least 1, and a dropout from 0 to 1.")
-    }
     let queries = split(first, query, keySize)
     let keys = split(keySource, key, keySize)
     let values = split(source, value, valueSize)
@@ -135,26 +132,21 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return usesBias ? product + attentionOutput.bias[size] : product
   }
 
+  public static var summary: String {
+    "Attention over sequences [N, length, features], with several heads; one input attends to itself."
+  }
+
   public init(config: ConfigReader) throws {
-    var outputSize: Int?
-    if let value = config.value("output_shape") {
-      // Keras takes a number or a list with one.
-      if case .int(let size) = value.value {
-        outputSize = size
-      } else {
-        let shape = try config.ints("output_shape")
-        guard shape.count == 1 else {
-          throw ConfigError(
-            "\(config.subject): 'output_shape' needs a whole number, or a list of one; received \(shape).",
-            at: value.location)
-        }
-        outputSize = shape[0]
-      }
+    // Keras takes a number or a list with one.
+    let shape = try config.ints("output_shape", default: [], in: .counts)
+    guard shape.count <= 1 else {
+      throw config.refused("output_shape", "a whole number of at least 1, or a list of one")
     }
     self.init(
-      headCount: try config.int("num_heads"), keySize: try config.int("key_dim"),
-      valueSize: try config.optionalInt("value_dim"), outputSize: outputSize,
-      dropout: try config.double("dropout", default: 0), usesBias: try config.bool("use_bias", default: true),
+      headCount: try config.int("num_heads", in: .counts), keySize: try config.int("key_dim", in: .counts),
+      valueSize: try config.optionalInt("value_dim", in: .counts), outputSize: shape.first,
+      dropout: try config.double("dropout", default: 0, in: .fraction),
+      usesBias: try config.bool("use_bias", default: true),
       isCausal: try config.bool("use_causal_mask", default: false),
       weightInitializer: try config.initializer("kernel_initializer", default: .glorotUniform),
       biasInitializer: try config.initializer("bias_initializer", default: .zeros),

@@ -24,8 +24,10 @@ public struct Permute: ConfigurableLayer {
     return x.transposed([0] + dims)
   }
 
+  public static var summary: String { "The axes of a sample in another order, counted from 1." }
+
   public init(config: ConfigReader) throws {
-    self.init(try config.ints("dims"), name: try config.optionalString("name"))
+    self.init(try config.ints("dims", in: .counts), name: try config.optionalString("name"))
   }
 
   public func config() -> Config {

@@ -31,11 +31,15 @@ public struct ReLU: ConfigurableLayer {
     return select(isAbove, above, (x - threshold) * negativeSlope)
   }
 
+  public static var summary: String {
+    "x where it is at least threshold, negative_slope · (x − threshold) below, max_value at most."
+  }
+
   public init(config: ConfigReader) throws {
     self.init(
-      maximum: try config.optionalDouble("max_value"),
-      negativeSlope: try config.double("negative_slope", default: 0),
-      threshold: try config.double("threshold", default: 0), name: try config.optionalString("name"))
+      maximum: try config.optionalDouble("max_value", in: .notNegative),
+      negativeSlope: try config.double("negative_slope", default: 0, in: .notNegative),
+      threshold: try config.double("threshold", default: 0, in: .notNegative), name: try config.optionalString("name"))
   }
 
   public func config() -> Config {
@@ -60,6 +64,8 @@ public struct LeakyReLU: ConfigurableLayer {
 
   public func forward(_ x: Tensor) -> Tensor { Activation.leakyRelu(negativeSlope: negativeSlope)(x) }
 
+  public static var summary: String { "x where positive, negative_slope · x elsewhere." }
+
   public init(config: ConfigReader) throws {
     self.init(
       negativeSlope: try config.double("negative_slope", default: 0.3), name: try config.optionalString("name"))
@@ -83,6 +89,8 @@ public struct ELU: ConfigurableLayer {
   }
 
   public func forward(_ x: Tensor) -> Tensor { Activation.elu(alpha: alpha)(x) }
+
+  public static var summary: String { "x where positive, alpha · (eˣ − 1) elsewhere." }
 
   public init(config: ConfigReader) throws {
     self.init(alpha: try config.double("alpha", default: 1), name: try config.optionalString("name"))
@@ -120,9 +128,11 @@ public struct PReLU: ConfigurableLayer {
     return select(x.greater(than: x.zerosLike()), x, x * slope)
   }
 
+  public static var summary: String { "x where positive, alpha · x elsewhere, with a trained alpha for each feature." }
+
   public init(config: ConfigReader) throws {
     self.init(
-      sharedAxes: config.has("shared_axes") ? try config.ints("shared_axes") : [],
+      sharedAxes: try config.ints("shared_axes", default: [], in: .counts),
       initializer: try config.initializer("alpha_initializer", default: .zeros),
       name: try config.optionalString("name"))
   }

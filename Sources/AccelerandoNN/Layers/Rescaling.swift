@@ -19,6 +19,8 @@ public struct Rescaling: ConfigurableLayer {
 
   public func forward(_ x: Tensor) -> Tensor { offset == 0 ? x * scale : x * scale + offset }
 
+  public static var summary: String { "x · scale + offset." }
+
   public init(config: ConfigReader) throws {
     self.init(
       try config.double("scale"), offset: try config.double("offset", default: 0),

@@ -20,6 +20,7 @@ public struct Reshape: ConfigurableLayer {
     guard x.rank >= 1 else { return x.rejected("needs an input with a batch axis; received a scalar.") }
     let features = Array(x.shape.dropFirst()).elementCount
     var target = shape
+    // Sizes that no tensor has saturate, and so match nothing.
     let fixed = shape.filter { $0 != -1 }.elementCount
     if let free = shape.firstIndex(of: -1), fixed > 0 { target[free] = features / fixed }
     guard target.allSatisfy({ $0 >= 0 }), target.elementCount == features else {
@@ -30,8 +31,12 @@ public struct Reshape: ConfigurableLayer {
     return x.reshaped([x.shape[0]] + target)
   }
 
+  public static var summary: String {
+    "The features of a sample in another shape; one size may be -1 and is then computed."
+  }
+
   public init(config: ConfigReader) throws {
-    self.init(try config.ints("target_shape"), name: try config.optionalString("name"))
+    self.init(try config.ints("target_shape", in: -1...Int(Int32.max)), name: try config.optionalString("name"))
   }
 
   public func config() -> Config {

@@ -21,6 +21,8 @@ public struct Softmax: ConfigurableLayer {
     return x.softmax(axis: axis)
   }
 
+  public static var summary: String { "Softmax along an axis." }
+
   public init(config: ConfigReader) throws {
     self.init(axis: try config.int("axis", default: -1), name: try config.optionalString("name"))
   }

@@ -16,11 +16,12 @@ public struct UpSampling2D: ConfigurableLayer {
 
   public func forward(_ x: Tensor) -> Tensor {
     guard let x = x.asImages() else { return x }
-    guard size.allSatisfy({ $0 >= 1 }) else { return x.rejected("needs a size of at least 1; received \(size).") }
     let (n, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
     return x.broadcast(to: [n, height, size[0], width, size[1], channels], axes: [0, 1, 3, 5])
       .reshaped([n, height * size[0], width * size[1], channels])
   }
+
+  public static var summary: String { "Repeats rows and columns of images." }
 
   public init(config: ConfigReader) throws {
     self.init(size: try config.pair("size", default: (2, 2)), name: try config.optionalString("name"))

@@ -30,45 +30,38 @@ public struct ZeroPadding2D: ConfigurableLayer {
 
   public func forward(_ x: Tensor) -> Tensor {
     guard let x = x.asImages() else { return x }
-    guard [top, bottom, left, right].allSatisfy({ $0 >= 0 }) else {
-      return x.rejected("needs margins of at least 0; received \([top, bottom, left, right]).")
-    }
     return x.padded(low: [0, top, left, 0], high: [0, bottom, right, 0])
   }
 
+  public static var summary: String { "Adds rows and columns of zeros around images." }
+
   public init(config: ConfigReader) throws {
     let name = try config.optionalString("name")
-    guard let value = config.value("padding") else {
-      self.init(1, name: name)
-      return
-    }
     // One margin for all, one for each axis, or two for each axis.
-    var axes = [[1, 1], [1, 1]]
-    switch value.value {
-    case .int(let margin): axes = [[margin, margin], [margin, margin]]
-    case .array(let values) where values.count == 2:
-      for (axis, value) in values.enumerated() {
-        switch value.value {
-        case .int(let margin): axes[axis] = [margin, margin]
-        case .array(let sides) where sides.count == 2:
-          axes[axis] = try sides.map { side in
-            guard case .int(let margin) = side.value else { throw Self.refused(value) }
-            return margin
-          }
-        default: throw Self.refused(value)
-        }
+    func margin(_ value: Config) throws -> Int {
+      guard case .int(let margin) = value.value, ClosedRange.notNegative.contains(margin) else {
+        throw config.complaint("padding", Self.margins, value)
       }
-    default: throw Self.refused(value)
+      return margin
     }
-    guard axes.flatMap({ $0 }).allSatisfy({ $0 >= 0 }) else { throw Self.refused(value) }
-    self.init(top: axes[0][0], bottom: axes[0][1], left: axes[1][0], right: axes[1][1], name: name)
+    func sides(_ value: Config) throws -> (low: Int, high: Int) {
+      guard case .array(let sides) = value.value else { return (try margin(value), try margin(value)) }
+      guard sides.count == 2 else { throw config.complaint("padding", Self.margins, value) }
+      return (try margin(sides[0]), try margin(sides[1]))
+    }
+    let value = config.value("padding", kind: Self.margins, default: 1) ?? 1
+    var (rows, columns) = (value, value)
+    if case .array(let axes) = value.value {
+      guard axes.count == 2 else { throw config.complaint("padding", Self.margins, value) }
+      (rows, columns) = (axes[0], axes[1])
+    }
+    let (vertical, horizontal) = (try sides(rows), try sides(columns))
+    self.init(
+      top: vertical.low, bottom: vertical.high, left: horizontal.low, right: horizontal.high, name: name)
   }
 
-  private static func refused(_ value: Config) -> ConfigError {
-    ConfigError(
-      "ZeroPadding2D: 'padding' needs a whole number, [rows, columns] or [[top, bottom], [left, right]], "
-        + "of at least 0; received \(value.summary).", at: value.location)
-  }
+  private static let margins =
+    "a whole number, [rows, columns] or [[top, bottom], [left, right]], each of at least 0 and at most \(Int32.max)"
 
   public func config() -> Config {
     Config([

@@ -34,6 +34,11 @@ public struct BinaryCrossentropy: Loss, Hashable {
     return -(yes + no).perSample()
   }
 
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try checkProbabilities(
+      targets, remedy: "Make the labels 0 and 1: subtract the lower one and divide by their distance.")
+  }
+
   private func logits(of prediction: Tensor) -> Tensor? {
     if let definition = prediction.definition, (definition.operation as? Unary)?.function == .logistic {
       return definition.operands.first?.widened()

@@ -8,7 +8,7 @@ import AccelerandoCore
 ///
 /// Predictions `[N, …, classes]`, targets are class indices `[N, …]` or `[N, …, 1]` of any number type. A label outside
 /// the classes makes the sample's loss NaN.
-public struct SparseCategoricalCrossentropy: Loss, Hashable {
+public struct SparseCategoricalCrossentropy: Loss, Hashable, PlacewiseLoss {
   /// Whether predictions are logits instead of probabilities.
   public let fromLogits: Bool
 
@@ -18,22 +18,19 @@ public struct SparseCategoricalCrossentropy: Loss, Hashable {
   public var name: String { "sparse_categorical_crossentropy" }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+    placeValues(prediction, target).perSample()
+  }
+
+  package func placeValues(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     guard let scores = classScores(prediction, user: "loss '\(name)'") else { return prediction.perSample() }
     // Plain probabilities are limited first and made to sum to 1 after it: the softmax of logarithms does that.
     let logits = logits(of: scores, fromLogits) ?? limited(scores.widened()).log()
     let labels = target.labels(for: scores, of: "loss '\(name)'", otherwise: "'categorical_crossentropy'")
-    return logits.sparseCrossEntropy(labels: labels).perSample()
+    return logits.sparseCrossEntropy(labels: labels)
   }
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {
-    guard let classes = predictionShape.last else { return }
-    let perSample = max(Array(targets.shape.dropFirst()).elementCount, 1)
-    let known = 0..<Double(classes)
-    for (index, label) in targets.elements(as: Double.self).enumerated() where !known.contains(label) {
-      throw GraphError(
-        "the label of sample \(index / perSample) is \(label.formatted); "
-          + "the model has \(classes) classes, so labels are 0 to \(classes - 1).")
-    }
+    try checkClassIndices(targets, predictionShape: predictionShape)
   }
 }
 
@@ -69,6 +66,11 @@ public struct CategoricalCrossentropy: Loss, Hashable {
     }
     return -(targets * logProbability).sum(axes: [scores.rank - 1]).perSample()
   }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try checkProbabilities(
+      targets, remedy: "Give one-hot labels or probabilities; weights belong into the sample weights.")
+  }
 }
 
 /// The prediction if it has a class axis; otherwise reports what is wrong.
@@ -96,6 +98,9 @@ private func logits(of prediction: Tensor, _ isLogits: Bool) -> Tensor? {
 func limited(_ probability: Tensor) -> Tensor { probability.clamped(1e-7...1 - 1e-7) }
 
 extension Double {
-  /// Without the fraction that whole numbers do not have.
-  var formatted: String { self == rounded() && magnitude < 1e15 ? String(Int64(self)) : String(self) }
+  /// In as few digits as tell it from others of its type, without the fraction that whole numbers do not have.
+  package var formatted: String {
+    if self == rounded(), magnitude < 1e15 { return String(Int64(self)) }
+    return Float(exactly: self).map { "\($0)" } ?? "\(self)"
+  }
 }

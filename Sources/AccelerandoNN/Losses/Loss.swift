@@ -24,9 +24,16 @@ extension Loss {
   public func check(targets: NDArray, predictionShape: [Int]) throws {}
 }
 
+/// A loss that compares element by element, such as the steps of a sequence, and takes the mean over a sample's
+/// elements.
+package protocol PlacewiseLoss: Loss {
+  /// The loss of each place, `[N, …]`.
+  func placeValues(_ prediction: Tensor, _ target: Tensor) -> Tensor
+}
+
 extension Tensor {
   /// The mean over all axes but the first.
-  func perSample() -> Tensor { rank > 1 ? mean(axes: Array(1..<rank)) : self }
+  package func perSample() -> Tensor { rank > 1 ? mean(axes: Array(1..<rank)) : self }
 
   /// The tensor as at least `float32`: sums over classes lose too much in 16 bits.
   func widened() -> Tensor { dtype == .float64 ? self : converted(to: .float32) }

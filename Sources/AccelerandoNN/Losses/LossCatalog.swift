@@ -4,22 +4,25 @@ extension Catalog where Item == any Loss {
   /// The built-in losses, by Keras' names.
   public static var losses: Catalog {
     Catalog("loss")
-      .adding("sparse_categorical_crossentropy") {
+      .adding("sparse_categorical_crossentropy", "Cross-entropy of class indices.") {
         SparseCategoricalCrossentropy(fromLogits: try $0.bool("from_logits", default: false))
       }
-      .adding("categorical_crossentropy") {
+      .adding("categorical_crossentropy", "Cross-entropy of a number for each class, such as one-hot targets.") {
         CategoricalCrossentropy(
           fromLogits: try $0.bool("from_logits", default: false),
-          labelSmoothing: try $0.fraction("label_smoothing", default: 0))
+          labelSmoothing: try $0.double("label_smoothing", default: 0, in: .fraction))
       }
-      .adding("binary_crossentropy", aliases: ["bce"]) {
+      .adding("binary_crossentropy", aliases: ["bce"], "Cross-entropy of binary labels, each output separately.") {
         BinaryCrossentropy(
           fromLogits: try $0.bool("from_logits", default: false),
-          labelSmoothing: try $0.fraction("label_smoothing", default: 0))
+          labelSmoothing: try $0.double("label_smoothing", default: 0, in: .fraction))
       }
-      .adding("mean_squared_error", aliases: ["mse"]) { _ in MeanSquaredError() }
-      .adding("mean_absolute_error", aliases: ["mae"]) { _ in MeanAbsoluteError() }
-      .adding("huber") { Huber(delta: try $0.positive("delta", default: 1)) }
+      .adding("mean_squared_error", aliases: ["mse"], "The mean of (prediction − target)².") { _ in MeanSquaredError() }
+      .adding("mean_absolute_error", aliases: ["mae"], "The mean of |prediction − target|.") { _ in MeanAbsoluteError()
+      }
+      .adding("huber", "½d² for differences up to delta, delta · |d| − ½delta² beyond.") {
+        Huber(delta: try $0.double("delta", default: 1, in: .positive))
+      }
   }
 }
 
@@ -93,6 +96,8 @@ extension Loss where Self == MeanAbsoluteError {
 }
 
 extension Loss where Self == Huber {
+  /// Squared for differences up to 1 and absolute for larger ones.
+  public static var huber: Self { Self() }
   /// Squared for small differences and absolute for large ones.
   public static func huber(delta: Double = 1) -> Self { Self(delta: delta) }
 }

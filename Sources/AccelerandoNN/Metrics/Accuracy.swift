@@ -6,23 +6,30 @@ import AccelerandoCore
 /// categorical where they have a number for each class.
 public struct Accuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
 
   /// Makes the metric.
   public init(name: String = "accuracy") { self.name = name }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
-    let outputs = prediction.shape.last ?? 1
-    if outputs == 1 || prediction.rank < 2 { return BinaryAccuracy(name: name).values(prediction, target) }
-    if target.rank < prediction.rank || target.shape.last == 1 {
-      return SparseCategoricalAccuracy(name: name).values(prediction, target)
-    }
-    return CategoricalAccuracy(name: name).values(prediction, target)
+    meaning(prediction.shape, target.shape).values(prediction, target)
+  }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try meaning(predictionShape, targets.shape).check(targets: targets, predictionShape: predictionShape)
+  }
+
+  private func meaning(_ prediction: [Int], _ target: [Int]) -> any Metric {
+    if prediction.last ?? 1 == 1 || prediction.count < 2 { return BinaryAccuracy(name: name) }
+    if target.count < prediction.count || target.last == 1 { return SparseCategoricalAccuracy(name: name) }
+    return CategoricalAccuracy(name: name)
   }
 }
 
 /// Whether the output lies on the target's side of a threshold, the mean over a sample's outputs.
 public struct BinaryAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
   /// Outputs above it count as 1, others as 0.
   public let threshold: Double
 
@@ -42,6 +49,7 @@ public struct BinaryAccuracy: Metric, Hashable {
 /// Whether the largest output is the labelled class. Targets are class indices `[N, …]` or `[N, …, 1]`.
 public struct SparseCategoricalAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
 
   /// Makes the metric.
   public init(name: String = "sparse_categorical_accuracy") { self.name = name }
@@ -52,11 +60,16 @@ public struct SparseCategoricalAccuracy: Metric, Hashable {
     let labels = target.labels(for: prediction, of: user, otherwise: "'categorical_accuracy'")
     return prediction.firstLargest().equal(to: labels).share()
   }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try checkClassIndices(targets, predictionShape: predictionShape)
+  }
 }
 
 /// Whether the largest output is where the target is largest. Both are `[N, …, classes]`.
 public struct CategoricalAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
 
   /// Makes the metric.
   public init(name: String = "categorical_accuracy") { self.name = name }

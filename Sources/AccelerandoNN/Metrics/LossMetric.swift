@@ -7,6 +7,7 @@ public struct LossMetric: Metric {
   /// The loss.
   public let loss: any Loss
   public let name: String
+  public var direction: MetricDirection? { .minimize }
 
   /// Watches a loss, under its own name if none is given.
   public init(_ loss: any Loss, name: String? = nil) {
@@ -16,5 +17,9 @@ public struct LossMetric: Metric {
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     loss.values(prediction, target).converted(to: .float32)
+  }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try loss.check(targets: targets, predictionShape: predictionShape)
   }
 }

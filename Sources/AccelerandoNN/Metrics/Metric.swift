@@ -3,10 +3,22 @@
 
 import AccelerandoCore
 
+/// Which way a number gets better.
+public enum MetricDirection: String, Hashable, Sendable, CaseIterable {
+  /// Smaller is better, as for losses and errors.
+  case minimize = "min"
+  /// Larger is better, as for accuracies.
+  case maximize = "max"
+}
+
 /// A number for each sample whose mean tells how good a model is.
 public protocol Metric: Sendable {
   /// The name in logs and recipes: `accuracy`.
   var name: String { get }
+
+  /// Which way the metric gets better, whatever it is called; nil, the default, where it does not say. Callbacks that look for the best
+  /// epoch then have to be told.
+  var direction: MetricDirection? { get }
 
   /// The metric of each sample.
   /// - Parameters:
@@ -14,6 +26,18 @@ public protocol Metric: Sendable {
   ///   - target: what it should be.
   /// - Returns: a `float32` tensor `[N]`.
   func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
+
+  /// Looks at targets on the host before they are measured with.
+  /// - Throws: when a target has no meaning, such as a label outside the classes; the error names the sample.
+  func check(targets: NDArray, predictionShape: [Int]) throws
+}
+
+extension Metric {
+  public func check(targets: NDArray, predictionShape: [Int]) throws {}
+}
+
+extension Metric {
+  public var direction: MetricDirection? { nil }
 }
 
 extension Tensor {

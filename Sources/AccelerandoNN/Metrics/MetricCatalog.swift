@@ -4,26 +4,30 @@ extension Catalog where Item == any Metric {
   /// The built-in metrics, by Keras' names. Each takes a `label`, the name that it is reported under.
   public static var metrics: Catalog {
     Catalog("metric")
-      .adding("accuracy") { Accuracy(name: try $0.string("label", default: "accuracy")) }
-      .adding("acc") { Accuracy(name: try $0.string("label", default: "acc")) }
-      .adding("binary_accuracy") {
+      .adding("accuracy", "The accuracy that fits the shapes: binary, sparse categorical or categorical.") {
+        Accuracy(name: try $0.string("label", default: "accuracy"))
+      }
+      .adding("acc", "accuracy, reported as acc.") { Accuracy(name: try $0.string("label", default: "acc")) }
+      .adding("binary_accuracy", "Whether outputs are on the target's side of the threshold.") {
         BinaryAccuracy(
           threshold: try $0.double("threshold", default: 0.5),
           name: try $0.string("label", default: "binary_accuracy"))
       }
-      .adding("categorical_accuracy") {
+      .adding("categorical_accuracy", "Whether the largest output is where the target is largest.") {
         CategoricalAccuracy(name: try $0.string("label", default: "categorical_accuracy"))
       }
-      .adding("sparse_categorical_accuracy") {
+      .adding("sparse_categorical_accuracy", "Whether the largest output is the labelled class.") {
         SparseCategoricalAccuracy(name: try $0.string("label", default: "sparse_categorical_accuracy"))
       }
-      .adding("top_k_categorical_accuracy") {
-        TopKCategoricalAccuracy(
-          k: try $0.count("k", default: 5), name: try $0.string("label", default: "top_k_categorical_accuracy"))
-      }
-      .adding("sparse_top_k_categorical_accuracy") {
+      .adding("top_k_categorical_accuracy", "Whether the class with the largest target is among the k largest outputs.")
+    {
+      TopKCategoricalAccuracy(
+        k: try $0.int("k", default: 5, in: .counts), name: try $0.string("label", default: "top_k_categorical_accuracy")
+      )
+    }
+      .adding("sparse_top_k_categorical_accuracy", "Whether the labelled class is among the k largest outputs.") {
         SparseTopKCategoricalAccuracy(
-          k: try $0.count("k", default: 5),
+          k: try $0.int("k", default: 5, in: .counts),
           name: try $0.string("label", default: "sparse_top_k_categorical_accuracy"))
       }
       .addingLosses()
@@ -33,7 +37,8 @@ extension Catalog where Item == any Metric {
     let losses = Catalog<any Loss>.losses
     let aliases = ["mean_squared_error": ["mse"], "mean_absolute_error": ["mae"], "binary_crossentropy": ["bce"]]
     return losses.names.reduce(self) { catalog, name in
-      catalog.adding(name, aliases: aliases[name] ?? []) {
+      let summary = (try? losses.entry(name).summary) ?? ""
+      return catalog.adding(name, aliases: aliases[name] ?? [], summary) {
         LossMetric(try losses.read(name, $0), name: try $0.optionalString("label"))
       }
     }
@@ -93,6 +98,8 @@ extension Metric where Self == Accuracy {
 }
 
 extension Metric where Self == BinaryAccuracy {
+  /// Whether outputs are above or below ½ like the target.
+  public static var binaryAccuracy: Self { Self() }
   /// Whether outputs lie on the target's side of a threshold.
   public static func binaryAccuracy(threshold: Double = 0.5) -> Self { Self(threshold: threshold) }
 }
@@ -108,11 +115,15 @@ extension Metric where Self == SparseCategoricalAccuracy {
 }
 
 extension Metric where Self == TopKCategoricalAccuracy {
+  /// Whether the class where the target is largest is among the five largest outputs.
+  public static var topKCategoricalAccuracy: Self { Self() }
   /// Whether the class where the target is largest is among the `k` largest outputs.
   public static func topKCategoricalAccuracy(k: Int = 5) -> Self { Self(k: k) }
 }
 
 extension Metric where Self == SparseTopKCategoricalAccuracy {
+  /// Whether the labelled class is among the five largest outputs.
+  public static var sparseTopKCategoricalAccuracy: Self { Self() }
   /// Whether the labelled class is among the `k` largest outputs.
   public static func sparseTopKCategoricalAccuracy(k: Int = 5) -> Self { Self(k: k) }
 }

@@ -5,6 +5,7 @@ import AccelerandoCore
 /// Whether the labelled class is among the `k` largest outputs. Targets are class indices `[N, …]` or `[N, …, 1]`.
 public struct SparseTopKCategoricalAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
   /// The number of places.
   public let k: Int
 
@@ -20,11 +21,16 @@ public struct SparseTopKCategoricalAccuracy: Metric, Hashable {
     let labels = target.labels(for: prediction, of: user, otherwise: "'top_k_categorical_accuracy'")
     return isAmongLargest(labels, k, prediction).share()
   }
+
+  public func check(targets: NDArray, predictionShape: [Int]) throws {
+    try checkClassIndices(targets, predictionShape: predictionShape)
+  }
 }
 
 /// Whether the class where the target is largest is among the `k` largest outputs. Both are `[N, …, classes]`.
 public struct TopKCategoricalAccuracy: Metric, Hashable {
   public let name: String
+  public var direction: MetricDirection? { .maximize }
   /// The number of places.
   public let k: Int
 

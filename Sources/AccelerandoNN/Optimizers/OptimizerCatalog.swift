@@ -4,18 +4,21 @@ extension Catalog where Item == any Optimizer {
   /// The built-in optimizers, by Keras' names.
   public static var optimizers: Catalog {
     Catalog("optimizer")
-      .adding("sgd") {
+      .adding("sgd", "Gradient descent, optionally with momentum.") {
         SGD(
-          try $0.learningRate(default: 0.01), momentum: try $0.fraction("momentum", default: 0),
+          try $0.learningRate(default: 0.01), momentum: try $0.double("momentum", default: 0, in: .fraction),
           nesterov: try $0.bool("nesterov", default: false), weightDecay: try $0.weightDecay(default: nil),
           clipping: try $0.clipping())
       }
-      .adding("adam") { try adam($0, weightDecay: nil) }
-      .adding("adamw") { try adam($0, weightDecay: 0.004) }
-      .adding("rmsprop") {
+      .adding("adam", "Steps scaled by running means of the gradient and of its square.") {
+        try adam($0, weightDecay: nil)
+      }
+      .adding("adamw", "Adam with decoupled weight decay.") { try adam($0, weightDecay: 0.004) }
+      .adding("rmsprop", "Steps scaled by the running mean of the squared gradient.") {
         RMSprop(
-          try $0.learningRate(default: 0.001), rho: try $0.fraction("rho", default: 0.9),
-          momentum: try $0.fraction("momentum", default: 0), epsilon: try $0.double("epsilon", default: 1e-7),
+          try $0.learningRate(default: 0.001), rho: try $0.double("rho", default: 0.9, in: .fraction),
+          momentum: try $0.double("momentum", default: 0, in: .fraction),
+          epsilon: try $0.double("epsilon", default: 1e-7, in: .notNegative),
           centered: try $0.bool("centered", default: false), weightDecay: try $0.weightDecay(default: nil),
           clipping: try $0.clipping())
       }
@@ -23,8 +26,9 @@ extension Catalog where Item == any Optimizer {
 
   @Sendable private static func adam(_ reader: ConfigReader, weightDecay: Double?) throws -> Adam {
     Adam(
-      try reader.learningRate(default: 0.001), beta1: try reader.fraction("beta_1", default: 0.9),
-      beta2: try reader.fraction("beta_2", default: 0.999), epsilon: try reader.double("epsilon", default: 1e-7),
+      try reader.learningRate(default: 0.001), beta1: try reader.double("beta_1", default: 0.9, in: .belowOne),
+      beta2: try reader.double("beta_2", default: 0.999, in: .belowOne),
+      epsilon: try reader.double("epsilon", default: 1e-7, in: .notNegative),
       amsgrad: try reader.bool("amsgrad", default: false), weightDecay: try reader.weightDecay(default: weightDecay),
       clipping: try reader.clipping())
   }
@@ -32,29 +36,28 @@ extension Catalog where Item == any Optimizer {
 
 extension ConfigReader {
   fileprivate func learningRate(default fallback: LearningRate) throws -> LearningRate {
-    try value("learning_rate").map { try LearningRate(config: $0) } ?? fallback
+    try value("learning_rate", kind: "a number of at least 0, or a schedule", default: fallback.config())
+      .map { try LearningRate(config: $0) } ?? fallback
   }
 
   fileprivate func weightDecay(default fallback: Double?) throws -> Double? {
-    guard let decay = try optionalDouble("weight_decay") else { return fallback }
-    guard decay >= 0, decay.isFinite else {
-      throw refused("weight_decay", "a number of at least 0")
-    }
-    return decay
+    guard let fallback else { return try optionalDouble("weight_decay", in: .notNegative) }
+    return try double("weight_decay", default: fallback, in: .notNegative)
   }
 
   fileprivate func clipping() throws -> GradientClipping? {
     let kinds: [(key: String, make: (Double) -> GradientClipping)] = [
       ("clipnorm", { .norm($0) }), ("clipvalue", { .value($0) }), ("global_clipnorm", { .globalNorm($0) }),
     ]
-    let given = kinds.filter { has($0.key) }
-    guard let kind = given.first else { return nil }
-    guard given.count == 1 else {
+    let given = try kinds.compactMap { kind in
+      try optionalDouble(kind.key, in: .positive).map { (key: kind.key, clipping: kind.make($0)) }
+    }
+    guard given.count <= 1 else {
       throw ConfigError(
         "\(subject) takes one of clipnorm, clipvalue and global_clipnorm; "
           + "received \(given.map(\.key).joined(separator: " and ")).", at: config.location)
     }
-    return kind.make(try positive(kind.key, default: 1))
+    return given.first?.clipping
   }
 }
 
@@ -103,7 +106,25 @@ extension RMSprop: Configurable {
   }
 }
 
+extension Optimizer {
+  /// Refuses invalid settings, with the same message as for a recipe with these settings. For a custom optimizer, only
+  /// the learning rate and the clipping are checked.
+  /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
+  public func checkSettings() throws {
+    try learningRate.check()
+    // The rest, also where the schedule is of a type that cannot be written.
+    var plain = self
+    plain.learningRate = 0
+    try Catalog.optimizers.check(plain)
+    // Clipping is the same for all optimizers, including custom ones.
+    try Catalog.optimizers.check(SGD(0, clipping: clipping))
+  }
+}
+
 extension Optimizer where Self == SGD {
+  /// Gradient descent with a learning rate of 0.01.
+  public static var sgd: Self { Self() }
+
   /// Gradient descent.
   public static func sgd(
     _ learningRate: LearningRate = 0.01, momentum: Double = 0, nesterov: Bool = false, weightDecay: Double? = nil,
@@ -114,6 +135,12 @@ extension Optimizer where Self == SGD {
 }
 
 extension Optimizer where Self == Adam {
+  /// Adam with Keras' defaults.
+  public static var adam: Self { Self() }
+
+  /// Adam with a decoupled weight decay of 0.004.
+  public static var adamW: Self { adamW() }
+
   /// Adam.
   public static func adam(
     _ learningRate: LearningRate = 0.001, beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-7,
@@ -135,6 +162,9 @@ extension Optimizer where Self == Adam {
 }
 
 extension Optimizer where Self == RMSprop {
+  /// RMSprop with Keras' defaults.
+  public static var rmsprop: Self { Self() }
+
   /// RMSprop.
   public static func rmsprop(
     _ learningRate: LearningRate = 0.001, rho: Double = 0.9, momentum: Double = 0, epsilon: Double = 1e-7,

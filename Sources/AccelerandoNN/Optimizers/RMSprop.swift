@@ -2,8 +2,8 @@
 
 import AccelerandoCore
 
-/// v ← ρ·v + (1−ρ)·g²; w ← w − lr·g/√(v + ε). Centered, the square of the gradient's own running mean is taken from v;
-/// with momentum μ, m ← μ·m + the change, and w ← w − m.
+/// v ← ρ·v + (1−ρ)·g²; w ← w − lr·g/√(v + ε). Centered, the square of the gradient's own running mean is taken from v, and
+/// what is left is at least 0. With momentum μ, m ← μ·m + the change, and w ← w − m.
 public struct RMSprop: Optimizer {
   public var learningRate: LearningRate
   /// The rate of the running means, ρ.
@@ -47,7 +47,8 @@ public struct RMSprop: Optimizer {
     var mean: Tensor?
     if centered, let last = slots.last {
       let average = last * rho + gradient * (1 - rho)
-      variance = velocity - average * average
+      // E[g²] − E[g]² is no less than 0, but for rounding: below −ε its root would be NaN for ever.
+      variance = (velocity - average * average).maximum(0)
       mean = average
     }
     var change = gradient * rate / (variance + epsilon).sqrt()

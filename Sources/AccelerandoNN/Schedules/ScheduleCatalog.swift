@@ -4,32 +4,36 @@ extension Catalog where Item == any LearningRateSchedule {
   /// The built-in schedules, by Keras' names.
   public static var schedules: Catalog {
     Catalog("schedule")
-      .adding("cosine_decay") {
+      .adding("cosine_decay", "Half a cosine from the initial rate to alpha times it, optionally after a warm-up.") {
         CosineDecay(
-          try $0.double("initial_learning_rate"), steps: try $0.steps(), alpha: try $0.double("alpha", default: 0),
-          warmupTarget: try $0.optionalDouble("warmup_target"), warmupSteps: try $0.int("warmup_steps", default: 0))
+          try $0.initialRate(), steps: try $0.steps(), alpha: try $0.double("alpha", default: 0, in: .notNegative),
+          warmupTarget: try $0.optionalDouble("warmup_target", in: .notNegative),
+          warmupSteps: try $0.int("warmup_steps", default: 0, in: .notNegative))
       }
-      .adding("exponential_decay") {
+      .adding("exponential_decay", "The initial rate times decay_rate ^ (step / decay_steps).") {
         ExponentialDecay(
-          try $0.double("initial_learning_rate"), steps: try $0.steps(), decayRate: try $0.double("decay_rate"),
+          try $0.initialRate(), steps: try $0.steps(), decayRate: try $0.double("decay_rate", in: .notNegative),
           staircase: try $0.bool("staircase", default: false))
       }
-      .adding("inverse_time_decay") {
+      .adding("inverse_time_decay", "The initial rate / (1 + decay_rate · step / decay_steps).") {
         InverseTimeDecay(
-          try $0.double("initial_learning_rate"), steps: try $0.steps(), decayRate: try $0.double("decay_rate"),
+          try $0.initialRate(), steps: try $0.steps(), decayRate: try $0.double("decay_rate", in: .notNegative),
           staircase: try $0.bool("staircase", default: false))
       }
-      .adding("polynomial_decay") {
+      .adding("polynomial_decay", "From the initial rate to the end rate by (1 − step / decay_steps) ^ power.") {
         PolynomialDecay(
-          try $0.double("initial_learning_rate"), steps: try $0.steps(),
-          end: try $0.double("end_learning_rate", default: 0.0001), power: try $0.double("power", default: 1),
-          cycle: try $0.bool("cycle", default: false))
+          try $0.initialRate(), steps: try $0.steps(),
+          end: try $0.double("end_learning_rate", default: 0.0001, in: .notNegative),
+          power: try $0.double("power", default: 1, in: .notNegative), cycle: try $0.bool("cycle", default: false))
       }
-      .adding("piecewise_constant_decay", make: piecewise)
+      .adding(
+        "piecewise_constant_decay", "One rate up to each boundary, and one after the last.", make: piecewise)
   }
 
   @Sendable private static func piecewise(_ reader: ConfigReader) throws -> any LearningRateSchedule {
-    let (boundaries, values) = (try reader.ints("boundaries"), try reader.doubles("values"))
+    let (boundaries, values) = (
+      try reader.ints("boundaries", in: .notNegative), try reader.doubles("values", in: .notNegative)
+    )
     guard values.count == boundaries.count + 1 else {
       throw ConfigError(
         "\(reader.subject) needs one value more than boundaries; "
@@ -44,11 +48,9 @@ extension Catalog where Item == any LearningRateSchedule {
 }
 
 extension ConfigReader {
-  fileprivate func steps() throws -> Int {
-    let steps = try int("decay_steps")
-    guard steps >= 1 else { throw refused("decay_steps", "a whole number of at least 1") }
-    return steps
-  }
+  fileprivate func initialRate() throws -> Double { try double("initial_learning_rate", in: .notNegative) }
+
+  fileprivate func steps() throws -> Int { try int("decay_steps", in: .counts) }
 }
 
 extension CosineDecay: Configurable {
@@ -106,14 +108,30 @@ extension LearningRate {
   /// - Throws: `ConfigError` for anything else.
   public init(config: Config) throws {
     switch config.value {
-    case .int(let rate): self = .constant(Double(rate))
-    case .double(let rate): self = .constant(rate)
+    case .int(let rate): self = try Self.constant(checking: Double(rate), at: config.location)
+    case .double(let rate): self = try Self.constant(checking: rate, at: config.location)
     default: self = .schedule(try Catalog.schedules.make(config))
     }
-    guard case .constant(let rate) = self else { return }
-    guard rate >= 0, rate.isFinite else {
-      throw ConfigError("a learning rate is a number of at least 0; received \(rate).", at: config.location)
+  }
+
+  /// Refuses invalid rates, with the same message as for a recipe with them. For a custom schedule, its first rate is
+  /// checked.
+  /// - Throws: `ConfigError` saying what is allowed and what was received.
+  public func check() throws {
+    switch self {
+    case .constant(let rate): _ = try Self.constant(checking: rate, at: nil)
+    case .schedule(let schedule):
+      try Catalog.schedules.check(schedule)
+      _ = try Self.constant(checking: value(iteration: 0), at: nil)
     }
+  }
+
+  private static func constant(checking rate: Double, at location: SourceLocation?) throws -> LearningRate {
+    guard NumberLimit.notNegative.contains(rate) else {
+      throw ConfigError(
+        "a learning rate needs \(NumberLimit.notNegative); received \(Config(.double(rate)).summary).", at: location)
+    }
+    return .constant(rate)
   }
 
   /// The learning rate in the form that `init(config:)` reads.

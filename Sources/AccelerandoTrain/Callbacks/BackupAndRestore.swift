@@ -19,6 +19,8 @@ public final class BackupAndRestore: Callback {
     self.removesAtEnd = removesAtEnd
   }
 
+  public var addedLogs: [String]? { [] }
+
   public func onTrainEnd(_ run: TrainingRun) throws {
     try checkpoints.onTrainEnd(run)
     if removesAtEnd, !run.wasInterrupted { checkpoints.removeAll() }

@@ -1,46 +1,37 @@
 // The files that TensorBoard reads: records with checksums, each holding one Event message. The four fields in use are
 // encoded by hand; a protobuf library would cost every clean build more than all of this.
 
+import AccelerandoFormats
 import Foundation
 
 /// An event file of TensorBoard that is being written.
 final class EventFile {
-  private let handle: FileHandle
+  private let file: LogFile
 
   /// A name that TensorBoard takes for that of an event file, and that no other run has.
   static func newName() -> String {
     let process = ProcessInfo.processInfo
     let seconds = Int(Date().timeIntervalSince1970)
-    return "events.out.tfevents.\(seconds).\(process.hostName).\(process.processIdentifier)"
+    let uptime = DispatchTime.now().uptimeNanoseconds
+    return "events.out.tfevents.\(seconds).\(process.hostName).\(process.processIdentifier).\(uptime)"
   }
 
-  /// Makes a file in a directory, which is made if it is not there. An earlier file of the name is gone.
-  /// - Throws: `TrainingError` when the file cannot be made.
+  /// Makes a file in a directory, which is made if it is not there. An earlier file of the name is emptied.
+  /// - Throws: `FormatError` when the file cannot be made.
   init(in directory: URL, named name: String) throws {
-    let manager = FileManager.default
-    let url = directory.appendingPathComponent(name)
-    do {
-      try manager.createDirectory(at: directory, withIntermediateDirectories: true)
-    } catch {
-      throw TrainingError("TensorBoard cannot make the directory \(directory.path): \(error.localizedDescription)")
-    }
-    guard manager.createFile(atPath: url.path, contents: nil), let handle = FileHandle(forWritingAtPath: url.path)
-    else {
-      throw TrainingError("TensorBoard cannot write \(url.path).")
-    }
-    self.handle = handle
+    try makeDirectory(at: directory)
+    file = try LogFile(directory.appendingPathComponent(name), continues: false)
     try append(event(step: 0, field: 3, Data("brain.Event:2".utf8)))
   }
 
   /// Takes a file that is there, to write at its end; nil if it is gone.
-  init?(continuing url: URL) throws {
-    guard let handle = FileHandle(forWritingAtPath: url.path) else { return nil }
-    self.handle = handle
-    try handle.seekToEnd()
+  init?(continuing url: URL) {
+    guard let file = try? LogFile(url, continues: true, creates: false) else { return nil }
+    self.file = file
   }
 
   /// The bytes that were written.
-  func length() throws -> Int { Int(clamping: try handle.offset()) }
+  func length() throws -> Int { try file.length() }
 
   /// Writes numbers of a step, by tag.
   func write(_ values: [(tag: String, value: Double)], step: Int) throws {
@@ -53,9 +44,6 @@ final class EventFile {
     }
     try append(event(step: step, field: 5, summary))
   }
-
-  /// Ends the file.
-  func close() throws { try handle.close() }
 
   /// An Event: wall_time (1), step (2), and file_version (3) or summary (5).
   private func event(step: Int, field number: UInt8, _ content: Data) -> Data {
@@ -76,7 +64,7 @@ final class EventFile {
     record.append(littleEndian(maskedChecksum(length)))
     record.append(content)
     record.append(littleEndian(maskedChecksum(content)))
-    try handle.write(contentsOf: record)
+    try file.write([UInt8](record))
   }
 
   private func key(_ number: UInt8, wire: UInt8) -> Data { Data([number << 3 | wire]) }

@@ -13,13 +13,24 @@ public final class LambdaCallback: Callback {
   /// Called after a step.
   public var batchEnd: ((Int, TrainingRun) throws -> Void)?
 
+  /// The names of the numbers that `epochEnd` adds; nil where it may add any.
+  public var addedLogs: [String]?
+
   /// Makes the callback.
+  /// - Parameters:
+  ///   - trainBegin: called before the first epoch.
+  ///   - trainEnd: called after the last epoch.
+  ///   - epochBegin: called before an epoch.
+  ///   - epochEnd: called after an epoch and its validation.
+  ///   - batchEnd: called after each step.
+  ///   - adds: the names of the numbers that `epochEnd` adds to the logs; nil if it may add any.
   public init(
     trainBegin: ((TrainingRun) throws -> Void)? = nil, trainEnd: ((TrainingRun) throws -> Void)? = nil,
     epochBegin: ((Int, TrainingRun) throws -> Void)? = nil,
     epochEnd: ((Int, inout Logs, TrainingRun) throws -> Void)? = nil,
-    batchEnd: ((Int, TrainingRun) throws -> Void)? = nil
+    batchEnd: ((Int, TrainingRun) throws -> Void)? = nil, adds: [String]? = nil
   ) {
+    addedLogs = epochEnd == nil ? [] : adds
     self.trainBegin = trainBegin
     self.trainEnd = trainEnd
     self.epochBegin = epochBegin

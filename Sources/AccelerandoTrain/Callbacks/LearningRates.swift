@@ -15,7 +15,7 @@ public final class ReduceLROnPlateau: Callback {
 
   /// Makes the callback.
   /// - Parameters:
-  ///   - monitor: the number that is watched.
+  ///   - monitor: the number that is watched. Epochs that do not have it are passed over, as those without validation.
   ///   - factor: what the learning rate is multiplied by; below 1.
   ///   - patience: epochs without improvement before the rate is reduced.
   ///   - mode: which direction is better.
@@ -33,10 +33,31 @@ public final class ReduceLROnPlateau: Callback {
     self.minimumRate = minimumRate
   }
 
-  public func onTrainBegin(_ run: TrainingRun) throws {
+  public var addedLogs: [String]? { ["learning_rate"] }
+
+  public var courseSettings: Config? {
+    Config(
+      .object(
+        monitor.settings + [
+          Config.Entry("factor", Config(.double(factor))), Config.Entry("patience", Config(.int(patience))),
+          Config.Entry("cooldown", Config(.int(cooldown))), Config.Entry("min_lr", Config(.double(minimumRate))),
+        ]))
+  }
+
+  public func check(_ run: TrainingRun) throws {
     guard factor < 1, factor >= 0 else {
       throw TrainingError("ReduceLROnPlateau needs a factor from 0 to less than 1; received \(factor).")
     }
+    guard patience >= 0, cooldown >= 0, minimumRate >= 0, minimumRate.isFinite else {
+      throw TrainingError(
+        "ReduceLROnPlateau needs a patience, a cooldown and a lowest rate of at least 0; received \(patience), "
+          + "\(cooldown), \(minimumRate).")
+    }
+    try checkRateIsConstant(run, for: "ReduceLROnPlateau")
+    try monitor.check(run.expectedLogs, for: "ReduceLROnPlateau")
+  }
+
+  public func onTrainBegin(_ run: TrainingRun) throws {
     wait = 0
     remainingCooldown = 0
     best = nil
@@ -76,6 +97,12 @@ public final class ReduceLROnPlateau: Callback {
       wait = 0
     }
   }
+
+  public func onTrainEnd(_ run: TrainingRun) {
+    if let reason = monitor.missingBest(best), !run.history.epochs.isEmpty {
+      run.say("ReduceLROnPlateau: \(reason).")
+    }
+  }
 }
 
 /// Sets the learning rate before each epoch.
@@ -85,6 +112,11 @@ public final class LearningRateScheduler: Callback {
   /// Makes the callback.
   /// - Parameter schedule: gets the epoch, from 0, and the current rate; returns the rate of the epoch.
   public init(_ schedule: @escaping (_ epoch: Int, _ rate: Double) -> Double) { self.schedule = schedule }
+
+  public var addedLogs: [String]? { ["learning_rate"] }
+  public var courseSettings: Config? { Config([:]) }
+
+  public func check(_ run: TrainingRun) throws { try checkRateIsConstant(run, for: "LearningRateScheduler") }
 
   public func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws {
     let rate = schedule(epoch, try run.model.learningRate())
@@ -96,5 +128,14 @@ public final class LearningRateScheduler: Callback {
 
   public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {
     logs["learning_rate"] = try run.model.learningRate()
+  }
+}
+
+/// Refuses optimizers whose rate is a function of the step, since a callback cannot set it.
+private func checkRateIsConstant(_ run: TrainingRun, for user: String) throws {
+  guard case .constant = try run.model.compiled().optimizer.learningRate else {
+    throw TrainingError(
+      "\(user) sets the learning rate, but the optimizer follows a schedule. Give the optimizer a number as its learning "
+        + "rate, or leave \(user) out.")
   }
 }

@@ -1,6 +1,7 @@
 // What people watch while a model trains: a moving bar on a terminal, one line an epoch elsewhere. The numbers are read
 // from the device at most ten times a second, so that watching does not slow the step.
 
+import AccelerandoFormats
 import Foundation
 
 /// Shows the progress of training.
@@ -27,7 +28,7 @@ public final class ProgressBar: Callback {
       write ?? { text in
         // What the program printed before is still in the C library's buffer and belongs before the bar.
         fflush(nil)
-        FileHandle.standardOutput.write(Data(text.utf8))
+        StandardStream.output.show(text)
       }
   }
 
@@ -39,6 +40,8 @@ public final class ProgressBar: Callback {
     case .automatic: [ProgressBar(moves: isatty(STDOUT_FILENO) != 0)]
     }
   }
+
+  public var addedLogs: [String]? { [] }
 
   public func onTrainBegin(_ run: TrainingRun) {
     for message in run.takeMessages() { write(message + "\n") }

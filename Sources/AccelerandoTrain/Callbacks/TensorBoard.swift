@@ -1,9 +1,11 @@
 // The numbers of every epoch where TensorBoard looks for them, under the names that Keras gives them.
 
+import AccelerandoFormats
 import AccelerandoNN
 import Foundation
 
-/// Writes event files for TensorBoard: `train` and `validation` below a directory, with tags like `epoch_loss`.
+/// Writes event files for TensorBoard: `train` and `validation` below a directory, with tags like `epoch_loss`, and the learning rate
+/// as `epoch_learning_rate`.
 public final class TensorBoard: Callback {
   private let directory: URL
   private var name = ""
@@ -15,6 +17,15 @@ public final class TensorBoard: Callback {
   public init(_ directory: URL) { self.directory = directory }
 
   public var isForOneWorker: Bool { true }
+  public var addedLogs: [String]? { [] }
+
+  public func check(_ run: TrainingRun) throws {
+    for part in ["train", "validation"] where part == "train" || run.expectedLogs.validationFrequency != nil {
+      let place = directory.appendingPathComponent(part)
+      try makeDirectory(at: place)
+      try checkIsWritable(place)
+    }
+  }
 
   public func onTrainBegin(_ run: TrainingRun) throws {
     let state = try run.restoredState(of: self).map { try ConfigReader($0.settings, subject: "TensorBoard") }
@@ -34,7 +45,7 @@ public final class TensorBoard: Callback {
     guard let length = try state?.optionalInt(part) else { return nil }
     let url = directory.appendingPathComponent(part).appendingPathComponent(name)
     try shortenFile(url, to: UInt64(clamping: length), for: "TensorBoard", run)
-    return try EventFile(continuing: url)
+    return EventFile(continuing: url)
   }
 
   public func checkpointState(_ run: TrainingRun) throws -> CallbackState? {
@@ -47,7 +58,10 @@ public final class TensorBoard: Callback {
 
   public func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws {
     let names = logs.keys.sorted()
-    let trained = names.filter { !$0.hasPrefix("val_") }.map { (tag: "epoch_\($0)", value: logs[$0] ?? 0) }
+    var trained = names.filter { !$0.hasPrefix("val_") }.map { (tag: "epoch_\($0)", value: logs[$0] ?? 0) }
+    if logs["learning_rate"] == nil {
+      trained.append((tag: "epoch_learning_rate", value: try run.model.learningRate()))
+    }
     let validated = names.filter { $0.hasPrefix("val_") }.map {
       (tag: "epoch_\($0.dropFirst(4))", value: logs[$0] ?? 0)
     }
@@ -57,9 +71,7 @@ public final class TensorBoard: Callback {
     try validation?.write(validated, step: epoch)
   }
 
-  public func onTrainEnd(_ run: TrainingRun) throws {
-    try training?.close()
-    try validation?.close()
+  public func onTrainEnd(_ run: TrainingRun) {
     (training, validation) = (nil, nil)
   }
 }

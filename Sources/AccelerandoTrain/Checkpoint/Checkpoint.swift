@@ -63,16 +63,3 @@ struct Checkpoint: Sendable {
   /// The states of callbacks, in order.
   var callbacks: [(name: String, state: CallbackState)]
 }
-
-/// One setting of a run that its result depends on.
-struct RunSetting: Sendable, Hashable {
-  /// What it is called in errors.
-  let name: String
-  /// Its value as text.
-  let value: String
-
-  init(_ name: String, _ value: some CustomStringConvertible) {
-    self.name = name
-    self.value = value.description
-  }
-}

@@ -38,8 +38,8 @@ struct CheckpointName: Hashable, Comparable, CustomStringConvertible {
 /// The contents of a checkpoint's directory.
 enum CheckpointFiles {
   static let format = "accelerando-checkpoint"
-  /// Readers refuse later versions: they cannot know what those mean.
-  static let version = 1
+  /// Readers refuse later versions: they cannot know what those mean; and earlier ones, which do not say all that a run depends on.
+  static let version = 2
   private static let manifest = "manifest.json"
   private static let run = "run.json"
   private static let tensors = "tensors.safetensors"
@@ -94,6 +94,11 @@ enum CheckpointFiles {
         remedy: "Go on with the newer program that wrote it")
     }
     guard number >= 1 else { throw FormatError(file: url.path, reason: "has the impossible version \(number)") }
+    guard number == version else {
+      throw FormatError(
+        file: url.path, reason: "is of version \(number) of the format; this program reads version \(version)",
+        remedy: "Go on with the program that wrote it, or begin anew in another directory")
+    }
     var names: Set<String> = []
     for entry in try reader.array("files") { names.insert(try check(entry, in: directory, manifest: url)) }
     try reader.finish()

@@ -64,8 +64,8 @@ public final class Checkpoints: Callback {
   /// Makes the callback.
   /// - Parameters:
   ///   - directory: where checkpoints are kept; it is made if it is not there.
-  ///   - interval: how often they are written. One is also written at the beginning, at the end, and when the run is interrupted; for nil,
-  ///     only when it is interrupted, and at the end of a run that goes on.
+  ///   - interval: how often they are written. One is also written at the beginning, at the end, and when the run is interrupted or fails;
+  ///     for nil, only then and at the end.
   ///   - keep: how many are kept; at least 1.
   ///   - resumes: whether a run goes on from the last good checkpoint, if there is one. Where it does not, checkpoints of
   ///     an earlier run that did not come to its end are an error, so that nobody loses one by a slip.
@@ -83,11 +83,11 @@ public final class Checkpoints: Callback {
     return nil
   }
 
+  public var addedLogs: [String]? { [] }
+
   public func onTrainEnd(_ run: TrainingRun) throws {
     writer.wait()
     try writer.check()
-    // What an interrupted run left here is not this run's, and this one is over.
-    if interval == nil, !resumes, writes, !run.wasInterrupted { folder.removeAll() }
   }
 }
 
@@ -101,8 +101,8 @@ extension Checkpoints: CheckpointKeeper {
     distrusted = []
     wroteInterruption = false
     (stepsSince, epochsSince, last) = (0, 0, .now)
-    if writes, interval != nil {
-      try makeDirectory(at: directory)
+    if writes {
+      if interval != nil { try makeDirectory(at: directory) }
       folder.tidy()
     }
     guard resumes else {
@@ -169,8 +169,14 @@ extension Checkpoints: CheckpointKeeper {
     try writer.check()
     epochsSince += 1
     if run.wasInterrupted { return try writeInterruption(capture) }
-    // A run that goes on leaves behind that it came to its end, or it would go on from the same place again.
+    // A completed run can continue with more epochs.
     if isLast, interval != nil || run.isResumed { return try writeNow(capture) }
+    if isLast {
+      // These checkpoints were not requested: a full disk must not cost the model.
+      do { try writeNow(capture) } catch {
+        run.say("The end of the run could not be kept, so it cannot go on with more epochs: \(error)")
+      }
+    }
     if case .epochs(let epochs) = interval, epochsSince >= epochs { try begin(capture) }
   }
 

@@ -1,38 +1,24 @@
-// Directories that are there whole or not at all.
+// Files of JSON, and what may be in the way of files that are to be written.
 
 import AccelerandoFormats
 import AccelerandoNN
 import Foundation
 
-/// Writes a directory under another name and lets it take the place of the earlier one when it is complete.
-/// - Parameter marker: a file that earlier directories of the kind have; others are never replaced.
-/// - Throws: what `body` throws, or a system error; the earlier directory is then as it was.
-func replaceDirectory(_ directory: URL, marker: String, _ body: (URL) throws -> Void) throws {
-  let manager = FileManager.default
-  let parent = directory.deletingLastPathComponent()
-  let suffix = String(UInt64.random(in: .min ... .max), radix: 36)
-  let fresh = parent.appendingPathComponent(".\(directory.lastPathComponent).\(suffix).partial")
-  let old = parent.appendingPathComponent(".\(directory.lastPathComponent).\(suffix).old")
-  let exists = manager.fileExists(atPath: directory.path)
-  if exists, !manager.fileExists(atPath: directory.appendingPathComponent(marker).path) {
-    throw TrainingError(
-      "\(directory.path) is there already and is no saved model (it has no \(marker)); choose another name.")
+/// Refuses, before training, a file or a model's directory that could not be written after it.
+/// - Throws: `FormatError` saying what is in the way.
+func checkCanReplace(_ url: URL, isDirectory: Bool) throws {
+  if isDirectory { return try Model.checkCanSave(to: url) }
+  var status = stat()
+  guard stat(url.path, &status) == 0 else { return try checkIsWritable(url.deletingLastPathComponent()) }
+  guard status.st_mode & S_IFMT != S_IFDIR else {
+    throw FormatError(
+      file: url.path, reason: "should become a file, and a directory is in its place", remedy: "Choose another name")
   }
-  try manager.createDirectory(at: fresh, withIntermediateDirectories: true)
-  do {
-    try body(fresh)
-    if exists { try manager.moveItem(at: directory, to: old) }
-    do {
-      try manager.moveItem(at: fresh, to: directory)
-    } catch {
-      if exists { try manager.moveItem(at: old, to: directory) }
-      throw error
-    }
-  } catch {
-    try? manager.removeItem(at: fresh)
-    throw error
+  guard access(url.path, W_OK) == 0 else {
+    throw FormatError(
+      file: url.path, reason: "cannot be written: \(String(cString: strerror(errno)))",
+      remedy: "Change its permissions, or choose another name")
   }
-  if exists { try? manager.removeItem(at: old) }
 }
 
 /// Reads a file of JSON.

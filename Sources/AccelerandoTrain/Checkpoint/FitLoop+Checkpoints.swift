@@ -18,9 +18,20 @@ extension FitLoop {
     do {
       try train()
     } catch {
+      leaveWhatIsLearnt()
       for keeper in keepers { keeper.failed() }
       throw error
     }
+  }
+
+  /// Training failed: what the model has learnt until then is kept, unless it is in the middle of a step or has become
+  /// NaN. The error that is on its way counts more than any that comes up here.
+  private func leaveWhatIsLearnt() {
+    guard isBetweenSteps else { return }
+    try? run.model.settleParameters()
+    guard (try? run.model.weights().isFinite) ?? false else { return }
+    run.interrupt()
+    for keeper in keepers { try? keeper.stepsEnded(0, run) { try checkpoint() } }
   }
 
   /// Puts the run back to the checkpoint that it shall go on from, if there is one.
@@ -31,6 +42,7 @@ extension FitLoop {
       let position = checkpoint.position
       epoch = position.epoch
       nextPass = position.nextPass
+      run.model.passes = nextPass
       passStep = position.passStep
       epochStart = ContinuousClock.now.advanced(by: .seconds(-position.seconds))
       // An epoch that has begun is in the middle of a pass; so is one that has not, where passes are longer than
@@ -48,6 +60,7 @@ extension FitLoop {
     try shared.agree(
       on: settings + [
         RunSetting("epochs", run.epochs), RunSetting("epoch to begin with", epoch),
+        RunSetting("passes before", run.model.passes),
         RunSetting("step to begin with", run.stepsDone), RunSetting("digest of the weights", digest),
       ])
   }
@@ -57,9 +70,11 @@ extension FitLoop {
     for keeper in keepers { try keeper.runBegins(run) { try checkpoint() } }
   }
 
-  /// Tells keepers of checkpoints that steps are over, and ends the run if somebody wants it to end now.
+  /// Offers a checkpoint after steps, and ends the run if it was asked to end now, which does not need a completed
+  /// step.
   func stepsEnded(_ count: Int) throws {
-    passStep = (passStep ?? 0) + count
+    if count > 0 { passStep = (passStep ?? 0) + count }
+    if count == 0, !run.wasInterrupted { return }
     for keeper in keepers { try keeper.stepsEnded(count, run) { try checkpoint() } }
     if let interruption = run.interruption { throw interruption }
   }
@@ -70,6 +85,7 @@ extension FitLoop {
     epoch += 1
     let isLast = epoch >= run.epochs || run.stopsTraining
     for keeper in keepers { try keeper.epochEnded(run, isLast: isLast) { try checkpoint() } }
+    if let interruption = run.interruption { throw interruption }
   }
 
   /// The run as it is now.

@@ -12,6 +12,7 @@ private enum ModelFile {
   static let weights = "weights.safetensors"
   static let compilation = "compile.json"
   static let optimizer = "optimizer.safetensors"
+  static let all: Set = [architecture, weights, compilation, optimizer]
 }
 
 /// The names that the files of a model may use: the built-in kinds and custom ones.
@@ -40,15 +41,31 @@ public struct ModelCatalogs: Sendable {
 extension Model {
   /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json`
   /// and `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
+  ///
+  /// A custom loss, metric, optimizer or schedule that does not conform to `Configurable` is no reason to lose the model:
+  /// `compile.json` and `optimizer.safetensors` are left out then, and a warning says so.
   /// - Parameters:
   ///   - directory: the directory to write.
   ///   - sparse: whether the files omit zeros; see `SparseSafetensors`. Loading detects it.
-  /// - Throws: `ConfigError` when a layer, loss or the like cannot be written, `FormatError` or a system error when
-  ///   files cannot; the earlier save is then untouched.
+  /// - Throws: `ConfigError` when a layer cannot be written, `TrainingError` for a model with `parameterTransforms`,
+  ///   `FormatError` or a system error when files cannot; the earlier save is then untouched. `saveWeights(to:)` saves
+  ///   the weights in any case.
   public func save(to directory: URL, sparse: Bool = false) throws {
+    guard parameterTransforms.isEmpty else {
+      throw TrainingError(
+        "the model has parameterTransforms, which are functions and cannot be saved; without them it would compute "
+          + "something else. Save the weights with saveWeights(to:), and load them into a model that is made with the same "
+          + "parameterTransforms.")
+    }
     let architecture = try architectureConfig().json
-    let compilation = try compilation.map { try config(of: $0).json }
-    try replaceDirectory(directory, marker: ModelFile.architecture) { place in
+    var compilation: String?
+    var omission: ConfigError?
+    do {
+      compilation = try self.compilation.map { try config(of: $0).json }
+    } catch let error as ConfigError {
+      omission = error
+    }
+    try replaceDirectory(directory, contents: ModelFile.all) { place in
       try write(architecture, to: place.appendingPathComponent(ModelFile.architecture))
       try saveWeights(to: place.appendingPathComponent(ModelFile.weights), sparse: sparse)
       guard let compilation else { return }
@@ -56,6 +73,19 @@ extension Model {
       try AccelerandoTrain.write(
         try optimizerState(), to: place.appendingPathComponent(ModelFile.optimizer), sparse: sparse)
     }
+    if let omission {
+      Warning.say(
+        "\(directory.path) is saved without what the model is trained with, since \(omission.message) "
+          + "Compile the model again after loading it.")
+    }
+  }
+
+  /// Refuses a place where `save(to:)` could not save a model: one that has other files, or that may not be written to.
+  /// - Throws: `FormatError` saying what is in the way.
+  public static func checkCanSave(to directory: URL) throws {
+    try checkCanReplaceDirectory(directory, contents: ModelFile.all)
+    let parent = directory.deletingLastPathComponent()
+    if FileManager.default.fileExists(atPath: parent.path) { try checkIsWritable(parent) }
   }
 
   /// Loads a model that `save(to:)` wrote, compiled as it was.
@@ -68,6 +98,11 @@ extension Model {
   public static func load(
     from directory: URL, backend: any Backend, catalogs: ModelCatalogs = ModelCatalogs()
   ) throws -> Model {
+    recoverDirectory(directory)
+    let inside = directory.appendingPathComponent("model", isDirectory: true)
+    if FileManager.default.fileExists(atPath: inside.appendingPathComponent(ModelFile.architecture).path) {
+      throw ConfigError("\(directory.path) is the directory of a training; its model is \(inside.path). Load that.")
+    }
     let root = try readConfig(directory.appendingPathComponent(ModelFile.architecture))
     let reader = try ConfigReader(root, subject: "the model", layerCatalog: catalogs.layers)
     let inputs = try reader.array("inputs").map { value in

@@ -40,15 +40,11 @@ extension TrainingRun {
   /// Restores the contents of a checkpoint, except the loop's position in the data.
   /// - Throws: `TrainingError` when the run is another one than the checkpoint's.
   func restore(_ checkpoint: Checkpoint, settings: [RunSetting], callbacks: [any Callback]) throws {
-    let earlier = Dictionary(checkpoint.settings.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
-    let differences = settings.compactMap { setting -> String? in
-      guard let value = earlier[setting.name], value != setting.value else { return nil }
-      return "\n  \(setting.name): \(value) in the checkpoint, \(setting.value) now"
-    }
+    let differences = RunSetting.differences(checkpoint.settings, "in the checkpoint", settings, "now")
     guard differences.isEmpty else {
       throw TrainingError(
-        "the run cannot go on from the checkpoint, since its settings are others:\(differences.joined())\n"
-          + "Give it the settings that it began with.")
+        "the run cannot go on from the checkpoint, since its settings are others:\(differences)\n"
+          + "Give it the settings that it began with, or begin another run in another directory.")
     }
     try model.restore(checkpoint.state)
     history = checkpoint.history
@@ -80,17 +76,6 @@ extension Model {
     try prepareValues()
     try session.restore(state)
   }
-
-  /// What the results of training depend on besides the data and the architecture.
-  func settings() throws -> [RunSetting] {
-    let compilation = try compiled()
-    return [
-      RunSetting("seed", seed), RunSetting("optimizer", String(describing: type(of: compilation.optimizer))),
-      RunSetting("loss", compilation.loss.name),
-      RunSetting("metrics", compilation.watched.map(\.metric.name).joined(separator: ", ")),
-      RunSetting("rule for parameters", parameterRule.map { "\($0)" } ?? "none"),
-    ]
-  }
 }
 
 extension Session {
@@ -100,16 +85,16 @@ extension Session {
   }
 
   /// Training waits for this, so memory is gone through once where that can be.
-  private static func copy(_ buffer: any Buffer) throws -> NDArray {
+  static func copy(_ buffer: any Buffer) throws -> NDArray {
     guard let host = buffer as? any HostBuffer else { return try buffer.read() }
     return try NDArray(bytes: UnsafeRawBufferPointer(host.memory), type: host.type)
   }
 
   /// Sets all tensors that live from step to step.
   func restore(_ store: Store) throws {
+    let store = Store(store.entries.map { StateName.migrated(total: $0.0, $0.1) ?? $0 })
     // The totals are made when the first step is compiled; they come and go with it.
-    let totals = StepKind.allCases.map { $0.totals + "/" }
-    var types = buffers.filter { entry in !totals.contains { entry.key.hasPrefix($0) } }
+    var types = buffers.filter { !StateName.isTotal($0.key) }
       .map { (name: $0.key, type: $0.value.type) }.sorted { $0.name < $1.name }
     // A weight that the model does not have is a mistake; other state may be somebody's who makes it later.
     let known = Set(types.map(\.name))

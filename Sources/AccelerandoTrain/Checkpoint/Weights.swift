@@ -5,13 +5,14 @@ import AccelerandoNN
 import Foundation
 
 extension Model {
-  /// Saves the values of all parameters as safetensors. An earlier file stays until the new one is complete.
+  /// Saves the values of all parameters as safetensors, as steps compute with them: where weights are pruned, with their zeros, in the
+  /// middle of an epoch too. An earlier file stays until the new one is complete.
   /// - Parameters:
   ///   - url: the file to write.
   ///   - sparse: whether zeros are omitted, with one bit per element instead; see `SparseSafetensors`.
   /// - Throws: `FormatError` when the file cannot be written.
   public func saveWeights(to url: URL, sparse: Bool = false) throws {
-    try write(try weights(), to: url, sparse: sparse)
+    try write(try settledWeights(), to: url, sparse: sparse)
   }
 
   /// Loads the values of all parameters, from a file with or without its zeros.

@@ -1,35 +1,49 @@
-// Looks at data before it is trained on: shapes that do not fit the model, labels outside the classes and NaN are named
-// with their place, instead of becoming a loss of NaN an hour later.
+// Looks at data before it is trained on: shapes that do not fit the model, numbers that are not finite, labels that the
+// loss knows no meaning for and indices outside of their table are named with their place, instead of becoming a loss
+// of NaN an hour later. Floating-point data are brought to the types that the model computes with, as Keras does.
 
 import AccelerandoCore
 import AccelerandoNN
 
 /// What a model expects of its data.
 struct DataExpectation {
-  /// The shapes of one sample of each input.
-  let inputs: [[Int]]
-  /// The shape of the output for a batch of one.
-  let output: [Int]
-  /// The loss that will meet the labels; nil where labels are not looked at.
-  let loss: (any Loss)?
+  /// One sample of each input.
+  let inputs: [ModelInput]
+  /// The type of the output for a batch of one.
+  let output: TensorType
+  /// The inputs that are indices.
+  let indices: [Outline.IndexInput]
+  /// The loss and the metrics that will use the labels; nil if labels are ignored.
+  let compilation: Compilation?
 
-  /// The batch in the model's shapes: a last axis of size 1 may be missing or too many, as in Keras.
+  init(inputs: [ModelInput], outline: Outline, compilation: Compilation?) {
+    self.inputs = inputs
+    output = outline.output
+    indices = outline.indexInputs
+    self.compilation = compilation
+  }
+
+  /// The batch in the model's shapes and types. A last axis of size 1 may be missing or too many, as in Keras.
+  /// Floating-point features become of the input's type, labels of the output's, weights `float32`; integers stay what
+  /// they are, since bytes are cheaper to keep, and are converted where they are used.
   /// - Throws: `TrainingError` for other shapes.
   func fitted(_ batch: Batch) throws -> Batch {
     guard batch.features.count == inputs.count else {
       throw TrainingError("the model has \(inputs.count) inputs; received \(batch.features.count) arrays of features.")
     }
     var result = batch
-    for (index, shape) in inputs.enumerated() {
-      let array = batch.features[index]
+    for (index, input) in inputs.enumerated() {
+      let array = batch.features[index].cast(to: input.dtype)
+      let shape = input.shape
       let sample = Array(array.shape.dropFirst())
-      if sample == shape { continue }
-      guard sample + [1] == shape || sample == shape + [1], let count = array.shape.first else {
+      guard sample == shape || sample + [1] == shape || sample == shape + [1], let count = array.shape.first else {
         throw TrainingError(
           "input \(index) of the model needs samples of shape \(shape); received \(sample)\(advice(sample, shape)).")
       }
-      result.features[index] = try array.reshaped([count] + shape)
+      result.features[index] = sample == shape ? array : try array.reshaped([count] + shape)
     }
+    result.labels = batch.labels?.cast(to: output.dtype)
+    result.sampleWeights = batch.sampleWeights?.converted(to: .float32)
     return result
   }
 
@@ -37,25 +51,54 @@ struct DataExpectation {
     sample.elementCount == shape.elementCount ? " with as many elements: reshape the data, or add a Reshape layer" : ""
   }
 
-  /// Checks values: NaN in features, labels or weights, and labels that the loss knows no meaning for.
-  /// - Parameter origin: where the batch is, for errors: `step 12`.
-  /// - Throws: `TrainingError` naming the tensor and the index.
-  func checkValues(_ batch: Batch, origin: String?) throws {
+  /// Checks values: numbers that are not finite in features, labels or weights, labels that the loss or a metric knows
+  /// no meaning for, and indices outside of their table.
+  /// - Parameters:
+  ///   - batch: what `fitted(_:)` gave.
+  ///   - given: what it was made of.
+  ///   - origin: where the batch is, for errors: `step 12`.
+  /// - Throws: `TrainingError` naming the tensor, the place and the value.
+  func checkValues(_ batch: Batch, given: Batch, origin: String?) throws {
     let place = origin.map { " (\($0))" } ?? ""
-    let named =
-      batch.features.enumerated().map { ("the features of input \($0.offset)", $0.element) }
-      + (batch.labels.map { [("the labels", $0)] } ?? [])
-      + (batch.sampleWeights.map { [("the sample weights", $0)] } ?? [])
-    for (name, array) in named {
-      guard let index = firstNaN(in: array) else { continue }
+    let pairs: [(name: String, array: NDArray?, given: NDArray?)] =
+      batch.features.indices.map { ("the features of input \($0)", batch.features[$0], given.features[$0]) }
+      + [("the labels", batch.labels, given.labels), ("the sample weights", batch.sampleWeights, given.sampleWeights)]
+    for (name, array, given) in pairs {
+      guard let array, let index = firstNotFinite(in: array) else { continue }
+      let value = given?.element(index) ?? .nan
+      let reason = value.isFinite ? ", which \(array.dtype.rawValue) cannot hold" : ""
       throw TrainingError(
-        "\(name) hold NaN at \(coordinates(index, array.shape))\(place). Remove or replace such samples.")
+        "\(name) hold \(value.isNaN ? "NaN" : value.isFinite ? "\(value)" : value > 0 ? "infinity" : "-infinity") at "
+          + "\(coordinates(index, array.shape))\(reason)\(place). Remove or replace such samples.")
     }
-    guard let labels = batch.labels, let loss else { return }
+    try checkIndices(batch, origin: origin)
+    guard let labels = batch.labels, let compilation else { return }
+    try check(labels, "loss '\(compilation.loss.name)'", place, compilation.loss.check)
+    for (metric, _) in compilation.watched { try check(labels, "metric '\(metric.name)'", place, metric.check) }
+  }
+
+  private func check(
+    _ labels: NDArray, _ user: String, _ place: String, _ check: (NDArray, [Int]) throws -> Void
+  ) throws {
     do {
-      try loss.check(targets: labels, predictionShape: output)
+      try check(labels, output.shape)
     } catch {
-      throw TrainingError("loss '\(loss.name)': \(error)\(place)")
+      throw TrainingError("\(user): \(error)\(place)")
+    }
+  }
+
+  /// Checks that features that name rows of a table name rows that are there.
+  /// - Throws: `TrainingError` naming the layer, the sample and the value.
+  func checkIndices(_ batch: Batch, origin: String?) throws {
+    for use in indices where use.input < batch.features.count {
+      let array = batch.features[use.input]
+      let rows = 0..<Double(use.count)
+      guard let wrong = array.firstElement(where: { !rows.contains($0) || $0 != $0.rounded() }) else { continue }
+      let perSample = max(array.elementCount / max(array.shape.first ?? 1, 1), 1)
+      throw TrainingError(
+        "\(use.layer) has the rows 0 to \(use.count - 1); sample \(wrong.index / perSample)"
+          + "\(origin.map { " (\($0))" } ?? "") has the index \(wrong.value.formatted). Correct the data, or make the "
+          + "table larger.")
     }
   }
 
@@ -64,35 +107,35 @@ struct DataExpectation {
   }
 }
 
-/// The index of the first NaN in row-major order.
-private func firstNaN(in array: NDArray) -> Int? {
+extension NDArray {
+  /// Floating-point numbers as those of another floating-point type, or as `float32` where that is none; other arrays
+  /// as they are.
+  func cast(to target: DType) -> NDArray {
+    guard dtype.isFloating else { return self }
+    return converted(to: target.isFloating ? target : .float32)
+  }
+
+  /// The element at a place in row-major order.
+  func element(_ index: Int) -> Double {
+    var result = Double.nan
+    var number = 0
+    _ = firstElement { value in
+      if number == index { result = value }
+      number += 1
+      return number > index
+    }
+    return result
+  }
+}
+
+/// The index of the first number in row-major order that is NaN or infinite.
+private func firstNotFinite(in array: NDArray) -> Int? {
   array.withUnsafeBytes { bytes in
     switch array.dtype {
-    case .float32: bytes.bindMemory(to: Float.self).firstIndex { $0 != $0 }
-    case .float64: bytes.bindMemory(to: Double.self).firstIndex { $0 != $0 }
-    case .float16, .bfloat16: array.elements(as: Float.self).firstIndex { $0 != $0 }
+    case .float32: bytes.bindMemory(to: Float.self).firstIndex { !$0.isFinite }
+    case .float64: bytes.bindMemory(to: Double.self).firstIndex { !$0.isFinite }
+    case .float16, .bfloat16: array.elements(as: Float.self).firstIndex { !$0.isFinite }
     default: nil
     }
   }
-}
-
-/// The weight of each sample by its class: `[class: weight]`, 1 for classes that are not listed.
-/// - Throws: `TrainingError` when the labels are neither class indices nor one-hot.
-func sampleWeights(for labels: NDArray, classWeights: [Int: Double]) throws -> NDArray {
-  let count = labels.shape.first ?? 0
-  let perSample = Array(labels.shape.dropFirst()).elementCount
-  let values = labels.elements(as: Float.self)
-  guard labels.shape.count <= 2, perSample >= 1 else {
-    throw TrainingError("class weights need labels [N], [N, 1] or one-hot [N, classes]; received \(labels.shape).")
-  }
-  let classes = (0..<count).map { sample -> Int in
-    if perSample == 1 { return Int(nearestTo: Double(values[sample])) }
-    let scores = values[sample * perSample..<(sample + 1) * perSample]
-    return (scores.indices.max { (scores[$0], $1) < (scores[$1], $0) } ?? scores.startIndex) - scores.startIndex
-  }
-  return NDArray(classes.map { Float(classWeights[$0] ?? 1) })
-}
-
-extension Int {
-  fileprivate init(nearestTo value: Double) { self = Int(Int64(nearestTo: value)) }
 }

@@ -9,6 +9,13 @@ public struct Dataset: Sendable {
   /// Makes the batches of one pass.
   typealias MakeBatches = @Sendable () throws -> BatchIterator
 
+  /// A function that every batch is put through.
+  struct Transform: Sendable {
+    let apply: @Sendable (Batch) throws -> Batch
+    /// Whether it is only for training, and left out of a validation split.
+    let isForTraining: Bool
+  }
+
   enum Source: Sendable {
     case arrays(Batch)
     case stream(MakeBatches)
@@ -17,7 +24,7 @@ public struct Dataset: Sendable {
   var source: Source
   /// The rows of the arrays that belong to the dataset.
   var rows: Range<Int>
-  var transforms: [@Sendable (Batch) throws -> Batch] = []
+  var transforms: [Transform] = []
   var prefetchDepth = 0
   /// The batch size that the dataset insists on.
   var batchSize: Int?
@@ -67,7 +74,7 @@ public struct Dataset: Sendable {
   /// The number of steps of a pass, if it is known beforehand.
   public func steps(batchSize: Int) -> Int? {
     let size = max(self.batchSize ?? batchSize, 1)
-    return count.map { ($0 + size - 1) / size }
+    return count.map { $0 / size + ($0 % size == 0 ? 0 : 1) }
   }
 }
 
@@ -88,10 +95,24 @@ extension Dataset {
     return result
   }
 
-  /// The dataset with every batch put through a function, for augmentation and the like.
+  /// The dataset with every batch put through a function that makes training harder: augmentation. A validation split
+  /// (`fit(validationSplit:)`, `split(lastFraction:)`) is taken without it, as in Keras, where such a function belongs to the
+  /// training data; what validation needs too belongs into `preprocessed(_:)`.
   public func mapped(_ transform: @escaping @Sendable (Batch) throws -> Batch) -> Dataset {
+    transformed(transform, isForTraining: true)
+  }
+
+  /// The dataset with every batch put through a function that the model needs its data to go through, wherever they are used:
+  /// scaling, cropping, labels in another form. A validation split goes through it too.
+  public func preprocessed(_ transform: @escaping @Sendable (Batch) throws -> Batch) -> Dataset {
+    transformed(transform, isForTraining: false)
+  }
+
+  private func transformed(
+    _ transform: @escaping @Sendable (Batch) throws -> Batch, isForTraining: Bool
+  ) -> Dataset {
     var result = self
-    result.transforms.append(transform)
+    result.transforms.append(Transform(apply: transform, isForTraining: isForTraining))
     return result
   }
 
@@ -110,17 +131,19 @@ extension Dataset {
     case .stream(let make):
       result.source = .stream {
         let batches = try make()
-        var remaining = count
+        var remaining = max(count, 0)
         return BatchIterator {
+          guard remaining > 0 else { return nil }
           remaining -= 1
-          return remaining >= 0 ? try batches.next() : nil
+          return try batches.next()
         }
       }
     }
     return result
   }
 
-  /// Two datasets: all but the last samples, and the last ones, as Keras' `validation_split` divides.
+  /// Two datasets: all but the last samples, and the last ones, as Keras' `validation_split` divides. The last ones are taken
+  /// without the functions of `mapped(_:)`, which are for training.
   /// - Parameter fraction: the part that the second gets, between 0 and 1.
   /// - Throws: `TrainingError` for a stream, a fraction outside 0 ..< 1, or when a part would be empty.
   public func split(lastFraction fraction: Double) throws -> (first: Dataset, last: Dataset) {
@@ -137,6 +160,7 @@ extension Dataset {
     var (first, last) = (self, self)
     first.rows = rows.lowerBound..<at
     last.rows = at..<rows.upperBound
+    last.transforms.removeAll(where: \.isForTraining)
     return (first, last)
   }
 }
@@ -171,7 +195,7 @@ extension Dataset {
         var position = firstRow(skipping: skipped, batchSize: batchSize, of: rows.count)
         batches = BatchIterator {
           guard position < rows.count else { return nil }
-          let range = position..<min(position + batchSize, rows.count)
+          let range = position..<position + min(batchSize, rows.count - position)
           position = range.upperBound
           guard let order else {
             return try arrays.rows(rows.lowerBound + range.lowerBound..<rows.lowerBound + range.upperBound)
@@ -182,7 +206,7 @@ extension Dataset {
       if transforms.isEmpty { return batches }
       return BatchIterator {
         guard let batch = try batches.next() else { return nil }
-        return try transforms.reduce(batch) { try $1($0) }
+        return try transforms.reduce(batch) { try $1.apply($0) }
       }
     }
   }

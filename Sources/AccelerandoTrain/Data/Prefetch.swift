@@ -28,15 +28,20 @@ func prefetching(_ make: @escaping Dataset.MakeBatches, depth: Int) -> BatchIter
 /// The consumer's end; releasing it stops the producer.
 private final class PrefetchConsumer {
   let queue: BatchQueue
-  private var isFinished = false
+  /// The producer's last message: it has ended.
+  private var end: Result<Batch?, any Error>?
 
   init(_ queue: BatchQueue) { self.queue = queue }
 
   func next() throws -> Batch? {
-    if isFinished { return nil }
-    let batch = try queue.pop().get()
-    isFinished = batch == nil
-    return batch
+    if let end { return try end.get() }
+    let item = queue.pop()
+    switch item {
+    case .success(.some(let batch)): return batch
+    case .success(.none), .failure:
+      end = item
+      return try item.get()
+    }
   }
 
   deinit { queue.close() }

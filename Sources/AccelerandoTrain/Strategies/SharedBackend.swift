@@ -20,6 +20,8 @@ public struct SharedBackend: Backend {
   public let bucketBytes: Int
   /// The most parts of a batch. Each costs the memory of a set of gradients.
   public static let mostParts = 16
+  /// Parts with fewer samples take the statistics of a batch normalization from the whole batch.
+  static let leastSamples = 8
 
   /// Makes a backend.
   /// - Parameters:

@@ -11,21 +11,17 @@ extension SharedBackend {
     guard group.size > 1 else { return }
     let own = settings.map { "\($0.name)\u{1f}\($0.value)" }.joined(separator: "\u{1e}")
     let all = try group.gathered(Array(own.utf8)).map { bytes in
-      String(decoding: bytes, as: UTF8.self).split(separator: "\u{1e}").map {
-        $0.split(separator: "\u{1f}", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      String(decoding: bytes, as: UTF8.self).split(separator: "\u{1e}").map { text in
+        let parts = text.split(separator: "\u{1f}", maxSplits: 1, omittingEmptySubsequences: false)
+        return RunSetting(String(parts.first ?? ""), String(parts.last ?? ""))
       }
     }
-    var differences: [String] = []
-    for (worker, other) in all.enumerated().dropFirst() {
-      for (a, b) in zip(all[0], other) where a != b {
-        differences.append(
-          "\n  \(a.first ?? ""): \(a.last ?? "") for worker 0, \(b.last ?? "") for worker \(worker)")
-      }
-      if other.count != all[0].count { differences.append("\n  worker \(worker) has other settings than worker 0") }
-    }
+    let differences = all.enumerated().dropFirst().map { worker, other in
+      RunSetting.differences(all[0], "for worker 0", other, "for worker \(worker)")
+    }.joined()
     guard differences.isEmpty else {
       throw TrainingError(
-        "the workers do not train the same:\(differences.joined())\nGive all of them the same recipe, data and options."
+        "the workers do not train the same:\(differences)\nGive all of them the same recipe, data and options."
       )
     }
   }

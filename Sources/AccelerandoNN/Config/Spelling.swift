@@ -1,0 +1,97 @@
+// Suggestions for unknown names. Only near spellings are suggested: offering 'acc' for 'auc' would be a guess that
+// looks like knowledge.
+
+/// The word among `candidates` that `word` is probably a misspelling of; nil if none is near enough.
+///
+/// Case does not count. One letter in four may be missing, too many, another one or in its neighbour's place, and three
+/// at most. In words of three letters none may be another one, and digits are never mistaken: `Conv1D` is not `Conv2D`.
+public func nearestWord(to word: String, among candidates: some Sequence<String>) -> String? {
+  let letters = Array(word.lowercased().prefix(64))
+  guard !letters.isEmpty else { return nil }
+  let limit = min(max(letters.count / 4, 1), 3)
+  let near = candidates.compactMap { candidate -> (word: String, distance: Int)? in
+    let other = Array(candidate.lowercased().prefix(64))
+    guard other.filter(\.isNumber) == letters.filter(\.isNumber) else { return nil }
+    let distance = editDistance(letters, other, replaces: letters.count > 3)
+    return distance <= limit ? (candidate, distance) : nil
+  }
+  return near.min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word
+}
+
+/// The number of letters to insert, remove, replace or exchange with their neighbour to make one word of the other (the
+/// distance of Damerau and Levenshtein, no letter touched twice).
+/// - Parameter replaces: whether replacing a letter counts as one change; otherwise as two.
+private func editDistance(_ a: [Character], _ b: [Character], replaces: Bool) -> Int {
+  var beforeLast: [Int] = []
+  var last = Array(0...b.count)
+  for i in a.indices {
+    var row = [i + 1]
+    for j in b.indices {
+      let replaced = last[j] + (a[i] == b[j] ? 0 : replaces ? 1 : 2)
+      var best = min(replaced, last[j + 1] + 1, row[j] + 1)
+      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { best = min(best, beforeLast[j - 1] + 1) }
+      row.append(best)
+    }
+    (beforeLast, last) = (last, row)
+  }
+  return last[b.count]
+}
+
+/// What to say of a name that nothing has: that Keras knows it and Accelerando does not, or the nearest spelling.
+func advice(for name: String, in subject: String, among names: [String]) -> String {
+  let known = kerasNames[subject, default: []].contains { sameName($0, name) }
+  if known { return " Keras has it; it is not available here." }
+  return nearestWord(to: name, among: names).map { " Did you mean '\($0)'?" } ?? ""
+}
+
+/// Whether two names are one in other spellings: `MeanSquaredError` and `mean_squared_error`.
+func sameName(_ a: String, _ b: String) -> Bool { plainName(a) == plainName(b) }
+
+/// A name without its case and what stands between its words.
+func plainName(_ name: String) -> String {
+  String(name.lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " })
+}
+
+/// Names that Keras has and people will ask for. Those that a catalog knows are found there first.
+private let kerasNames: [String: [String]] = [
+  "layer": [
+    "ActivityRegularization", "AdditiveAttention", "AlphaDropout", "Attention", "AveragePooling1D", "AveragePooling3D",
+    "Bidirectional", "CategoryEncoding", "CenterCrop", "Conv1D", "Conv1DTranspose", "Conv2DTranspose", "Conv3D",
+    "Conv3DTranspose", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Cropping1D", "Cropping2D", "Cropping3D",
+    "DepthwiseConv1D", "Discretization", "Dot", "EinsumDense", "GRU", "GRUCell", "GaussianDropout", "GaussianNoise",
+    "GlobalAveragePooling1D", "GlobalAveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling3D",
+    "GroupNormalization", "GroupQueryAttention", "Hashing", "HashedCrossing", "Identity", "InputLayer",
+    "IntegerLookup", "LSTM", "LSTMCell", "Lambda", "Masking", "MaxPooling1D", "MaxPooling3D", "Normalization", "RNN",
+    "RMSNormalization", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation",
+    "RandomTranslation", "RandomZoom", "RepeatVector", "Resizing", "SeparableConv1D", "SeparableConv2D", "SimpleRNN",
+    "SimpleRNNCell", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "SpectralNormalization",
+    "StackedRNNCells", "StringLookup", "TextVectorization", "TimeDistributed", "UnitNormalization", "UpSampling1D",
+    "UpSampling3D", "ZeroPadding1D", "ZeroPadding3D",
+  ],
+  "loss": [
+    "binary_focal_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "circle", "cosine_similarity",
+    "ctc", "dice", "hinge", "kl_divergence", "kld", "log_cosh", "mape", "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error", "msle", "poisson", "squared_hinge", "tversky",
+  ],
+  "metric": [
+    "auc", "binary_iou", "categorical_hinge", "cosine_similarity", "f1_score", "false_negatives", "false_positives",
+    "fbeta_score", "hinge", "iou", "kl_divergence", "log_cosh_error", "mape", "mean", "mean_absolute_percentage_error",
+    "mean_iou", "mean_squared_logarithmic_error", "msle", "one_hot_iou", "poisson", "precision",
+    "precision_at_recall", "r2_score", "recall", "recall_at_precision", "root_mean_squared_error",
+    "sensitivity_at_specificity", "specificity_at_sensitivity", "squared_hinge", "sum", "true_negatives",
+    "true_positives",
+  ],
+  "optimizer": [
+    "adadelta", "adafactor", "adagrad", "adamax", "ftrl", "lamb", "lion", "loss_scale_optimizer", "muon", "nadam",
+  ],
+  "schedule": ["cosine_decay_restarts"],
+  "initializer": ["identity_initializer", "stft"],
+  "activation": [
+    "glu", "hard_shrink", "log_softmin", "soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax",
+    "tanh_shrink", "threshold",
+  ],
+  "callback": [
+    "BackupAndRestore", "LambdaCallback", "LearningRateScheduler", "OrbaxCheckpoint", "ProgbarLogger", "RemoteMonitor",
+    "SwapEMAWeights",
+  ],
+]

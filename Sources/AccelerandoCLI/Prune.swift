@@ -117,7 +117,7 @@ struct Prune: ParsableCommand {
     }
     try checkCount("--epochs", epochs)
     try checkCount("--train-epochs", trainEpochs)
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     try checkCount("--frequency", frequency)
     try checkCount("--begin", begin, least: 0)
     try checkCount("--end", end, least: 0)

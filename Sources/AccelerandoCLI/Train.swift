@@ -49,7 +49,7 @@ struct Train: ParsableCommand {
       throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")
     }
     try checkCount("--epochs", epochs)
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }

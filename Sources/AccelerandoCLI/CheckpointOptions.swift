@@ -8,16 +8,17 @@ import Foundation
 struct CheckpointOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Write a checkpoint after so many steps (500), some time (30s, 5m, 1h) or so many epochs (1e), into the --output directory.",
+      "Write a checkpoint into the --output directory after each interval: steps (500), time (30s, 5m, 1h) or epochs "
+        + "(1e).",
       valueName: "interval"))
   var checkpointEvery: String?
 
-  @Option(parsing: .unconditional, help: "How many checkpoints to keep; 3 by default.")
+  @Option(parsing: .unconditional, help: "The number of checkpoints to keep; 3 by default.")
   var keep: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Go on with the run in this directory from its last good checkpoint. What is not said again is as it was.",
+      "Resume the run in this directory from its last intact checkpoint. Options that are not given keep their values.",
       valueName: "dir"))
   var resume: String?
 

@@ -1,4 +1,4 @@
-// The command line before it is parsed: what the parser's own messages would explain badly is looked at here.
+// The command line before it is parsed, for cases in which the parser's own messages would be misleading.
 
 import Accelerando
 import ArgumentParser
@@ -6,8 +6,8 @@ import Foundation
 
 /// The words after the program's name.
 struct CommandArguments {
-  /// The words as the parser is given them: a negative number belongs to the option before it, which would otherwise be said to
-  /// have no value.
+  /// The words for the parser: a negative number is joined to the option before it, which would otherwise be reported
+  /// to have no value.
   let values: [String]
 
   init(_ words: some Sequence<String>) {

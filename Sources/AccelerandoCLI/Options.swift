@@ -9,7 +9,7 @@ struct DataOptions: ParsableArguments {
   @Option(help: "The directory with the data, an NPZ file, or 'sample' for the bundled part of Fashion-MNIST.")
   var data: String?
 
-  @Option(parsing: .unconditional, help: "Take only the first so many samples of each part.")
+  @Option(parsing: .unconditional, help: "Use only the first N samples of each split.")
   var limit: Int?
 
   func validate() throws {
@@ -37,7 +37,7 @@ struct DataOptions: ParsableArguments {
 struct ThreadOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: "How many threads compute; as many as there are cores by default. Results do not depend on it.")
+    help: "The number of threads; one per core by default. Results do not depend on it.")
   var threads: Int?
 
   func validate() throws {
@@ -70,7 +70,7 @@ struct PrecisionOption: ParsableArguments {
 struct DeviceOptions: ParsableArguments {
   @Option(
     help: """
-      Where the model lives: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them. Several share every \
+      The device to run on: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them. Several share every \
       batch: cuda:0-3, tpu:0,2.
       """)
   var device: String = "cpu"
@@ -78,8 +78,8 @@ struct DeviceOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: """
-      Divide every batch among so many threads. Any number comes to the same bits, and so does any number of processes: \
-      mpirun -np 2 accelerando train … .
+      Share every batch among this many threads. Any number of threads gives the same bits, and so does any number of \
+      processes: mpirun -np 2 accelerando train … .
       """)
   var workers: Int?
 

@@ -10,7 +10,7 @@ struct RunDirectory {
   /// Keeps other processes out for as long as this one writes.
   private var lock: RunLock?
 
-  /// Where the model lies.
+  /// The model's directory.
   var model: URL { url.appendingPathComponent("model", isDirectory: true) }
   private var recipe: URL { url.appendingPathComponent("recipe.yaml") }
   /// Where pruning keeps the model that it began with.
@@ -19,7 +19,8 @@ struct RunDirectory {
   var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
   private var record: URL { url.appendingPathComponent("training.json") }
 
-  /// Makes the directory, or takes the one that is there, and makes sure that all that will be written after the training can be.
+  /// Makes the directory, or takes the one that is there, and makes sure that all that will be written after the
+  /// training can be.
   /// - Parameter isLocked: whether other processes are kept out; not for a directory within one that is locked.
   /// - Throws: `FormatError` when something is in the way, or another process writes there.
   init(creating path: String, isLocked: Bool = true) throws {
@@ -49,14 +50,14 @@ struct RunDirectory {
     if isDirectory { try checkIsWritable(url) }
   }
 
-  /// Whether there is a checkpoint to go on from.
+  /// Whether there is a checkpoint to resume from.
   var hasCheckpoints: Bool {
     ((try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)) ?? []).contains {
       $0.hasPrefix("checkpoint-")
     }
   }
 
-  /// What a run that begins anew is going to replace; nil where the directory is empty.
+  /// What a new run would replace; nil if the directory is empty.
   var earlierRun: String? {
     guard FileManager.default.fileExists(atPath: model.path) || hasCheckpoints else { return nil }
     return "\(url.path) has the model of an earlier run; this run's will take its place."

@@ -180,16 +180,17 @@ public struct FitSettings: Sendable, Hashable {
   public var validationFrequency: Int
 
   init(_ reader: ConfigReader) throws {
-    epochs = try reader.int("epochs", default: 1, in: .counts, about: "How many times to go through the data")
+    epochs = try reader.int("epochs", default: 1, in: .counts, about: "The number of passes over the data")
     batchSize = try reader.int("batch_size", default: 32, in: .counts, about: "Samples in one step")
     validationSplit = try reader.optionalDouble(
-      "validation_split", in: .belowOne, about: "Hold back this last part of the training data for validation")
-    shuffle = try reader.bool("shuffle", default: true, about: "Whether every epoch sees the samples in another order")
+      "validation_split", in: .belowOne,
+      about: "The proportion of the training data, its last samples, to use for validation")
+    shuffle = try reader.bool("shuffle", default: true, about: "Whether to reshuffle the samples in each epoch")
     seed = UInt64(
-      try reader.int("seed", default: 0, in: 0...Int.max, about: "What all randomness is drawn from"))
-    stepsPerEpoch = try reader.optionalInt("steps_per_epoch", in: .counts, about: "End epochs after so many steps")
+      try reader.int("seed", default: 0, in: 0...Int.max, about: "The seed of all randomness"))
+    stepsPerEpoch = try reader.optionalInt("steps_per_epoch", in: .counts, about: "The number of steps in an epoch")
     validationFrequency = try reader.int(
-      "validation_freq", default: 1, in: .counts, about: "Epochs from one validation to the next")
+      "validation_freq", default: 1, in: .counts, about: "The number of epochs between validations")
     try reader.finish()
   }
 }

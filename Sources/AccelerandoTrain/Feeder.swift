@@ -103,11 +103,11 @@ final class Feeder {
     ]
   }
 
-  /// A digest of what one step of a full batch computes, whoever computes it: it also covers layers, losses and the like that say nothing
-  /// about their settings. The batches of streams are not known beforehand.
+  /// A digest of what one step of a full batch computes, on any worker: it also covers custom layers and losses that do
+  /// not describe their settings. The batches of streams are not known beforehand.
   private func stepDigest() -> String {
     guard case .arrays(let arrays) = dataset.source, isPrepared else { return "a stream" }
-    // What is wrong with a step is said when it is compiled.
+    // Errors of a step are reported when it is compiled.
     let program = try? programs.program(StepSignature(kind: kind, like: arrays, count: fullBatch))
     return (try? program?.digest()) ?? "unknown"
   }
@@ -139,15 +139,15 @@ final class Feeder {
     }
   }
 
-  /// Traces the step of a full batch, if its types are known by now, so that what does not fit is said before anything runs.
+  /// Traces the step of a full batch, if its types are already known, so that errors are reported before anything runs.
   func check() throws {
     guard isPrepared, case .arrays(let arrays) = dataset.source else { return }
     try session.check(
       StepSignature(kind: kind, like: arrays, count: batchSize, workers: workers(of: batchSize)), programs)
   }
 
-  /// The batch that comes next, in the model's shapes, and the numbers of its samples where these are known; nil after the
-  /// last. It is taken: a step that is asked for afterwards has the one behind it.
+  /// The batch that comes next, in the model's shapes, and the numbers of its samples where these are known; nil after
+  /// the last. It is taken: a step that is asked for afterwards has the one behind it.
   func nextBatch() throws -> (batch: Batch, samples: [Int]?)? {
     if let direct {
       guard direct.position < direct.order.count else { return nil }

@@ -12,7 +12,7 @@ public protocol Configurable: Sendable {
   func config() throws -> Config
 }
 
-/// One kind of a catalog, for people: what it is and what can be set.
+/// A description of one kind in a catalog: what it is and its settings.
 public struct CatalogEntry: Sendable {
   /// The name in files.
   public let name: String
@@ -30,13 +30,13 @@ extension CatalogEntry {
     let settings = settings.map { setting in
       Config([
         "name": Config(.string(setting.key)), "type": Config(.string(setting.kind)),
-        "about": setting.about.isEmpty ? nil : Config(.string(setting.about)),
+        "about": setting.about.isEmpty ? Config?.none : Config(.string(setting.about)),
         "required": Config(.bool(setting.isRequired)), "default": setting.isRequired ? nil : setting.fallback,
       ])
     }
     return Config([
       "name": Config(.string(name)),
-      "aliases": aliases.isEmpty ? nil : Config(.array(aliases.map { Config(.string($0)) })),
+      "aliases": aliases.isEmpty ? Config?.none : Config(.array(aliases.map { Config(.string($0)) })),
       "summary": Config(.string(summary)), "settings": Config(.array(settings)),
     ])
   }
@@ -123,8 +123,8 @@ public struct Catalog<Item>: CatalogListing, Sendable {
     return CatalogEntry(name: kind.name, aliases: kind.aliases, summary: kind.summary, settings: reader.settings)
   }
 
-  /// Refuses an item whose settings make no sense, with the words that a file with these settings is refused with. Items of
-  /// one's own types, which the catalog does not make, are left alone.
+  /// Refuses an item whose settings make no sense, with the words that a file with these settings is refused with.
+  /// Items of one's own types, which the catalog does not make, are left alone.
   /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
   public func check(_ item: Item) throws {
     guard let configurable = item as? any Configurable, let kind = kinds[plainName(configurable.configName)] else {

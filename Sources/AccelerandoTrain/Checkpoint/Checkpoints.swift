@@ -169,10 +169,10 @@ extension Checkpoints: CheckpointKeeper {
     try writer.check()
     epochsSince += 1
     if run.wasInterrupted { return try writeInterruption(capture) }
-    // A run that is over can go on with more epochs.
+    // A completed run can continue with more epochs.
     if isLast, interval != nil || run.isResumed { return try writeNow(capture) }
     if isLast {
-      // Nobody has asked for checkpoints: a disk that has no room for one costs no model.
+      // These checkpoints were not requested: a full disk must not cost the model.
       do { try writeNow(capture) } catch {
         run.say("The end of the run could not be kept, so it cannot go on with more epochs: \(error)")
       }

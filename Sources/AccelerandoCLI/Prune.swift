@@ -107,7 +107,7 @@ struct Prune: ParsableCommand {
 
   func validate() throws {
     if source == nil, checkpointOptions.resume == nil {
-      throw ValidationError("Give a recipe or a model, or --resume with the directory of a run that shall go on.")
+      throw ValidationError("Give a recipe or a model, or --resume with the directory of a run to resume.")
     }
     if checkpointOptions.checkpointEvery != nil, output == nil, checkpointOptions.resume == nil {
       throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")

@@ -161,7 +161,7 @@ extension CompressionVerdict {
       file >= 1.05
         ? "Size: \(String(format: "%.1f", file)) times smaller once compressed; uncompressed, the "
           + (after.bytes < before.bytes
-            ? "file is smaller by itself."
+            ? "file is smaller too."
             : after.sparseBytes < before.bytes
               ? "dense file is as large as before and the sparse one \(ratio(before.bytes, after.sparseBytes)) smaller."
               : "file is as large as before.")

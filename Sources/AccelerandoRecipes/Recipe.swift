@@ -68,7 +68,7 @@ public struct Recipe: Sendable {
       let inside = (path as NSString).appendingPathComponent("recipe.yaml")
       let remedy =
         FileManager.default.fileExists(atPath: inside)
-        ? "A training wrote it: its recipe is \(inside); a run that has checkpoints goes on with "
+        ? "A training run wrote it: its recipe is \(inside); a run with checkpoints is resumed by "
           + "'accelerando train --resume \(path)'"
         : "Name a YAML file"
       throw FormatError(file: path, reason: "is a directory, not a recipe", remedy: remedy)

@@ -113,7 +113,7 @@ public final class CSVLogger: Callback {
 /// Cuts a file to the length that it had when a checkpoint was taken. If it is gone or shorter, people are told.
 func shortenFile(_ url: URL, to length: UInt64, for user: String, _ run: TrainingRun) throws {
   guard let file = try? LogFile(url, continues: true, creates: false) else {
-    run.say("\(user): \(url.path) is gone; it begins anew where the run goes on.")
+    run.say("\(user): \(url.path) is gone; a new one starts where the run resumes.")
     return
   }
   guard file.isRegular else { return }

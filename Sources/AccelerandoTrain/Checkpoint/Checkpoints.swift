@@ -112,14 +112,14 @@ extension Checkpoints: CheckpointKeeper {
     guard let found = try folder.newest() else { return nil }
     for (name, reason) in found.refused {
       distrusted.insert(name)
-      run.say("\(name) cannot be used: \(reason) The run goes on from the one before it.")
+      run.say("\(name) cannot be used: \(reason) The run resumes from the one before it.")
     }
     let position = found.checkpoint.position
     let place = position.isInsideEpoch ? "after step \(position.step) of epoch" : "at the beginning of epoch"
     run.say(
       position.isFinished
         ? "The run in \(directory.path) was already complete (\(found.name))."
-        : "The run goes on from \(found.name), \(place) \(position.epoch + 1).")
+        : "The run resumes from \(found.name), \(place) \(position.epoch + 1).")
     return found.checkpoint
   }
 
@@ -140,7 +140,7 @@ extension Checkpoints: CheckpointKeeper {
     guard let newest = folder.names().last else { return }
     guard let found = try? folder.newest(), found.checkpoint.position.isFinished else {
       throw TrainingError(
-        "\(directory.path) has checkpoints of a run that is not over; the last is \(newest). Go on with it "
+        "\(directory.path) has checkpoints of a run that is not complete; the last is \(newest). Resume it "
           + "(--resume, or resumes: true), choose another directory, or remove it.")
     }
     folder.removeAll()
@@ -174,7 +174,7 @@ extension Checkpoints: CheckpointKeeper {
     if isLast {
       // These checkpoints were not requested: a full disk must not cost the model.
       do { try writeNow(capture) } catch {
-        run.say("The end of the run could not be kept, so it cannot go on with more epochs: \(error)")
+        run.say("The end of the run could not be saved, so it cannot continue with more epochs: \(error)")
       }
     }
     if case .epochs(let epochs) = interval, epochsSince >= epochs { try begin(capture) }

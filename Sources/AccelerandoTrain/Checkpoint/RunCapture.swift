@@ -43,7 +43,7 @@ extension TrainingRun {
     let differences = RunSetting.differences(checkpoint.settings, "in the checkpoint", settings, "now")
     guard differences.isEmpty else {
       throw TrainingError(
-        "the run cannot go on from the checkpoint, since its settings are others:\(differences)\n"
+        "the run cannot resume from the checkpoint, since its settings differ:\(differences)\n"
           + "Give it the settings that it began with, or begin another run in another directory.")
     }
     try model.restore(checkpoint.state)

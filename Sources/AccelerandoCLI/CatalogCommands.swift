@@ -12,7 +12,7 @@ protocol CatalogCommand: ParsableCommand {
 }
 
 struct CatalogChoice: ParsableArguments {
-  @Argument(help: "The one whose settings are shown; all are listed without it.")
+  @Argument(help: "Show the settings of this one; without a name, all are listed.")
   var name: String?
 
   @Flag(help: "Print JSON: one object, or a list of them.")
@@ -42,7 +42,7 @@ extension CatalogCommand {
 }
 
 extension CatalogEntry {
-  /// The entry for people.
+  /// The entry as a table.
   fileprivate var page: String {
     var text = "\(name): \(summary)\n"
     if !aliases.isEmpty { text += "Also called \(aliases.joined(separator: ", ")).\n" }

@@ -8,18 +8,18 @@ import Foundation
 struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures two models against each other: accuracy, bytes, latency, throughput, layer by layer.",
-    discussion: "The data are those of the first model's recipe: their validation part, if they have one.")
+    discussion: "The data are those of the first model's recipe: the validation split, if there is one.")
 
   @Argument(help: "A directory that 'train --output' or 'prune --output' wrote: the model before.")
   var before: String
 
-  @Argument(help: "Another: the model after.")
+  @Argument(help: "Another such directory: the model after.")
   var after: String
 
-  @Option(parsing: .unconditional, help: "Samples in a batch, where many are predicted.")
+  @Option(parsing: .unconditional, help: "The number of samples in a batch, for throughput.")
   var batchSize: Int = 256
 
-  @Option(parsing: .unconditional, help: "How long each time is measured for.")
+  @Option(parsing: .unconditional, help: "The duration of each measurement, in seconds.")
   var seconds: Double = 1
 
   @Flag(help: "Print one JSON object.")
@@ -29,7 +29,7 @@ struct Compare: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     guard seconds > 0, seconds <= 3600 else {
       throw ValidationError("--seconds needs a number above 0, up to 3600; received \(seconds).")
     }

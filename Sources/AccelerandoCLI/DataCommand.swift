@@ -6,12 +6,12 @@ import Foundation
 
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "data", abstract: "Gets datasets.", subcommands: [Fetch.self])
+    commandName: "data", abstract: "Downloads datasets.", subcommands: [Fetch.self])
 
   struct Fetch: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Puts a dataset into the cache, unless it is there.",
-      discussion: "Known: fashion-mnist.")
+      abstract: "Downloads a dataset to the cache, unless it is there.",
+      discussion: "Available: fashion-mnist.")
 
     @Argument(help: "The dataset's name.")
     var name: String

@@ -1,5 +1,5 @@
-// The program's way in and out: every error leaves through here, with a message on standard error and the exit code that
-// scripts go by.
+// The entry point and the only exit: every error ends here, with a message on standard error and the exit code that
+// scripts use.
 
 import Accelerando
 import AccelerandoRecipes
@@ -14,9 +14,8 @@ enum Entry {
     signal(SIGXFSZ, SIG_IGN)
     explainLostMappings()
     do {
-      let arguments = CommandArguments(CommandLine.arguments.dropFirst())
-      try arguments.checkCommand(AccelerandoCommand.self)
-      var command = try AccelerandoCommand.parseAsRoot(arguments.values)
+      try CommandNames.check(CommandLine.arguments.dropFirst(), of: AccelerandoCommand.self)
+      var command = try AccelerandoCommand.parseAsRoot()
       try command.run()
       try StandardStream.output.finish()
     } catch {
@@ -24,7 +23,7 @@ enum Entry {
     }
   }
 
-  /// Ends the program: 64 for wrong usage, 65 for bad data, 69 for a device that cannot be used or failed, 70 for what should not happen, 130 when interrupted, 143 when asked to terminate.
+  /// Ends the program. The exit codes are listed in Docs/Architecture.md.
   private static func leave(because error: any Error) -> Never {
     // Help and version are errors to the parser too, of code 0.
     let parserCode = AccelerandoCommand.exitCode(for: error)
@@ -52,14 +51,14 @@ enum Entry {
     exit(code)
   }
 
-  /// What is wrong. Errors of Foundation's are of files; they have a text for people, and one for nobody.
+  /// The message of an error. Foundation's errors are about files; their `description` is not meant for users.
   private static func text(of error: any Error) -> String {
     guard let error = error as? CocoaError else { return "\(error)" }
     return (error.filePath.map { "\($0): " } ?? "") + error.localizedDescription
   }
 
-  /// A mapped file that another program shortens cannot be read to its end. The system then stops the process; it should at least
-  /// be said why. Only what a signal handler may do is done here.
+  /// A mapped file that another program shortens cannot be read to its end. The system then stops the process; this
+  /// reports why. Only what a signal handler may do is done here.
   private static func explainLostMappings() {
     signal(SIGBUS) { _ in
       let message: StaticString = """
@@ -92,7 +91,7 @@ struct AccelerandoCommand: ParsableCommand {
     abstract: "Trains models on every core of this machine, and on GPUs and TPUs.",
     discussion: """
       A recipe is a YAML file with data, layers, compile, fit and callbacks; 'accelerando recipes' lists the built-in \
-      ones, and 'accelerando recipes mlp > mine.yaml' is a beginning of one's own.
+      ones, and 'accelerando recipes mlp > mine.yaml' copies one for you to change.
       """,
     version: accelerandoVersion,
     subcommands: [

@@ -16,7 +16,7 @@ final class EpochLog: Callback {
   /// Creates the file; `-` is standard output.
   /// - Throws: `FormatError` when it cannot be written.
   init(_ path: String) throws {
-    // Emptied only when the run begins: one that goes on continues the file.
+    // Emptied only when the run begins: a resumed run appends to the file.
     file = try path == "-" ? nil : LogFile(URL(fileURLWithPath: path), continues: true)
   }
 
@@ -86,7 +86,7 @@ final class EpochLog: Callback {
     pending = nil
     let line = JSON(fields.map { ($0.key, $0.value) }).text() + "\n"
     if let file { return try file.write(line) }
-    // If it is lost, the training goes on all the same; the command ends with an error.
+    // If it is lost, training continues all the same; the command ends with an error.
     StandardStream.output.print(line)
     StandardStream.output.flush()
   }

@@ -7,17 +7,17 @@ import Foundation
 
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures a trained model.",
+    abstract: "Evaluates a trained model.",
     discussion: """
-      The data are those of the recipe that the model was trained by: their validation part, if they have one. --data takes \
-      other data: for a recipe with arrays in files, the directory where files of these names lie, and for any recipe an NPZ \
+      The data are those of the model's recipe: the validation split, if there is one. --data takes \
+      other data: for a recipe with arrays in files, the directory with files of these names, and for any recipe an NPZ \
       file with x_test and y_test, or x_train and y_train.
       """)
 
   @Argument(help: "A directory that 'train --output' wrote.")
   var directory: String
 
-  @Option(parsing: .unconditional, help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "The number of samples in a step.")
   var batchSize: Int = 256
 
   @Flag(help: "Print one JSON object.")
@@ -27,7 +27,7 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
   }
 
   func run() throws {

@@ -22,10 +22,10 @@ struct Explain: ParsableCommand {
   @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
   var step = "train"
 
-  @Option(parsing: .unconditional, help: "Samples in the step.")
+  @Option(parsing: .unconditional, help: "The number of samples in the step.")
   var batchSize: Int?
 
-  @Option(parsing: .unconditional, help: "How many steps to measure; 0 only plans.")
+  @Option(parsing: .unconditional, help: "The number of steps to measure; 0 only plans.")
   var runs = 50
 
   @Option(
@@ -37,7 +37,7 @@ struct Explain: ParsableCommand {
   @Flag(help: "Print the plan as JSON.")
   var json = false
 
-  @Flag(help: "Print the program that the plan is made from.")
+  @Flag(help: "Print the program that is planned.")
   var program = false
 
   @OptionGroup var dataOptions: DataOptions
@@ -48,7 +48,7 @@ struct Explain: ParsableCommand {
       throw ValidationError(
         "--step is one of \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")); received '\(step)'.")
     }
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     if runs < 0 { throw ValidationError("--runs needs at least 0; received \(runs).") }
     if trace != nil, runs == 0 { throw ValidationError("--trace needs a step to be measured: leave --runs 0 out.") }
   }

@@ -32,12 +32,12 @@ struct Summary: ParsableCommand {
 struct Recipes: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Lists the built-in recipes, or prints one.",
-    discussion: "'accelerando recipes mlp > mine.yaml' copies a recipe to be changed.")
+    discussion: "'accelerando recipes mlp > mine.yaml' copies a recipe for you to change.")
 
   @Argument(help: "The recipe to print.")
   var name: String?
 
-  @Flag(help: "Print the page of all that a recipe may say, in Markdown: every key, every layer, loss, callback, ….")
+  @Flag(help: "Print the reference of recipes in Markdown: every key, every layer, loss, callback, ….")
   var reference = false
 
   func validate() throws {

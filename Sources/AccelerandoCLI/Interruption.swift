@@ -1,10 +1,11 @@
-// Ctrl-C asks a training to end, not to lose what it has learnt: the current step is finished, the model is saved, and
-// the program says so. Pressed again, it ends at once. A request to terminate, or the loss of the terminal, is heard the same way.
+// Ctrl-C asks a training run to end, not to lose what it has learnt: the current step is finished, the model is saved,
+// and the program says so. Pressed again, it ends at once. A request to terminate, or the loss of the terminal, is
+// handled alike.
 
 import Accelerando
 import Foundation
 
-/// Somebody wanted the program to end.
+/// The user or the system asked the program to end.
 struct Interrupted: Error, CustomStringConvertible {
   let description: String
   /// The exit code: 130 for Ctrl-C, 143 where the program was asked to terminate.
@@ -16,8 +17,8 @@ struct Interrupted: Error, CustomStringConvertible {
   }
 }
 
-/// The first signal that was caught; 0 for none. Set by the handler, which may do little more than that, and read by the training loop; both
-/// are word-sized accesses.
+/// The first signal that was caught; 0 for none. Set by the handler, which may do little more than that, and read by
+/// the training loop; both are word-sized accesses.
 nonisolated(unsafe) private var caughtSignal: sig_atomic_t = 0
 
 /// The exit code that scripts expect after a signal. A terminal that is gone counts as a request to terminate.
@@ -30,7 +31,8 @@ final class InterruptionWatch: Callback {
     if caughtSignal == 0 {
       caughtSignal = number
     } else if caughtSignal == number {
-      // Whoever asks twice wants it now. Files that are being written have names of their own until they are complete.
+      // A second Ctrl-C ends the program at once. Files that are being written have other names until they are
+      // complete.
       let text: StaticString = "\naccelerando: ended at once; what was not saved yet is lost\n"
       _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
       _exit(exitCode(of: number))
@@ -43,7 +45,7 @@ final class InterruptionWatch: Callback {
   init(listens: Bool = true) {
     for number in Self.signals {
       let earlier = signal(number, listens ? action : SIG_IGN)
-      // With nohup, somebody has said that the terminal may go.
+      // With nohup, the user has said that the terminal may close.
       if number == SIGHUP, let earlier, unsafeBitCast(earlier, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
         signal(number, SIG_IGN)
       }
@@ -55,7 +57,7 @@ final class InterruptionWatch: Callback {
     if listens { pthread_sigmask(SIG_UNBLOCK, &blocked, nil) }
   }
 
-  /// Whether somebody wants the program to end.
+  /// Whether the program was asked to end.
   var wasAsked: Bool { caughtSignal != 0 }
 
   /// Stops watching.

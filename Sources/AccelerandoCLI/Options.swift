@@ -9,7 +9,7 @@ struct DataOptions: ParsableArguments {
   @Option(help: "The directory with the data, an NPZ file, or 'sample' for the bundled part of Fashion-MNIST.")
   var data: String?
 
-  @Option(parsing: .unconditional, help: "Take only the first so many samples of each part.")
+  @Option(parsing: .unconditional, help: "Use only the first N samples of each split.")
   var limit: Int?
 
   func validate() throws {
@@ -37,7 +37,7 @@ struct DataOptions: ParsableArguments {
 struct ThreadOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: "How many threads compute; as many as there are cores by default. Results do not depend on it.")
+    help: "The number of threads; one per core by default. Results do not depend on it.")
   var threads: Int?
 
   func validate() throws {
@@ -70,7 +70,7 @@ struct PrecisionOption: ParsableArguments {
 struct DeviceOptions: ParsableArguments {
   @Option(
     help: """
-      Where the model lives: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them. Several share every \
+      The device to run on: cpu, xla-cpu, cuda, cuda:1, tpu, …; 'accelerando devices' lists them. Several share every \
       batch: cuda:0-3, tpu:0,2.
       """)
   var device: String = "cpu"
@@ -78,8 +78,8 @@ struct DeviceOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: """
-      Divide every batch among so many threads. Any number comes to the same bits, and so does any number of processes: \
-      mpirun -np 2 accelerando train … .
+      Share every batch among this many threads. Any number of threads gives the same bits, and so does any number of \
+      processes: mpirun -np 2 accelerando train … .
       """)
   var workers: Int?
 
@@ -119,9 +119,12 @@ struct DeviceOptions: ParsableArguments {
   }
 }
 
-/// Refuses a number of epochs, steps or samples that is none, or more than there can be: steps are counted in 32 bits.
-/// - Parameter least: the smallest number.
-func checkCount(_ option: String, _ count: Int?, least: Int = 1) throws {
-  guard let count, !(least...Int(Int32.max)).contains(count) else { return }
-  throw ValidationError("\(option) needs a whole number from \(least) to \(Int32.max); received \(count).")
+/// Refuses a count below the smallest one, and of epochs and steps more than there can be: steps are counted in 32 bits.
+/// - Parameters:
+///   - least: the smallest number.
+///   - most: the largest; nil for any.
+func checkCount(_ option: String, _ count: Int?, least: Int = 1, most: Int? = Int(Int32.max)) throws {
+  guard let count, count < least || count > most ?? .max else { return }
+  let range = most.map { "a whole number from \(least) to \($0)" } ?? "at least \(least)"
+  throw ValidationError("\(option) needs \(range); received \(count).")
 }

@@ -1,5 +1,5 @@
-// What a model's outputs say. Ten numbers may be the probabilities of classes or ten quantities: the loss that the model was
-// trained with knows, or else the function that its outputs come from.
+// What a model's outputs say. Ten numbers may be the probabilities of classes or ten quantities: the loss that the
+// model was trained with knows, or else the function that its outputs come from.
 
 import Accelerando
 import Foundation
@@ -8,13 +8,13 @@ import Foundation
 enum OutputMeaning: Hashable {
   /// One score for each class, of which one is right.
   case classes(areLogits: Bool)
-  /// Each output is a yes or no by itself.
+  /// Each output is a binary label of its own.
   case decisions(areLogits: Bool)
   /// Quantities.
   case values
 
   /// What the outputs of a model stand for.
-  /// - Throws: `GraphError` when the architecture makes no sense.
+  /// - Throws: `GraphError` when the architecture is invalid.
   init(of model: Model) throws {
     switch model.compilation?.loss {
     case let loss as SparseCategoricalCrossentropy: self = .classes(areLogits: loss.fromLogits)

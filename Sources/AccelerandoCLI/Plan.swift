@@ -8,10 +8,11 @@ import Foundation
 
 struct Plan: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compiles a recipe's training step for GPUs or TPUs that need not be here, and predicts memory and time.",
+    abstract:
+      "Compiles a recipe's training step for GPUs or TPUs that need not be present, and predicts memory and time.",
     discussion: """
-      A target is tpu:CHIP:SHAPE or cuda:CHIP:COUNT: tpu:v5e:2x4, tpu:v5e:16x16, cuda:h200, cuda:h100:8. The real compiler \
-      makes the real step; it is in the plugin: 'accelerando plugin install tpu', or 'cuda12 --compile-only'.
+      A target is tpu:CHIP:SHAPE or cuda:CHIP:COUNT: tpu:v5e:2x4, tpu:v5e:16x16, cuda:h200, cuda:h100:8. The step is \
+      compiled by the real compiler, which is in the plugin: 'accelerando plugin install tpu', or 'cuda12 --compile-only'.
 
       Known chips: \(ChipSpec.all.map { "\($0.platform):\($0.name)" }.joined(separator: ", ")).
       """)
@@ -19,10 +20,11 @@ struct Plan: ParsableCommand {
   @Argument(help: "A built-in recipe's name or the path of a YAML file.")
   var recipe: String
 
-  @Option(help: "What to compile for.")
+  @Option(help: "The devices to compile for.")
   var target: String
 
-  @Option(parsing: .unconditional, help: "Samples in a step on all chips together; the recipe's by default.")
+  @Option(
+    parsing: .unconditional, help: "The number of samples in a step, on all chips together; the recipe's by default.")
   var batchSize: Int?
 
   @Flag(help: "Print one JSON object.")
@@ -59,7 +61,7 @@ struct Plan: ParsableCommand {
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Writes a recipe's step as StableHLO text, which every compiler with MLIR reads.")
+    abstract: "Writes a recipe's step as StableHLO text, which compilers based on MLIR read.")
 
   @Argument(
     help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train' or 'prune --output' wrote.")
@@ -71,7 +73,7 @@ struct Export: ParsableCommand {
   @Option(help: "What the step does: \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")).")
   var step = "train"
 
-  @Option(parsing: .unconditional, help: "Samples in the step; the recipe's by default.")
+  @Option(parsing: .unconditional, help: "The number of samples in the step; the recipe's by default.")
   var batchSize: Int?
 
   @OptionGroup var dataOptions: DataOptions

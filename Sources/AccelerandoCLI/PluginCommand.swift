@@ -30,8 +30,8 @@ struct PluginCommand: ParsableCommand {
 
   struct Install: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Fetches a plugin with pip, or takes one from a file.",
-      discussion: "Python is needed to fetch a plugin, not to use it.")
+      abstract: "Downloads a plugin with pip, or installs one from a file.",
+      discussion: "Python is needed to download a plugin, not to use it.")
 
     @Argument(
       help:
@@ -39,7 +39,7 @@ struct PluginCommand: ParsableCommand {
     var plugin: String
 
     @Flag(
-      help: "Leave out the libraries that are needed to run programs on a GPU; 'accelerando plan' does without them.")
+      help: "Omit the libraries that are needed to run programs on a GPU; 'accelerando plan' does not need them.")
     var compileOnly = false
 
     @Flag(help: "Print one JSON object.")

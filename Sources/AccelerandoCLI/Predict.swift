@@ -9,8 +9,8 @@ struct Predict: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Applies a trained model to samples.",
     discussion: """
-      Prints one line for each sample: its number and what fits the loss. For cross-entropy, or a softmax at the end, that is \
-      the likeliest class and its probability; for binary cross-entropy of one output, class 1 or 0 and its probability; for \
+      Prints one line for each sample: its index and what fits the loss. For cross-entropy, or a softmax at the end, that is \
+      the most probable class and its probability; for binary cross-entropy of one output, class 1 or 0 and its probability; for \
       any other loss the model's outputs.
       """)
 
@@ -24,16 +24,16 @@ struct Predict: ParsableCommand {
     help: ArgumentHelp("Write the model's whole output as an NPY file; '-' for standard output.", valueName: "file"))
   var output: String?
 
-  @Option(parsing: .unconditional, help: "Take only the first so many samples.")
+  @Option(parsing: .unconditional, help: "Use only the first N samples.")
   var limit: Int?
 
-  @Option(parsing: .unconditional, help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "The number of samples in a step.")
   var batchSize: Int = 256
 
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     if let limit, limit < 1 { throw ValidationError("--limit needs at least 1; received \(limit).") }
   }
 

@@ -7,12 +7,12 @@ import Foundation
 
 struct Prune: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Prunes a model while it trains, and says what that gained.",
+    abstract: "Prunes a model while it trains, and reports what that gained.",
     discussion: """
-      A recipe's model is trained first, as 'train' does; a model that 'train --output' wrote is taken as it is. Then it \
-      trains on while weights become zero. With --method filters, the least filters and neurons are taken out at once, \
-      and what trains on is a smaller dense model; schedules matter there only with --gradual. At the end both are \
-      measured: accuracy on held-out data, bytes, time.
+      A recipe's model is trained first, as by 'train'; a model that 'train --output' wrote is not. Then it is trained \
+      further while weights become zero. With --method filters, the least important filters and neurons are removed at \
+      once, and the smaller dense model is trained further; schedules matter then only with --gradual. At the end both \
+      models are measured: accuracy on held-out data, bytes, time.
       """)
 
   @Argument(help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train --output' wrote.")
@@ -20,27 +20,27 @@ struct Prune: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The part of the weights to make zero; two numbers, 0.5..0.9, are where a polynomial schedule begins and ends.",
+      "The proportion of weights to make zero; two numbers, 0.5..0.9, are the start and the end of a polynomial schedule.",
       valueName: "part"))
   var sparsity: SparsityRange = SparsityRange(initial: nil, final: 0.5)
 
   @Option(help: "How the sparsity grows: \(ScheduleName.allCases.map(\.rawValue).joined(separator: ", ")).")
   var schedule: ScheduleName = .polynomial
 
-  @Option(help: "What is taken out: \(PruningMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(help: "What to prune: \(PruningMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
   var method: PruningMethod = .magnitude
 
-  @Flag(help: "For filters, make them zero by the schedule while training, and take them out at the end.")
+  @Flag(help: "For filters: make them zero by the schedule while training, and remove them at the end.")
   var gradual = false
 
   @Option(help: "The size of a block, rows and columns.")
   var blockSize: BlockSize = BlockSize(height: 4, width: 4)
 
   @Option(
-    help: "What a block counts for: the \(Pruning.Pooling.allCases.map(\.rawValue).joined(separator: " or the ")).")
+    help: "The score of a block: the \(Pruning.Pooling.allCases.map(\.rawValue).joined(separator: " or the ")).")
   var pooling: Pruning.Pooling = .mean
 
-  @Option(help: "For n:m, how many of each group of neighbours along the input axis become zero.")
+  @Option(help: "For n:m: how many of each group of neighbours along the input axis become zero.")
   var zeros: ZerosOf = ZerosOf(zeros: 2, group: 4)
 
   @Option(help: "Layers to prune, by name, type or a pattern with *; may be given several times. All by default.")
@@ -49,44 +49,45 @@ struct Prune: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Which weights compete with each other: those of each tensor, of all (global), or of all by LAMP scores, which "
-        + "spare small layers and lose less of the accuracy.", valueName: "which"))
+        + "spare small layers and lose less accuracy.", valueName: "which"))
   var competition: Pruning.Competition = .tensor
 
-  @Option(parsing: .unconditional, help: "How many times to go through the data while pruning.")
+  @Option(parsing: .unconditional, help: "The number of passes over the data while pruning.")
   var epochs: Int = 4
 
   @Option(
     parsing: .unconditional,
-    help: "How many times to go through the data before, for a recipe; as many as the recipe says by default.")
+    help: "For a recipe: the number of passes over the data before pruning; the recipe's by default.")
   var trainEpochs: Int?
 
-  @Option(parsing: .unconditional, help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "The number of samples in a step.")
   var batchSize: Int?
 
-  @Option(parsing: .unconditional, help: "The learning rate while pruning, in place of the recipe's.")
+  @Option(parsing: .unconditional, help: "The learning rate while pruning; replaces the recipe's.")
   var learningRate: Double?
 
-  @Option(help: "How the learning rate falls while pruning, to a tenth in the end: none, linear, cosine.")
+  @Option(help: "How the learning rate decays while pruning, to a tenth at the end: none, linear, cosine.")
   var decay: Decay = .none
 
-  @Option(parsing: .unconditional, help: "The first step that masks may be computed in.")
+  @Option(parsing: .unconditional, help: "The first step in which masks may be computed.")
   var begin: Int = 0
 
   @Option(
     parsing: .unconditional,
-    help: "The last step that masks may be computed in; three quarters of the steps for a polynomial schedule.")
+    help: "The last step in which masks may be computed; three quarters of the steps for a polynomial schedule.")
   var end: Int?
 
   @Option(
     parsing: .unconditional,
-    help: "Steps from one computation of the masks to the next; 100 by default, or fewer where the steps are few.")
+    help: "The number of steps between computations of the masks; 100 by default, or fewer in a short run.")
   var frequency: Int?
 
-  @Option(parsing: .unconditional, help: "What all randomness is drawn from, as in 'train'.")
+  @Option(parsing: .unconditional, help: "The seed of all randomness, as in 'train'.")
   var seed: UInt64?
 
   @Option(
-    parsing: .unconditional, help: "Hold back this last part of the training data for validation, from 0 to 1.")
+    parsing: .unconditional, help: "Use this proportion of the training data, its last samples, for validation: 0 to 1."
+  )
   var validationSplit: Double?
 
   @OptionGroup var precisionOption: PrecisionOption
@@ -94,7 +95,7 @@ struct Prune: ParsableCommand {
   @Option(help: ArgumentHelp("Save the pruned model in this directory.", valueName: "dir"))
   var output: String?
 
-  @Flag(help: "Leave zeros out of the saved files; only this program reads such files.")
+  @Flag(help: "Omit zeros from the saved files; only this program reads such files.")
   var sparse = false
 
   @Flag(help: "Print one JSON object.")
@@ -106,7 +107,7 @@ struct Prune: ParsableCommand {
 
   func validate() throws {
     if source == nil, checkpointOptions.resume == nil {
-      throw ValidationError("Give a recipe or a model, or --resume with the directory of a run that shall go on.")
+      throw ValidationError("Give a recipe or a model, or --resume with the directory of a run to resume.")
     }
     if checkpointOptions.checkpointEvery != nil, output == nil, checkpointOptions.resume == nil {
       throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")
@@ -117,7 +118,7 @@ struct Prune: ParsableCommand {
     }
     try checkCount("--epochs", epochs)
     try checkCount("--train-epochs", trainEpochs)
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     try checkCount("--frequency", frequency)
     try checkCount("--begin", begin, least: 0)
     try checkCount("--end", end, least: 0)
@@ -143,7 +144,7 @@ struct Prune: ParsableCommand {
     try command.prune(command.source ?? "", all)
   }
 
-  /// Prunes, or goes on pruning.
+  /// Prunes, or resumes pruning.
   /// - Parameter arguments: what this command was made of, to be kept with the run.
   private func prune(_ source: String, _ arguments: RunArguments) throws {
     let isTrained = RunDirectory.isDirectory(source)
@@ -158,7 +159,7 @@ struct Prune: ParsableCommand {
     if checkpointOptions.resume == nil, let earlier = directory?.earlierRun { tell(earlier) }
     let interruption = InterruptionWatch()
     defer { interruption.end() }
-    /// What goes with a training: the recipe's callbacks, with their files in a directory, and what it needs to be killed and go on.
+    /// The recipe's callbacks, with their files in a directory, and those that let a killed run resume.
     func callbacks(_ recipe: Recipe, _ place: RunDirectory?, writingTo files: URL?) throws -> [any Callback] {
       var all = try recipe.makeCallbacks(writingTo: files)
       if let directory, let place {

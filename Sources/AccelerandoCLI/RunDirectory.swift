@@ -10,7 +10,7 @@ struct RunDirectory {
   /// Keeps other processes out for as long as this one writes.
   private var lock: RunLock?
 
-  /// Where the model lies.
+  /// The model's directory.
   var model: URL { url.appendingPathComponent("model", isDirectory: true) }
   private var recipe: URL { url.appendingPathComponent("recipe.yaml") }
   /// Where pruning keeps the model that it began with.
@@ -19,7 +19,8 @@ struct RunDirectory {
   var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
   private var record: URL { url.appendingPathComponent("training.json") }
 
-  /// Makes the directory, or takes the one that is there, and makes sure that all that will be written after the training can be.
+  /// Makes the directory, or takes the one that is there, and makes sure that all that will be written after the
+  /// training can be.
   /// - Parameter isLocked: whether other processes are kept out; not for a directory within one that is locked.
   /// - Throws: `FormatError` when something is in the way, or another process writes there.
   init(creating path: String, isLocked: Bool = true) throws {
@@ -49,14 +50,14 @@ struct RunDirectory {
     if isDirectory { try checkIsWritable(url) }
   }
 
-  /// Whether there is a checkpoint to go on from.
+  /// Whether there is a checkpoint to resume from.
   var hasCheckpoints: Bool {
     ((try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)) ?? []).contains {
       $0.hasPrefix("checkpoint-")
     }
   }
 
-  /// What a run that begins anew is going to replace; nil where the directory is empty.
+  /// What a new run would replace; nil if the directory is empty.
   var earlierRun: String? {
     guard FileManager.default.fileExists(atPath: model.path) || hasCheckpoints else { return nil }
     return "\(url.path) has the model of an earlier run; this run's will take its place."
@@ -85,24 +86,19 @@ struct RunDirectory {
     try model.save(to: self.model, sparse: sparse)
     try write(recipe.text, to: self.recipe)
     let epochs = (history?.epochs ?? []).map { record in
-      let logs = record.logs.sorted { $0.key < $1.key }.map {
-        // JSON has no infinities and no NaN.
-        Config.Entry($0.key, Config($0.value.isFinite ? .double($0.value) : .null))
-      }
-      return Config(
-        .object(
-          [
-            Config.Entry("epoch", Config(.int(record.epoch + 1))), Config.Entry("steps", Config(.int(record.steps))),
-            Config.Entry("seconds", Config(.double(record.seconds))),
-          ] + logs))
+      let members = [
+        ("epoch", JSON(.int(record.epoch + 1))), ("steps", JSON(.int(record.steps))),
+        ("seconds", JSON.number(record.seconds)),
+      ]
+      let metrics = record.logs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+      return JSON(adding(metrics, to: members).map { ($0.key, $0.value) })
     }
-    let record = Config([
-      "recipe": Config(.string(recipe.name)), "recipe_directory": Config(.string(recipe.directory.path)),
-      "seed": Config(.string(String(recipe.fit.seed))), "batch_size": Config(.int(recipe.fit.batchSize)),
-      "weights_sha256": Config(.string(try model.settledWeights().sha256())),
-      "epochs": Config(.array(epochs)),
+    let record = JSON([
+      ("recipe", JSON(.string(recipe.name))), ("recipe_directory", JSON(.string(recipe.directory.path))),
+      ("seed", JSON(.string(String(recipe.fit.seed)))), ("batch_size", JSON(.int(recipe.fit.batchSize))),
+      ("weights_sha256", JSON(.string(try model.settledWeights().sha256()))), ("epochs", JSON(.array(epochs))),
     ])
-    try write(record.json, to: self.record)
+    try write(record.text(.indented) + "\n", to: self.record)
   }
 
   /// The recipe that the model came of. Its paths begin where they did then.

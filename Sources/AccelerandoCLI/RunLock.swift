@@ -1,5 +1,5 @@
-// Two processes that write one run's directory would mix their checkpoints and their models. A lock keeps the second one out; the system
-// gives it back when its owner ends, however that happens.
+// Two processes that write one run's directory would mix their checkpoints and their models. A lock keeps the second
+// one out; the system releases it when its owner ends, however that happens.
 
 import Accelerando
 import Foundation

@@ -1,11 +1,11 @@
-// What becomes of a training that the command line began. However it ends, what the model has learnt is saved: when it is through, when somebody
-// interrupts it, and when something goes wrong on the way.
+// The result of a training run of the command line. However it ends, the model is saved: when it is complete, when it
+// is interrupted, and when an error occurs.
 
 import Accelerando
 import AccelerandoRecipes
 import Foundation
 
-/// A training failed, and this became of its model.
+/// An error of a training run, and what happened to its model.
 struct FailedTraining: Error, CustomStringConvertible {
   let cause: any Error
   let fate: String
@@ -13,11 +13,11 @@ struct FailedTraining: Error, CustomStringConvertible {
   var description: String { "\(cause)\n\(fate)" }
 }
 
-/// One training, and where its results go.
+/// One training run, and where its results are saved.
 struct Supervision {
-  /// Where the model goes; nil where it is not saved.
+  /// Where the model is saved; nil if it is not.
   let place: RunDirectory?
-  /// The directory that `--resume` is given to go on; nil where nothing is saved.
+  /// The directory for `--resume`; nil if nothing is saved.
   let run: RunDirectory?
   /// What the run was begun with.
   let arguments: RunArguments
@@ -67,7 +67,7 @@ struct Supervision {
   private func fate(of model: Model, _ recipe: Recipe, _ training: TrainingRun, _ log: EpochLog?) -> String {
     guard let place, let run else { return "nothing is saved without --output" }
     let goesOn =
-      place.hasCheckpoints ? ". Go on with: accelerando \(arguments.command) --resume \(run.url.path)" : ""
+      place.hasCheckpoints ? ". Resume it with: accelerando \(arguments.command) --resume \(run.url.path)" : ""
     do {
       guard savesUnfinished else {
         try arguments.save(for: run.url)
@@ -85,7 +85,7 @@ struct Supervision {
     return "the model is saved in \(place.url.path)\(goesOn)"
   }
 
-  /// Sees how far a training has come.
+  /// Records the progress of a training run.
   private final class Witness: Callback {
     var run: TrainingRun?
     var addedLogs: [String]? { [] }

@@ -11,21 +11,23 @@ struct Train: ParsableCommand {
   @Argument(help: "A built-in recipe's name or the path of a YAML file.")
   var recipe: String?
 
-  @Option(parsing: .unconditional, help: "How many times to go through the data.")
+  @Option(parsing: .unconditional, help: "The number of passes over the data.")
   var epochs: Int?
 
-  @Option(parsing: .unconditional, help: "Samples in one step.")
+  @Option(parsing: .unconditional, help: "The number of samples in a step.")
   var batchSize: Int?
 
-  @Option(parsing: .unconditional, help: "The learning rate, in place of the recipe's rate or schedule.")
+  @Option(parsing: .unconditional, help: "The learning rate; replaces the recipe's rate or schedule.")
   var learningRate: Double?
 
   @Option(
     parsing: .unconditional,
-    help: "What all randomness is drawn from: the same seed gives the same weights, on any number of threads.")
+    help: "The seed of all randomness: the same seed gives the same weights, on any number of threads.")
   var seed: UInt64?
 
-  @Option(parsing: .unconditional, help: "Hold back this last part of the training data for validation, from 0 to 1.")
+  @Option(
+    parsing: .unconditional, help: "Use this proportion of the training data, its last samples, for validation: 0 to 1."
+  )
   var validationSplit: Double?
 
   @OptionGroup var precisionOption: PrecisionOption
@@ -34,7 +36,7 @@ struct Train: ParsableCommand {
   var output: String?
 
   @Option(
-    help: ArgumentHelp("Write one JSON object a line for each epoch; '-' for standard output.", valueName: "file"))
+    help: ArgumentHelp("Write one JSON object per epoch (JSON Lines); '-' for standard output.", valueName: "file"))
   var json: String?
 
   @OptionGroup var checkpointOptions: CheckpointOptions
@@ -43,13 +45,13 @@ struct Train: ParsableCommand {
 
   func validate() throws {
     if recipe == nil, checkpointOptions.resume == nil {
-      throw ValidationError("Give a recipe, or --resume with the directory of a run that shall go on.")
+      throw ValidationError("Give a recipe, or --resume with the directory of a run to resume.")
     }
     if checkpointOptions.checkpointEvery != nil, output == nil, checkpointOptions.resume == nil {
       throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")
     }
     try checkCount("--epochs", epochs)
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }
@@ -69,7 +71,7 @@ struct Train: ParsableCommand {
     try command.train(all)
   }
 
-  /// Trains, or goes on training.
+  /// Trains, or resumes training.
   /// - Parameter arguments: what this command was made of, to be kept with the run.
   private func train(_ arguments: RunArguments) throws {
     var recipe = try Recipe(recipe ?? "")

@@ -187,8 +187,8 @@ struct ChannelGraph {
     return first.layout
   }
 
-  /// Notes that an axis of a parameter has these channels. A parameter that is used a second time is cut once, so that what
-  /// it meets there belongs together with what it met first, channel by channel.
+  /// Notes that an axis of a parameter has these channels. A parameter that is used a second time is cut once, so the
+  /// channels there are unified, one by one, with those of its first use.
   private mutating func note(_ parameter: String?, axis: Int, _ channels: [Int]) {
     guard let parameter else { return }
     if let known = axes.first(where: { $0.parameter == parameter && $0.axis == axis }) {

@@ -10,8 +10,8 @@ public protocol Operation: Hashable, Sendable {
   /// - Throws: `GraphError` saying what was expected and what was received.
   func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType]
 
-  /// How many results the operation has for so many operands. Where a trace refuses the operation, as many stand in for
-  /// them, so that tracing goes on to its end.
+  /// The number of results of the operation for this many operands. If a trace refuses the operation, as many
+  /// placeholders are returned, so that tracing can continue.
   func resultCount(operandCount: Int) -> Int
 
   /// The gradient with respect to each operand, or nil where there is none (integers, predicates, indices).

@@ -12,7 +12,7 @@ public struct DatasetPlaces: Sendable {
   public var preferred: URL?
   /// The user's cache, where fetched datasets are kept.
   public var cache: URL
-  /// Where the system's packages put datasets, in the order in which they are looked at.
+  /// Where the system's packages put datasets, in the order of the search.
   public var system: [URL]
   /// Whether a dataset that is nowhere may be fetched.
   public var mayFetch: Bool
@@ -36,7 +36,7 @@ public struct DatasetPlaces: Sendable {
       guard let path = environment[variable], !path.isEmpty else { return nil }
       return URL(fileURLWithPath: path, isDirectory: true)
     }
-    // Debian's packages put datasets into the folder `datasets` of the system's data directories.
+    // Debian's packages put datasets into the directory `datasets` of the system's data directories.
     let shared = environment["XDG_DATA_DIRS"].flatMap { $0.isEmpty ? nil : $0 } ?? "/usr/local/share:/usr/share"
     return DatasetPlaces(
       named: named, preferred: directory("ACCELERANDO_DATA"), cache: userCacheDirectory(environment),

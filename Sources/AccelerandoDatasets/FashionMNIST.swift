@@ -70,7 +70,7 @@ public enum FashionMNIST {
     let cache = places.cache.appendingPathComponent(name, isDirectory: true)
     if let found = locate(in: cache) {
       do {
-        // Looked at each time: a damaged picture would be learnt from like any other.
+        // Verified each time: a damaged image would be trained on like any other.
         return try dataset(verified(found, files: files), names: found.map(\.path))
       } catch {
         observer(.note("The cached data cannot be used and are fetched again: \(error)"))

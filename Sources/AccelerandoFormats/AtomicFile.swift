@@ -1,5 +1,5 @@
-// What is written replaces the earlier file only when all of it is safe on the disk: a full disk, a crash or Ctrl-C
-// halfway must never cost somebody the weights they had.
+// A new file replaces the earlier one only when all of it is safe on the disk: a full disk, a crash or Ctrl-C halfway
+// must never cost the weights that were there.
 
 import Foundation
 
@@ -10,9 +10,10 @@ public final class AtomicFile {
   private let temporary: String?
   private var descriptor: Int32
 
-  /// Writes a file: `body` is given the new file, and what it wrote takes the place of the earlier file at the end. A link is
-  /// followed, and the permissions of the earlier file are kept.
-  /// - Throws: what `body` throws, or `FormatError` when the file cannot be written; the earlier file is then untouched.
+  /// Writes a file: `body` is given the new file, and what it wrote takes the place of the earlier file at the end. A
+  /// link is followed, and the permissions of the earlier file are kept.
+  /// - Throws: what `body` throws, or `FormatError` when the file cannot be written; the earlier file is then
+  ///   untouched.
   public static func write(to url: URL, _ body: (AtomicFile) throws -> Void) throws {
     let file = try AtomicFile(url)
     do {
@@ -65,7 +66,7 @@ public final class AtomicFile {
           remedy: "Make it first")
       }
       flock(descriptor, LOCK_EX | LOCK_NB)
-      // Somebody who tidies may have found it before it was locked.
+      // Another process' cleanup may have removed it before it was locked.
       var status = stat()
       if fstat(descriptor, &status) == 0, status.st_nlink > 0 { return (partial, descriptor) }
       close(descriptor)
@@ -152,8 +153,8 @@ public func renameDurably(_ directory: URL, to destination: URL) throws {
   synchronize(destination.deletingLastPathComponent().path)
 }
 
-/// Waits until a file's bytes, or the names in a directory, are safe on the disk; some file systems refuse this, and then there
-/// is nothing more to do.
+/// Waits until a file's bytes, or the names in a directory, are safe on the disk; some file systems refuse this, and
+/// then there is nothing more to do.
 public func synchronize(_ path: String) {
   let descriptor = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return }

@@ -6,9 +6,10 @@ import Foundation
 
 /// The bytes of a file, in memory or mapped, that never change.
 ///
-/// A mapped file must not be changed or shortened in place while it is in use: changed bytes are seen, and reading beyond a
-/// new end stops the process (SIGBUS). Write another file and rename it over the old one, as everything in this library
-/// writes files: that is safe. Files of less than 256 KiB and pipes are read into memory and may change afterwards.
+/// A mapped file must not be changed or shortened in place while it is in use: changed bytes are seen, and reading
+/// beyond a new end stops the process (SIGBUS). Write another file and rename it over the old one, as everything in
+/// this library writes files: that is safe. Files of less than 256 KiB and pipes are read into memory and may change
+/// afterwards.
 ///
 /// Unchecked because a pointer is not Sendable by itself: nothing writes to these bytes after `init`.
 public final class FileContents: @unchecked Sendable {
@@ -43,7 +44,7 @@ public final class FileContents: @unchecked Sendable {
   public init(_ url: URL) throws {
     let path = url.path
     name = path
-    // A pipe is opened without waiting for somebody to write into it; see `PipeReader`.
+    // A pipe is opened without waiting for a writer; see `PipeReader`.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FormatError.system("open the file", file: path) }
     defer { close(descriptor) }

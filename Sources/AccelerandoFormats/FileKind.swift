@@ -1,8 +1,8 @@
-// What a file is, by its content: "is not an IDX file" helps nobody who gave a table or a picture.
+// The kind of a file, by its content: "is not an IDX file" does not help a user who passed a table or an image.
 
 import Foundation
 
-/// A kind of file that people have.
+/// A common kind of file.
 package enum FileKind: Hashable, Sendable {
   case npy, zip, gzip, idx, safetensors
   /// A file of another kind, called so.
@@ -40,7 +40,7 @@ package enum FileKind: Hashable, Sendable {
     if bytes.count > 2, bytes[0] == 0x80, (2...5).contains(bytes[1]), bytes[bytes.count - 1] == 0x2e {
       return .other("a Python pickle")
     }
-    // Text has no control characters; a character may be cut off at the end of what is looked at.
+    // Text has no control characters; a character may be cut off at the end of the inspected part.
     let start = bytes.prefix(4096)
     if start.contains(where: { $0 < 0x20 && ![9, 10, 12, 13].contains($0) }) { return .unknown }
     let isUTF8 = (0..<min(4, start.count)).contains { String(validating: start.dropLast($0), as: UTF8.self) != nil }

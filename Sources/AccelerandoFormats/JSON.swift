@@ -1,5 +1,6 @@
-// JSON text, read and written in one place: settings, headers of weights, checkpoints, what commands print. The reader takes
-// RFC 8259 and nothing else, knows its place, and compares keys by their bytes; the writer knows that labels may hold quotes.
+// JSON text, read and written in one place: settings, headers of weights, checkpoints, what commands print. The reader
+// takes RFC 8259 and nothing else, knows its place, and compares keys by their bytes; the writer knows that labels may
+// hold quotes.
 
 import Foundation
 
@@ -49,7 +50,7 @@ package struct JSON: Sendable {
   package enum Layout {
     /// Over lines, with two spaces of indentation; lists of plain values keep theirs.
     case indented
-    /// In one line, for people: `{"a": 1, "b": 2}`.
+    /// In one line with spaces: `{"a": 1, "b": 2}`.
     case line
     /// Without any space.
     case compact

@@ -123,7 +123,7 @@ struct NPYElement {
     isBigEndian = order == ">"
   }
 
-  /// What a type that is not read holds, for people.
+  /// A description of an element type that is not supported.
   static func meaning(of code: String) -> String? {
     let kind = parts(code).kind
     switch kind.first {

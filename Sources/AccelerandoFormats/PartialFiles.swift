@@ -1,5 +1,6 @@
-// What is being written has a name of its own until it is complete. A program that is killed leaves such names behind; whoever writes the same
-// thing next removes them. Locks tell them from what somebody is writing right now: the system gives a lock back when its owner ends.
+// A file that is being written has another name until it is complete. A killed program leaves such files behind; the
+// next writer of the same file removes them. Locks distinguish them from files that are being written now: the system
+// releases a lock when its owner ends.
 
 import Foundation
 

@@ -16,7 +16,7 @@ struct PipeReader {
   }
 
   /// All bytes until every writer has closed the pipe, in memory that the caller deallocates.
-  /// - Throws: `FormatError` when nobody writes into the pipe, it cannot be read, or memory could not hold it.
+  /// - Throws: `FormatError` when there is no writer, the pipe cannot be read, or memory could not hold it.
   func readToEnd() throws -> UnsafeMutableRawBufferPointer {
     let limit = Int(clamping: ProcessInfo.processInfo.physicalMemory / 2)
     var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 64)
@@ -41,7 +41,7 @@ struct PipeReader {
         } else if received == 0, filled > 0 {
           break
         } else if received == 0 {
-          // Nobody has written yet; or somebody has, and wrote nothing, which is no file either.
+          // There is no writer yet; or there was one, and it wrote nothing, which is not a file either.
           guard waited < Self.patience else {
             throw FormatError(
               file: name, reason: "no program writes into the pipe", remedy: "Start the program that does, first")

@@ -1,13 +1,14 @@
-// Directories that are there whole or not at all: written under another name, they take the place of earlier ones in one step. Where the
-// system cannot exchange two names at once, the earlier one is put aside, and put back if nobody got to finish.
+// Directories that are complete or do not exist: written under another name, they replace earlier ones in one step. If
+// the system cannot exchange two names at once, the earlier one is moved aside, and moved back if the replacement was
+// not completed.
 
 import Foundation
 
-/// Writes a directory under another name and lets it take the place of the earlier one when it is complete. At every moment the old
-/// directory or the new one is there, whole; permissions are kept.
+/// Writes a directory under another name and replaces the earlier one when it is complete. At any moment the old or the
+/// new directory exists, complete; permissions are kept.
 /// - Parameters:
 ///   - directory: the directory.
-///   - contents: the names that such a directory has. One with others is somebody's and never replaced.
+///   - contents: the names in such a directory. One with other files is never replaced.
 ///   - body: writes the files into the directory that it is given.
 /// - Throws: what `body` throws, or `FormatError`; the earlier directory is then as it was.
 public func replaceDirectory(_ directory: URL, contents: Set<String>, _ body: (URL) throws -> Void) throws {
@@ -74,7 +75,7 @@ private func makePartialDirectory(besides path: String) throws -> (path: String,
     let lock = open(partial, O_RDONLY | O_CLOEXEC)
     guard lock >= 0 else { throw FormatError.system("make the directory", file: path) }
     flock(lock, LOCK_EX | LOCK_NB)
-    // Somebody who tidies may have found it before it was locked.
+    // Another process' cleanup may have removed it before it was locked.
     if access(partial, F_OK) == 0 { return (partial, lock) }
     close(lock)
   }

@@ -1,22 +1,23 @@
-// Tensors that are mostly zeros, in a file that is as small as the zeros allow and still a safetensors file: of a sparse
-// tensor it holds the elements that are not zero and, a bit each, where they are.
+// Tensors that are mostly zeros, in a file that is as small as the zeros allow and still a safetensors file: of a
+// sparse tensor it holds the elements that are not zero and, a bit each, where they are.
 
 import AccelerandoCore
 import Foundation
 
 /// Safetensors files whose sparse tensors are packed.
 ///
-/// A tensor `name` becomes `name.nonzero`, its elements that are not zero in row-major order, and `name.places`, one bit for
-/// each element, the first element in the lowest bit of the first byte. The metadata's entry `accelerando.sparse` is a JSON
-/// object from the names of such tensors to their shapes. Tensors that would not become smaller stay as they are.
+/// A tensor `name` becomes `name.nonzero`, its elements that are not zero in row-major order, and `name.places`, one
+/// bit for each element, the first element in the lowest bit of the first byte. The metadata's entry
+/// `accelerando.sparse` is a JSON object from the names of such tensors to their shapes. Tensors that would not become
+/// smaller stay as they are.
 public enum SparseSafetensors {
   private static let key = "accelerando.sparse"
   /// The entry in files of earlier versions. Others may use the word for something else.
   private static let formerKey = "sparse"
 
   /// Writes tensors, whole or not at all. The same tensors and metadata give the same bytes.
-  /// - Throws: `FormatError` when a name is used twice, the metadata have the entry that lists sparse tensors, or the file
-  ///   cannot be written.
+  /// - Throws: `FormatError` when a name is used twice, the metadata have the entry that lists sparse tensors, or the
+  ///   file cannot be written.
   public static func write(
     _ tensors: [(name: String, value: NDArray)], metadata: [String: String] = [:], to url: URL
   ) throws {
@@ -63,7 +64,7 @@ public enum SparseSafetensors {
       guard let found = shapes(text) else { throw damaged("the list of sparse tensors is not the JSON expected") }
       listed = found
     } else {
-      // Somebody else's entry is no list of tensors that are there.
+      // Another program's entry is not a list of tensors in the file.
       let names = Set(tensors.map { ExactName($0.name) })
       guard let found = metadata[formerKey].flatMap(shapes), !found.isEmpty,
         found.allSatisfy({ names.contains(ExactName($0.name + nonzero)) || names.contains(ExactName($0.name + places)) }
@@ -109,7 +110,8 @@ public enum SparseSafetensors {
     return shapes
   }
 
-  /// The elements that are not zero and their places; nil where that is no smaller. Negative zero is not taken for zero.
+  /// The elements that are not zero and their places; nil where that is no smaller. Negative zero is not taken for
+  /// zero.
   private static func pack(_ array: NDArray) throws -> (values: NDArray, places: NDArray)? {
     let width = array.dtype.byteCount
     let count = array.elementCount

@@ -1,6 +1,5 @@
-// Where the program speaks: standard output and standard error. A display that is lost (a full disk, a pipe that nobody
-// reads any more, a terminal that is gone) must neither trap nor end a training; but a command whose product is what it
-// prints must not end as if it had succeeded.
+// Standard output and standard error. Losing the display (a full disk, a closed pipe, a closed terminal) must neither
+// trap nor end training; but a command whose result is what it prints must not end as if it had succeeded.
 
 import Foundation
 import Synchronization
@@ -9,7 +8,7 @@ import Synchronization
 package final class StandardStream: Sendable {
   /// Standard output: results.
   package static let output = StandardStream(STDOUT_FILENO, name: "standard output")
-  /// Standard error: messages to people.
+  /// Standard error: messages.
   package static let errors = StandardStream(STDERR_FILENO, name: "standard error")
 
   private let descriptor: Int32
@@ -50,7 +49,7 @@ package final class StandardStream: Sendable {
     }
   }
 
-  /// Shows something that a person may watch, such as progress. It is no error when nobody sees it.
+  /// Shows progress and the like. It is not an error if it is lost.
   package func show(_ text: String) {
     state.withLock { state in
       flush(&state)
@@ -79,8 +78,9 @@ package final class StandardStream: Sendable {
     state.pending.removeAll(keepingCapacity: true)
   }
 
-  /// Writes bytes; gives 0, or the code of what went wrong.
-  /// - Parameter patience: how many milliseconds to wait for the reader of a stream that does not block; −1 for any time.
+  /// Writes bytes; returns 0, or the error code.
+  /// - Parameter patience: how many milliseconds to wait for the reader of a stream that does not block; −1 for any
+  ///   time.
   private func write(_ bytes: UnsafeRawBufferPointer, patience: Int32) -> Int32 {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -101,8 +101,8 @@ package final class StandardStream: Sendable {
     return 0
   }
 
-  /// Makes this process one that outlives its readers: writing into a pipe that nobody reads is an error like any other, and
-  /// streams that were closed before it began keep their numbers, so that no file that is opened later becomes one of them.
+  /// Makes this process survive its readers: writing to a closed pipe is an error like any other, and streams that were
+  /// closed before it started keep their file descriptors, so that no file that is opened later becomes one of them.
   package static func prepareProcess() {
     signal(SIGPIPE, SIG_IGN)
     for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]

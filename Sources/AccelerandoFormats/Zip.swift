@@ -17,7 +17,7 @@ struct ZipEntry {
   let directoryOffset: Int
 }
 
-/// A zip file that is read. Only its directory is looked at until an entry is asked for.
+/// A zip file to read. Only its directory is read until an entry is needed.
 struct ZipArchive {
   let contents: FileContents
   /// Its index in the directory.
@@ -41,7 +41,7 @@ struct ZipArchive {
     guard start <= UInt64(directoryEnd), size <= UInt64(directoryEnd) - start else {
       throw reader.error("the directory should lie at byte \(start), \(size) bytes long", at: end, remedy: Self.remedy)
     }
-    // Where something was put before the archive, all places count from where it begins.
+    // If something precedes the archive, all offsets count from the archive's beginning.
     let shift = directoryEnd - Int(size) - Int(start)
     var directory = ByteReader(contents, at: shift + Int(start))
     var entries: [ZipEntry] = []
@@ -83,8 +83,8 @@ struct ZipArchive {
     }
   }
 
-  /// The end record stands before a comment of any length, so it is looked for from the end; where no comment fits exactly,
-  /// bytes may have been appended to the file.
+  /// The end record stands before a comment of any length, so it is looked for from the end; where no comment fits
+  /// exactly, bytes may have been appended to the file.
   private static func findEnd(_ contents: FileContents) throws -> Int {
     let found = contents.withUnsafeBytes { bytes -> Int? in
       guard bytes.count >= endLength else { return nil }
@@ -206,7 +206,7 @@ struct ZipArchive {
       let inflater = try Inflater(contents, range: range, wrapper: .raw)
       guard entry.size <= inflater.upperBound else {
         throw reader.error(
-          "the entry '\(entry.name)' should decompress to \(entry.size) bytes, more than its data can hold",
+          "the entry '\(entry.name)' should decompress to \(entry.size) bytes, more than its data or this machine's memory can hold",
           at: entry.directoryOffset, remedy: Self.remedy)
       }
       result = try FileContents(name: name, count: entry.size) { target in

@@ -9,7 +9,7 @@ extension Catalog where Item == any Callback {
   /// - Parameter directory: the directory that relative paths of files refer to.
   public static func callbacks(in directory: URL) -> Catalog {
     Catalog("callback")
-      .adding("EarlyStopping", "Ends training when a number has stopped improving.") {
+      .adding("EarlyStopping", "Stops training when a metric no longer improves.") {
         EarlyStopping(
           monitor: try $0.string("monitor", default: "val_loss"), minimumChange: try $0.double("min_delta", default: 0),
           patience: try $0.int("patience", default: 0, in: .notNegative),
@@ -18,7 +18,7 @@ extension Catalog where Item == any Callback {
           restoresBestWeights: try $0.bool("restore_best_weights", default: false),
           startFromEpoch: try $0.int("start_from_epoch", default: 0, in: .notNegative))
       }
-      .adding("ReduceLROnPlateau", "Lowers the learning rate when a number has stopped improving.") {
+      .adding("ReduceLROnPlateau", "Reduces the learning rate when a metric no longer improves.") {
         ReduceLROnPlateau(
           monitor: try $0.string("monitor", default: "val_loss"), factor: try $0.double("factor", default: 0.1),
           patience: try $0.int("patience", default: 10, in: .notNegative),
@@ -43,7 +43,7 @@ extension Catalog where Item == any Callback {
       .adding("TensorBoard", "Writes the numbers of each epoch for TensorBoard.") { reader in
         TensorBoard(URL(fileURLWithPath: try reader.path("log_dir", in: directory)))
       }
-      .adding("TerminateOnNaN", "Ends training when the loss is not a number.") { _ in TerminateOnNaN() }
+      .adding("TerminateOnNaN", "Stops training when the loss is not a number.") { _ in TerminateOnNaN() }
   }
 }
 

@@ -16,7 +16,7 @@ struct RecipeParts {
     layers = try reader.layers("layers", about: "The model: layers in order, each its name or {name: settings}")
     compile = try reader.required("compile", kind: "settings", about: "What to minimize, and how")
     fit = reader.value("fit", kind: "settings", about: "How training runs") ?? nil
-    callbacks = try reader.list("callbacks", of: "callbacks", about: "What happens besides")
+    callbacks = try reader.list("callbacks", of: "callbacks", about: "The callbacks")
   }
 }
 
@@ -30,7 +30,7 @@ struct CompileSettings {
   init(_ reader: ConfigReader) throws {
     optimizer = reader.value("optimizer", kind: "an optimizer", default: "adam") ?? "adam"
     let loss = try reader.required("loss", kind: "a loss", about: "What to minimize")
-    let metrics = try reader.list("metrics", of: "metrics", about: "What is watched")
+    let metrics = try reader.list("metrics", of: "metrics", about: "The metrics to report")
     precision = try reader.choice(
       "precision", default: Precision.float32, about: "The element types to compute in")
     self.loss = try Catalog.losses.make(loss)

@@ -1,10 +1,10 @@
-// The events of a YAML text, one after the other, from libyaml, which the package Yams brings along. Yams itself would build
-// its own tree first; by then a few aliases can have become more than memory holds.
+// The events of a YAML text, one after the other, from libyaml, which the package Yams brings along. Yams itself would
+// build its own tree first; by then a few aliases can have become more than memory holds.
 
 import AccelerandoNN
 import CYaml
 
-/// What the parser meets.
+/// An event of the parser.
 struct YAMLEvent {
   enum Kind {
     case documentStart, documentEnd, streamStart, streamEnd

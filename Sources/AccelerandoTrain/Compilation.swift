@@ -33,7 +33,7 @@ public struct Compilation: Sendable {
     metrics.map { ($0, false) } + weightedMetrics.map { ($0, true) }
   }
 
-  /// Refuses settings that make no sense, whoever made them.
+  /// Refuses invalid settings, however they were made.
   /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
   func checkSettings() throws {
     try optimizer.checkSettings()

@@ -1,7 +1,7 @@
-// A loss that is NaN or infinite never becomes a number again: every later step is for nothing, and the weights are lost. Steps
-// remember the first that it happens to, which costs a comparison of scalars; the training loop looks, and ends the run. By
-// then the step has spoilt the weights. So the run is computed once more from a copy of the epoch's beginning up to that
-// step, and its forward pass taken apart: which layer, which sample.
+// Once a loss is NaN or infinite, every later step is useless, and the weights are lost. Steps record the first such
+// step, which costs a comparison of scalars; the training loop checks it, and ends the run. By then the step has spoilt
+// the weights. So the run is repeated from a copy of the epoch's initial state up to that step, and its forward pass is
+// inspected: which layer, which sample.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -12,7 +12,7 @@ final class DivergenceWatch {
   /// The state at the beginning of the epoch, and where that was in the data.
   private var values: [String: NDArray] = [:]
   private var place: (pass: Int, passStep: Int, step: Int)?
-  /// Where the device's memory is the host's, the number that is looked at after each step.
+  /// If the device uses host memory, the number that is checked after each step.
   private var firstBadStep: (any HostBuffer)?
   private var lastCheck = ContinuousClock.now
 
@@ -25,7 +25,7 @@ final class DivergenceWatch {
 
   /// Notes the state before the first step of an epoch.
   /// - Parameters:
-  ///   - pass: the pass through the data that is going on.
+  ///   - pass: the current pass over the data.
   ///   - passStep: the steps that were done in it.
   ///   - step: the steps that were done in the epoch.
   func remember(pass: Int, passStep: Int, step: Int) throws {
@@ -48,7 +48,7 @@ final class DivergenceWatch {
     }
     let bad = Int(try session.scalar(StateName.firstBadStep))
     guard bad != 0 else { return }
-    // The optimizer's count of steps goes on, where many steps run at a time.
+    // The optimizer's step count continues, if many steps run at a time.
     let behind = max(try model.iteration() - bad, 0)
     let step = min(max(run.stepsDone - behind, 1), run.stepsDone)
     throw try error(run, feeder, step: step)

@@ -21,8 +21,8 @@ final class Feeder {
   /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
   private let isPrepared: Bool
 
-  /// Whether a pass is long enough for steps to look closely at the model's values, which keep still while nothing is
-  /// trained. Far devices make nothing of that.
+  /// Whether a pass is long enough for steps to inspect the model's values, which are frozen unless training.
+  /// Accelerators ignore this.
   private var isFrozen: Bool {
     kind != .train && (isLongPass ?? ((dataset.count ?? 0) >= Self.longPass)) && !session.backend.runsAhead
   }
@@ -72,7 +72,7 @@ final class Feeder {
     var isPrepared = false
     if case .arrays(let arrays) = dataset.source {
       guard !dataset.rows.isEmpty else { throw TrainingError("the dataset is empty: there is no sample to work on.") }
-      // What transformations make of the samples can only be looked at batch by batch.
+      // The results of transformations can only be checked batch by batch.
       isPrepared = dataset.transforms.isEmpty
       if isPrepared { dataset.source = .arrays(try Self.prepared(arrays, kind, expectation, classWeights)) }
     }
@@ -103,11 +103,11 @@ final class Feeder {
     ]
   }
 
-  /// A digest of what one step of a full batch computes, whoever computes it: it also covers layers, losses and the like that say nothing
-  /// about their settings. The batches of streams are not known beforehand.
+  /// A digest of what one step of a full batch computes, on any worker: it also covers custom layers and losses that do
+  /// not describe their settings. The batches of streams are not known beforehand.
   private func stepDigest() -> String {
     guard case .arrays(let arrays) = dataset.source, isPrepared else { return "a stream" }
-    // What is wrong with a step is said when it is compiled.
+    // Errors of a step are reported when it is compiled.
     let program = try? programs.program(StepSignature(kind: kind, like: arrays, count: fullBatch))
     return (try? program?.digest()) ?? "unknown"
   }
@@ -139,15 +139,15 @@ final class Feeder {
     }
   }
 
-  /// Traces the step of a full batch, if its types are known by now, so that what does not fit is said before anything runs.
+  /// Traces the step of a full batch, if its types are already known, so that errors are reported before anything runs.
   func check() throws {
     guard isPrepared, case .arrays(let arrays) = dataset.source else { return }
     try session.check(
       StepSignature(kind: kind, like: arrays, count: batchSize, workers: workers(of: batchSize)), programs)
   }
 
-  /// The batch that comes next, in the model's shapes, and the numbers of its samples where these are known; nil after the
-  /// last. It is taken: a step that is asked for afterwards has the one behind it.
+  /// The next batch, in the model's shapes, and the indices of its samples if known; nil after the last. It is
+  /// consumed: a step that is requested afterwards gets the next one.
   func nextBatch() throws -> (batch: Batch, samples: [Int]?)? {
     if let direct {
       guard direct.position < direct.order.count else { return nil }
@@ -179,7 +179,7 @@ final class Feeder {
     return step
   }
 
-  /// Who shares a batch of so many samples.
+  /// The workers that share a batch of this many samples.
   private func workers(of samples: Int) -> Int { session.backend.workerCount(forBatchOf: samples) }
 
   /// Many full batches at once, where the device takes them.

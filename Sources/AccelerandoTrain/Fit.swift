@@ -25,19 +25,20 @@ extension Model {
   ///   - validation: samples to evaluate the model on after epochs.
   ///   - validationSplit: the proportion of samples, the last ones before any shuffling, to use for validation instead.
   ///   - validationBatchSize: the number of samples in a step of validation; `batchSize` for nil.
-  ///   - validationFrequency: epochs from one validation to the next.
-  ///   - shuffle: whether every epoch sees the samples in another order.
-  ///   - classWeights: how much samples of a class count; 1 for classes that are not listed.
-  ///   - initialEpoch: the epoch to begin with, to go on with an earlier run. Each pass through the data has an order of its
-  ///     own: a later call of `fit` goes on with the orders that come next, and so does one that begins with a later epoch.
-  ///   - stepsPerEpoch: ends epochs after so many steps; the next epoch goes on where this one ended.
-  ///   - validationSteps: ends validations after so many steps.
+  ///   - validationFrequency: the number of epochs between validations.
+  ///   - shuffle: whether to reshuffle the samples in each epoch.
+  ///   - classWeights: the weight of samples by class; 1 for classes that are not listed.
+  ///   - initialEpoch: the first epoch, to continue an earlier run. Each pass over the data has its own order: a later
+  ///     call of `fit` continues with the next orders, and so does one with a later first epoch.
+  ///   - stepsPerEpoch: the number of steps in an epoch; the next epoch continues where this one ended.
+  ///   - validationSteps: the number of steps of a validation.
   ///   - callbacks: the callbacks, in order.
-  ///   - verbose: what is shown.
+  ///   - verbose: what to show.
   /// - Returns: the numbers of every epoch.
-  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw; `TrainingError` when the
-  ///   loss becomes NaN or infinite, which names the step and the layer. The model then has the values from before that step,
-  ///   where these could be computed again. With `TerminateOnNaN` among the callbacks training ends without an error instead.
+  /// - Throws: `GraphError` or `TrainingError` when data and model do not fit, and what callbacks throw;
+  ///   `TrainingError` when the loss becomes NaN or infinite, which names the step and the layer. The model then has
+  ///   the values from before that step, where these could be computed again. With `TerminateOnNaN` among the callbacks
+  ///   training ends without an error instead.
   @discardableResult
   public func fit(
     _ data: Dataset, epochs: Int = 1, batchSize: Int = 32, validation: Dataset? = nil, validationSplit: Double = 0,
@@ -80,7 +81,7 @@ extension Model {
       model: self, epochs: epochs, firstEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount,
       expectedLogs: ExpectedLogs(
         try compiled(), validationFrequency: validationFeeder == nil ? nil : validationFrequency))
-    // What does not fit is said before anybody writes a file, not after the first epoch.
+    // Errors are reported before any file is written, not after the first epoch.
     try feeder.check()
     try validationFeeder?.check()
     for note in notes.take() { run.say(note) }
@@ -136,7 +137,7 @@ final class FitLoop {
   /// first.
   var nextPass = 0
   var passStep: Int?
-  /// The epoch that is going on, or that begins next, and when it began.
+  /// The current epoch, or the one that begins next, and when it began.
   var epoch = 0
   var epochStart = ContinuousClock.now
   /// What the result depends on.
@@ -186,7 +187,7 @@ final class FitLoop {
     if let interruption = run.interruption { throw interruption }
   }
 
-  /// Tells callbacks something. An error of one ends the run once all have had their turn, so that it can go on from there.
+  /// Calls callbacks. An error of one ends the run once all others have run, so that it can resume from there.
   private func inform(_ tell: (any Callback) throws -> Void) {
     for callback in callbacks {
       do { try tell(callback) } catch { run.interrupt(throwing: error) }
@@ -235,7 +236,7 @@ final class FitLoop {
     passStep = 0
   }
 
-  /// The next steps; with steps per epoch, an epoch that outlasts the data goes on with a new pass.
+  /// The next steps; with steps per epoch, an epoch longer than the data continues with a new pass.
   private func nextLaunch(atMost limit: Int) throws -> Feeder.Launch? {
     if let launch = try feeder.next(atMost: limit) { return launch }
     guard stepsPerEpoch != nil else { return nil }
@@ -243,7 +244,7 @@ final class FitLoop {
     return try feeder.next(atMost: limit)
   }
 
-  /// How many steps may run before somebody wants to act: the pace, the end of the epoch, callbacks.
+  /// The number of steps that may run before something must happen: the pace, the end of the epoch, callbacks.
   private var mostSteps: Int {
     var limit = pace.stepsPerLaunch
     if let stepsPerEpoch { limit = min(limit, stepsPerEpoch - run.stepsDone) }
@@ -293,7 +294,7 @@ final class FitLoop {
         return !run.wasInterrupted
       }
       validationSeconds = start.seconds
-      // Who ends the run here goes on with the validation, from its beginning.
+      // A run that is ended here resumes with the validation, from its beginning.
       try stepsEnded(0)
       if !run.wasInterrupted {
         inform { try $0.onValidationEnd(results, run) }

@@ -1,7 +1,7 @@
-// float16 has so small a range that gradients vanish in it. So the loss is multiplied by a scale before they are computed;
-// they are divided by it afterwards, in 32 bits. The scale follows what the gradients allow: halved at the first that is not
-// finite, whose step is left out, and doubled after many good steps. Constants as in Keras, whose scale falls below 1 where
-// gradients are large; beyond Keras, it stays a number that can be divided by.
+// float16 has so small a range that gradients vanish in it. So the loss is multiplied by a scale before they are
+// computed; they are divided by it afterwards, in 32 bits. The scale follows what the gradients allow: halved at the
+// first that is not finite, whose step is left out, and doubled after many good steps. Constants as in Keras, whose
+// scale falls below 1 where gradients are large; beyond Keras, it stays a number that can be divided by.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -18,8 +18,9 @@ enum LossScale {
   static let goodStepsName = "loss_scale/good_steps"
 
   /// Gradients of the loss, computed at the scale.
-  /// - Parameter gradients: gives the gradients of a scalar, summed over the workers.
-  /// - Returns: the gradients, whether all of them are finite (a scalar `bool`), and scale and good steps after this step.
+  /// - Parameter gradients: returns the gradients of a scalar, summed over the workers.
+  /// - Returns: the gradients, whether all of them are finite (a scalar `bool`), and scale and good steps after this
+  ///   step.
   static func gradients(
     of loss: Tensor, scale: Tensor, goodSteps: Tensor, _ gradients: (Tensor) -> [Tensor]
   ) -> (gradients: [Tensor], isFinite: Tensor, scale: Tensor, goodSteps: Tensor) {

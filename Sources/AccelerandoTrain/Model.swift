@@ -33,8 +33,8 @@ public final class Model {
   public let seed: UInt64
   /// What the model is trained with, once it is compiled.
   public private(set) var compilation: Compilation?
-  /// Applied to every read of a parameter, in order: masks, casts, quantization. They are functions, which files cannot hold:
-  /// a model that has some is not saved, its weights are.
+  /// Applied to every read of a parameter, in order: masks, casts, quantization. They are functions, which files cannot
+  /// hold: a model that has some is not saved, its weights are.
   public let parameterTransforms: [Scope.Transform]
   /// What is done to parameters at the beginning of every step; `setParameterRule(_:)` sets it.
   public internal(set) var parameterRule: (any ParameterRule)?
@@ -107,7 +107,7 @@ public final class Model {
   public func outline() throws -> Outline { try described.get() }
 
   /// Sets optimizer, loss and metrics. Weights do not change; the optimizer starts anew.
-  /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` when two metrics have one name.
+  /// - Throws: `GraphError` when the architecture is invalid, `TrainingError` when two metrics have one name.
   public func compile(
     optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = [],
     precision: Precision = .float32
@@ -159,10 +159,11 @@ public final class Model {
     holdsValues = true
   }
 
-  /// Parameters of so many bytes take seconds to be made.
+  /// Initializing parameters of this many bytes takes seconds.
   private static let largeModel = 1 << 28
 
-  /// Says, before values are used for the first time, that they are not those that another model of the same layers has.
+  /// Says, before values are used for the first time, that they are not those that another model of the same layers
+  /// has.
   func warnOfFreshValues() {
     guard let first = beginsAnew.first else { return }
     Warning.say(
@@ -182,7 +183,8 @@ public final class Model {
     let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     var total = 0
     for spec in try outline().parameters {
-      // A parameter has at most 2⁴⁰ elements: neither the product nor the sum comes near an overflow before it is refused.
+      // A parameter has at most 2⁴⁰ elements: neither the product nor the sum comes near an overflow before it is
+      // refused.
       total += spec.type.byteCount * (spec.role == .trainable ? copies : 1)
       guard total < memory else {
         let what = copies > 1 ? "parameters and what the optimizer keeps of each" : "parameters"

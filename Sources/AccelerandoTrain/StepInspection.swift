@@ -1,9 +1,9 @@
-// The forward pass of one step of training taken apart, to find out where numbers stop being finite.
+// The forward pass of one training step, layer by layer, to find out where numbers stop being finite.
 
 import AccelerandoCore
 import AccelerandoNN
 
-/// What every layer makes of a batch: whether it is finite, sample by sample.
+/// The outputs of every layer for a batch: whether they are finite, sample by sample.
 struct StepInspection {
   private let model: Model
   private let batch: Batch

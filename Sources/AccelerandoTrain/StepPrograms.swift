@@ -95,15 +95,16 @@ struct StepPrograms {
   /// A step's part of a running total, over all workers.
   private typealias Addend = (total: Total, value: Tensor)
 
-  /// What a step adds to a total: the sum over the samples of all workers, in float64 where many float32 would lose digits.
+  /// What a step adds to a total: the sum over the samples of all workers, in float64 where many float32 would lose
+  /// digits.
   private func addend(_ values: Tensor, _ signature: StepSignature, _ share: BatchShare?) -> Tensor {
     let rows = share?.masked(values) ?? values
     let sum = (signature.count > Total.mostAddends ? rows.converted(to: .float64) : rows).sum()
     return share?.summed(sum) ?? sum
   }
 
-  /// A worker's own part of the sum of the batch's losses, Σ(weight · loss), and what it adds to the totals. The gradients are
-  /// summed over the workers, so that each sample counts the same.
+  /// A worker's own part of the sum of the batch's losses, Σ(weight · loss), and what it adds to the totals. The
+  /// gradients are summed over the workers, so that each sample counts the same.
   private func lossSum(
     _ graph: Graph, _ signature: StepSignature, _ compilation: Compilation, _ prediction: Tensor,
     _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
@@ -134,7 +135,7 @@ struct StepPrograms {
     )
   }
 
-  /// The loss of each sample, the mean over its places with a weight each.
+  /// The loss of each sample, the weighted mean over its elements.
   private func weighted(_ loss: any Loss, _ prediction: Tensor, _ labels: Tensor, by weights: Tensor) -> Tensor {
     guard let values = (loss as? any PlacewiseLoss)?.placeValues(prediction, labels),
       values.shape.elementCount == weights.shape.elementCount
@@ -174,7 +175,7 @@ struct StepPrograms {
     return totals
   }
 
-  /// What is to be known of an update besides the values that it gives.
+  /// Further results of an update.
   struct Update {
     /// Whether the step counts, a scalar `bool`; nil where every step does.
     let counts: Tensor?
@@ -288,8 +289,8 @@ private final class StepTrace {
     assign(name, input(name, Total.type) + value.converted(to: Total.type.dtype))
   }
 
-  /// Remembers the first step of the epoch whose loss is not finite: where many steps run at a time, it is asked for later.
-  /// A step that the loss scale leaves out is none, unless the scale cannot fall any more.
+  /// Remembers the first step of the epoch whose loss is not finite: where many steps run at a time, it is asked for
+  /// later. A step that the loss scale leaves out is none, unless the scale cannot fall any more.
   func rememberBadStep(loss: Tensor, _ update: StepPrograms.Update, iteration: Tensor) {
     var isBad = !loss.isFinite()
     if let counts = update.counts, let scale = update.scale {

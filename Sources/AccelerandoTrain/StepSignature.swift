@@ -38,7 +38,7 @@ struct StepSignature: Hashable {
   /// The types of a worker's part of the batch.
   let features: [TensorType]
   let labels: TensorType?
-  /// The weights of the samples, or of the places in them; nil where all weigh the same.
+  /// The weights of the samples, or of their elements; nil for equal weights.
   let weights: TensorType?
   let source: BatchSource
   /// The workers that compute the step together.

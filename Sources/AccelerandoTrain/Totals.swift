@@ -1,5 +1,5 @@
-// The running totals of an epoch: sums over samples, from which the loss and the metrics are means. They are float64, since a
-// float32 stops counting at 16,777,216, and their names have a space of their own, since labels of metrics are anybody's.
+// The running totals of an epoch: sums over samples, whose means are the loss and the metrics. They are float64, since
+// float32 cannot count beyond 16,777,216, and have a namespace of their own, since metrics may have any label.
 
 import AccelerandoCore
 
@@ -39,8 +39,8 @@ extension StateName {
   /// The name of a running total.
   static func total(_ kind: StepKind, _ total: Total) -> String { totals(kind) + total.name }
 
-  /// What the names of a kind's totals begin with. Training has totals of its own, so that a validation in the middle of an
-  /// epoch disturbs nothing.
+  /// What the names of a kind's totals begin with. Training has totals of its own, so that a validation in the middle
+  /// of an epoch disturbs nothing.
   static func totals(_ kind: StepKind) -> String { allTotals + (kind == .train ? "train/" : "evaluate/") }
 
   /// The number of the first step of the epoch, by the optimizer's count from 1, whose loss was not finite; 0 for none.
@@ -49,8 +49,8 @@ extension StateName {
   /// Whether a tensor is a running total.
   static func isTotal(_ name: String) -> Bool { name.hasPrefix(allTotals) }
 
-  /// The name and the value that a total of an earlier version's checkpoint has today: it was a float32 whose label shared
-  /// its space with other names. Nil for what is no such total.
+  /// The name and the value that a total of an earlier version's checkpoint has today: it was a float32 whose label
+  /// shared its space with other names. Nil for what is no such total.
   static func migrated(total name: String, _ value: NDArray) -> (name: String, value: NDArray)? {
     for (kind, prefix) in [(StepKind.train, "train/"), (.evaluate, "evaluate/")] where name.hasPrefix(prefix) {
       let label = String(name.dropFirst(prefix.count))

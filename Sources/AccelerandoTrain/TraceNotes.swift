@@ -1,4 +1,4 @@
-// What is no error and still likely not meant is seen while a step is traced, and said to people before training begins.
+// Likely mistakes that are not errors are detected while a step is traced, and reported before training begins.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -13,7 +13,7 @@ final class TraceNotes {
     if made.insert(note).inserted { pending.append(note) }
   }
 
-  /// The remarks that nobody has heard yet.
+  /// The notes that have not been reported yet.
   func take() -> [String] {
     defer { pending = [] }
     return pending

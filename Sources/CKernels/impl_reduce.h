@@ -90,11 +90,6 @@ static void reduce_f32(int kind, const float *x, float *out, long outer, long re
 
 // ---- the index of an extreme. A NaN is the extreme; of equals the first is chosen.
 
-// Whether b is to be chosen instead of a.
-INLINE int arg_better(const int isMax, float b, float a) {
-  return ((isMax ? b > a : b < a) | ((b != b) & (a == a)));
-}
-
 // One row: the extreme by vectors, then the first place where it is. What is read twice is the same memory.
 INLINE int arg_row(const int isMax, const float *x, long n) {
   const float extreme = red_row(isMax ? redMax : redMin, x, n);
@@ -107,27 +102,35 @@ INLINE int arg_row(const int isMax, const float *x, long n) {
   return (int)i;
 }
 
-// Columns side by side, a few vectors of them at a time: the best so far and where it was.
-INLINE void arg_columns(const int isMax, const float *x, int32_t *out, long rows, long inner) {
-  enum { width = 4 * VL };
-  for (long i = 0; i < inner; i += width) {
-    const long n = min_l(width, inner - i);
-    float best[width];
-    int32_t place[width];
-    for (long c = 0; c < n; c++) {
-      best[c] = x[i + c];
-      place[c] = 0;
-    }
-    for (long r = 1; r < rows; r++) {
-      const float *row = x + r * inner + i;
-      for (long c = 0; c < n; c++) {
-        const int better = arg_better(isMax, row[c], best[c]);
-        best[c] = better ? row[c] : best[c];
-        place[c] = better ? (int32_t)r : place[c];
-      }
-    }
-    for (long c = 0; c < n; c++) out[i + c] = place[c];
+// W vectors of columns at once: the best so far and where it was.
+INLINE void arg_column_tile(const int isMax, const int W, const float *x, long stride, long rows, int32_t *out, long lanes) {
+  const vmask m = mask_of(lanes);
+  vf best[2];
+  vi place[2];
+#define AT(r, w) ((w) == W - 1 ? vload_m(x + (r) * stride + (w) * VL, m) : vload(x + (r) * stride + (w) * VL))
+  UNROLL for (int w = 0; w < W; w++) {
+    best[w] = AT(0, w);
+    place[w] = vseti(0);
   }
+  for (long r = 1; r < rows; r++)
+    UNROLL for (int w = 0; w < W; w++) {
+      const vf value = AT(r, w);
+      // Larger (smaller), or NaN where there was none yet.
+      const vi better = ~(vi)(isMax ? value <= best[w] : value >= best[w]) & (vi)(best[w] == best[w]);
+      best[w] = vsel(better, value, best[w]);
+      place[w] = vseli(better, vseti((int32_t)r), place[w]);
+    }
+#undef AT
+  UNROLL for (int w = 0; w < W; w++) {
+    float *target = (float *)(void *)(out + w * VL);
+    if (w == W - 1) vstore_m(target, m, (vf)place[w]); else vstore(target, (vf)place[w]);
+  }
+}
+
+INLINE void arg_columns(const int isMax, const float *x, int32_t *out, long rows, long inner) {
+  long i = 0;
+  for (; i + 2 * VL <= inner; i += 2 * VL) arg_column_tile(isMax, 2, x + i, inner, rows, out + i, VL);
+  for (; i < inner; i += VL) arg_column_tile(isMax, 1, x + i, inner, rows, out + i, min_l(VL, inner - i));
 }
 
 INLINE void arg_all(const int isMax, const float *x, int32_t *out, long reduce, long inner, long o0, long o1) {

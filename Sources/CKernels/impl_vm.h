@@ -249,9 +249,23 @@ static void vm_block(const AccVM *program, long pc, long last, void *const *poin
       const long count = max_l(1, a->count), period = a->period;
       long q = begin / count, left = count - begin % count;
       if (period > 0) q %= period;
-      for (long k = 0; k < n; k++) {
-        D->i[k] = (int32_t)q;
-        if (--left == 0) {
+      if (count == 1) {
+        // Runs that count up to the period.
+        for (long k = 0; k < n;) {
+          const long run = period > 0 ? min_l(n - k, period - q) : n - k;
+          for (long j = 0; j < run; j++) D->i[k + j] = (int32_t)(q + j);
+          k += run;
+          q = period > 0 && q + run == period ? 0 : q + run;
+        }
+        break;
+      }
+      // Runs of one number.
+      for (long k = 0; k < n;) {
+        const long run = min_l(n - k, left);
+        for (long j = 0; j < run; j++) D->i[k + j] = (int32_t)q;
+        k += run;
+        left -= run;
+        if (left == 0) {
           left = count;
           if (++q == period) q = 0;
         }

@@ -7,36 +7,36 @@ import Foundation
 
 struct Benchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures how quick this machine is at training, prediction and single operations.",
+    abstract: "Measures training, prediction and single operations on this machine.",
     discussion: """
       A work is one of
         train/MODEL/BATCH, predict/MODEL/BATCH, latency/MODEL, memory/MODEL/BATCH
-        dispatch                                                a call that does next to nothing
+        dispatch                                                a call of a tiny program
         product/MxKxN, product/MxKxN/at, product/MxKxN/bt       at, bt: the left or right matrix is stored transposed
-        sparse/MxKxN/ZEROS                                      weights that keep still; 0.9, 2:4 or 4x4-0.9
+        sparse/MxKxN/ZEROS                                      frozen weights with zeros: 0.9, 2:4 or 4x4-0.9
         convolution/NxHxWxC-F/PASS                              3x3; forward, backward-data or backward-weights
       where MODEL is \(BenchmarkModel.all.map(\.name).joined(separator: ", ")).
       """)
 
-  @Argument(help: "What to measure; a selection of everything without it.")
+  @Argument(help: "What to measure; a selection by default.")
   var works: [String] = []
 
-  @Option(parsing: .unconditional, help: "How long to measure each work, in seconds.")
+  @Option(parsing: .unconditional, help: "The duration of each measurement, in seconds.")
   var seconds: Double = 1
 
-  @Option(parsing: .unconditional, help: "How often to go through the works; medians count.")
+  @Option(parsing: .unconditional, help: "The number of repetitions; the median counts.")
   var repeats: Int = 1
 
-  @Option(parsing: .unconditional, help: "How many of the 60,000 images an epoch of the seed models has.")
+  @Option(parsing: .unconditional, help: "The number of images, of 60,000, in an epoch of the seed models.")
   var samples: Int = 60_000
 
-  @Option(help: "Which microkernels run: \(InstructionSet.available.map(\.description).joined(separator: ", ")).")
+  @Option(help: "The set of microkernels: \(InstructionSet.available.map(\.description).joined(separator: ", ")).")
   var instructionSet: String?
 
   @Option(help: "The directory with Fashion-MNIST.")
   var data: String?
 
-  @Flag(help: "Print one JSON object a line for each work.")
+  @Flag(help: "Print one JSON object per work (JSON Lines).")
   var json = false
 
   @OptionGroup var precisionOption: PrecisionOption

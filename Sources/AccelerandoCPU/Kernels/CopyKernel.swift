@@ -63,7 +63,7 @@ struct CopyKernel: Kernel {
     run(range, of: tasks, memory, movedBy: (0, 0))
   }
 
-  /// Copies from and to places that lie so many elements further on.
+  /// Copies with source and target shifted by this many elements.
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, movedBy distance: (from: Int, to: Int)) {
     switch width {
     case 1: copy(UInt8.self, range, tasks, memory, distance)

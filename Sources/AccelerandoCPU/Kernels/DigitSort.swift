@@ -5,7 +5,7 @@ private let bits = 11
 private let digits = 1 << bits
 private let passes = 3
 
-/// The scratch memory for sorting so many numbers.
+/// The scratch memory for sorting this many numbers.
 func digitSortScratchBytes(count: Int) -> Int { (2 * count + passes * digits) * MemoryLayout<UInt32>.size }
 
 /// Sorts float32 numbers that are `stride` apart. Stable; NaN is larger than all numbers, 0 and −0 are equal.

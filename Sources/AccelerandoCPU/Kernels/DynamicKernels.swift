@@ -286,15 +286,14 @@ struct SortKernel: Kernel {
     }
   }
 
-  /// The places of a line's elements in the order of the elements, by merging ever longer runs. The library's sort takes
-  /// memory while it works.
+  /// The indices of a line's elements in sorted order, by merge sort. The library's sort allocates memory.
   private struct Order: ElementVisitor {
     let source: UnsafeMutableRawPointer
     let start: Int
     let stride: Int
     let length: Int
     let descending: Bool
-    /// Room for twice the places.
+    /// Room for twice the indices.
     let room: UnsafeMutablePointer<Int>
 
     func visit<E: Element>(_: E.Type) -> UnsafeMutablePointer<Int> {

@@ -87,7 +87,7 @@ public struct Clamp: Operation {
     var below = x.less(than: low)
     var above = x.greater(than: high)
     if low.uniformValue == nil || high.uniformValue == nil {
-      // Somebody may ask for the limits' gradients: each place has one answer.
+      // The gradients of the limits may be needed: each element belongs to exactly one operand.
       let (byLow, byHigh) = (x.threeWayCompared(to: low), x.threeWayCompared(to: high))
       below = byLow.less(than: byLow.zerosLike())
       above = byHigh.greater(than: byHigh.zerosLike())

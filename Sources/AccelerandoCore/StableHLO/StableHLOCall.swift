@@ -9,7 +9,7 @@ public struct StableHLOCall {
   public let operandTypes: [TensorType]
   /// Operations without operands (constants, counts) whose results are passed after the operands.
   public var sources: [any Operation] = []
-  /// The types of results that come before those of the operation and that nobody reads.
+  /// The types of results before those of the operation that are not used.
   public var leadingResults: [TensorType] = []
   /// The attributes.
   public var attributes: [StableHLOAttribute]

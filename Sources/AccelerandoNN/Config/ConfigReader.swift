@@ -1,5 +1,5 @@
-// Reads settings with types and limits, and notices the ones that nobody asked for: a misspelt key must not silently do
-// nothing. What is asked for is noted, so that a catalog can list the settings of its kinds by letting them read.
+// Reads settings with types and limits, and detects settings that were never read: a misspelt key must not silently be
+// ignored. The reads are recorded, so that a catalog can list the settings of its kinds by letting them read.
 
 import AccelerandoCore
 
@@ -56,10 +56,12 @@ public final class ConfigReader {
     return value
   }
 
-  /// The setting as it stands, for readers that understand more than one form of it.
+  /// The setting as it is, for readers that accept more than one form of it.
   /// - Parameters:
-  ///   - kind: what may stand there, as it follows "needs".
-  ///   - fallback: what the reader takes where it is not set.
+  ///   - key: the setting's name.
+  ///   - kind: the allowed values, in words that follow "needs".
+  ///   - fallback: the default.
+  ///   - about: what the setting means, for the reference.
   public func value(_ key: String, kind: String, default fallback: Config? = nil, about: String = "") -> Config? {
     note(key, kind, fallback, about: about)
     return value(key)
@@ -113,8 +115,10 @@ public final class ConfigReader {
     }
   }
 
-  /// What to throw for a setting that cannot be.
-  /// - Parameter expected: what would be right, as it follows "needs".
+  /// The error for an invalid setting.
+  /// - Parameters:
+  ///   - key: the setting's name.
+  ///   - expected: the allowed values, in words that follow "needs".
   public func refused(_ key: String, _ expected: String) -> ConfigError {
     complaint(key, expected, value(key) ?? Config(.null))
   }
@@ -271,7 +275,7 @@ public final class ConfigReader {
     try array(key, kind: "a list of whole numbers").map { try int(key, $0, range) }
   }
 
-  /// A list of whole numbers, or one number by itself, or `fallback` where it is not set.
+  /// A list of whole numbers, or a single number, or `fallback` if it is not set.
   public func ints(
     _ key: String, default fallback: [Int], in range: ClosedRange<Int> = .wholeNumbers
   ) throws -> [Int] {

@@ -12,14 +12,14 @@ extension Catalog where Item == Initializer {
       .adding("lecun_normal", "Truncated normal with variance 1 / fan in, for selu.") { _ in .lecunNormal }
       .adding("zeros", aliases: ["zero"], "Every element 0.") { _ in .zeros }
       .adding("ones", aliases: ["one"], "Every element 1.") { _ in .ones }
-      .adding("constant", "Every element the same number.") { .constant(try $0.double("value", default: 0)) }
+      .adding("constant", "Every element equal to value.") { .constant(try $0.double("value", default: 0)) }
       .adding("random_uniform", aliases: ["uniform"], "Uniform between two numbers.", make: uniform)
       .adding("random_normal", aliases: ["normal"], "Normal.") {
         .randomNormal(
           mean: try $0.double("mean", default: 0),
           standardDeviation: try $0.double("stddev", default: 0.05, in: .notNegative))
       }
-      .adding("truncated_normal", "Normal, cut off at two standard deviations.") {
+      .adding("truncated_normal", "Normal, truncated at two standard deviations.") {
         .truncatedNormal(
           mean: try $0.double("mean", default: 0),
           standardDeviation: try $0.double("stddev", default: 0.05, in: .notNegative))

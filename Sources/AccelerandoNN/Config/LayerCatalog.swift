@@ -41,8 +41,8 @@ public struct LayerCatalog: CatalogListing, Sendable {
     return CatalogEntry(name: type.layerName, aliases: [], summary: type.summary, settings: reader.settings)
   }
 
-  /// Reads a layer: `{"Dense": {"units": 10}}`, or just `"Flatten"` where there is nothing to set. A layer that stands in
-  /// several places has an `id` in the first, beside its name, and is `{"shares": id}` in the others.
+  /// Reads a layer: `{"Dense": {"units": 10}}`, or just `"Flatten"` if there is nothing to set. A layer that is used in
+  /// several places has an `id` in the first, next to its name, and is `{"shares": id}` in the others.
   /// - Throws: `ConfigError` for an unknown name or wrong settings.
   public func layer(_ config: Config) throws -> any Layer { try layer(config, LayerReading()) }
 
@@ -110,7 +110,7 @@ extension ConfigReader {
 }
 
 extension LayerCatalog {
-  /// Refuses a built-in layer whose settings make no sense, with the words that a file with these settings is refused with.
+  /// Refuses a built-in layer with invalid settings, with the same message as for a file with these settings.
   /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
   static func check(_ layer: any Layer) throws {
     guard let layer = layer as? any ConfigurableLayer, checked.contains(ObjectIdentifier(Swift.type(of: layer))) else {
@@ -119,7 +119,7 @@ extension LayerCatalog {
     _ = try Swift.type(of: layer).init(config: ConfigReader(try layer.config(), subject: ""))
   }
 
-  /// Those whose settings are numbers and words; what is inside of the others is checked by itself.
+  /// Those whose settings are numbers and strings; the contents of the others are checked on their own.
   private static let checked = Set(
     builtIn.map { ObjectIdentifier($0) }
   ).subtracting([ObjectIdentifier(Sequential.self), ObjectIdentifier(Functional.self)])

@@ -1,5 +1,5 @@
-// What a setting may be, in words and as a check. Whoever reads settings says it once; the refusal of a wrong value, the
-// listing of the catalogs and the check of what Swift code has made are all taken from there.
+// The allowed values of a setting, in words and as a check. The reader of a setting states them once; the refusal of a
+// wrong value, the listing of the catalogs and the check of settings made in Swift all use them.
 
 import AccelerandoCore
 

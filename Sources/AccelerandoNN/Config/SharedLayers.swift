@@ -1,6 +1,6 @@
-// Layers that are used in several places, in files: the first place gives the layer an `id`, the others say `{"shares": id}`.
-// Which layers are the same is told by their parameters, so that a file comes back sharing what was shared, at any depth, and
-// nothing else; what a file cannot say is refused while it is written.
+// Layers that are used in several places, in files: the first place gives the layer an `id`, the others say `{"shares":
+// id}`. Layers are the same if their parameters are, so that a loaded model shares exactly what was shared, at any
+// depth; what a file cannot express is refused when it is written.
 
 import AccelerandoCore
 
@@ -72,7 +72,7 @@ final class LayerWriter: @unchecked Sendable {
     inside.append([])
     let settings = try configurable.config()
     let written = inside.removeLast()
-    // What the layer brings in by itself, and not in a layer that was written with it.
+    // What the layer itself adds, not a layer that was written with it.
     let own = keys.filter { !written.contains($0) }
     note(keys)
     let label = layer.name.map { "\(layer.typeName) '\($0)'" } ?? layer.typeName
@@ -133,14 +133,14 @@ final class LayerReading {
   }
 }
 
-/// The names of layers that stand side by side, each with its place: two of one name could not be told apart.
+/// The names of the layers inside one layer, each with its place: two with one name could not be distinguished.
 struct NamedPlaces {
   private var places: [String: SourceLocation?] = [:]
 
   init() {}
 
   /// Notes a layer as it was read.
-  /// - Throws: `ConfigError` with both places when there is another of the name.
+  /// - Throws: `ConfigError` with both positions when the name is used twice.
   mutating func note(_ layer: any Layer, _ config: Config) throws {
     guard let name = layer.name, config["shares"] == nil else { return }
     let location = config.location

@@ -1,10 +1,10 @@
-// Help with names that are not known. Only a near spelling is suggested: to offer 'acc' to somebody who asks for 'auc' would
-// be a guess that sounds like knowledge.
+// Suggestions for unknown names. Only near spellings are suggested: offering 'acc' for 'auc' would be a guess that
+// looks like knowledge.
 
-/// The word among `candidates` that `word` is a slip of the pen for; nil if none is so near.
+/// The word among `candidates` that `word` is probably a misspelling of; nil if none is near enough.
 ///
-/// Case does not count. One letter in four may be missing, too many, another one or in its neighbour's place, and three at
-/// most. In words of three letters none may be another one, and digits are never mistaken: `Conv1D` is not `Conv2D`.
+/// Case does not count. One letter in four may be missing, too many, another one or in its neighbour's place, and three
+/// at most. In words of three letters none may be another one, and digits are never mistaken: `Conv1D` is not `Conv2D`.
 public func nearestWord(to word: String, among candidates: some Sequence<String>) -> String? {
   let letters = Array(word.lowercased().prefix(64))
   guard !letters.isEmpty else { return nil }
@@ -20,7 +20,7 @@ public func nearestWord(to word: String, among candidates: some Sequence<String>
 
 /// The number of letters to insert, remove, replace or exchange with their neighbour to make one word of the other (the
 /// distance of Damerau and Levenshtein, no letter touched twice).
-/// - Parameter replaces: whether to replace a letter counts as one change; otherwise as two.
+/// - Parameter replaces: whether replacing a letter counts as one change; otherwise as two.
 private func editDistance(_ a: [Character], _ b: [Character], replaces: Bool) -> Int {
   var beforeLast: [Int] = []
   var last = Array(0...b.count)
@@ -52,7 +52,7 @@ func plainName(_ name: String) -> String {
   String(name.lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " })
 }
 
-/// Names that Keras has and people will ask for. Those that a catalog knows are found there first.
+/// Names that exist in Keras and that users may try. Those that a catalog knows are found there first.
 private let kerasNames: [String: [String]] = [
   "layer": [
     "ActivityRegularization", "AdditiveAttention", "AlphaDropout", "Attention", "AveragePooling1D", "AveragePooling3D",

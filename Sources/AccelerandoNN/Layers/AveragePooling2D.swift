@@ -54,7 +54,7 @@ public struct AveragePooling2D: ConfigurableLayer {
   }
 
   public static var summary: String {
-    "The mean over windows of images, each channel by itself: [N, H, W, C] to [N, H', W', C]."
+    "The mean over windows of images, each channel separately: [N, H, W, C] to [N, H', W', C]."
   }
 
   public init(config: ConfigReader) throws {

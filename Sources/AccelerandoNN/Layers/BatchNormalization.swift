@@ -17,9 +17,9 @@ public struct BatchNormalization: ConfigurableLayer {
   public let centers: Bool
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
-  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its part,
-  /// unless that has too few samples for a mean and a variance: fewer than 2, or than 8 where threads and processes share a
-  /// batch, whose parts nobody has chosen.
+  /// Whether workers that share a batch normalize by the statistics of the whole batch; otherwise each by those of its
+  /// part, unless that has too few samples for a mean and a variance: fewer than 2, or fewer than 8 if threads and
+  /// processes share a batch, whose parts the user has not chosen.
   public let isSynchronized: Bool
   public let name: String?
   let gamma: Parameter

@@ -64,7 +64,7 @@ public struct DepthwiseConv2D: ConfigurableLayer {
   }
 
   public static var summary: String {
-    "Convolution of each channel by itself: [N, H, W, C] to [N, H', W', C · depth_multiplier]."
+    "Convolution of each channel separately: [N, H, W, C] to [N, H', W', C · depth_multiplier]."
   }
 
   public init(config: ConfigReader) throws {

@@ -33,7 +33,7 @@ public struct MaxPooling2D: ConfigurableLayer {
   }
 
   public static var summary: String {
-    "The largest element of windows of images, each channel by itself: [N, H, W, C] to [N, H', W', C]."
+    "The largest element of windows of images, each channel separately: [N, H, W, C] to [N, H', W', C]."
   }
 
   public init(config: ConfigReader) throws {

@@ -32,7 +32,7 @@ public struct Subtract: MergeLayer, ConfigurableLayer {
     return combined(inputs, -)
   }
 
-  public static var summary: String { "The first input less the second." }
+  public static var summary: String { "The first input minus the second." }
 
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
   public func config() -> Config { Config(["name": name.map { Config(.string($0)) }]) }

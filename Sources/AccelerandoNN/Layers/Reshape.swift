@@ -32,7 +32,7 @@ public struct Reshape: ConfigurableLayer {
   }
 
   public static var summary: String {
-    "The features of a sample in another shape; one size may be -1 and is worked out."
+    "The features of a sample in another shape; one size may be -1 and is then computed."
   }
 
   public init(config: ConfigReader) throws {

@@ -24,7 +24,8 @@ extension Loss {
   public func check(targets: NDArray, predictionShape: [Int]) throws {}
 }
 
-/// A loss that compares place by place, as the steps of a sequence, and takes the mean of a sample's places.
+/// A loss that compares element by element, such as the steps of a sequence, and takes the mean over a sample's
+/// elements.
 package protocol PlacewiseLoss: Loss {
   /// The loss of each place, `[N, …]`.
   func placeValues(_ prediction: Tensor, _ target: Tensor) -> Tensor

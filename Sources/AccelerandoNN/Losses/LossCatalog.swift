@@ -12,7 +12,7 @@ extension Catalog where Item == any Loss {
           fromLogits: try $0.bool("from_logits", default: false),
           labelSmoothing: try $0.double("label_smoothing", default: 0, in: .fraction))
       }
-      .adding("binary_crossentropy", aliases: ["bce"], "Cross-entropy of yes and no, each output by itself.") {
+      .adding("binary_crossentropy", aliases: ["bce"], "Cross-entropy of binary labels, each output separately.") {
         BinaryCrossentropy(
           fromLogits: try $0.bool("from_logits", default: false),
           labelSmoothing: try $0.double("label_smoothing", default: 0, in: .fraction))

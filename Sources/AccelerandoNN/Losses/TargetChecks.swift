@@ -1,5 +1,5 @@
-// What targets may be, checked on the host before anything is trained on them: a label without meaning gives a loss without
-// meaning, and nothing in the numbers would tell.
+// The allowed targets, checked on the host before training: an invalid label gives an invalid loss, and nothing in the
+// numbers would reveal it.
 
 import AccelerandoCore
 

@@ -7,8 +7,8 @@ extension Catalog where Item == any Metric {
       .adding("accuracy", "The accuracy that fits the shapes: binary, sparse categorical or categorical.") {
         Accuracy(name: try $0.string("label", default: "accuracy"))
       }
-      .adding("acc", "accuracy, shown as acc.") { Accuracy(name: try $0.string("label", default: "acc")) }
-      .adding("binary_accuracy", "Whether outputs lie on the target's side of the threshold.") {
+      .adding("acc", "accuracy, reported as acc.") { Accuracy(name: try $0.string("label", default: "acc")) }
+      .adding("binary_accuracy", "Whether outputs are on the target's side of the threshold.") {
         BinaryAccuracy(
           threshold: try $0.double("threshold", default: 0.5),
           name: try $0.string("label", default: "binary_accuracy"))
@@ -98,7 +98,7 @@ extension Metric where Self == Accuracy {
 }
 
 extension Metric where Self == BinaryAccuracy {
-  /// Whether outputs lie above or below ½ as the target does.
+  /// Whether outputs are above or below ½ like the target.
   public static var binaryAccuracy: Self { Self() }
   /// Whether outputs lie on the target's side of a threshold.
   public static func binaryAccuracy(threshold: Double = 0.5) -> Self { Self(threshold: threshold) }

@@ -4,7 +4,7 @@ extension Catalog where Item == any Optimizer {
   /// The built-in optimizers, by Keras' names.
   public static var optimizers: Catalog {
     Catalog("optimizer")
-      .adding("sgd", "Gradient descent, with momentum if wanted.") {
+      .adding("sgd", "Gradient descent, optionally with momentum.") {
         SGD(
           try $0.learningRate(default: 0.01), momentum: try $0.double("momentum", default: 0, in: .fraction),
           nesterov: try $0.bool("nesterov", default: false), weightDecay: try $0.weightDecay(default: nil),
@@ -107,8 +107,8 @@ extension RMSprop: Configurable {
 }
 
 extension Optimizer {
-  /// Refuses settings that make no sense, with the words that a recipe with these settings is refused with. Of an optimizer
-  /// of one's own type, the learning rate and the clipping are looked at.
+  /// Refuses invalid settings, with the same message as for a recipe with these settings. For a custom optimizer, only
+  /// the learning rate and the clipping are checked.
   /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
   public func checkSettings() throws {
     try learningRate.check()
@@ -116,7 +116,7 @@ extension Optimizer {
     var plain = self
     plain.learningRate = 0
     try Catalog.optimizers.check(plain)
-    // Clipping is the same for all optimizers, those of one's own types too.
+    // Clipping is the same for all optimizers, including custom ones.
     try Catalog.optimizers.check(SGD(0, clipping: clipping))
   }
 }

@@ -4,7 +4,7 @@ extension Catalog where Item == any LearningRateSchedule {
   /// The built-in schedules, by Keras' names.
   public static var schedules: Catalog {
     Catalog("schedule")
-      .adding("cosine_decay", "Half a cosine from the initial rate to alpha times it, after a warm-up if wanted.") {
+      .adding("cosine_decay", "Half a cosine from the initial rate to alpha times it, optionally after a warm-up.") {
         CosineDecay(
           try $0.initialRate(), steps: try $0.steps(), alpha: try $0.double("alpha", default: 0, in: .notNegative),
           warmupTarget: try $0.optionalDouble("warmup_target", in: .notNegative),
@@ -114,8 +114,8 @@ extension LearningRate {
     }
   }
 
-  /// Refuses rates that make no sense, with the words that a recipe with them is refused with. A schedule of one's own is
-  /// asked for its first rate.
+  /// Refuses invalid rates, with the same message as for a recipe with them. For a custom schedule, its first rate is
+  /// checked.
   /// - Throws: `ConfigError` saying what is allowed and what was received.
   public func check() throws {
     switch self {

@@ -1,25 +1,27 @@
-// What people hang into training: early stopping, checkpoints, logs, progress. Hooks have Keras' names and moments.
+// Extensions of the training loop: early stopping, checkpoints, logs, progress. Hooks have Keras' names and moments.
 
 import AccelerandoCore
 import AccelerandoNN
 
-/// Something that is told how training goes, and may change its course. All hooks are optional. An error that a hook throws ends the
-/// run once the other callbacks have had their turn and checkpoints are written; `fit` then throws it, and the model has
-/// what it has learnt.
+/// Is called during training, and may influence it. All hooks are optional. An error that a hook throws ends the run
+/// once the other callbacks have run and checkpoints are written; `fit` then throws it, and the model keeps its
+/// weights.
 public protocol Callback: AnyObject {
   /// How often the callback needs to act between two steps: 1 for after each, 100 for after steps 100, 200, … of the
-  /// run; nil, the default, where it can wait. Far devices run many steps at a time; the hooks for steps are then
-  /// called for all of them afterwards, with the numbers that the last one left.
+  /// run; nil, the default, if it can wait. Accelerators run many steps at a time; the hooks for steps are then
+  /// called for all of them afterwards, with the numbers of the last one.
   var stepInterval: Int? { get }
-  /// Whether of processes that train together only the first should have the callback: true for those that write files.
+  /// Whether only the first of the processes that train together should have the callback: true for those that write
+  /// files.
   var isForOneWorker: Bool { get }
-  /// The names of the numbers that the callback adds in `onEpochEnd`; nil, the default, where it may add any.
+  /// The names of the numbers that the callback adds in `onEpochEnd`; nil, the default, if it may add any.
   var addedLogs: [String]? { get }
-  /// The settings of a callback that changes the course of training; nil, the default, for those that only watch. A run that goes on
-  /// from a checkpoint needs the same.
+  /// The settings of a callback that influences training; nil, the default, for those that only observe. A run that
+  /// resumes from a checkpoint needs the same.
   var courseSettings: Config? { get }
-  /// Refuses a run in which the callback could not do its work, before anything else is done: a number that will never come,
-  /// a path that cannot be. `run.expectedLogs` has the numbers that callbacks before this one will have put into the logs.
+  /// Refuses a run in which the callback could not work, before anything else is done: a metric that does not exist, a
+  /// path that cannot be written. `run.expectedLogs` has the numbers that earlier callbacks will have added to the
+  /// logs.
   func check(_ run: TrainingRun) throws
   /// Before the first epoch.
   func onTrainBegin(_ run: TrainingRun) throws
@@ -27,21 +29,21 @@ public protocol Callback: AnyObject {
   func onTrainEnd(_ run: TrainingRun) throws
   /// Before an epoch, counted from 0.
   func onEpochBegin(_ epoch: Int, _ run: TrainingRun) throws
-  /// After an epoch and its validation. Numbers that are added or changed are seen by later callbacks and the history.
+  /// After an epoch and its validation. Later callbacks and the history see numbers that are added or changed.
   func onEpochEnd(_ epoch: Int, logs: inout Logs, _ run: TrainingRun) throws
   /// Before a step, counted from 0 in each epoch; see `stepInterval`.
   func onTrainBatchBegin(_ step: Int, _ run: TrainingRun) throws
-  /// After a step; see `stepInterval`. `run.logs()` gives the numbers of the epoch so far; asking costs a little, so
-  /// ask when needed.
+  /// After a step; see `stepInterval`. `run.logs()` returns the numbers of the epoch so far; it has a cost, so call it
+  /// only when needed.
   func onTrainBatchEnd(_ step: Int, _ run: TrainingRun) throws
   /// Before a validation.
   func onValidationBegin(_ run: TrainingRun) throws
-  /// After a step of validation, counted from 0; where many steps run at a time, after these.
+  /// After a step of validation, counted from 0; if many steps run at a time, after these.
   func onValidationBatchEnd(_ step: Int, _ run: TrainingRun) throws
   /// After a validation, with its numbers.
   func onValidationEnd(_ logs: Logs, _ run: TrainingRun) throws
-  /// What the callback needs to find again when the run goes on from a checkpoint that is taken now: counters, the best
-  /// value so far, the length of a file. It finds it in `onTrainBegin`, as `run.restoredState(of: self)`.
+  /// The state that the callback needs when the run resumes from a checkpoint that is taken now: counters, the best
+  /// value so far, the length of a file. It is returned in `onTrainBegin` by `run.restoredState(of: self)`.
   func checkpointState(_ run: TrainingRun) throws -> CallbackState?
 }
 
@@ -90,12 +92,12 @@ public final class TrainingRun {
   public internal(set) var isResumed = false
   /// Whether an epoch is in progress.
   public internal(set) var isInsideEpoch = false
-  /// What the training loop throws once all callbacks know of the step, where somebody wants it to end now.
+  /// Thrown by the training loop after all callbacks of the step, if it was asked to end now.
   private(set) var interruption: (any Error)?
   /// The numbers that will be in the logs when the callback that asks is called after an epoch.
   public internal(set) var expectedLogs: ExpectedLogs
   var restoredStates: [ObjectIdentifier: CallbackState] = [:]
-  /// Messages that callbacks give to people; the progress display prints them between epochs.
+  /// Messages of callbacks; the progress display prints them between epochs.
   public internal(set) var messages: [String] = []
 
   init(model: Model, epochs: Int, firstEpoch: Int, stepsPerEpoch: Int?, expectedLogs: ExpectedLogs) {

@@ -1,12 +1,12 @@
-// Which numbers an epoch of a run will have. Known before the first step, so that a callback that watches, writes or fills in one that
-// will never come is refused then, and not after an hour of training.
+// The numbers that an epoch of a run will have. Known before the first step, so that a callback that needs a number
+// which does not exist is refused then, and not after an hour of training.
 
 import AccelerandoNN
 
 /// The numbers that callbacks will find in the logs of a run, as far as they are known beforehand.
 public struct ExpectedLogs: Sendable {
-  /// The names, in alphabetical order: those of the loss, of the metrics, with `val_` before them where there is validation,
-  /// and what callbacks say they add.
+  /// The names, in alphabetical order: those of the loss, of the metrics, with `val_` before them where there is
+  /// validation, and what callbacks say they add.
   public private(set) var names: [String]
   /// Whether there will be no others: false where a callback may add numbers of any name.
   public private(set) var isComplete = true
@@ -27,7 +27,7 @@ public struct ExpectedLogs: Sendable {
     self.directions = directions
   }
 
-  /// Which way a number gets better; nil where nobody says it.
+  /// The direction in which a number improves; nil if it is unknown.
   public func direction(of name: String) -> MetricDirection? {
     directions[name] ?? (name.hasPrefix("val_") ? directions[String(name.dropFirst(4))] : nil)
   }
@@ -73,8 +73,8 @@ extension TrainingRun {
 }
 
 extension Model {
-  /// Refuses callbacks that could not do their work while this model trains, as `fit` does before its first step; for trainings that come
-  /// after others.
+  /// Refuses callbacks that could not work while this model trains, as `fit` does before its first step; for training
+  /// runs that follow others.
   /// - Parameters:
   ///   - callbacks: the callbacks, in order.
   ///   - epochs: the epochs of the training.

@@ -17,7 +17,13 @@ public final class LambdaCallback: Callback {
   public var addedLogs: [String]?
 
   /// Makes the callback.
-  /// - Parameter adds: the names of the numbers that `epochEnd` adds to the logs; nil where it may add any.
+  /// - Parameters:
+  ///   - trainBegin: called before the first epoch.
+  ///   - trainEnd: called after the last epoch.
+  ///   - epochBegin: called before an epoch.
+  ///   - epochEnd: called after an epoch and its validation.
+  ///   - batchEnd: called after each step.
+  ///   - adds: the names of the numbers that `epochEnd` adds to the logs; nil if it may add any.
   public init(
     trainBegin: ((TrainingRun) throws -> Void)? = nil, trainEnd: ((TrainingRun) throws -> Void)? = nil,
     epochBegin: ((Int, TrainingRun) throws -> Void)? = nil,

@@ -131,7 +131,7 @@ public final class LearningRateScheduler: Callback {
   }
 }
 
-/// Refuses optimizers whose rate is a function of the step: nobody else can set it.
+/// Refuses optimizers whose rate is a function of the step, since a callback cannot set it.
 private func checkRateIsConstant(_ run: TrainingRun, for user: String) throws {
   guard case .constant = try run.model.compiled().optimizer.learningRate else {
     throw TrainingError(

@@ -1,11 +1,11 @@
-// Watching one number for improvement: what early stopping, plateaus and checkpoints have in common. Which way a number gets better is
-// asked of the metric that it comes from, whatever that is called; nothing is guessed from a name.
+// Watching one number for improvement: what early stopping, plateaus and checkpoints have in common. Which way a number
+// gets better is asked of the metric that it comes from, whatever that is called; nothing is guessed from a name.
 
 import AccelerandoNN
 
 /// Which direction of a number is better.
 public enum MonitorMode: String, Hashable, Sendable, CaseIterable {
-  /// As the metric says: smaller for losses, larger for accuracies. Numbers of which nobody says it are refused.
+  /// As the metric says: smaller for losses, larger for accuracies. Numbers of unknown direction are refused.
   case automatic = "auto"
   /// Smaller is better.
   case minimum = "min"
@@ -56,7 +56,7 @@ struct Monitor {
     direction = known
   }
 
-  /// The number of this epoch; nil in epochs without it. If it is one that nobody has announced, people are told once.
+  /// The number of this epoch; nil in epochs without it. If the number was not expected, a message is shown once.
   mutating func value(_ logs: Logs, _ run: TrainingRun, for user: String) -> Double? {
     if let value = logs[name] {
       wasSeen = true
@@ -71,7 +71,7 @@ struct Monitor {
     return nil
   }
 
-  /// What to tell people at the end where no epoch was best; nil if `best` is known.
+  /// The message at the end if no epoch was best; nil if `best` is known.
   func missingBest(_ best: Double?) -> String? {
     if best != nil { return nil }
     return wasSeen

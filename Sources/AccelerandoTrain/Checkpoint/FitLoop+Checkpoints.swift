@@ -24,8 +24,8 @@ extension FitLoop {
     }
   }
 
-  /// Training failed: what the model has learnt until then is kept, unless it is in the middle of a step or has become NaN. The error that
-  /// is on its way counts more than any that comes up here.
+  /// Training failed: what the model has learnt until then is kept, unless it is in the middle of a step or has become
+  /// NaN. The error that is on its way counts more than any that comes up here.
   private func leaveWhatIsLearnt() {
     guard isBetweenSteps else { return }
     try? run.model.settleParameters()
@@ -34,7 +34,7 @@ extension FitLoop {
     for keeper in keepers { try? keeper.stepsEnded(0, run) { try checkpoint() } }
   }
 
-  /// Puts the run back to the checkpoint that it shall go on from, if there is one.
+  /// Restores the run from the checkpoint that it resumes from, if there is one.
   func resume() throws {
     for keeper in keepers {
       guard let checkpoint = try keeper.restoration(run), !run.isResumed else { continue }
@@ -70,7 +70,8 @@ extension FitLoop {
     for keeper in keepers { try keeper.runBegins(run) { try checkpoint() } }
   }
 
-  /// Tells keepers of checkpoints that steps are over, and ends the run if somebody wants it to end now, for which no step need be over.
+  /// Offers a checkpoint after steps, and ends the run if it was asked to end now, which does not need a completed
+  /// step.
   func stepsEnded(_ count: Int) throws {
     if count > 0 { passStep = (passStep ?? 0) + count }
     if count == 0, !run.wasInterrupted { return }
@@ -90,7 +91,7 @@ extension FitLoop {
   /// The run as it is now.
   private func checkpoint() throws -> Checkpoint {
     let inside = run.isInsideEpoch
-    // Who is interrupted wants to go on later.
+    // An interrupted run will be resumed later.
     let stops = run.stopsTraining && !run.wasInterrupted
     return Checkpoint(
       position: TrainingPosition(

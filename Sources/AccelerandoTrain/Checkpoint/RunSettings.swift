@@ -1,6 +1,6 @@
-// What the result of a run depends on, as names and values: the whole architecture, every setting of the optimizer, the loss and the rest, the
-// data, the callbacks that change the course. A run that goes on, and processes that train together, need the same; each difference
-// is named with both values.
+// What the result of a run depends on, as names and values: the whole architecture, every setting of the optimizer, the
+// loss and the rest, the data, the callbacks that influence training. A run that resumes, and processes that train
+// together, need the same; each difference is reported with both values.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -91,7 +91,8 @@ extension Model {
   func settings() throws -> [RunSetting] {
     let compilation = try compiled()
     func list(_ name: String, _ config: () throws -> Config, or type: Any) -> [RunSetting] {
-      // What says nothing about its settings is known by its type; the digest of the step says whether it computes the same.
+      // What says nothing about its settings is known by its type; the digest of the step says whether it computes the
+      // same.
       (try? config()).map { RunSetting.list(name, $0) } ?? [RunSetting(name, "\(Swift.type(of: type))")]
     }
     var settings = [RunSetting("seed", seed)]

@@ -1,14 +1,14 @@
-// Weights of classes become weights of samples, as Keras has it, or of the places in samples, where labels name one class for
-// each. Everywhere else a class weight has no meaning, and saying so is better than to weigh something.
+// Class weights become sample weights, as in Keras, or weights of the elements of a sample, if labels have a class for
+// each. Everywhere else class weights have no meaning and are refused.
 
 import AccelerandoCore
 import AccelerandoNN
 
 extension DataExpectation {
-  /// The weight of each sample by its class: `[class: weight]`, 1 for classes that are not listed. For class indices of places,
-  /// as of the steps of a sequence, the weight of each place, `[N, …]`.
-  /// - Parameter labels: class indices `[N]`, `[N, 1]` or those of places `[N, …]`; or a number for each class `[N, classes]`, one-hot or, for categorical
-  ///   cross-entropy, a distribution, whose largest number names the class.
+  /// The weight of each sample by its class: `[class: weight]`, 1 for classes that are not listed. For class indices
+  /// per element, such as the steps of a sequence, the weight of each element, `[N, …]`.
+  /// - Parameter labels: class indices `[N]`, `[N, 1]` or per element `[N, …]`; or a number for each class `[N,
+  ///   classes]`, one-hot or, for categorical cross-entropy, a distribution, whose largest number is the class.
   /// - Throws: `TrainingError` for other labels, and for weights that are no weights.
   func sampleWeights(for labels: NDArray, classWeights: [Int: Double]) throws -> NDArray {
     try check(classWeights)

@@ -1,6 +1,6 @@
-// Looks at data before it is trained on: shapes that do not fit the model, numbers that are not finite, labels that the loss
-// knows no meaning for and indices outside of their table are named with their place, instead of becoming a loss of NaN an
-// hour later. Floating-point data are brought to the types that the model computes with, as Keras does.
+// Looks at data before it is trained on: shapes that do not fit the model, numbers that are not finite, labels that the
+// loss knows no meaning for and indices outside of their table are named with their place, instead of becoming a loss
+// of NaN an hour later. Floating-point data are brought to the types that the model computes with, as Keras does.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -13,7 +13,7 @@ struct DataExpectation {
   let output: TensorType
   /// The inputs that are indices.
   let indices: [Outline.IndexInput]
-  /// The loss and the metrics that will meet the labels; nil where labels are not looked at.
+  /// The loss and the metrics that will use the labels; nil if labels are ignored.
   let compilation: Compilation?
 
   init(inputs: [ModelInput], outline: Outline, compilation: Compilation?) {
@@ -23,9 +23,9 @@ struct DataExpectation {
     self.compilation = compilation
   }
 
-  /// The batch in the model's shapes and types. A last axis of size 1 may be missing or too many, as in Keras. Floating-point
-  /// features become of the input's type, labels of the output's, weights `float32`; integers stay what they are, since bytes
-  /// are cheaper to keep, and are converted where they are used.
+  /// The batch in the model's shapes and types. A last axis of size 1 may be missing or too many, as in Keras.
+  /// Floating-point features become of the input's type, labels of the output's, weights `float32`; integers stay what
+  /// they are, since bytes are cheaper to keep, and are converted where they are used.
   /// - Throws: `TrainingError` for other shapes.
   func fitted(_ batch: Batch) throws -> Batch {
     guard batch.features.count == inputs.count else {
@@ -51,8 +51,8 @@ struct DataExpectation {
     sample.elementCount == shape.elementCount ? " with as many elements: reshape the data, or add a Reshape layer" : ""
   }
 
-  /// Checks values: numbers that are not finite in features, labels or weights, labels that the loss or a metric knows no
-  /// meaning for, and indices outside of their table.
+  /// Checks values: numbers that are not finite in features, labels or weights, labels that the loss or a metric knows
+  /// no meaning for, and indices outside of their table.
   /// - Parameters:
   ///   - batch: what `fitted(_:)` gave.
   ///   - given: what it was made of.
@@ -108,8 +108,8 @@ struct DataExpectation {
 }
 
 extension NDArray {
-  /// Floating-point numbers as those of another floating-point type, or as `float32` where that is none; other arrays as
-  /// they are.
+  /// Floating-point numbers as those of another floating-point type, or as `float32` where that is none; other arrays
+  /// as they are.
   func cast(to target: DType) -> NDArray {
     guard dtype.isFloating else { return self }
     return converted(to: target.isFloating ? target : .float32)

@@ -28,7 +28,7 @@ func prefetching(_ make: @escaping Dataset.MakeBatches, depth: Int) -> BatchIter
 /// The consumer's end; releasing it stops the producer.
 private final class PrefetchConsumer {
   let queue: BatchQueue
-  /// What the producer said last: it has ended, and will say nothing more.
+  /// The producer's last message: it has ended.
   private var end: Result<Batch?, any Error>?
 
   init(_ queue: BatchQueue) { self.queue = queue }

@@ -75,7 +75,7 @@ struct RunArguments {
     let file = Self.file(run)
     guard let data = FileManager.default.contents(atPath: file.path) else {
       throw FormatError(
-        file: run.path, reason: "has no run that can go on: there is no checkpoints/\(file.lastPathComponent)",
+        file: run.path, reason: "has no run to resume: there is no checkpoints/\(file.lastPathComponent)",
         remedy: "Name the directory that 'accelerando train --output DIR' was given")
     }
     let reader = try ConfigReader(
@@ -119,13 +119,13 @@ struct RunArguments {
   }
 
   /// The arguments that the run in a directory began with, with these behind them. Relative paths begin where they did.
-  /// - Throws: `FormatError` when there is no run of this command that can go on.
+  /// - Throws: `FormatError` when there is no run of this command to resume.
   func goingOn(with run: URL) throws -> RunArguments {
     let first = try RunArguments(of: run)
     guard first.command == command else {
       throw FormatError(
         file: run.path, reason: "has a run of 'accelerando \(first.command)', not of '\(command)'",
-        remedy: "Go on with: accelerando \(first.command) --resume \(run.path)")
+        remedy: "Resume it with: accelerando \(first.command) --resume \(run.path)")
     }
     if !FileManager.default.changeCurrentDirectoryPath(first.workingDirectory) {
       tell("\(first.workingDirectory), where the run began, is gone; relative paths begin here.")

@@ -29,7 +29,7 @@ struct Compare: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     guard seconds > 0, seconds <= 3600 else {
       throw ValidationError("--seconds needs a number above 0, up to 3600; received \(seconds).")
     }

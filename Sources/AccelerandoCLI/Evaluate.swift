@@ -27,7 +27,7 @@ struct Evaluate: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
   }
 
   func run() throws {

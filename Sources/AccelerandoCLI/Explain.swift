@@ -48,7 +48,7 @@ struct Explain: ParsableCommand {
       throw ValidationError(
         "--step is one of \(StepKind.allCases.map(\.rawValue).joined(separator: ", ")); received '\(step)'.")
     }
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     if runs < 0 { throw ValidationError("--runs needs at least 0; received \(runs).") }
     if trace != nil, runs == 0 { throw ValidationError("--trace needs a step to be measured: leave --runs 0 out.") }
   }

@@ -119,9 +119,12 @@ struct DeviceOptions: ParsableArguments {
   }
 }
 
-/// Refuses a number of epochs, steps or samples that is none, or more than there can be: steps are counted in 32 bits.
-/// - Parameter least: the smallest number.
-func checkCount(_ option: String, _ count: Int?, least: Int = 1) throws {
-  guard let count, !(least...Int(Int32.max)).contains(count) else { return }
-  throw ValidationError("\(option) needs a whole number from \(least) to \(Int32.max); received \(count).")
+/// Refuses a count below the smallest one, and of epochs and steps more than there can be: steps are counted in 32 bits.
+/// - Parameters:
+///   - least: the smallest number.
+///   - most: the largest; nil for any.
+func checkCount(_ option: String, _ count: Int?, least: Int = 1, most: Int? = Int(Int32.max)) throws {
+  guard let count, count < least || count > most ?? .max else { return }
+  let range = most.map { "a whole number from \(least) to \($0)" } ?? "at least \(least)"
+  throw ValidationError("\(option) needs \(range); received \(count).")
 }

@@ -33,7 +33,7 @@ struct Predict: ParsableCommand {
   @OptionGroup var deviceOptions: DeviceOptions
 
   func validate() throws {
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     if let limit, limit < 1 { throw ValidationError("--limit needs at least 1; received \(limit).") }
   }
 

@@ -107,7 +107,7 @@ struct Prune: ParsableCommand {
 
   func validate() throws {
     if source == nil, checkpointOptions.resume == nil {
-      throw ValidationError("Give a recipe or a model, or --resume with the directory of a run that shall go on.")
+      throw ValidationError("Give a recipe or a model, or --resume with the directory of a run to resume.")
     }
     if checkpointOptions.checkpointEvery != nil, output == nil, checkpointOptions.resume == nil {
       throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")
@@ -118,7 +118,7 @@ struct Prune: ParsableCommand {
     }
     try checkCount("--epochs", epochs)
     try checkCount("--train-epochs", trainEpochs)
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     try checkCount("--frequency", frequency)
     try checkCount("--begin", begin, least: 0)
     try checkCount("--end", end, least: 0)
@@ -144,7 +144,7 @@ struct Prune: ParsableCommand {
     try command.prune(command.source ?? "", all)
   }
 
-  /// Prunes, or goes on pruning.
+  /// Prunes, or resumes pruning.
   /// - Parameter arguments: what this command was made of, to be kept with the run.
   private func prune(_ source: String, _ arguments: RunArguments) throws {
     let isTrained = RunDirectory.isDirectory(source)

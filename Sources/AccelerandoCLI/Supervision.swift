@@ -67,7 +67,7 @@ struct Supervision {
   private func fate(of model: Model, _ recipe: Recipe, _ training: TrainingRun, _ log: EpochLog?) -> String {
     guard let place, let run else { return "nothing is saved without --output" }
     let goesOn =
-      place.hasCheckpoints ? ". Go on with: accelerando \(arguments.command) --resume \(run.url.path)" : ""
+      place.hasCheckpoints ? ". Resume it with: accelerando \(arguments.command) --resume \(run.url.path)" : ""
     do {
       guard savesUnfinished else {
         try arguments.save(for: run.url)

@@ -45,13 +45,13 @@ struct Train: ParsableCommand {
 
   func validate() throws {
     if recipe == nil, checkpointOptions.resume == nil {
-      throw ValidationError("Give a recipe, or --resume with the directory of a run that shall go on.")
+      throw ValidationError("Give a recipe, or --resume with the directory of a run to resume.")
     }
     if checkpointOptions.checkpointEvery != nil, output == nil, checkpointOptions.resume == nil {
       throw ValidationError("--checkpoint-every needs --output: checkpoints are kept in its directory.")
     }
     try checkCount("--epochs", epochs)
-    try checkCount("--batch-size", batchSize)
+    try checkCount("--batch-size", batchSize, most: nil)
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }
@@ -71,7 +71,7 @@ struct Train: ParsableCommand {
     try command.train(all)
   }
 
-  /// Trains, or goes on training.
+  /// Trains, or resumes training.
   /// - Parameter arguments: what this command was made of, to be kept with the run.
   private func train(_ arguments: RunArguments) throws {
     var recipe = try Recipe(recipe ?? "")

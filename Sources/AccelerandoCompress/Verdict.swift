@@ -161,7 +161,7 @@ extension CompressionVerdict {
       file >= 1.05
         ? "Size: \(String(format: "%.1f", file)) times smaller once compressed; uncompressed, the "
           + (after.bytes < before.bytes
-            ? "file is smaller by itself."
+            ? "file is smaller too."
             : after.sparseBytes < before.bytes
               ? "dense file is as large as before and the sparse one \(ratio(before.bytes, after.sparseBytes)) smaller."
               : "file is as large as before.")
@@ -282,7 +282,7 @@ enum Stopwatch {
 /// `0.9123`.
 func decimals(_ value: Double) -> String { String(format: "%.4f", value) }
 
-/// A time for people: `12.3 µs`.
+/// A time with a unit: `12.3 µs`.
 func time(_ seconds: Double) -> String {
   if seconds < 1e-3 { return String(format: "%.1f µs", seconds * 1e6) }
   if seconds < 1 { return String(format: "%.2f ms", seconds * 1e3) }

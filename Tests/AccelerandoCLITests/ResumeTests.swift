@@ -36,7 +36,7 @@ import Testing
       let resumed = try Command.run(
         "train", "--resume", directory.appendingPathComponent("run").path, in: FileManager.default.temporaryDirectory)
       #expect(resumed.status == 0, "\(resumed.errors)")
-      #expect(resumed.errors.contains("goes on from checkpoint-000001-step-"), "\(resumed.errors)")
+      #expect(resumed.errors.contains("resumes from checkpoint-000001-step-"), "\(resumed.errors)")
       let found = try String(contentsOf: log, encoding: .utf8)
       #expect(try digest(found) == digest(expected))
       #expect(found.split(separator: "\n").count == 400)
@@ -57,7 +57,7 @@ import Testing
       try check(64, "30s", "mlp", "--checkpoint-every", "often", "--output", "run")
       try check(64, "--output", "mlp", "--checkpoint-every", "5")
       try check(64, "--keep", "mlp", "--checkpoint-every", "5", "--output", "run", "--keep", "0")
-      try check(65, "has no run that can go on", "--resume", "nowhere")
+      try check(65, "has no run to resume", "--resume", "nowhere")
       let small = ["mlp", "--data", "sample", "--epochs", "1", "--output", "run", "--checkpoint-every", "9"]
       try check(0, "saved", small[0], small[1], small[2], small[3], small[4], small[5], small[6], small[7], small[8])
       try check(

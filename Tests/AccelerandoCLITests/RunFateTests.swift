@@ -194,7 +194,6 @@ import Testing
     (["--learning-rate", "-1"], "received -1"), (["--seed", "-1"], "'-1'"), (["--epochs", "-3"], "received -3"),
     (["--batch-size", "-2"], "received -2"), (["--limit", "-1"], "received -1"),
     (["--validation-split", "-0.5"], "received -0.5"), (["--epochs", "9223372036854775807"], "9223372036854775807"),
-    (["--batch-size", "9223372036854775807"], "9223372036854775807"),
     (["--keep", "5", "--output", "x"], "--checkpoint-every"),
     (["--threads", "2", "--workers", "2"], "give one of the two"), (["--threads", "257"], "from 1 to 256"),
     (["--threads", "2", "--device", "xla-cpu"], "--threads is for"),

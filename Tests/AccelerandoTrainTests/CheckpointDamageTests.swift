@@ -133,7 +133,7 @@ import Testing
       #expect(try resumed == train([EarlyStopping(monitor: "loss", restoresBestWeights: true)]))
       let text = told.joined(separator: "\n")
       #expect(text.contains("tensors.safetensors") && text.contains("SHA-256"), "\(text)")
-      #expect(text.contains("goes on from checkpoint-000002-step-2, at the beginning of epoch 2"), "\(text)")
+      #expect(text.contains("resumes from checkpoint-000002-step-2, at the beginning of epoch 2"), "\(text)")
       // The damaged one is left for whoever wants to look at it, and does not count.
       #expect(folder.names().map(\.step) == [4, 4, 6])
     }

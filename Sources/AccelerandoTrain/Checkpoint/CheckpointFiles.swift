@@ -91,13 +91,13 @@ enum CheckpointFiles {
     guard number <= version else {
       throw FormatError(
         file: url.path, reason: "is of version \(number) of the format; this program reads versions up to \(version)",
-        remedy: "Go on with the newer program that wrote it")
+        remedy: "Use the newer program that wrote it")
     }
     guard number >= 1 else { throw FormatError(file: url.path, reason: "has the impossible version \(number)") }
     guard number == version else {
       throw FormatError(
         file: url.path, reason: "is of version \(number) of the format; this program reads version \(version)",
-        remedy: "Go on with the program that wrote it, or begin anew in another directory")
+        remedy: "Use the program that wrote it, or start again in another directory")
     }
     var names: Set<String> = []
     for entry in try reader.array("files") { names.insert(try check(entry, in: directory, manifest: url)) }

@@ -36,7 +36,7 @@ struct CheckpointFolder: Sendable {
     if refused.isEmpty { return nil }
     let list = refused.map { "\n  \($0.name): \($0.reason)" }.joined()
     throw FormatError(
-      file: url.path, reason: "none of the \(refused.count) checkpoints can be used:\(list)\nThe run cannot go on",
+      file: url.path, reason: "none of the \(refused.count) checkpoints can be used:\(list)\nThe run cannot resume",
       remedy: "Begin it anew in another directory")
   }
 

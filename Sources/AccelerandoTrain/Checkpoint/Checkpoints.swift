@@ -63,12 +63,12 @@ public final class Checkpoints: Callback {
 
   /// Makes the callback.
   /// - Parameters:
-  ///   - directory: where checkpoints are kept; it is made if it is not there.
-  ///   - interval: how often they are written. One is also written at the beginning, at the end, and when the run is interrupted or fails;
-  ///     for nil, only then and at the end.
-  ///   - keep: how many are kept; at least 1.
-  ///   - resumes: whether a run goes on from the last good checkpoint, if there is one. Where it does not, checkpoints of
-  ///     an earlier run that did not come to its end are an error, so that nobody loses one by a slip.
+  ///   - directory: where checkpoints are kept; created if it does not exist.
+  ///   - interval: how often they are written. One is also written at the beginning, at the end, and when the run is
+  ///     interrupted or fails; for nil, only then and at the end.
+  ///   - keep: the number of checkpoints to keep; at least 1.
+  ///   - resumes: whether a run resumes from the last intact checkpoint, if there is one. If it does not, checkpoints of an
+  ///     earlier run that is not complete are an error, so that none is lost by accident.
   public init(_ directory: URL, every interval: Interval? = .epochs(1), keep: Int = 3, resumes: Bool = false) {
     self.directory = directory
     self.interval = interval
@@ -112,14 +112,14 @@ extension Checkpoints: CheckpointKeeper {
     guard let found = try folder.newest() else { return nil }
     for (name, reason) in found.refused {
       distrusted.insert(name)
-      run.say("\(name) cannot be used: \(reason) The run goes on from the one before it.")
+      run.say("\(name) cannot be used: \(reason) The run resumes from the one before it.")
     }
     let position = found.checkpoint.position
     let place = position.isInsideEpoch ? "after step \(position.step) of epoch" : "at the beginning of epoch"
     run.say(
       position.isFinished
         ? "The run in \(directory.path) was already complete (\(found.name))."
-        : "The run goes on from \(found.name), \(place) \(position.epoch + 1).")
+        : "The run resumes from \(found.name), \(place) \(position.epoch + 1).")
     return found.checkpoint
   }
 
@@ -140,14 +140,14 @@ extension Checkpoints: CheckpointKeeper {
     guard let newest = folder.names().last else { return }
     guard let found = try? folder.newest(), found.checkpoint.position.isFinished else {
       throw TrainingError(
-        "\(directory.path) has checkpoints of a run that is not over; the last is \(newest). Go on with it "
+        "\(directory.path) has checkpoints of a run that is not complete; the last is \(newest). Resume it "
           + "(--resume, or resumes: true), choose another directory, or remove it.")
     }
     folder.removeAll()
   }
 
   func runBegins(_ run: TrainingRun, _ capture: () throws -> Checkpoint) throws {
-    // So there is always something to go on from, and a place that cannot be written to is known at once.
+    // So there is always something to resume from, and a directory that cannot be written is reported at once.
     if interval != nil, !run.isResumed { try begin(capture) }
   }
 
@@ -174,7 +174,7 @@ extension Checkpoints: CheckpointKeeper {
     if isLast {
       // These checkpoints were not requested: a full disk must not cost the model.
       do { try writeNow(capture) } catch {
-        run.say("The end of the run could not be kept, so it cannot go on with more epochs: \(error)")
+        run.say("The end of the run could not be saved, so it cannot continue with more epochs: \(error)")
       }
     }
     if case .epochs(let epochs) = interval, epochsSince >= epochs { try begin(capture) }

@@ -119,7 +119,7 @@ struct RunArguments {
   }
 
   /// The arguments that the run in a directory began with, with these behind them. Relative paths begin where they did.
-  /// - Throws: `FormatError` when there is no run of this command that can go on.
+  /// - Throws: `FormatError` when there is no run of this command to resume.
   func goingOn(with run: URL) throws -> RunArguments {
     let first = try RunArguments(of: run)
     guard first.command == command else {

@@ -14,9 +14,8 @@ enum Entry {
     signal(SIGXFSZ, SIG_IGN)
     explainLostMappings()
     do {
-      let arguments = CommandArguments(CommandLine.arguments.dropFirst())
-      try arguments.checkCommand(AccelerandoCommand.self)
-      var command = try AccelerandoCommand.parseAsRoot(arguments.values)
+      try CommandNames.check(CommandLine.arguments.dropFirst(), of: AccelerandoCommand.self)
+      var command = try AccelerandoCommand.parseAsRoot()
       try command.run()
       try StandardStream.output.finish()
     } catch {

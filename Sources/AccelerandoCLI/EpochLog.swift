@@ -16,7 +16,7 @@ final class EpochLog: Callback {
   /// Creates the file; `-` is standard output.
   /// - Throws: `FormatError` when it cannot be written.
   init(_ path: String) throws {
-    // Emptied only when the run begins: one that goes on continues the file.
+    // Emptied only when the run begins: a resumed run appends to the file.
     file = try path == "-" ? nil : LogFile(URL(fileURLWithPath: path), continues: true)
   }
 

@@ -1,5 +1,5 @@
-// Everything that the commands say goes through here: results to standard output, messages to standard error. In this module
-// `print` is this one and not Swift's, which does not notice when its text is lost.
+// Everything that the commands say goes through here: results to standard output, messages to standard error. In this
+// module `print` is this one and not Swift's, which does not notice when its text is lost.
 
 import Accelerando
 import Foundation
@@ -29,8 +29,8 @@ func writeFile(_ bytes: [UInt8], to path: String) throws {
   }
 }
 
-/// Members of a JSON object with the numbers of metrics behind them. A metric that has the name of another member gets `metric:`
-/// before its own, so that no name comes twice.
+/// Members of a JSON object followed by the values of metrics. A metric with the name of another member is prefixed
+/// with `metric:`, so that no name is repeated.
 func adding(_ metrics: [(String, Double)], to members: [(String, JSON)]) -> [(key: String, value: JSON)] {
   let taken = Set(members.map { ExactName($0.0) } + [ExactName("weights_sha256")])
   return members.map { (key: $0.0, value: $0.1) }

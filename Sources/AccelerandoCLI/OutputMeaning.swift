@@ -14,7 +14,7 @@ enum OutputMeaning: Hashable {
   case values
 
   /// What the outputs of a model stand for.
-  /// - Throws: `GraphError` when the architecture makes no sense.
+  /// - Throws: `GraphError` when the architecture is invalid.
   init(of model: Model) throws {
     switch model.compilation?.loss {
     case let loss as SparseCategoricalCrossentropy: self = .classes(areLogits: loss.fromLogits)

@@ -144,7 +144,7 @@ struct Prune: ParsableCommand {
     try command.prune(command.source ?? "", all)
   }
 
-  /// Prunes, or goes on pruning.
+  /// Prunes, or resumes pruning.
   /// - Parameter arguments: what this command was made of, to be kept with the run.
   private func prune(_ source: String, _ arguments: RunArguments) throws {
     let isTrained = RunDirectory.isDirectory(source)

@@ -86,24 +86,19 @@ struct RunDirectory {
     try model.save(to: self.model, sparse: sparse)
     try write(recipe.text, to: self.recipe)
     let epochs = (history?.epochs ?? []).map { record in
-      let logs = record.logs.sorted { $0.key < $1.key }.map {
-        // JSON has no infinities and no NaN.
-        Config.Entry($0.key, Config($0.value.isFinite ? .double($0.value) : .null))
-      }
-      return Config(
-        .object(
-          [
-            Config.Entry("epoch", Config(.int(record.epoch + 1))), Config.Entry("steps", Config(.int(record.steps))),
-            Config.Entry("seconds", Config(.double(record.seconds))),
-          ] + logs))
+      let members = [
+        ("epoch", JSON(.int(record.epoch + 1))), ("steps", JSON(.int(record.steps))),
+        ("seconds", JSON.number(record.seconds)),
+      ]
+      let metrics = record.logs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+      return JSON(adding(metrics, to: members).map { ($0.key, $0.value) })
     }
-    let record = Config([
-      "recipe": Config(.string(recipe.name)), "recipe_directory": Config(.string(recipe.directory.path)),
-      "seed": Config(.string(String(recipe.fit.seed))), "batch_size": Config(.int(recipe.fit.batchSize)),
-      "weights_sha256": Config(.string(try model.settledWeights().sha256())),
-      "epochs": Config(.array(epochs)),
+    let record = JSON([
+      ("recipe", JSON(.string(recipe.name))), ("recipe_directory", JSON(.string(recipe.directory.path))),
+      ("seed", JSON(.string(String(recipe.fit.seed)))), ("batch_size", JSON(.int(recipe.fit.batchSize))),
+      ("weights_sha256", JSON(.string(try model.settledWeights().sha256()))), ("epochs", JSON(.array(epochs))),
     ])
-    try write(record.json, to: self.record)
+    try write(record.text(.indented) + "\n", to: self.record)
   }
 
   /// The recipe that the model came of. Its paths begin where they did then.

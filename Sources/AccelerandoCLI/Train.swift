@@ -71,7 +71,7 @@ struct Train: ParsableCommand {
     try command.train(all)
   }
 
-  /// Trains, or goes on training.
+  /// Trains, or resumes training.
   /// - Parameter arguments: what this command was made of, to be kept with the run.
   private func train(_ arguments: RunArguments) throws {
     var recipe = try Recipe(recipe ?? "")

@@ -256,7 +256,7 @@ struct Scheduler {
     leads(draft.writes + draft.reads, count, in: lowering)
   }
 
-  /// Whether the outermost axes of one of the values have so many elements.
+  /// Whether the outermost axes of one of the values have this many elements.
   private static func leads(_ values: [Int], _ count: Int, in lowering: Lowering) -> Bool {
     values.contains { value in
       guard value < lowering.program.types.count else { return false }

@@ -1,5 +1,5 @@
-// Structural pruning: filters and neurons are really taken out, with all that follows from it, so that what is left is a
-// smaller dense model that any engine runs faster. No machinery stays behind.
+// Structural pruning: filters and neurons are really taken out, with all that follows from it, so that what is left is
+// a smaller dense model that any engine runs faster. No machinery stays behind.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -9,15 +9,15 @@ extension Model {
   /// A smaller model without the least filters and neurons, with the weights of the others.
   ///
   /// What goes is followed through additions, normalization, flattening, concatenation and depthwise convolutions. The
-  /// model's outputs stay, and so does what feeds layers that are not known to treat channels one by one (custom layers,
-  /// attention, layer normalization). A channel counts as much as its filter's mean magnitude, against that of
+  /// model's outputs stay, and so does what feeds layers that are not known to treat channels one by one (custom
+  /// layers, attention, layer normalization). A channel counts as much as its filter's mean magnitude, against that of
   /// its layer, times the scale that batch normalization gives it. Usually the smaller model is trained on for a while.
   /// - Parameters:
   ///   - part: the part of the filters and neurons to take out, at least 0 and below 1.
   ///   - layers: names or types of layers, or names of parameters, whose outputs may be taken out.
-  /// - Returns: a model of the same layers with fewer outputs, compiled like this one; its optimizer begins anew.
-  /// - Throws: `CompressionError` when no layer has outputs that can be taken out, or weights are not finite; `ConfigError` when a layer that would
-  ///   change cannot be described.
+  /// - Returns: a model of the same layers with fewer outputs, compiled like this one; its optimizer starts anew.
+  /// - Throws: `CompressionError` when no layer has outputs that can be taken out, or weights are not finite;
+  ///   `ConfigError` when a layer that would change cannot be described.
   public func withoutChannels(_ part: Double, layers: [String] = ["*"]) throws -> Model {
     guard part >= 0, part < 1 else {
       throw CompressionError(

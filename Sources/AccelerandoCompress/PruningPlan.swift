@@ -26,7 +26,7 @@ struct PruningPlan: ParameterRule, CustomStringConvertible {
   /// Whether the masks were computed before the first step, so that a schedule without further turns is no mistake.
   var hasMasks = false
 
-  /// What the masks depend on, in words: a run that goes on needs the same.
+  /// What the masks depend on, in words: a resumed run needs the same.
   var description: String {
     let parts = groups.map { group in
       let names = group.parameters.map(\.name).joined(separator: " ")
@@ -121,8 +121,8 @@ extension PruningPlan.Group {
     }
   }
 
-  /// New masks and thresholds where all weights are finite, and the old ones otherwise: among numbers that are none, every
-  /// order is wrong, and a run that has gone astray should not lose the whole net on top of it.
+  /// New masks and thresholds where all weights are finite, and the old ones otherwise: among numbers that are none,
+  /// every order is wrong, and a run that has gone astray should not lose the whole net on top of it.
   private func renewed(_ weights: [Tensor], _ old: [Tensor], _ counter: Tensor) -> [Tensor] {
     let finite = weights.map { $0.isFinite().all(axes: Array(0..<$0.rank)) }
     guard let first = finite.first else { return old }

@@ -282,7 +282,7 @@ enum Stopwatch {
 /// `0.9123`.
 func decimals(_ value: Double) -> String { String(format: "%.4f", value) }
 
-/// A time for people: `12.3 µs`.
+/// A time with a unit: `12.3 µs`.
 func time(_ seconds: Double) -> String {
   if seconds < 1e-3 { return String(format: "%.1f µs", seconds * 1e6) }
   if seconds < 1 { return String(format: "%.2f ms", seconds * 1e3) }

@@ -1,5 +1,5 @@
-// Fetching takes long enough that somebody wants to see it move. What moves is told as values, so that a terminal, a
-// log or a test can each show it in its way.
+// Downloads take long enough that users want to see progress. Progress is reported as values, so that a terminal, a log
+// or a test can each show it in its own way.
 
 import AccelerandoFormats
 import Foundation

@@ -1,5 +1,5 @@
-// What is written replaces the earlier file only when all of it is safe on the disk: a full disk, a crash or Ctrl-C
-// halfway must never cost somebody the weights they had.
+// A new file replaces the earlier one only when all of it is safe on the disk: a full disk, a crash or Ctrl-C halfway
+// must never cost the weights that were there.
 
 import Foundation
 

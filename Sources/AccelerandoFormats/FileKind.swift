@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// A kind of file that people have.
+/// A common kind of file.
 package enum FileKind: Hashable, Sendable {
   case npy, zip, gzip, idx, safetensors
   /// A file of another kind, called so.

@@ -53,7 +53,8 @@ public enum IDX {
     guard header.payload <= inflater.upperBound else {
       throw FormatError(
         file: contents.name, offset: 4,
-        reason: "\(header.shape) elements need \(header.payload) bytes, more than the compressed data can hold",
+        reason:
+          "\(header.shape) elements need \(header.payload) bytes, more than the compressed data or memory can hold",
         remedy: "The file is truncated or damaged; get it again")
     }
     var array = NDArray(zeros: TensorType(header.element.stored, header.storedShape))

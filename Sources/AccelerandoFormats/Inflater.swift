@@ -50,11 +50,12 @@ final class Inflater {
 
   private var message: String { stream.pointee.msg.map { String(cString: $0) } ?? "it says no more" }
 
-  /// The most bytes that can still be decompressed.
+  /// The most bytes that can still be decompressed, and that this machine's memory holds.
   var upperBound: Int {
+    let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
     let (bound, overflow) = (end - offset).multipliedReportingOverflow(by: Self.largestRatio)
     // The rest of zlib's window may be written without any further input.
-    return overflow ? .max : bound.addingReportingOverflow(64 << 10).partialValue
+    return overflow ? memory : min(bound.addingReportingOverflow(64 << 10).partialValue, memory)
   }
 
   /// Fills `target` with the next bytes.

@@ -8,7 +8,7 @@ import Synchronization
 package final class StandardStream: Sendable {
   /// Standard output: results.
   package static let output = StandardStream(STDOUT_FILENO, name: "standard output")
-  /// Standard error: messages to people.
+  /// Standard error: messages.
   package static let errors = StandardStream(STDERR_FILENO, name: "standard error")
 
   private let descriptor: Int32

@@ -206,7 +206,7 @@ struct ZipArchive {
       let inflater = try Inflater(contents, range: range, wrapper: .raw)
       guard entry.size <= inflater.upperBound else {
         throw reader.error(
-          "the entry '\(entry.name)' should decompress to \(entry.size) bytes, more than its data can hold",
+          "the entry '\(entry.name)' should decompress to \(entry.size) bytes, more than its data or this machine's memory can hold",
           at: entry.directoryOffset, remedy: Self.remedy)
       }
       result = try FileContents(name: name, count: entry.size) { target in

@@ -70,6 +70,6 @@ public final class MPIGroup: WorkerGroup {
   /// Leaves the job; every process has to.
   public func leave() { _ = library.finish() }
 
-  /// Ends all processes of the job, since this one cannot go on.
+  /// Ends all processes of the job, since this one cannot continue.
   public func abort(code: Int32) { _ = library.abort(library.world, code) }
 }

@@ -1,4 +1,4 @@
-// Graphs of layers in files: nodes in order, each with its layer and the numbers of its operands.
+// Graphs of layers in files: nodes in order, each with its layer and the indices of its operands.
 
 import AccelerandoCore
 

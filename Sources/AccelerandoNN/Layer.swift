@@ -42,7 +42,7 @@ extension Layer {
   func called(_ inputs: [Tensor], name: String?) -> Tensor {
     let body = { () -> Tensor in
       do {
-        // Settings that make no sense are not even computed with.
+        // Invalid settings are not even computed with.
         try LayerCatalog.check(self)
       } catch {
         return (inputs.first ?? Graph().input("no input", TensorType(.float32, []))).rejected("\(error)")

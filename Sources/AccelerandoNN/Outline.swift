@@ -13,7 +13,7 @@ public struct Outline: Sendable {
   public let layerCalls: [Scope.LayerCall]
   /// The names of the parameters by property, for tracing the model again.
   public let names: ParameterNames
-  /// The inputs whose elements are used as the numbers of rows of a table.
+  /// The inputs whose elements are used as row indices of a table.
   public let indexInputs: [IndexInput]
 
   /// An input that is an index.

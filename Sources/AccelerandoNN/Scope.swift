@@ -34,7 +34,7 @@ public final class Scope: @unchecked Sendable {
     public let parameters: [String]
   }
 
-  /// One use of a tensor's elements as the numbers of rows of a table.
+  /// One use of a tensor's elements as row indices of a table.
   package struct LookUp {
     /// The numbers of rows.
     package let indices: Tensor
@@ -216,8 +216,8 @@ extension Scope {
 // MARK: - Layers
 
 extension Scope {
-  /// Says that a layer uses a tensor's elements as the numbers of rows, 0 to below `rows`: where they come from the data,
-  /// they are checked before anything is trained on them.
+  /// Records that a layer uses a tensor's elements as row indices, 0 to below `rows`: if they come from the data, they
+  /// are checked before training.
   func willLookUp(_ indices: Tensor, rows: Int) {
     lookUps.append(LookUp(indices: indices, rows: rows, layer: graph.path.last ?? "the table"))
   }
@@ -245,8 +245,8 @@ extension Scope {
     return result
   }
 
-  /// Reports a second layer of one given name inside of one layer: people and files could not tell the two apart. One layer
-  /// that is called again is no second one.
+  /// Reports a second layer of one given name inside one layer, since files could not distinguish the two. Calling one
+  /// layer again is fine.
   private func checkName(_ name: String, of layer: any Layer) {
     guard let last = frames.indices.last else { return }
     let call = frames[last].callCount + 1

@@ -1,5 +1,5 @@
-// A recipe is everything that a training needs, as a text file: data, layers, how to compile, how to fit, callbacks. A
-// model is edited and run again with no build in between; so the whole file is checked before anything slow begins.
+// A recipe describes a training run as a text file: data, layers, how to compile, how to fit, callbacks. A model is
+// edited and run again without a build; so the whole file is checked before anything slow begins.
 
 import AccelerandoCore
 import AccelerandoFormats
@@ -32,8 +32,8 @@ public struct Recipe: Sendable {
 
   /// Reads the recipe of a name or of a path.
   /// - Parameter nameOrPath: the name of a built-in recipe, or the path of a YAML file.
-  /// - Throws: `RecipeNotFound` when there is none, `FormatError` when it cannot be read, `ConfigError` with file and line when
-  ///   it is wrong.
+  /// - Throws: `RecipeNotFound` when there is none, `FormatError` when it cannot be read, `ConfigError` with file and
+  ///   line when it is wrong.
   public init(_ nameOrPath: String) throws {
     let url = URL(fileURLWithPath: nameOrPath)
     if let builtIn = BuiltInRecipe.named(nameOrPath) {
@@ -50,7 +50,7 @@ public struct Recipe: Sendable {
       directory: isFile ? url.deletingLastPathComponent() : Self.workingDirectory)
   }
 
-  /// Recipes are written by people; what is longer than this is something else.
+  /// Recipes are written by hand; a longer file is something else.
   private static let longest = 16 << 20
 
   /// The text of a recipe's file, or of a pipe.

@@ -205,8 +205,8 @@ extension RecipeData {
     return data
   }
 
-  /// Loads what a model is measured on: the part for validation, or what it was trained on where there is none. The other
-  /// part need not be there.
+  /// Loads what a model is measured on: the part for validation, or what it was trained on where there is none. The
+  /// other part need not be there.
   /// - Throws: `FormatError` when the data are missing, damaged or do not fit together.
   public func loadForEvaluation(
     in directory: URL, override: DataOverride? = nil, limit: Int? = nil
@@ -308,7 +308,7 @@ extension URL {
 
 /// One array in a file, whatever its format.
 public enum ArrayFile {
-  /// Reads NPY, or IDX plain or gzipped: told apart by the first bytes.
+  /// Reads NPY, or IDX plain or gzipped, which is detected by the first bytes.
   /// - Throws: `FormatError` when it is neither, or damaged.
   public static func read(_ url: URL) throws -> NDArray {
     let contents = try FileContents(url)

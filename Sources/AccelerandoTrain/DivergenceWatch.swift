@@ -25,7 +25,7 @@ final class DivergenceWatch {
 
   /// Notes the state before the first step of an epoch.
   /// - Parameters:
-  ///   - pass: the pass through the data that is going on.
+  ///   - pass: the current pass over the data.
   ///   - passStep: the steps that were done in it.
   ///   - step: the steps that were done in the epoch.
   func remember(pass: Int, passStep: Int, step: Int) throws {

@@ -21,8 +21,8 @@ final class Feeder {
   /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
   private let isPrepared: Bool
 
-  /// Whether a pass is long enough for steps to look closely at the model's values, which keep still while nothing is
-  /// trained. Far devices make nothing of that.
+  /// Whether a pass is long enough for steps to inspect the model's values, which are frozen unless training.
+  /// Accelerators ignore this.
   private var isFrozen: Bool {
     kind != .train && (isLongPass ?? ((dataset.count ?? 0) >= Self.longPass)) && !session.backend.runsAhead
   }
@@ -72,7 +72,7 @@ final class Feeder {
     var isPrepared = false
     if case .arrays(let arrays) = dataset.source {
       guard !dataset.rows.isEmpty else { throw TrainingError("the dataset is empty: there is no sample to work on.") }
-      // What transformations make of the samples can only be looked at batch by batch.
+      // The results of transformations can only be checked batch by batch.
       isPrepared = dataset.transforms.isEmpty
       if isPrepared { dataset.source = .arrays(try Self.prepared(arrays, kind, expectation, classWeights)) }
     }
@@ -146,8 +146,8 @@ final class Feeder {
       StepSignature(kind: kind, like: arrays, count: batchSize, workers: workers(of: batchSize)), programs)
   }
 
-  /// The batch that comes next, in the model's shapes, and the numbers of its samples where these are known; nil after
-  /// the last. It is taken: a step that is asked for afterwards has the one behind it.
+  /// The next batch, in the model's shapes, and the indices of its samples if known; nil after the last. It is
+  /// consumed: a step that is requested afterwards gets the next one.
   func nextBatch() throws -> (batch: Batch, samples: [Int]?)? {
     if let direct {
       guard direct.position < direct.order.count else { return nil }
@@ -179,7 +179,7 @@ final class Feeder {
     return step
   }
 
-  /// Who shares a batch of so many samples.
+  /// The workers that share a batch of this many samples.
   private func workers(of samples: Int) -> Int { session.backend.workerCount(forBatchOf: samples) }
 
   /// Many full batches at once, where the device takes them.

@@ -137,7 +137,7 @@ final class FitLoop {
   /// first.
   var nextPass = 0
   var passStep: Int?
-  /// The epoch that is going on, or that begins next, and when it began.
+  /// The current epoch, or the one that begins next, and when it began.
   var epoch = 0
   var epochStart = ContinuousClock.now
   /// What the result depends on.
@@ -236,7 +236,7 @@ final class FitLoop {
     passStep = 0
   }
 
-  /// The next steps; with steps per epoch, an epoch that outlasts the data goes on with a new pass.
+  /// The next steps; with steps per epoch, an epoch longer than the data continues with a new pass.
   private func nextLaunch(atMost limit: Int) throws -> Feeder.Launch? {
     if let launch = try feeder.next(atMost: limit) { return launch }
     guard stepsPerEpoch != nil else { return nil }
@@ -244,7 +244,7 @@ final class FitLoop {
     return try feeder.next(atMost: limit)
   }
 
-  /// How many steps may run before somebody wants to act: the pace, the end of the epoch, callbacks.
+  /// The number of steps that may run before something must happen: the pace, the end of the epoch, callbacks.
   private var mostSteps: Int {
     var limit = pace.stepsPerLaunch
     if let stepsPerEpoch { limit = min(limit, stepsPerEpoch - run.stepsDone) }

@@ -62,9 +62,10 @@ public final class InferenceFunction {
   public func copy() throws -> InferenceFunction { try InferenceFunction(sharing: self) }
 
   /// The model's output, `[batch, …]`.
-  /// - Parameter arrays: one array for each input, `[batch, …]` with the batch size that the function was made for. Numbers of
-  ///   another element type are converted.
-  /// - Throws: `GraphError` when an array has another shape than its input, or fractions where the model takes integers.
+  /// - Parameter arrays: one array for each input, `[batch, …]` with the batch size that the function was made for.
+  ///   Numbers of another element type are converted.
+  /// - Throws: `GraphError` when an array has another shape than its input, or fractions where the model takes
+  ///   integers.
   public func callAsFunction(_ arrays: NDArray...) throws -> NDArray { try self(arrays) }
 
   /// The model's output for inputs in an array; see above.
@@ -109,7 +110,7 @@ public final class InferenceFunction {
 extension Model {
   /// The model's forward pass as a function for `batchSize` samples at a time, with the model's current values.
   /// - Parameter batchSize: the number of samples per call.
-  /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` for a batch size below 1.
+  /// - Throws: `GraphError` when the architecture is invalid, `TrainingError` for a batch size below 1.
   public func inferenceFunction(batchSize: Int = 1) throws -> InferenceFunction {
     try checkBatchSize(batchSize)
     let types = inputs.map { TensorType($0.dtype, [batchSize] + $0.shape) }

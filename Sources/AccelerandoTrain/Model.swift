@@ -107,7 +107,7 @@ public final class Model {
   public func outline() throws -> Outline { try described.get() }
 
   /// Sets optimizer, loss and metrics. Weights do not change; the optimizer starts anew.
-  /// - Throws: `GraphError` when the architecture makes no sense, `TrainingError` when two metrics have one name.
+  /// - Throws: `GraphError` when the architecture is invalid, `TrainingError` when two metrics have one name.
   public func compile(
     optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = [],
     precision: Precision = .float32

@@ -41,8 +41,8 @@ final class Session {
   /// Reads a state tensor; nil if there is none with the name.
   func value(_ name: String) throws -> NDArray? { try buffers[name]?.read() }
 
-  /// Reads a scalar of type `float32`, `float64` or `int32`, without allocating where the device's memory is the host's; 0 if
-  /// there is none of the name.
+  /// Reads a scalar of type `float32`, `float64` or `int32`, without allocating where the device's memory is the
+  /// host's; 0 if there is none of the name.
   func scalar(_ name: String) throws -> Double {
     guard let buffer = buffers[name] else { return 0 }
     func load<Scalar: TensorScalar>(_ first: Scalar) throws -> Double {
@@ -73,7 +73,7 @@ final class Session {
   }
 
   /// The step for a signature: compiled and tied to the buffers at first use.
-  /// - Parameter isFrozen: whether the model's values keep still until the step is told to look at them again.
+  /// - Parameter isFrozen: whether the model's values do not change until the step is told to inspect them again.
   func step(_ signature: StepSignature, _ programs: StepPrograms, isFrozen: Bool = false) throws -> Step {
     let key = StepKey(signature: signature, isFrozen: isFrozen)
     if let known = steps[key] { return known }
@@ -189,7 +189,7 @@ final class Step {
   let execution: any Execution
   /// How the batch is split among the workers.
   let shares: BatchShares
-  /// Whether values that keep still while the step runs may have changed since it looked at them.
+  /// Whether frozen values may have changed since the step inspected them.
   var isStale = false
   /// For each row of all workers, the index of its sample in the batch; nil if one worker has them all.
   private let samples: [Int]?

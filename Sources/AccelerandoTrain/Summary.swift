@@ -5,7 +5,7 @@ import AccelerandoNN
 
 extension Model {
   /// The model's layers, shapes and parameter counts as a table, with totals and their sizes in memory.
-  /// - Throws: `GraphError` when the architecture makes no sense.
+  /// - Throws: `GraphError` when the architecture is invalid.
   public func summary() throws -> String {
     let outline = try outline()
     let counts = Dictionary(uniqueKeysWithValues: outline.parameters.map { ($0.name, $0.type.elementCount) })

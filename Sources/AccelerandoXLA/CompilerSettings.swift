@@ -1,6 +1,6 @@
-// Settings of XLA's compilers. XLA reads the environment variable XLA_FLAGS by itself and ends the process over a flag
-// that it does not know. As options of a compilation the same settings are checked, and what is wrong comes back as an
-// error: so the variable is taken away before a plugin sees it, and what it says goes along with every program.
+// Settings of XLA's compilers. XLA itself reads the environment variable XLA_FLAGS and ends the process when it meets
+// an unknown flag. As options of a compilation the same settings are checked, and errors are returned: so the variable
+// is hidden from plugins, and its flags are passed with every program.
 
 import Foundation
 import Synchronization
@@ -46,7 +46,7 @@ enum CompilerSettings {
 
   /// The settings of programs for a client.
   static func current(for client: Client) -> [String: String] {
-    // XLA's CPU otherwise drops NaN in minima and maxima, so that a training that went wrong looks well.
+    // XLA's CPU otherwise ignores NaN in minima and maxima, which would hide that training diverged.
     let own = client.isHostMemory ? ["xla_cpu_enable_fast_min_max": "false"] : [:]
     return own.merging(takeFlags()) { $1 }
   }

@@ -46,7 +46,7 @@ extension CatalogEntry {
 public protocol CatalogListing {
   /// What is in the catalog, in one word: `loss`.
   var subject: String { get }
-  /// The names that are offered to people, in order.
+  /// The names to list, in order.
   var names: [String] { get }
   /// Describes the kind of a name, in any spelling.
   /// - Throws: `ConfigError` for an unknown name, with the nearest known one.
@@ -60,7 +60,7 @@ public struct Catalog<Item>: CatalogListing, Sendable {
 
   /// The kind of item, for messages: `loss`.
   public let subject: String
-  /// The names that are offered to people, in order.
+  /// The names to list, in order.
   public private(set) var names: [String] = []
   private var kinds: [String: Kind] = [:]
 
@@ -79,7 +79,7 @@ public struct Catalog<Item>: CatalogListing, Sendable {
   ///   - name: the name, in any spelling: `MeanSquaredError` and `mean_squared_error` are the same.
   ///   - aliases: other names for it.
   ///   - summary: what it is, in a sentence.
-  ///   - make: makes an item of its settings. What it asks its reader for is what people are told can be set.
+  ///   - make: makes an item of its settings. The settings that it reads are those that are listed.
   public func adding(
     _ name: String, aliases: [String] = [], _ summary: String = "", make: @escaping Maker
   ) -> Catalog {
@@ -123,7 +123,7 @@ public struct Catalog<Item>: CatalogListing, Sendable {
     return CatalogEntry(name: kind.name, aliases: kind.aliases, summary: kind.summary, settings: reader.settings)
   }
 
-  /// Refuses an item whose settings make no sense, with the words that a file with these settings is refused with.
+  /// Refuses an item with invalid settings, with the same message as for a file with these settings.
   /// Items of one's own types, which the catalog does not make, are left alone.
   /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
   public func check(_ item: Item) throws {

@@ -110,8 +110,7 @@ extension ConfigReader {
 }
 
 extension LayerCatalog {
-  /// Refuses a built-in layer whose settings make no sense, with the words that a file with these settings is refused
-  /// with.
+  /// Refuses a built-in layer with invalid settings, with the same message as for a file with these settings.
   /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
   static func check(_ layer: any Layer) throws {
     guard let layer = layer as? any ConfigurableLayer, checked.contains(ObjectIdentifier(Swift.type(of: layer))) else {

@@ -133,7 +133,7 @@ final class LayerReading {
   }
 }
 
-/// The names of layers that stand side by side, each with its place: two of one name could not be told apart.
+/// The names of the layers inside one layer, each with its place: two with one name could not be distinguished.
 struct NamedPlaces {
   private var places: [String: SourceLocation?] = [:]
 

@@ -52,7 +52,7 @@ func plainName(_ name: String) -> String {
   String(name.lowercased().filter { $0 != "_" && $0 != "-" && $0 != " " })
 }
 
-/// Names that Keras has and people will ask for. Those that a catalog knows are found there first.
+/// Names that exist in Keras and that users may try. Those that a catalog knows are found there first.
 private let kerasNames: [String: [String]] = [
   "layer": [
     "ActivityRegularization", "AdditiveAttention", "AlphaDropout", "Attention", "AveragePooling1D", "AveragePooling3D",

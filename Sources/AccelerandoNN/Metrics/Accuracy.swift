@@ -26,7 +26,7 @@ public struct Accuracy: Metric, Hashable {
   }
 }
 
-/// Whether the output lies on the target's side of a threshold, the mean over a sample's outputs.
+/// Whether the output is on the target's side of a threshold, the mean over a sample's outputs.
 public struct BinaryAccuracy: Metric, Hashable {
   public let name: String
   public var direction: MetricDirection? { .maximize }

@@ -1,5 +1,5 @@
-// What people watch while a model trains. A metric gives a value for each sample, in the compiled step; what is shown for an
-// epoch is the mean over its samples, weighted where there are sample weights.
+// Numbers that describe how good a model is. A metric gives a value for each sample, in the compiled step; the value of
+// an epoch is the mean over its samples, weighted if there are sample weights.
 
 import AccelerandoCore
 
@@ -16,8 +16,8 @@ public protocol Metric: Sendable {
   /// The name in logs and recipes: `accuracy`.
   var name: String { get }
 
-  /// Which way the metric gets better, whatever it is called; nil, the default, where it does not say. Callbacks that look for the best
-  /// epoch then have to be told.
+  /// Which way the metric gets better, whatever it is called; nil, the default, where it does not say. Callbacks that
+  /// look for the best epoch then have to be told.
   var direction: MetricDirection? { get }
 
   /// The metric of each sample.

@@ -4,8 +4,8 @@ import AccelerandoFormats
 import AccelerandoNN
 import Foundation
 
-/// Writes a line for every epoch: the epoch and the numbers in alphabetical order, `NA` for those that the epoch does not have, as `val_loss`
-/// where validation comes every few epochs.
+/// Writes a line for every epoch: the epoch and the numbers in alphabetical order, `NA` for those that the epoch does
+/// not have, as `val_loss` where validation comes every few epochs.
 public final class CSVLogger: Callback {
   private let url: URL
   private let separator: String
@@ -110,7 +110,7 @@ public final class CSVLogger: Callback {
   }
 }
 
-/// Cuts a file to the length that it had when a checkpoint was taken. If it is gone or shorter, people are told.
+/// Cuts a file to the length that it had when a checkpoint was taken. If it is missing or shorter, a message says so.
 func shortenFile(_ url: URL, to length: UInt64, for user: String, _ run: TrainingRun) throws {
   guard let file = try? LogFile(url, continues: true, creates: false) else {
     run.say("\(user): \(url.path) is gone; a new one starts where the run resumes.")

@@ -92,12 +92,12 @@ public final class TrainingRun {
   public internal(set) var isResumed = false
   /// Whether an epoch is in progress.
   public internal(set) var isInsideEpoch = false
-  /// What the training loop throws once all callbacks know of the step, where somebody wants it to end now.
+  /// Thrown by the training loop after all callbacks of the step, if it was asked to end now.
   private(set) var interruption: (any Error)?
   /// The numbers that will be in the logs when the callback that asks is called after an epoch.
   public internal(set) var expectedLogs: ExpectedLogs
   var restoredStates: [ObjectIdentifier: CallbackState] = [:]
-  /// Messages that callbacks give to people; the progress display prints them between epochs.
+  /// Messages of callbacks; the progress display prints them between epochs.
   public internal(set) var messages: [String] = []
 
   init(model: Model, epochs: Int, firstEpoch: Int, stepsPerEpoch: Int?, expectedLogs: ExpectedLogs) {

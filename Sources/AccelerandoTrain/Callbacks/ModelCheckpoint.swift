@@ -24,7 +24,7 @@ public final class ModelCheckpoint: Callback {
   ///   - mode: which direction is better.
   ///   - savesBestOnly: whether only epochs are saved that are better than all before. NaN is never better.
   ///   - savesWeightsOnly: whether the weights alone are saved, as one safetensors file.
-  ///   - everySteps: saves after so many steps instead of after each epoch.
+  ///   - everySteps: saves after this many steps instead of after each epoch.
   ///   - initialBest: what the first epoch has to exceed.
   public init(
     _ path: String, monitor: String = "val_loss", mode: MonitorMode = .automatic, savesBestOnly: Bool = false,

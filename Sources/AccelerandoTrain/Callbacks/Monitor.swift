@@ -71,7 +71,7 @@ struct Monitor {
     return nil
   }
 
-  /// What to tell people at the end where no epoch was best; nil if `best` is known.
+  /// The message at the end if no epoch was best; nil if `best` is known.
   func missingBest(_ best: Double?) -> String? {
     if best != nil { return nil }
     return wasSeen

@@ -1,5 +1,5 @@
-// What people watch while a model trains: a moving bar on a terminal, one line an epoch elsewhere. The numbers are read
-// from the device at most ten times a second, so that watching does not slow the step.
+// The progress display: a moving bar on a terminal, one line per epoch elsewhere. The numbers are read from the device
+// at most ten times per second, so that the display does not slow the step.
 
 import AccelerandoFormats
 import Foundation

@@ -1,5 +1,5 @@
-// A text with fields that numbers are filled into, in the language of Python's `str.format`, which is what paths of checkpoints are written
-// in: `model-{epoch:02d}-{val_loss:.4f}`.
+// A text with fields that numbers are filled into, in the language of Python's `str.format`, which is what paths of
+// checkpoints are written in: `model-{epoch:02d}-{val_loss:.4f}`.
 
 import Foundation
 
@@ -113,7 +113,7 @@ struct NumberFormat {
   private var precision: Int?
   private var type: Character?
 
-  /// Widths and precisions beyond the longest names that files can have make no sense.
+  /// Widths and precisions beyond the longest file names are invalid.
   private static let most = 255
 
   /// Reads a format; nil if it is none.

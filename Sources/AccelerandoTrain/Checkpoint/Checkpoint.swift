@@ -53,7 +53,7 @@ struct Checkpoint: Sendable {
   var position: TrainingPosition
   /// The number of steps of the optimizer, for messages and for the checkpoint's name.
   var iteration: Int
-  /// What the run was set to: a run of other settings cannot go on from here.
+  /// The settings of the run: a run with other settings cannot resume from it.
   var settings: [RunSetting]
   /// The completed epochs.
   var history: History

@@ -63,12 +63,12 @@ public final class Checkpoints: Callback {
 
   /// Makes the callback.
   /// - Parameters:
-  ///   - directory: where checkpoints are kept; it is made if it is not there.
-  ///   - interval: how often they are written. One is also written at the beginning, at the end, and when the run is interrupted or fails;
-  ///     for nil, only then and at the end.
-  ///   - keep: how many are kept; at least 1.
-  ///   - resumes: whether a run goes on from the last good checkpoint, if there is one. Where it does not, checkpoints of
-  ///     an earlier run that did not come to its end are an error, so that nobody loses one by a slip.
+  ///   - directory: where checkpoints are kept; created if it does not exist.
+  ///   - interval: how often they are written. One is also written at the beginning, at the end, and when the run is
+  ///     interrupted or fails; for nil, only then and at the end.
+  ///   - keep: the number of checkpoints to keep; at least 1.
+  ///   - resumes: whether a run resumes from the last intact checkpoint, if there is one. If it does not, checkpoints of an
+  ///     earlier run that is not complete are an error, so that none is lost by accident.
   public init(_ directory: URL, every interval: Interval? = .epochs(1), keep: Int = 3, resumes: Bool = false) {
     self.directory = directory
     self.interval = interval
@@ -147,7 +147,7 @@ extension Checkpoints: CheckpointKeeper {
   }
 
   func runBegins(_ run: TrainingRun, _ capture: () throws -> Checkpoint) throws {
-    // So there is always something to go on from, and a place that cannot be written to is known at once.
+    // So there is always something to resume from, and a directory that cannot be written is reported at once.
     if interval != nil, !run.isResumed { try begin(capture) }
   }
 

@@ -34,7 +34,7 @@ extension FitLoop {
     for keeper in keepers { try? keeper.stepsEnded(0, run) { try checkpoint() } }
   }
 
-  /// Puts the run back to the checkpoint that it shall go on from, if there is one.
+  /// Restores the run from the checkpoint that it resumes from, if there is one.
   func resume() throws {
     for keeper in keepers {
       guard let checkpoint = try keeper.restoration(run), !run.isResumed else { continue }
@@ -91,7 +91,7 @@ extension FitLoop {
   /// The run as it is now.
   private func checkpoint() throws -> Checkpoint {
     let inside = run.isInsideEpoch
-    // Who is interrupted wants to go on later.
+    // An interrupted run will be resumed later.
     let stops = run.stopsTraining && !run.wasInterrupted
     return Checkpoint(
       position: TrainingPosition(

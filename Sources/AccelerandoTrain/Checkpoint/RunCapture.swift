@@ -96,7 +96,7 @@ extension Session {
     // The totals are made when the first step is compiled; they come and go with it.
     var types = buffers.filter { !StateName.isTotal($0.key) }
       .map { (name: $0.key, type: $0.value.type) }.sorted { $0.name < $1.name }
-    // A weight that the model does not have is a mistake; other state may be somebody's who makes it later.
+    // A weight that the model does not have is an error; other state may belong to a rule that is added later.
     let known = Set(types.map(\.name))
     types += store.entries.filter { name, _ in
       !known.contains(name) && !name.hasPrefix("parameter/") && !name.hasPrefix("slot/")

@@ -65,5 +65,8 @@ public enum RecipeReference {
     Where something has settings, it is written `name`, `{name: {settings}}` or, but for layers, `{name: name, settings}`.
     Names are understood in any spelling: `MeanSquaredError` is `mean_squared_error`. A mistake is answered with its line.
 
+    A layer that stands in several places, with the same weights, is written out in the first, with an `id` beside its name; the
+    other places refer to it: `- {Dense: {units: 8}, id: tied}` and later `- shares: tied`.
+
     """
 }

@@ -43,7 +43,8 @@ package enum FileKind: Hashable, Sendable {
     // Text has no control characters; a character may be cut off at the end of the inspected part.
     let start = bytes.prefix(4096)
     if start.contains(where: { $0 < 0x20 && ![9, 10, 12, 13].contains($0) }) { return .unknown }
-    let isUTF8 = (0..<min(4, start.count)).contains { String(validating: start.dropLast($0), as: UTF8.self) != nil }
+    let isCut = start.count < bytes.count
+    let isUTF8 = (0..<(isCut ? 4 : 1)).contains { String(validating: start.dropLast($0), as: UTF8.self) != nil }
     return isUTF8 ? .text : .other("text that is not UTF-8, or another file without marks")
   }
 }

@@ -8,7 +8,7 @@ import AccelerandoFormats
   static let hostile = [
     "\"", "\\", "a\"b\\c\n\t\r\u{0}\u{1f}\u{7f}", "{\"a\": 1}", "\u{2028}\u{2029}", "é", "e\u{301}", "👩‍👩‍👧", "", " ", "%s",
     "</script>",
-    "\u{feff}", "null", "\u{10ffff}",
+    "null", "\u{10ffff}",
   ]
 
   @Test func whatIsWrittenIsReadByFoundationInEveryLayout() throws {

@@ -24,7 +24,8 @@ import Testing
     #expect(complaint("a: &a [*a]").contains("there is no '&a' before"))
     #expect(complaint("a: 1\n---\nb: 2").contains("r.yaml:2: needs one document"))
     #expect(complaint("? [a]\n: 1").contains("a setting needs a plain name"))
-    #expect(complaint(String(repeating: "[", count: 200_000)).contains("nested more than 256 deep"))
+    #expect(complaint(String(repeating: "[", count: 300)).contains("nested more than 256 deep"))
+    #expect(complaint(String(repeating: "[", count: 200_000)).contains("this is not YAML"))
     #expect(complaint("a: \u{7}").contains("this is not text"))
     #expect(complaint("") == "no error" && complaint("# nothing\n") == "no error")
   }
@@ -49,7 +50,8 @@ import Testing
   }
 
   @Test func aliasesStandForWhatTheyName() throws {
-    let config = try Config(yaml: "base: &b {units: 3}\n&key name: x\nall: [*b, *b]\n*key : y", file: "x")
+    let config = try Config(yaml: "base: &b {units: 3}\nfirst: &key other\nall: [*b, *b]\n*key : y", file: "x")
+    #expect(config["other"]?.value == .string("y"))
     #expect(config["all"]?.value == .array([config["base"], config["base"]].compactMap { $0 }))
     #expect(complaint("&k a: 1\n*k : 2").contains("the setting 'a' stands here twice"))
   }
@@ -57,7 +59,7 @@ import Testing
   @Test func scalarsAreWhatYAML12SaysTheyAre() throws {
     let cases: [(String, Config.Value)] = [
       ("1", .int(1)), ("-2", .int(-2)), ("+3", .int(3)), ("007", .int(7)), ("0o17", .int(15)), ("0x1F", .int(31)),
-      ("0xffffffffffffffffff", .double(0xffff_ffff_ffff_ffffp8 + 255)), ("1.5", .double(1.5)), ("1e-3", .double(0.001)),
+      ("0xffffffffffffffffff", .double(0x1p72)), ("1.5", .double(1.5)), ("1e-3", .double(0.001)),
       (".5", .double(0.5)), ("5.", .double(5)), ("-.5E+1", .double(-5)), ("1.e2", .double(100)),
       ("99999999999999999999", .double(1e20)), (".inf", .double(.infinity)), ("-.Inf", .double(-.infinity)),
       ("+.INF", .double(.infinity)), ("true", .bool(true)), ("False", .bool(false)), ("null", .null), ("~", .null),

@@ -5,6 +5,7 @@
 ///
 /// Case does not count. One letter in four may be missing, too many, another one or in its neighbour's place, and three
 /// at most. In words of three letters none may be another one, and digits are never mistaken: `Conv1D` is not `Conv2D`.
+/// Where no word is that near, the shortest that `word` is the beginning of is meant: `cuda12` for `cuda`.
 public func nearestWord(to word: String, among candidates: some Sequence<String>) -> String? {
   let letters = Array(word.lowercased().prefix(64))
   guard !letters.isEmpty else { return nil }
@@ -15,7 +16,10 @@ public func nearestWord(to word: String, among candidates: some Sequence<String>
     let distance = editDistance(letters, other, replaces: letters.count > 3)
     return distance <= limit ? (candidate, distance) : nil
   }
-  return near.min { ($0.distance, $0.word) < ($1.distance, $1.word) }?.word
+  if let nearest = near.min(by: { ($0.distance, $0.word) < ($1.distance, $1.word) }) { return nearest.word }
+  guard letters.count >= 3 else { return nil }
+  let longer = candidates.filter { $0.lowercased().hasPrefix(String(letters)) }
+  return longer.min { ($0.count, $0) < ($1.count, $1) }
 }
 
 /// The number of letters to insert, remove, replace or exchange with their neighbour to make one word of the other (the

@@ -91,12 +91,23 @@ let package = Package(
         "AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoCPU", "AccelerandoFormats",
         "AccelerandoTestSupport", "CAllocationCounter",
       ]),
+    .target(
+      name: "AccelerandoFuzz",
+      dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoTestSupport", "AccelerandoTrain"],
+      path: "Tests/AccelerandoFuzz"),
     .testTarget(
       name: "AccelerandoFuzzTests",
       dependencies: [
-        "AccelerandoCPU", "AccelerandoCore", "AccelerandoFormats", "AccelerandoNN", "AccelerandoTestSupport",
-        "AccelerandoTrain", "AccelerandoXLA",
+        "AccelerandoCPU", "AccelerandoCore", "AccelerandoFormats", "AccelerandoFuzz", "AccelerandoNN",
+        "AccelerandoTestSupport", "AccelerandoTrain", "AccelerandoXLA",
       ]),
+    // What Scripts/sanitize.sh runs: a program, so that no more is built for it than it needs.
+    .executableTarget(
+      name: "SanitizedParts",
+      dependencies: [
+        "AccelerandoCPU", "AccelerandoCore", "AccelerandoFormats", "AccelerandoFuzz", "AccelerandoTestSupport",
+        "AccelerandoTrain",
+      ], path: "Tests/SanitizedParts"),
     .testTarget(
       name: "AccelerandoCompressTests",
       dependencies: [

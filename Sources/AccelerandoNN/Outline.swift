@@ -50,7 +50,6 @@ public struct Outline: Sendable {
       calls = scope.layerCalls
       if !isTraining { indexInputs = try Self.indexInputs(graph, scope.lookUps, inputs: inputs.count) }
     }
-    try Self.checkNames(of: calls)
     self.indexInputs = indexInputs
     parameters = collected
     self.output = output
@@ -78,21 +77,6 @@ public struct Outline: Sendable {
   }
 
   private static func inputName(_ number: Int) -> String { "input \(number)" }
-
-  /// Checks that no two layers were given one name: which of them is meant could not be told from reports.
-  private static func checkNames(of calls: [Scope.LayerCall]) throws {
-    var known: [String: Scope.LayerCall] = [:]
-    for call in calls {
-      guard let name = call.layer.name else { continue }
-      guard let earlier = known.updateValue(call, forKey: name) else { continue }
-      // A layer that is used twice is one layer.
-      let keys = [earlier, call].map { ParameterNames(of: $0.layer).ordered.map(\.key) }
-      if keys[0] == keys[1], earlier.typeName == call.typeName { continue }
-      throw GraphError(
-        "two layers have the name '\(name)': a \(earlier.typeName) and a \(call.typeName). Give each a name of its own."
-      )
-    }
-  }
 
   /// The first values of the parameters: functions of the seed and of each parameter's name, so that adding a layer
   /// changes no other layer's.

@@ -7,6 +7,7 @@
 import AccelerandoCPU
 import AccelerandoCore
 import AccelerandoFormats
+import AccelerandoFuzz
 import AccelerandoNN
 import AccelerandoTestSupport
 import AccelerandoTrain
@@ -121,7 +122,7 @@ private let xlaBackends: [XLABackend] = PluginSearch.current().plugins().filter 
     for workers in [2, 3] { #expect(try Outcome(network, on: shared(workers)).isSame(as: alone), "\(network)") }
   }
 
-  @Test(arguments: Wanted.seeds(8))
+  @Test(arguments: Wanted.seeds(30))
   func gradientsAreThoseOfPlainLoopsInDouble(_ seed: UInt64) throws {
     let network = try RandomNetwork(seed: seed)
     let exact = try Gradients(network, on: ReferenceBackend(exact: true))
@@ -130,7 +131,7 @@ private let xlaBackends: [XLABackend] = PluginSearch.current().plugins().filter 
     #expect(distance < 2e-3, "\(name) differs by \(distance)\n\(network)")
   }
 
-  @Test(.enabled(if: !xlaBackends.isEmpty, "no PJRT plugin for the CPU is on this machine"), arguments: Wanted.seeds(6))
+  @Test(.enabled(if: !xlaBackends.isEmpty, "no PJRT plugin for the CPU is on this machine"), arguments: Wanted.seeds(4))
   func gradientsAreThoseOfXLA(_ seed: UInt64) throws {
     let network = try RandomNetwork(seed: seed)
     let own = try Gradients(network, on: CPUBackend(threads: 2))

@@ -73,7 +73,7 @@ import Testing
           file: "r.yaml",
           directory: directory)
       }
-      #expect(unknown?.description.contains("csv") == true)
+      #expect(unknown?.description.contains("the source 'csv' is not known") == true)
     }
   }
 

@@ -81,33 +81,4 @@ private struct LossWithoutGradient: Loss {
       }, .meanSquaredError)
     #expect(text.contains("No gradient of the loss reaches 'layers.0.weight', 'layers.0.bias'"), "\(text)")
   }
-
-  @Test func twoLayersOfOneNameAreRefused() throws {
-    func error(_ layer: any Layer) -> String {
-      message { _ = try Model(layer, inputShape: [2], backend: testBackend).outline() }
-    }
-    #expect(
-      error(
-        Sequential {
-          Dense(2, name: "a"); Dense(2, name: "a")
-        }
-      ).contains("two layers have the name 'a'"))
-    #expect(
-      error(
-        Sequential {
-          Dense(2, name: "a"); Dropout(0.5, name: "a")
-        }
-      ).contains("a Dense and a Dropout"))
-    let shared = Dense(2, name: "a")
-    #expect(
-      error(
-        Sequential {
-          shared; shared
-        }) == "no error")
-    #expect(
-      error(
-        Sequential {
-          Dense(2, name: "a"); Dense(2, name: "b")
-        }) == "no error")
-  }
 }

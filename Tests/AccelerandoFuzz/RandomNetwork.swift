@@ -8,22 +8,30 @@ import AccelerandoTestSupport
 import AccelerandoTrain
 
 /// A network with data, a loss and an optimizer.
-struct RandomNetwork: CustomStringConvertible {
-  let seed: UInt64
+public struct RandomNetwork: CustomStringConvertible, Sendable {
+  /// What the case is made of.
+  public let seed: UInt64
   /// The network, as a layer in a file.
-  let network: Config
-  let inputs: [ModelInput]
-  let optimizer: Config
-  let loss: Config
-  let metrics: [Config]
-  let features: [NDArray]
-  let labels: NDArray
-  let batchSize: Int
+  public let network: Config
+  /// The inputs of the network.
+  public let inputs: [ModelInput]
+  /// The optimizer, as recipes have it.
+  public let optimizer: Config
+  /// The loss, as recipes have it.
+  public let loss: Config
+  /// The metrics, as recipes have them.
+  public let metrics: [Config]
+  /// The samples, an array for each input.
+  public let features: [NDArray]
+  /// The labels.
+  public let labels: NDArray
+  /// Samples in a step.
+  public let batchSize: Int
   /// The names of all layers in it.
-  let layerNames: Set<String>
+  public let layerNames: Set<String>
 
   /// Makes a case; equal seeds give equal ones.
-  init(seed: UInt64) throws {
+  public init(seed: UInt64) throws {
     var builder = NetworkBuilder(seed: seed)
     self = try builder.build()
   }
@@ -45,7 +53,7 @@ struct RandomNetwork: CustomStringConvertible {
   }
 
   /// The case as a recipe without its data.
-  var recipe: Config {
+  public var recipe: Config {
     Config([
       "layers": Config(.array([network])),
       "compile": Config(["optimizer": optimizer, "loss": loss, "metrics": Config(.array(metrics))]),
@@ -53,14 +61,13 @@ struct RandomNetwork: CustomStringConvertible {
     ])
   }
 
-  var description: String { "seed \(seed), batches of \(batchSize) of \(labels.shape[0]):\n\(recipe.json)" }
-
-  /// Whether something in it is drawn at random in training.
-  var isRandom: Bool { layerNames.contains("Dropout") || layerNames.contains("MultiHeadAttention") }
+  public var description: String { "seed \(seed), batches of \(batchSize) of \(labels.shape[0]):\n\(recipe.json)" }
 
   /// The network on a backend, compiled.
-  /// - Parameter optimizer: in the place of the case's own.
-  func model(on backend: any Backend, optimizer other: (any Optimizer)? = nil) throws -> Model {
+  /// - Parameters:
+  ///   - backend: where it runs.
+  ///   - optimizer: in the place of the case's own.
+  public func model(on backend: any Backend, optimizer other: (any Optimizer)? = nil) throws -> Model {
     let model = Model(try LayerCatalog().layer(network), inputs: inputs, backend: backend, seed: seed)
     try model.compile(
       optimizer: try other ?? Catalog.optimizers.make(optimizer), loss: try Catalog.losses.make(loss),
@@ -68,7 +75,8 @@ struct RandomNetwork: CustomStringConvertible {
     return model
   }
 
-  var data: Dataset { get throws { try Dataset(features: features, labels: labels) } }
+  /// The samples with their labels.
+  public var data: Dataset { get throws { try Dataset(features: features, labels: labels) } }
 }
 
 /// Puts a network together node by node; a layer that does not fit where it was tried is left out.
@@ -399,7 +407,7 @@ private struct NetworkBuilder {
 
 extension RandomNetwork {
   /// The layers of the catalog that no rule draws.
-  static func undrawnLayers() throws -> Set<String> {
+  public static func undrawnLayers() throws -> Set<String> {
     var drawn: Set<String> = []
     for seed in 0..<400 as Range<UInt64> { drawn.formUnion(try RandomNetwork(seed: seed).layerNames) }
     return Set(LayerCatalog().names).subtracting(drawn)

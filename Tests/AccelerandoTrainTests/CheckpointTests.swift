@@ -215,7 +215,7 @@ private struct Outcome: Equatable {
       let first = Checkpoints(place, every: .steps(1))
       #expect(throws: PowerCut.self) { try Training().run([death(after: 3, of: first), first]) }
       let text = message { _ = try Training().run([Checkpoints(place, every: .steps(1))]) }
-      #expect(text.contains("not over") && text.contains("--resume"), "\(text)")
+      #expect(text.contains("not complete") && text.contains("--resume"), "\(text)")
       _ = try Training().run([Checkpoints(place, every: .steps(1), resumes: true)])
       _ = try Training(seed: 9).run([Checkpoints(place, every: .steps(1))])
     }

@@ -19,7 +19,7 @@ run() {
       # Teams of threads live as long as the process and are no leaks.
       export ASAN_OPTIONS=detect_leaks=0
       ;;
-    thread) export TSAN_OPTIONS=halt_on_error=1 ;;
+    thread) export TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/Scripts/thread-sanitizer.supp ;;
     *) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 64 ;;
   esac
   printf '\n== %s sanitizer\n' "$name"

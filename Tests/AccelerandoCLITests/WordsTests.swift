@@ -99,7 +99,7 @@ import Testing
         (["data", "ftech"], "Did you mean 'fetch'?"), (["xyzzy"], "Known: train,"),
         (["recipes", "mpl"], "Did you mean 'mlp'?"),
         (["data", "fetch", "fashion-mist"], "Did you mean 'fashion-mnist'?"),
-        (["plugin", "install", "cuda"], "Did you mean 'cuda12'?"),
+        (["plugin", "install", "cudda12"], "Did you mean 'cuda12'?"),
         (["predict", "r", "x.npy", "--batch-size", "-1"], "--batch-size needs at least 1; received -1"),
         (["evaluate", "r", "--limit", "-1"], "--limit needs at least 1; received -1"),
         (["compare", "a", "b", "--seconds", "-1e-3"], "--seconds needs a number above 0"),

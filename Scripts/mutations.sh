@@ -8,6 +8,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 export ACCELERANDO_MUTATIONS="${1:-100000}"
-swift build -c release --build-tests
+swift build -c release --build-tests -Xswiftc -enable-testing
 ulimit -v 16000000
 exec timeout "${TIME_LIMIT:-7200}" swift test -c release --skip-build --filter 'NeverTrap'

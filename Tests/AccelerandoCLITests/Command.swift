@@ -26,14 +26,15 @@ struct Command {
     ["HOME": directory.path, "PATH": "/nowhere", "XDG_DATA_DIRS": "/nowhere"]
   }
 
-  /// Starts the command in a directory, with an environment of its own.
-  static func start(_ arguments: [String], in directory: URL, withPlugins: Bool = false, output: URL, errors: URL)
-    throws -> Process
-  {
+  /// Starts the command in a directory, with an environment of its own. A hangup ends it unless `ignoresHangup`, also where
+  /// whoever started the tests ignores it, as nohup does: a program inherits that.
+  static func start(_ arguments: [String], in directory: URL, withPlugins: Bool = false, ignoresHangup: Bool = false, output: URL,
+    errors: URL
+  ) throws -> Process {
     for url in [output, errors] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
     let process = Process()
-    process.executableURL = executable
-    process.arguments = arguments
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [ignoresHangup ? "--ignore-signal=HUP" : "--default-signal=HUP", executable.path] + arguments
     process.currentDirectoryURL = directory
     // Plugins come from where the environment says, if they are there at all.
     let variable = "PJRT_NAMES_AND_LIBRARY_PATHS"

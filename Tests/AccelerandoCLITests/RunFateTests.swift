@@ -10,11 +10,12 @@ import Testing
   }
 
   /// Starts a long training and waits until it shows a text.
-  private func start(_ arguments: [String], in directory: URL, until text: String) throws -> (
-    process: Process, errors: URL
-  ) {
+  private func start(_ arguments: [String], in directory: URL, until text: String, ignoresHangup: Bool = false) throws
+    -> (process: Process, errors: URL)
+  {
     let (output, errors) = (directory.appendingPathComponent("out"), directory.appendingPathComponent("err"))
-    let process = try Command.start(arguments, in: directory, output: output, errors: errors)
+    let process = try Command.start(
+      arguments, in: directory, ignoresHangup: ignoresHangup, output: output, errors: errors)
     try wait(process) { try String(contentsOf: output, encoding: .utf8).contains(text) }
     return (process, errors)
   }
@@ -51,6 +52,22 @@ import Testing
       let text = try String(contentsOf: errors, encoding: .utf8)
       #expect(text.contains("the model is saved in") && text.contains("train --resume"), "\(text)")
       #expect(try run(["evaluate", "run", "--data", "sample"], in: directory).status == 0)
+    }
+  }
+
+  @Test func aHangupEndsNoRunThatWasToldToIgnoreIt() throws {
+    try withTemporaryDirectory { directory in
+      let arguments = small + ["--epochs", "1000000", "--output", "run"]
+      let (process, _) = try start(arguments, in: directory, until: "Epoch 3/", ignoresHangup: true)
+      let log = directory.appendingPathComponent("out")
+      let epochs = { try String(contentsOf: log, encoding: .utf8).components(separatedBy: "Epoch ").count }
+      kill(process.processIdentifier, SIGHUP)
+      let before = try epochs()
+      try wait(process) { try epochs() > before + 10 }
+      #expect(process.isRunning)
+      process.terminate()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 143)
     }
   }
 

@@ -66,7 +66,8 @@ public final class Scope: @unchecked Sendable {
 
   private let names: ParameterNames
   private var values: [String: Tensor]
-  private let addsInputs: Bool
+  /// Whether parameters become inputs of the graph as they are met: in the first trace of a model.
+  let addsInputs: Bool
   private let transforms: [Transform]
   private let randomKey: Tensor?
   private var randomCount = 0

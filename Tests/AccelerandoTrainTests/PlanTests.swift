@@ -97,7 +97,7 @@ import Testing
       Flatten()
       Dense(10, activation: .softmax)
     }
-    #expect(barriers(report) > 3 && meetings(report) < 14, "\(report)")
+    #expect(barriers(report) > 3 && barriers(report) < 14, "\(report)")
   }
 
   @Test func frozenWeightsArePackedOnce() throws {

@@ -79,6 +79,46 @@ import Testing
     }
   }
 
+  @Test(
+    "The gradient of weights from all samples at once agrees with plain sums, whatever rows are computed at a time",
+    arguments: seeds + (0..<20).map { 1000 + $0 })
+  func weightRowsAgreeWithPlainSums(seed: UInt64) {
+    let example = ConvolutionExample(seed: seed, samples: seed < 1000 ? nil : 30)
+    let c = example.geometry
+    guard c.groups == 1 else { return }
+    var expected = [Double](repeating: 0, count: example.weights)
+    var size = expected
+    example.forEachProduct { i, j, k in
+      expected[j] += Double(example.x.floats[i]) * Double(example.dy.floats[k])
+      size[j] += Double(abs(example.x.floats[i] * example.dy.floats[k]))
+    }
+    let rows = c.KH * c.KW * c.C
+    var random = RandomSource(seed: seed)
+    for kernels in availableKernels {
+      example.with { c, _, _ in
+        let scratch = Memory(bytes: kernels.conv_weight_rows_scratch_bytes(c))
+        let (whole, parts) = (Memory(floats: example.weights), Memory(floats: example.weights))
+        func compute(_ first: Int, _ end: Int, _ dw: Memory) {
+          kernels.conv_backward_weight_rows(
+            c, example.x.floats, example.dy.floats, dw.floats, first, end, scratch.raw)
+        }
+        compute(0, rows, whole)
+        var first = 0
+        while first < rows {
+          let end = min(rows, first + random.integer(1...max(1, rows / 3)))
+          compute(first, end, parts)
+          first = end
+        }
+        #expect(whole.bits(example.weights) == parts.bits(example.weights), "\(example.geometry), \(kernels.isa)")
+        let worst = expected.indices.reduce(0.0) { worst, i in
+          let error = abs(Double(whole.floats[i]) - expected[i]) / (1 + size[i])
+          return error.isNaN ? .infinity : max(worst, error)
+        }
+        #expect(worst < 2e-6, "\(example.geometry), \(kernels.isa)")
+      }
+    }
+  }
+
   @Test("Pooling inside a convolution gives the bits of pooling after it", arguments: seeds)
   func poolingInsideIsPoolingAfterwards(seed: UInt64) {
     expectPoolingInsideIsPoolingAfterwards(ConvolutionExample(seed: seed))

@@ -291,6 +291,13 @@ extension Lowering {
         reads: [first, second], writes: [result])
     case .backwardWeights:
       let second = contiguous(w)
+      if ConvolutionGradientKernel.pays(convolution.geometry, isa) {
+        add(
+          ConvolutionGradientKernel(
+            geometry: convolution.geometry, input: first, gradient: second, result: result, isa: isa),
+          reads: [first, second], writes: [result])
+        return
+      }
       add(
         ConvolutionKernel(
           direction: .backwardWeights, geometry: convolution.geometry, first: first, second: second,

@@ -341,6 +341,14 @@ struct AccKernels {
   /// Enough for each of the five above.
   long (*conv_scratch_bytes)(const AccConv *c);
 
+  /// Whether `conv_backward_weight_rows` is quicker than conv_backward_weights with the N samples in `parts` separate sums, which
+  /// are then added: with many weights and few pixels.
+  bool (*conv_weight_rows_pay)(const AccConv *c, long parts);
+  /// Rows r0..<r1 of dw, seen as [KH*KW*C][O], from all N samples: one chain over the samples and their pixels. Only for one
+  /// group. Pixels outside the image do not count even for infinite dy. Split-invariant over rows; best are hundreds at a time.
+  void (*conv_backward_weight_rows)(const AccConv *c, const float *x, const float *dy, float *dw, long r0, long r1, void *scratch);
+  long (*conv_weight_rows_scratch_bytes)(const AccConv *c);
+
   /// Whether `conv_winners_backward_weights` can do, and is quicker than, conv_backward_weights after maxpool_backward_index.
   bool (*conv_winners_fit)(const AccConv *c, const AccPool *p);
   /// The gradient of the weights of a convolution whose result was only max-pooled, from the positions of the winners and the

@@ -1,46 +1,15 @@
 // The gradient of a convolution's weights from all samples at once. Where weights are many and pixels few, sums that are kept for
 // one sample after another cost more to read and write than to compute. Seen as [KH*KW*C][O], dw is a product for each tap: the
-// inputs that it sees, by columns, times dy. Pixels whose tap lies outside the image are left out, so a border costs nothing.
+// inputs that it sees, by columns, times dy.
 
 enum { rowsKC = 384, rowsNC = 256 };
 
-// A pixel of dy: its number in the batch, and its place in the image.
-typedef struct Pixel { long n, h, w; } Pixel;
-INLINE Pixel pixel_at(const AccConv *c, long i) {
-  return (Pixel){i / (c->OH * c->OW), i / c->OW % c->OH, i % c->OW};
-}
-
-// The pixels p0..<p1 whose tap lies inside the image: where the input is, and where dy is in its panel. Returns how many.
-static long pixels_inside(const AccConv *c, long tap, long p0, long p1, const float *x, const float **inputs, int32_t *places) {
-  const long top = tap / c->KW * c->dil_h - c->pad_top, left = tap % c->KW * c->dil_w - c->pad_left;
-  long count = 0;
-  Pixel p = pixel_at(c, p0);
-  for (long i = p0; i < p1;) {
-    const long h = p.h * c->stride_h + top, end = min_l(p1, i + c->OW - p.w);
-    if (h >= 0 && h < c->H) {
-      const float *row = x + (p.n * c->H + h) * c->W * c->C;
-      for (long w = p.w * c->stride_w + left; i < end; i++, w += c->stride_w) {
-        if (w < 0 || w >= c->W) continue;
-        inputs[count] = row + w * c->C;
-        places[count++] = (int32_t)((i - p0) * NR);
-      }
-    }
-    i = end;
-    p.w = 0;
-    if (++p.h == c->OH) {
-      p.h = 0;
-      p.n++;
-    }
-  }
-  return count;
-}
-
-// out[k*mr + m] = inputs[k][m]; writes up to VL lanes beyond the end.
-static void gather_columns(long mr, long count, const float *const *inputs, long channel, float *out) {
+// out[k*mr + m] = x[pixels[k]*C + m]; writes up to VL lanes beyond the end.
+static void gather_columns(long mr, long count, const float *x, long C, const int32_t *pixels, float *out) {
   const long whole = (mr - 1) / VL * VL; // as in pack_columns
   const vmask rest = mask_of(mr - whole);
   for (long k = 0; k < count; k++, out += mr) {
-    const float *from = inputs[k] + channel;
+    const float *from = x + pixels[k] * C;
     for (long m = 0; m < whole; m += VL) vstore(out + m, vload(from + m));
     vstore(out + whole, vload_m(from + whole, rest));
   }
@@ -48,13 +17,13 @@ static void gather_columns(long mr, long count, const float *const *inputs, long
 
 // ---- the sums
 
-typedef struct RowsScratch { float *a, *b; const float **inputs; int32_t *places; } RowsScratch;
+typedef struct RowsScratch { float *a, *b; int32_t *inputs, *places; } RowsScratch;
 static RowsScratch rows_scratch(const AccConv *c, Carver *s) {
   const long kc = min_l(rowsKC, c->N * c->OH * c->OW), nc = min_l(rowsNC, ceil_div(c->O, NR) * NR);
   RowsScratch p;
   p.a = carve(s, 4 * (kc * MR_MAX + VL));
   p.b = carve(s, 4 * kc * nc);
-  p.inputs = carve(s, (long)sizeof(float *) * kc);
+  p.inputs = carve(s, 4 * kc);
   p.places = carve(s, 4 * kc);
   return p;
 }
@@ -83,11 +52,11 @@ static void conv_backward_weight_rows(const AccConv *c, const float *x, const fl
     t.load_c = p0 > 0;
     for (long r = r0; r < r1;) {
       const long tap = r / C, end = min_l(r1, (tap + 1) * C);
-      t.K = pixels_inside(c, tap, p0, p1, x, p.inputs, p.places);
+      t.K = pixels_inside(c, tap, p0, p1, p.inputs, p.places, NR);
       const int form = t.K == p1 - p0 ? formColumns : formPicked;
       for (; r < end; r += t.as) {
         t.as = min_l(mr, end - r);
-        gather_columns(t.as, t.K, p.inputs, r % C, p.a);
+        gather_columns(t.as, t.K, x + r % C, C, p.inputs, p.a);
         for (long j = 0; j < nc; j += NR) {
           t.b = p.b + j * (p1 - p0);
           t.c = dw + r * O + o + j;
@@ -98,24 +67,13 @@ static void conv_backward_weight_rows(const AccConv *c, const float *x, const fl
   }
 }
 
-// Costs are multiplications; a byte of dw that does not stay in a core's cache takes as long as three, one that does as long as
-// a half.
 static bool conv_weight_rows_pay(const AccConv *c, long parts) {
   if (c->groups != 1 || c->C < MR_MAX || c->O < VL || c->N < 1 || conv_is_empty(c)) return false;
-  long rows = 0, cols = 0; // of outputs whose input lies inside the image, over all taps
-  for (long k = 0; k < c->KH; k++) {
-    const TapRange r = taps_inside(k * c->dil_h - c->pad_top, c->OH, c->stride_h, c->H);
-    rows += r.end - r.first;
-  }
-  for (long k = 0; k < c->KW; k++) {
-    const TapRange r = taps_inside(k * c->dil_w - c->pad_left, c->OW, c->stride_w, c->W);
-    cols += r.end - r.first;
-  }
-  const double product = (double)c->C * c->O, weights = 4 * product * c->KH * c->KW, far = 3, near = 0.5;
+  const double product = (double)c->C * c->O, weights = 4 * product * c->KH * c->KW;
   const double places = winograd_weights_pay(c) ? 16.0 * ceil_div(c->OH, 2) * ceil_div(c->OW, 2)
                                                 : (double)c->OH * c->OW * c->KH * c->KW;
-  const double sums = 2 * weights * (weights > 786432 ? far : near) + 2 * weights * far * parts / c->N;
+  const double sums = 2 * weights * (weights > nearBytes ? costFar : costNear) + 2 * weights * costFar * parts / c->N;
   // The pixels come from memory that all cores share, instead of being used up where they were computed.
-  const double moved = 4 * far * (c->H * c->W * c->C + c->OH * c->OW * c->O);
-  return rows * cols * product + moved < places * product + sums;
+  const double moved = 4 * costFar * (c->H * c->W * c->C + c->OH * c->OW * c->O);
+  return pixels_inside_sample(c) * product + moved < places * product + sums;
 }

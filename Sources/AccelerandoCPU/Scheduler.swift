@@ -292,6 +292,7 @@ struct Scheduler {
     {
       return false
     }
+    if kernel is UnpackedConvolutionKernel { return false }
     // Too few units to share.
     return units >= 8 || kernel.cost.seconds < 10e-6 || kernel.taskCount(threads: 8) <= units
   }

@@ -341,6 +341,24 @@ struct AccKernels {
   /// Enough for each of the five above.
   long (*conv_scratch_bytes)(const AccConv *c);
 
+  /// Whether `conv_taps` is quicker for a direction, forward or backward data, than packing the weights and conv_forward_packed or
+  /// conv_backward_data_packed: with many weights and few pixels.
+  bool (*conv_taps_pay)(const AccConv *c, int direction);
+  /// Channels o0..<o1 of samples n0..<n1 of y (`from` is x) or of dx (`from` is dy), from the weights [KH][KW][C][O] as they are; the
+  /// epilogue is for y. Only for one group. One chain over taps and channels, split-invariant over samples and channels; best are
+  /// multiples of 32 channels. Pixels outside the image do not count even for infinite weights.
+  void (*conv_taps)(const AccConv *c, int direction, const float *from, const float *w, float *to, long n0, long n1, long o0, long o1,
+                    const AccEpilogue *ep, void *scratch);
+  long (*conv_taps_scratch_bytes)(const AccConv *c);
+
+  /// Whether `conv_backward_weight_rows` is quicker than conv_backward_weights with the N samples in `parts` separate sums, which
+  /// are then added: with many weights and few pixels.
+  bool (*conv_weight_rows_pay)(const AccConv *c, long parts);
+  /// Rows r0..<r1 of dw, seen as [KH*KW*C][O], from all N samples: one chain over the samples and their pixels. Only for one
+  /// group. Pixels outside the image do not count even for infinite dy. Split-invariant over rows; best are hundreds at a time.
+  void (*conv_backward_weight_rows)(const AccConv *c, const float *x, const float *dy, float *dw, long r0, long r1, void *scratch);
+  long (*conv_weight_rows_scratch_bytes)(const AccConv *c);
+
   /// Whether `conv_winners_backward_weights` can do, and is quicker than, conv_backward_weights after maxpool_backward_index.
   bool (*conv_winners_fit)(const AccConv *c, const AccPool *p);
   /// The gradient of the weights of a convolution whose result was only max-pooled, from the positions of the winners and the

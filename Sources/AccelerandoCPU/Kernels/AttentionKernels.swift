@@ -42,11 +42,14 @@ struct AttentionShape: Sendable {
   func withDescription<Result>(
     random: [Int], _ memory: Memory?, _ body: (UnsafePointer<AccAttention>) -> Result
   ) -> Result {
-    let words = random.map { value -> UnsafePointer<UInt32>? in memory.map { UnsafePointer($0.elements(value)) } }
+    func words(_ index: Int) -> UnsafePointer<UInt32>? {
+      guard let memory, index < random.count else { return nil }
+      return UnsafePointer(memory.elements(random[index]))
+    }
     var description = AccAttention(
       T: queries, S: keys, H: heads, D: keySize, E: valueSize, scale: Float(scale), causal: isCausal,
-      key: words.first ?? nil, position: words.count > 1 ? words[1] : nil,
-      kept: Dropout(rate: dropout).keptBits ?? 0, boost: Float(dropout < 1 ? 1 / (1 - dropout) : 0))
+      key: words(0), position: words(1), kept: Dropout(rate: dropout).keptBits ?? 0,
+      boost: Float(dropout < 1 ? 1 / (1 - dropout) : 0))
     return withUnsafePointer(to: &description) { body($0) }
   }
 

@@ -7,6 +7,7 @@
 #include "impl_gemm.h"
 #include "impl_sparse.h"
 #include "impl_math.h"
+#include "impl_random.h"
 #include "impl_vm.h"
 #include "impl_reduce.h"
 #include "impl_softmax.h"

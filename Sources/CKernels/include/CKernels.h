@@ -95,10 +95,15 @@ typedef struct AccPool {
 
 /// Attention of H heads in each sample: queries q are [N][T][H][D], keys k [N][S][H][D], values v [N][S][H][E].
 /// Scores are scale * (q . k); with `causal`, query t sees the keys 0...t.
+/// With `key` (two words; NULL: no dropout), the share of key s for query t in unit u is dropped unless the XOR of the words of
+/// threefry(key, *position + (u*T + t)*S + s) is at most `kept`; the others are multiplied by `boost`. `position` may be NULL: 0.
 typedef struct AccAttention {
   long T, S, H, D, E;
   float scale;
   bool causal;
+  const uint32_t *key, *position;
+  uint32_t kept;
+  float boost;
 } AccAttention;
 
 /// What a convolution's weights are packed for.
@@ -235,6 +240,9 @@ typedef enum AccOp {
   accOpPopcount, accOpClz, // clz(0) = 32
   accOpWrapI8,           // low 8 bits, sign extended
   accOpWrapU8,           // low 8 bits, zero extended
+
+  // Threefry-2x32-20 of the number 0:c with the key a:b (U): the first word of the block, the second, the XOR of both
+  accOpThreefryFirst, accOpThreefrySecond, accOpThreefryXor,
 
   // conversions
   accOpIToF = 160, accOpUToF, // nearest even

@@ -38,6 +38,21 @@ static void conv_pack(const AccConv *c, int direction, const float *w, void *pac
   }
 }
 
+static ForwardPlan conv_part_plan(const AccConv *c) {
+  Carver packed = {0}, scratch = {0};
+  return forward_plan(c, &packed, &scratch);
+}
+static long conv_part_rows(const AccConv *c) {
+  if (!conv_has_work(c)) return 1;
+  const ForwardPlan p = conv_part_plan(c);
+  return forward_part_rows(&p);
+}
+static long conv_part_outputs(const AccConv *c) {
+  if (!conv_has_work(c)) return max_l(c->O, 1);
+  const ForwardPlan p = conv_part_plan(c);
+  return forward_part_outputs(c, &p);
+}
+
 static long conv_scratch_bytes(const AccConv *c) {
   if (!conv_has_work(c)) return 64;
   Carver f = {0}, d = {0}, w = {0};

@@ -13,6 +13,7 @@ typedef struct ConvTile {
   long ldc;
   long lanes;          // lanes of the last vector, 1...VL
   const float *bias;   // for n, or NULL
+  const float *residual; // residual[m*ldc + n] is added, or NULL
   bool relu;
 } ConvTile;
 
@@ -52,6 +53,12 @@ INLINE void conv_tile_body(const ConvTile *t, const int MR, const int NV, const 
     UNROLL for (int n = 0; n < NV; n++) {
       const vf bias = LAST(n) ? vload_m(t->bias + n * VL, mask) : vload(t->bias + n * VL);
       UNROLL for (int m = 0; m < MR; m++) acc[m][n] += bias;
+    }
+  }
+  if (t->residual) {
+    UNROLL for (int m = 0; m < MR; m++) UNROLL for (int n = 0; n < NV; n++) {
+      const float *p = t->residual + m * t->ldc + n * VL;
+      acc[m][n] += LAST(n) ? vload_m(p, mask) : vload(p);
     }
   }
   if (t->relu) {

@@ -107,7 +107,8 @@ INLINE void winograd_input(const Winograd *p, const float *x, long h, long w, fl
 }
 
 // One tile's outputs: y = A'MA with the rows (1,1,1,0), (0,1,-1,-1), then the epilogue. `rows` and `cols` of the 2 x 2 exist.
-INLINE void winograd_output(const Winograd *p, const float *m, float *y, long rows, long cols, long lanes, const float *bias, bool relu) {
+INLINE void winograd_output(const Winograd *p, const float *m, float *y, long rows, long cols, long lanes, const float *bias,
+                            const float *residual, bool relu) {
   for (long n = 0; n < lanes; n += VL) {
     vf t[2][4];
     UNROLL for (int j = 0; j < 4; j++) {
@@ -121,17 +122,21 @@ INLINE void winograd_output(const Winograd *p, const float *m, float *y, long ro
     const vf shift = !bias ? (vf){0} : full ? vload(bias + n) : vload_m(bias + n, mask);
     UNROLL for (int i = 0; i < 2; i++) UNROLL for (int j = 0; j < 2; j++) {
       vf v = j == 0 ? t[i][0] + t[i][1] + t[i][2] : t[i][1] - t[i][2] - t[i][3];
-      if (bias) v += shift;
-      if (relu) v = (vf)((vi)v & ~(v < 0.0f));
       if (i >= rows || j >= cols) continue;
-      float *o = y + (i * p->OW + j) * p->O + n;
+      const long at = (i * p->OW + j) * p->O + n;
+      if (bias) v += shift;
+      if (residual) v += full ? vload(residual + at) : vload_m(residual + at, mask);
+      if (relu) v = (vf)((vi)v & ~(v < 0.0f));
+      float *o = y + at;
       if (full) vstore(o, v); else vstore_m(o, mask, v);
     }
   }
 }
 
-// Tile rows r0..<r1 of `count` samples from x; y is where output row 2*r0 of the first goes, samples lie y_step apart there.
-static void winograd_rows(const Winograd *p, const float *x, long count, long r0, long r1, float *y, long y_step, const AccEpilogue *ep) {
+// Outputs o0..<o1 of tile rows r0..<r1 of `count` samples from x; y is where output row 2*r0 of the first goes, samples lie y_step
+// apart there and in the residual.
+static void winograd_rows(const Winograd *p, const float *x, long count, long r0, long r1, long o0, long o1, float *y, long y_step,
+                          const AccEpilogue *ep, const float *residual) {
   const long each = (r1 - r0) * p->tiles_w, total = count * each, depth = ceil_div(p->C, VL) * VL;
   const bool relu = ep && ep->activation == accActivationRelu;
   memset(p->zeros, 0, sizeof(float) * (size_t)depth);
@@ -149,8 +154,8 @@ static void winograd_rows(const Winograd *p, const float *x, long count, long r0
       NEXT_TILE
     }
     ConvTile t = {.K = p->C, .ldc = convNR};
-    for (long o = 0; o < p->O; o += convNR) {
-      const long lanes = min_l(convNR, p->O - o);
+    for (long o = o0; o < o1; o += convNR) {
+      const long lanes = min_l(convNR, o1 - o);
       for (long place = 0; place < 16; place++) {
         t.b = p->u + place * p->u_plane + o * p->C;
         for (long g = 0; g < n; g += mr) {
@@ -161,8 +166,9 @@ static void winograd_rows(const Winograd *p, const float *x, long count, long r0
       }
       sample = first_sample, row = first_row, col = first_col;
       for (long i = 0; i < n; i++) {
-        winograd_output(p, p->m + i * convNR, y + sample * y_step + ((2 * (row - r0)) * p->OW + 2 * col) * p->O + o, p->OH - 2 * row,
-                        p->OW - 2 * col, lanes, ep && ep->bias ? ep->bias + o : NULL, relu);
+        const long at = sample * y_step + ((2 * (row - r0)) * p->OW + 2 * col) * p->O + o;
+        winograd_output(p, p->m + i * convNR, y + at, p->OH - 2 * row, p->OW - 2 * col, lanes, ep && ep->bias ? ep->bias + o : NULL,
+                        residual ? residual + at : NULL, relu);
         NEXT_TILE
       }
     }

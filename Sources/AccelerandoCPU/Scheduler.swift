@@ -292,6 +292,9 @@ struct Scheduler {
     {
       return false
     }
+    if let convolution = kernel as? ConvolutionKernel, convolution.direction == .forward {
+      return !convolution.wantsOwnPhase
+    }
     // Too few units to share.
     return units >= 8 || kernel.cost.seconds < 10e-6 || kernel.taskCount(threads: 8) <= units
   }

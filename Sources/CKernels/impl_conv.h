@@ -26,12 +26,12 @@ static long conv_packed_bytes(const AccConv *c, int direction) {
   return packed.used;
 }
 
-static void conv_pack(const AccConv *c, int direction, const float *w, void *packed, long part, long parts) {
+static void conv_pack(const AccConv *c, int direction, const float *w, const float *scale, void *packed, long part, long parts) {
   if (!conv_has_work(c) || direction == accConvBackwardWeights) return;
   Carver to = {packed, 0}, scratch = {0};
   if (direction == accConvForward) {
     const ForwardPlan p = forward_plan(c, &to, &scratch);
-    forward_pack(c, &p, w, part, parts);
+    forward_pack(c, &p, w, scale, part, parts);
   } else {
     const DataPlan p = data_plan(c, &to, &scratch);
     data_pack(c, &p, w, part, parts);

@@ -49,14 +49,15 @@ INLINE long phase_count(long first, long size, long stride) { return first >= si
 
 static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long part, long parts) {
   if (p->winograd) {
-    winograd_pack(c, &p->wino, true, w, part, parts);
+    winograd_pack(c, &p->wino, true, w, NULL, part, parts);
     return;
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, sh = c->stride_h, sw = c->stride_w, taps = c->KH * c->KW;
   if (p->pointwise) {
     const long first = Og * part / parts, last = Og * (part + 1) / parts;
     for (long ci = 0; ci < Cg; ci += convNR)
-      pack_panel(last - first, min_l(convNR, Cg - ci), w + ci * c->O + first, 1, c->O, p->panels + ci * p->K + first * convNR);
+      pack_panel(last - first, min_l(convNR, Cg - ci), w + ci * c->O + first, 1, c->O, NULL,
+                 p->panels + ci * p->K + first * convNR);
     return;
   }
   const bool depthwise = conv_is_depthwise(c);
@@ -85,7 +86,7 @@ static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long 
           for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o++) for (long ci = 0; ci < Cg; ci++)
             p->panels[(g * p->K + k + o) * Cg + ci] = w[(tap * Cg + ci) * c->O + g * Og + o];
         } else for (long g = 0; g < c->groups; g++) for (long ci = 0; ci < Cg; ci += convNR)
-          pack_panel(Og, min_l(convNR, Cg - ci), w + (tap * Cg + ci) * c->O + g * Og, 1, c->O,
+          pack_panel(Og, min_l(convNR, Cg - ci), w + (tap * Cg + ci) * c->O + g * Og, 1, c->O, NULL,
                  p->panels + g * panel_floats(p->K, Cg) + ci * p->K + k * convNR);
         for (long o = 0; o < Og; o++) p->off[k + o] = (int32_t)(base + o * channel_step);
       }

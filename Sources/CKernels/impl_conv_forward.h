@@ -56,9 +56,9 @@ static ForwardPlan forward_plan(const AccConv *c, Carver *packed, Carver *scratc
 }
 
 // Rows k of the weights that belong to this part, and their offsets.
-static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w, long part, long parts) {
+static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w, const float *scale, long part, long parts) {
   if (p->winograd) {
-    winograd_pack(c, &p->wino, false, w, part, parts);
+    winograd_pack(c, &p->wino, false, w, scale, part, parts);
     return;
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, first = p->K * part / parts, last = p->K * (part + 1) / parts;
@@ -68,7 +68,7 @@ static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w,
       p->off[t] = (int32_t)((t / c->KW * c->dil_h * c->W + t % c->KW * c->dil_w) * C);
       p->w_off[t] = (int32_t)(t * C);
     }
-    memcpy(p->panels + first * C, w + first * C, sizeof(float) * (size_t)((last - first) * C));
+    for (long t = first; t < last; t++) pack_scaled(p->panels + t * C, w + t * C, scale, C);
     return;
   }
   const long row_pitch = c->C * p->spread.pitch;
@@ -78,11 +78,11 @@ static void forward_pack(const AccConv *c, const ForwardPlan *p, const float *w,
   }
   if (p->narrow) {
     for (long g = 0; g < c->groups; g++) for (long k = first; k < last; k++)
-      memcpy(p->panels + (g * p->K + k) * Og, w + k * c->O + g * Og, sizeof(float) * (size_t)Og);
+      pack_scaled(p->panels + (g * p->K + k) * Og, w + k * c->O + g * Og, scale ? scale + g * Og : NULL, Og);
     return;
   }
   for (long k = first; k < last; k += 32) for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o += convNR) // w in order
-    pack_panel(min_l(32, last - k), min_l(convNR, Og - o), w + k * c->O + g * Og + o, c->O, 1,
+    pack_panel(min_l(32, last - k), min_l(convNR, Og - o), w + k * c->O + g * Og + o, c->O, 1, scale ? scale + g * Og + o : NULL,
            p->panels + g * panel_floats(p->K, Og) + o * p->K + k * convNR);
 }
 
@@ -194,7 +194,7 @@ static void conv_forward(const AccConv *c, const float *x, const float *w, float
   if (conv_is_empty(c) || n1 <= n0) return;
   Carver s = {scratch, 0};
   const ForwardPlan p = forward_plan(c, &s, &s);
-  forward_pack(c, &p, w, 0, 1);
+  forward_pack(c, &p, w, NULL, 0, 1);
   const AccConvPart whole = {n0, n1, 0, c->OH, 0, c->O};
   forward_part(c, &p, x, y, &whole, ep);
 }

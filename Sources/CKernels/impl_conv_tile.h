@@ -122,14 +122,24 @@ INLINE long conv_tile_rows(long M) { return ceil_div(M, ceil_div(M, MR_MAX)); }
 
 INLINE long panel_floats(long K, long n) { return K * ceil_div(n, convNR) * convNR; }
 
-// out[k*convNR + n] = w[k*rs + n*cs] for n < nc <= convNR, zero beyond. Either rs or cs is 1.
-static void pack_panel(long kc, long nc, const float *w, long rs, long cs, float *out) {
+// out[n] = w[n] * scale[n]; without a scale a copy.
+static void pack_scaled(float *out, const float *w, const float *scale, long n) {
+  if (scale) for (long i = 0; i < n; i++) out[i] = w[i] * scale[i];
+  else memcpy(out, w, sizeof(float) * (size_t)n);
+}
+
+// out[k*convNR + n] = w[k*rs + n*cs] for n < nc <= convNR, zero beyond. Either rs or cs is 1; a scale, which may be NULL, is for
+// cs = 1.
+static void pack_panel(long kc, long nc, const float *w, long rs, long cs, const float *scale, float *out) {
   for (int g = 0; g < 2; g++) {
     const long cols = max_l(0, min_l(VL, nc - g * VL));
     const float *p = w + g * VL * cs;
     float *o = out + g * VL;
     if (cols == 0) for (long k = 0; k < kc; k++) vstore(o + k * convNR, (vf){0});
-    else if (cs == 1) for (long k = 0; k < kc; k++) vstore(o + k * convNR, vload_n(p + k * rs, cols));
+    else if (cs == 1 && scale) {
+      const vf s = vload_n(scale + g * VL, cols);
+      for (long k = 0; k < kc; k++) vstore(o + k * convNR, vload_n(p + k * rs, cols) * s);
+    } else if (cs == 1) for (long k = 0; k < kc; k++) vstore(o + k * convNR, vload_n(p + k * rs, cols));
     else
       for (long k = 0; k < kc; k += VL) {
         vf r[VL];

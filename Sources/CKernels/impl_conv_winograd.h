@@ -44,15 +44,16 @@ static Winograd winograd_plan(const AccConv *c, bool backward, Carver *packed, C
 }
 
 // Channels first..<last of the kernel, transformed: U = GgG' with the rows (1,0,0), (1/2,1/2,1/2), (1/2,-1/2,1/2), (0,0,1).
-static void winograd_pack(const AccConv *c, const Winograd *p, bool backward, const float *w, long part, long parts) {
+static void winograd_pack(const AccConv *c, const Winograd *p, bool backward, const float *w, const float *scale, long part,
+                          long parts) {
   const long first = p->C * part / parts, last = p->C * (part + 1) / parts;
   float taps[9][VL * convNR] __attribute__((aligned(64)));
   for (long o = 0; o < p->O; o += convNR) for (long k = first; k < last; k += VL) {
     const long kc = min_l(VL, last - k), nc = min_l(convNR, p->O - o);
     for (long t = 0; t < 9; t++) {
       const float *from = w + (backward ? 8 - t : t) * c->C * c->O;
-      if (backward) pack_panel(kc, nc, from + o * c->O + k, 1, c->O, taps[t]);
-      else pack_panel(kc, nc, from + k * c->O + o, c->O, 1, taps[t]);
+      if (backward) pack_panel(kc, nc, from + o * c->O + k, 1, c->O, NULL, taps[t]);
+      else pack_panel(kc, nc, from + k * c->O + o, c->O, 1, scale ? scale + o : NULL, taps[t]);
     }
     for (long i = 0; i < kc * convNR; i += VL) {
       vf g[9], r[4][3];

@@ -113,7 +113,7 @@ private struct Example {
   /// The epilogue for columns from `column` on.
   func epilogue(_ buffers: Buffers, from column: Int) -> AccEpilogue {
     AccEpilogue(
-      bias: hasBias ? buffers.bias + column : nil,
+      bias: hasBias ? buffers.bias + column : nil, residual: nil,
       activation: Int32((relu ? accActivationRelu : accActivationNone).rawValue))
   }
 

@@ -331,8 +331,9 @@ struct AccKernels {
   /// nothing. They depend on the geometry of one sample and the weights, not on N.
   long (*conv_packed_bytes)(const AccConv *c, int direction);
   /// Packs part `part` of `parts` of w into `packed` (64-byte aligned). The parts are independent of each other; all must be
-  /// packed before use, in any order, by any threads, and any number of parts gives the same result.
-  void (*conv_pack)(const AccConv *c, int direction, const float *w, void *packed, long part, long parts);
+  /// packed before use, in any order, by any threads, and any number of parts gives the same result. For the forward direction
+  /// weights are multiplied by scale[output] on the way; `scale` may be NULL, and is NULL for the gradient of the input.
+  void (*conv_pack)(const AccConv *c, int direction, const float *w, const float *scale, void *packed, long part, long parts);
   /// y for samples n0..<n1. x and y point at sample 0. The epilogue's bias is per output channel. Split-invariant over
   /// samples; a call for one sample costs no more than its share of a call for many.
   void (*conv_forward_packed)(const AccConv *c, const float *x, const void *packed, float *y, long n0, long n1,

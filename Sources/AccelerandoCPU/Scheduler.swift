@@ -288,7 +288,8 @@ struct Scheduler {
       return sums <= 2 * bytes(slicing.aligned) + 1 << 16
     }
     // Each core reads and packs operands that are read as a whole: a large matrix is better split between them.
-    if let product = kernel as? DotKernel, !product.isPacked, bytes(slicing.reread) > 1 << 19, product.cost.flops > 2e7
+    if let product = kernel as? DotKernel, !product.isPacked || product.gainsByPackingOnce,
+      bytes(slicing.reread) > 1 << 19, product.cost.flops > 2e7
     {
       return false
     }

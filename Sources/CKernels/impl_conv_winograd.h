@@ -17,11 +17,14 @@ typedef struct Winograd {
   float *v, *m, *zeros;               // in scratch
 } Winograd;
 
-// Worth it where products are saved after the waste at odd edges, and where there are channels enough to fill the tiles.
+// Worth it where products are saved after the waste at odd edges, and where there are channels enough to fill the tiles. Its
+// weights are 16/9 of the others: where they come from memory, for very few pixels, reading them takes longer than the products.
+enum { winogradWeights = 1 << 18, winogradPixels = 24 };
 static bool winograd_pays(const AccConv *c, bool backward) {
   if (c->KH != 3 || c->KW != 3 || c->stride_h != 1 || c->stride_w != 1 || c->dil_h != 1 || c->dil_w != 1 || c->groups != 1)
     return false;
   const long OH = backward ? c->H : c->OH, OW = backward ? c->W : c->OW;
+  if (9 * c->C * c->O > winogradWeights && c->N * OH * OW < winogradPixels) return false;
   return c->C >= 16 && c->O >= 16 && ceil_div(OH, 2) * ceil_div(OW, 2) * 24 <= OH * OW * 9;
 }
 
@@ -32,6 +35,9 @@ static Winograd winograd_plan(const AccConv *c, bool backward, Carver *packed, C
   p.tiles_w = ceil_div(p.OW, 2);
   const long depth = ceil_div(p.C, VL) * VL;
   p.strip = max_l(1, min_l(4, 131072 / (16 * depth * MR_MAX))) * MR_MAX;
+  // A few tiles more rather than reading all weights once more for them.
+  const long tiles = c->N * p.tiles_h * p.tiles_w;
+  if (tiles > p.strip && 2 * tiles <= 3 * p.strip) p.strip = tiles;
   // An odd number of vectors between places, so that they do not all fall into one set of the cache.
   p.v_plane = p.strip * depth + (p.strip * depth / VL % 2 ? 2 * VL : VL);
   p.m_plane = p.strip * convNR + VL;

@@ -131,4 +131,24 @@ import Testing
       }
     }
   }
+
+  @Test("A large frozen matrix is packed once, and gives the bits of the product that reads it in place")
+  func largeFrozenMatricesArePackedOnce() throws {
+    for (rows, depth, columns) in [(5, 2100, 2100), (20, 1500, 1501), (65, 1025, 2050)] {
+      var random = RandomSource(seed: UInt64(rows))
+      let inputs = [
+        try numbers([rows, depth], &random), try numbers([depth, columns], &random), try numbers([columns], &random),
+      ]
+      let program = try Program.trace(inputs.map(\.type)) { x in
+        [(x[0].matmul(x[1]) + x[2].reshaped([1, columns])).relu()]
+      }
+      let expected = try run(program, inputs, frozen: [], CPUBackend(threads: 2, sharing: .always))
+      for threads in [1, 2, 3] {
+        let backend = CPUBackend(threads: threads, sharing: .always)
+        #expect(try run(program, inputs, frozen: [1, 2], backend) == expected, "\(rows) rows, \(threads) threads")
+      }
+      let report = try CPUBackend(threads: 2).explain(program, frozenInputs: [1, 2])
+      #expect("\(report)".contains("pack [\(depth), \(columns)]"))
+    }
+  }
 }

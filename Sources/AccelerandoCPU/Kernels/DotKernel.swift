@@ -65,6 +65,10 @@ struct DotKernel: Kernel {
     switch cut(tasks) {
     case .batch: batches = portion(range, of: tasks, extent: shape.batch)
     case .rows: rows = portion(range, of: tasks, extent: shape.m, grain: shape.m >= 28 * tasks ? 14 : 1)
+    case .columns where isPacked:
+      let width = isa.kernels.sgemm_panel_columns?(shape.n) ?? shape.n
+      let panels = portion(range, of: tasks, extent: (shape.n + width - 1) / width)
+      columns = min(panels.lowerBound * width, shape.n)..<min(panels.upperBound * width, shape.n)
     case .columns: columns = portion(range, of: tasks, extent: shape.n, grain: 32)
     }
     multiply(batches, rows, columns, depth: 0..<shape.k, adding: false, memory, scratch)
@@ -91,11 +95,17 @@ struct DotKernel: Kernel {
     }
     let a = memory.elements(left.root, Float.self) + left.offset + depth.lowerBound * left.columnStride
     if isPacked {
-      let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n
+      let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n + columns.lowerBound
+      let width = isa.kernels.sgemm_panel_columns?(shape.n) ?? shape.n
       epilogue.withPointer(memory) { epilogue in
-        isa.kernels.sgemm_prepacked?(
-          rows.count, shape.n, shape.k, a + rows.lowerBound * left.rowStride, left.rowStride, left.columnStride,
-          memory[right.root], 0, isa.kernels.sgemm_panels?(shape.n) ?? 0, c, shape.n, false, epilogue, scratch)
+        var local = epilogue?.pointee ?? AccEpilogue()
+        if let bias = local.bias { local.bias = bias + columns.lowerBound }
+        withUnsafePointer(to: local) { shifted in
+          isa.kernels.sgemm_prepacked?(
+            rows.count, shape.n, shape.k, a + rows.lowerBound * left.rowStride, left.rowStride, left.columnStride,
+            memory[right.root], columns.lowerBound / width, (columns.upperBound + width - 1) / width, c, shape.n, false,
+            epilogue == nil ? nil : shifted, scratch)
+        }
       }
       return
     }
@@ -202,6 +212,13 @@ extension DotKernel {
       && shape.m * shape.n * 4 >= 1 << 20
   }
 
+  /// Whether the matrix of a model in use should be packed when the program is bound: if it comes from memory, where its
+  /// rows lie far apart, and several rows of the left operand use it. A smaller one is read in place as fast.
+  var gainsByPackingOnce: Bool {
+    let elements = shape.k * shape.n
+    return !isDots && shape.batch == 1 && shape.m > 4 && elements >= 2 << 20 && (shape.m > 14 || elements > 4 << 20)
+  }
+
   fileprivate func writing(to result: Int) -> DotKernel {
     DotKernel(
       shape: shape, left: left, right: right, result: result, epilogue: epilogue, isPacked: isPacked, sparse: sparse,
@@ -281,7 +298,7 @@ extension Lowering {
     var kernel = DotKernel(
       shape: shape, left: left, right: right, result: result, epilogue: epilogue, isDots: isDots, isa: isa)
     kernel.sparse = isFrozen ? withoutZeros(right, of: kernel) : nil
-    if kernel.wantsPacking {
+    if kernel.wantsPacking || (isFrozen && kernel.gainsByPackingOnce) {
       let pack = MatrixPackKernel(depth: shape.k, columns: shape.n, source: right, isa: isa)
       let packed = temporary(pack.packedBytes)
       add(pack.writing(to: packed), reads: [right.root], writes: [packed])

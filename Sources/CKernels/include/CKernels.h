@@ -328,7 +328,7 @@ struct AccKernels {
   // which costs as much as 16 to 64 output pixels and gives the same bits.
 
   /// Bytes of the packed weights for a direction (AccConvDirection), a multiple of 64; 0 for backward weights, which packs
-  /// nothing. They depend on the geometry of one sample and the weights, not on N.
+  /// nothing. The geometry that packs, N included, is the one to compute with.
   long (*conv_packed_bytes)(const AccConv *c, int direction);
   /// Packs part `part` of `parts` of w into `packed` (64-byte aligned). The parts are independent of each other; all must be
   /// packed before use, in any order, by any threads, and any number of parts gives the same result. For the forward direction

@@ -92,10 +92,12 @@ func forEachPart(
   forEachSample(portion(range, of: count, extent: samples * rows), rowsPerSample: rows) { body($0..<$0 + 1, $1) }
 }
 
-/// The number of tasks for `forEachPart`: rows are shared where there are very few samples.
+/// The number of tasks for `forEachPart`: rows are shared where there are very few samples, if there is so much work that
+/// the signal to another core pays.
 func taskCount(samples: Int, rows: Int, work: Int, threads: Int, minimumPerTask: Int) -> Int {
-  let wanted = taskCount(work: work, threads: threads, minimumPerTask: minimumPerTask)
-  return max(1, samples >= 4 && samples >= threads ? min(samples, wanted) : min(samples * rows, wanted))
+  let sharesRows = samples < 4 || samples < threads
+  let wanted = taskCount(work: work, threads: threads, minimumPerTask: (sharesRows ? 5 : 1) * minimumPerTask)
+  return max(1, min(sharesRows ? samples * rows : samples, wanted))
 }
 
 /// A few tasks per thread, so that a thread that is slowed down does fewer; one task if the work is too small to share.

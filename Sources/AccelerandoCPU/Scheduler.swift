@@ -296,6 +296,7 @@ struct Scheduler {
     if let convolution = kernel as? ConvolutionKernel, convolution.direction == .forward {
       return !convolution.wantsOwnPhase
     }
+    if kernel is ConvolutionPoolKernel || kernel is PoolKernel { return true }
     // Too few units to share.
     return units >= 8 || kernel.cost.seconds < 10e-6 || kernel.taskCount(threads: 8) <= units
   }

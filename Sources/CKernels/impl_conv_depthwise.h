@@ -79,6 +79,8 @@ INLINE TapRange taps_inside(long at, long taps, long dilation, long size) {
   return (TapRange){first, max_l(first, min_l(taps, end))};
 }
 
+#include "impl_conv_depthwise_wide.h"
+
 static void depthwise_pixel(const AccConv *c, const float *x, long h, long w, TapRange kh, const float *weights, float *out,
                             const AccEpilogue *ep, const float *residual) {
   const TapRange kw = taps_inside(w, c->KW, c->dil_w, c->W);
@@ -97,6 +99,10 @@ static void depthwise_forward_row(const AccConv *c, const float *x, long oh, con
                                   float *out, const AccEpilogue *ep, const float *residual) {
   const long C = c->C, h = oh * c->stride_h - c->pad_top, first = depthwise_first(c), end = max_l(first, depthwise_end(c));
   const TapRange kh = taps_inside(h, c->KH, c->dil_h, c->H);
+  if (depthwise_is_wide(c)) {
+    depthwise_wide_row(c, x, h, kh, weights, out, ep, residual);
+    return;
+  }
 #define RESIDUAL(ow) (residual ? residual + (ow) * C : NULL)
   for (long ow = 0; ow < first; ow++)
     depthwise_pixel(c, x, h, ow * c->stride_w - c->pad_left, kh, weights, out + ow * C, ep, RESIDUAL(ow));

@@ -8,7 +8,7 @@ enum { streamDepth = VL == 16 ? 8 : 4, streamStrip = 512, streamRows = 14 };
 
 // Worth it where one tile would use each element of B once, and B does not come from a cache.
 INLINE bool streams_b(long M, long K, long b_rs, long b_cs) {
-  return b_cs == 1 && M > 4 && M <= streamRows && b_rs > 1024 && K * b_rs > 4 << 20;
+  return b_cs == 1 && M > 1 && M <= streamRows && b_rs > 1024 && K * b_rs > 4 << 20;
 }
 
 typedef struct Stream {
@@ -56,7 +56,8 @@ INLINE void stream_body(const Stream *s, const int R, const int D, const int F) 
   }
 }
 static void stream_two(const Stream *s, long fetch) {
-  if (fetch == 4) stream_body(s, 2, streamDepth, 4);
+  if (fetch == 8) stream_body(s, 2, streamDepth, 8);
+  else if (fetch == 4) stream_body(s, 2, streamDepth, 4);
   else if (fetch == 2) stream_body(s, 2, streamDepth, 2);
   else if (fetch == 1) stream_body(s, 2, streamDepth, 1);
   else stream_body(s, 2, streamDepth, 0);
@@ -68,7 +69,7 @@ static void stream_rest(const Stream *s, long rows) {
 
 static void stream_product(const Product *p) {
   // Each pass over the strip, two rows of A, asks for some of the next rows of B.
-  const long passes = p->M / 2, fetch = passes * 2 >= streamDepth ? (passes >= streamDepth ? 1 : 2) : 4;
+  const long passes = p->M / 2, share = ceil_div(streamDepth, passes), fetch = share > 4 ? 8 : share > 2 ? 4 : share;
   for (long j = 0; j < p->N; j += streamStrip) {
     Stream s = {.n = min_l(streamStrip, p->N - j), .a_rs = p->a_rs, .a_cs = p->a_cs, .b_rs = p->b_rs, .ldc = p->ldc};
     for (long k = 0; k < p->K;) {

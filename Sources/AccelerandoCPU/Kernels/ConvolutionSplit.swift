@@ -72,7 +72,7 @@ struct ConvolutionSplit: Sendable {
     // More tasks than threads let a faster thread do more; but each reads the weights, or lays out the samples, again.
     let repeated = axis == .outputs ? layout : weights
     let perThread = repeated * Double(threads) < 0.02 * sums ? 4 : sums > 400e-6 ? 2 : 1
-    let worthwhile = max(1, Int((sums + weights) / 0.3e-6))
+    let worthwhile = max(1, Int((sums + weights) / 1.2e-6))
     let fewest = min(threads, worthwhile, pieces(axis))
     let most = min(threads * perThread, worthwhile, pieces(axis))
     return self.axis(tasks: most) == axis ? most : fewest

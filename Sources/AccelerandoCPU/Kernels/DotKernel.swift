@@ -216,7 +216,7 @@ extension DotKernel {
   /// rows lie far apart, and several rows of the left operand use it. A smaller one is read in place as fast.
   var gainsByPackingOnce: Bool {
     let elements = shape.k * shape.n
-    return !isDots && shape.batch == 1 && shape.m > 4 && elements >= 2 << 20 && (shape.m > 14 || elements > 4 << 20)
+    return !isDots && shape.batch == 1 && shape.m > 1 && elements >= 2 << 20 && (shape.m > 14 || elements >= 4 << 20)
   }
 
   fileprivate func writing(to result: Int) -> DotKernel {

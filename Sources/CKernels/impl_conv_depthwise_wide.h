@@ -16,10 +16,10 @@ typedef struct WideTile {
   vmask mask;
 } WideTile;
 
-INLINE void depthwise_wide_body(const WideTile *t, const int K, const int S, const int P, const int MASKED) {
+INLINE void depthwise_wide_body(const WideTile *t, const int K, const int P, const int EDGE, const int MASKED) {
   vf acc[wideColumns];
   const vmask m = t->mask;
-  const int end = (P - 1) * S + K;
+  const int end = P - 1 + K;
 #define LOAD(p) (MASKED ? vload_m(p, m) : vload(p))
   UNROLL for (int p = 0; p < P; p++) acc[p] = (vf){0};
   const float *x = t->x, *weights = t->w;
@@ -27,11 +27,10 @@ INLINE void depthwise_wide_body(const WideTile *t, const int K, const int S, con
     vf w[5];
     UNROLL for (int k = 0; k < K; k++) w[k] = LOAD(weights + k * t->step);
     UNROLL for (int i = 0; i < end; i++) {
-      if (i < K - 1 && i < t->left) continue;
-      if (i > end - K && i >= end - t->right) continue;
+      if (EDGE && i < K - 1 && i < t->left) continue;
+      if (EDGE && i > end - K && i >= end - t->right) continue;
       const vf v = LOAD(x + i * t->step);
-      UNROLL for (int k = 0; k < K; k++)
-        if (i >= k && (i - k) % S == 0 && (i - k) / S < P) acc[(i - k) / S] = vfma(v, w[k], acc[(i - k) / S]);
+      UNROLL for (int k = 0; k < K; k++) if (i >= k && i - k < P) acc[i - k] = vfma(v, w[k], acc[i - k]);
     }
   }
   UNROLL for (int p = 0; p < P; p++) {
@@ -42,43 +41,42 @@ INLINE void depthwise_wide_body(const WideTile *t, const int K, const int S, con
 #undef LOAD
 }
 
-#define WIDE_FN(K, S, P)                                                                                                           \
-  static void depthwise_wide_##K##_##S##_##P(const WideTile *t) { depthwise_wide_body(t, K, S, P, 0); }                            \
-  static void depthwise_wide_##K##_##S##_##P##_masked(const WideTile *t) { depthwise_wide_body(t, K, S, P, 1); }
-#define WIDE_REF(K, S, P) {depthwise_wide_##K##_##S##_##P, depthwise_wide_##K##_##S##_##P##_masked},
-#define WIDE_EACH(X, K, S) X(K, S, 1) X(K, S, 2) X(K, S, 3) X(K, S, 4) X(K, S, 5) X(K, S, 6) X(K, S, 7) X(K, S, 8)
-WIDE_EACH(WIDE_FN, 3, 1)
-WIDE_EACH(WIDE_FN, 3, 2)
-WIDE_EACH(WIDE_FN, 5, 1)
-WIDE_EACH(WIDE_FN, 5, 2)
+#define WIDE_FN(K, P)                                                                                                              \
+  static void depthwise_wide_##K##_##P(const WideTile *t) { depthwise_wide_body(t, K, P, 0, 0); }                                  \
+  static void depthwise_wide_##K##_##P##_edge(const WideTile *t) { depthwise_wide_body(t, K, P, 1, 0); }                           \
+  static void depthwise_wide_##K##_##P##_masked(const WideTile *t) { depthwise_wide_body(t, K, P, 1, 1); }
+#define WIDE_REF(K, P) {depthwise_wide_##K##_##P, depthwise_wide_##K##_##P##_edge, depthwise_wide_##K##_##P##_masked},
+#define WIDE_EACH(X, K) X(K, 1) X(K, 2) X(K, 3) X(K, 4) X(K, 5) X(K, 6) X(K, 7) X(K, 8)
+WIDE_EACH(WIDE_FN, 3)
+WIDE_EACH(WIDE_FN, 5)
 typedef void (*WideFn)(const WideTile *);
-static const WideFn depthwise_wide_table[2][2][wideColumns][2] = {
-    {{WIDE_EACH(WIDE_REF, 3, 1)}, {WIDE_EACH(WIDE_REF, 3, 2)}},
-    {{WIDE_EACH(WIDE_REF, 5, 1)}, {WIDE_EACH(WIDE_REF, 5, 2)}},
-};
+static const WideFn depthwise_wide_table[2][wideColumns][3] = {{WIDE_EACH(WIDE_REF, 3)}, {WIDE_EACH(WIDE_REF, 5)}};
 
+// With a stride of 2 an input serves too few taps to gain by it.
 INLINE bool depthwise_is_wide(const AccConv *c) {
-  return (c->KW == 3 || c->KW == 5) && c->dil_w == 1 && (c->stride_w == 1 || c->stride_w == 2) && c->pad_left < c->KW &&
-         (c->OW - 1) * c->stride_w - c->pad_left < c->W;
+  return (c->KW == 3 || c->KW == 5) && c->dil_w == 1 && c->stride_w == 1 && c->pad_left < c->KW && c->OW - 1 - c->pad_left < c->W;
 }
 
 // One output row; kh: the taps inside the image, h: the row of the first tap.
 static void depthwise_wide_row(const AccConv *c, const float *x, long h, TapRange kh, const float *weights, float *out,
                                const AccEpilogue *ep, const float *residual) {
-  const long C = c->C, S = c->stride_w, blocks = ceil_div(c->OW, wideColumns);
-  const WideFn(*tiles)[2] = depthwise_wide_table[c->KW == 5][S - 1];
+  const long C = c->C, blocks = ceil_div(c->OW, wideColumns);
+  const WideFn(*tiles)[3] = depthwise_wide_table[c->KW == 5];
   WideTile t = {.row = c->dil_h * c->W * C, .step = C, .taps_h = kh.end - kh.first};
+  const float *from = x + (h + kh.first * c->dil_h) * c->W * C;
   for (long ch = 0; ch < C; ch += VL) {
+    const DepthwiseLast last = depthwise_channel(ep, residual, ch);
     t.mask = mask_of(C - ch);
     t.w = weights + kh.first * c->KW * C + ch;
     for (long i = 0; i < blocks; i++) {
-      const long j = c->OW * i / blocks, n = c->OW * (i + 1) / blocks - j, at = j * S - c->pad_left;
-      t.x = x + ((h + kh.first * c->dil_h) * c->W + at) * C + ch;
+      const long j = c->OW * i / blocks, n = c->OW * (i + 1) / blocks - j, at = j - c->pad_left;
+      t.x = from + at * C + ch;
       t.left = max_l(0, -at);
-      t.right = max_l(0, at + (n - 1) * S + c->KW - c->W);
+      t.right = max_l(0, at + n - 1 + c->KW - c->W);
       t.out = out + j * C + ch;
-      t.last = depthwise_channel(ep, residual ? residual + j * C : NULL, ch);
-      tiles[n - 1][ch + VL > C](&t);
+      t.last = last;
+      if (residual) t.last.residual += j * C;
+      tiles[n - 1][ch + VL > C ? 2 : t.left || t.right](&t);
     }
   }
 }

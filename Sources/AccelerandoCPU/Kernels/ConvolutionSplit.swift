@@ -16,6 +16,9 @@ struct ConvolutionSplit: Sendable {
   private let sums: Double
   private let weights: Double
   private let layout: Double
+  /// Of fetching half of the sample and of the results from another core's cache: rows mostly stay where they are from one
+  /// layer to the next.
+  private let exchange: Double
 
   init(_ geometry: AccConv, _ isa: InstructionSet) {
     self.geometry = geometry
@@ -31,7 +34,9 @@ struct ConvolutionSplit: Sendable {
     weights = Double(packed) / 40e9
     // Winograd's transform, a copy into blocks, or turning the sample round.
     let perElement = isDepthwise ? 0 : rowStep == 2 ? 0.35e-9 : c.KH * c.KW == 1 ? 0.06e-9 : 0.2e-9
-    layout = perElement * Double([c.N, c.H, c.W, c.C].elementCount)
+    let (inputs, outputs) = ([c.N, c.H, c.W, c.C].elementCount, [c.N, c.OH, c.OW, c.O].elementCount)
+    layout = perElement * Double(inputs)
+    exchange = 2 * Double(inputs + outputs) / 20e9
   }
 
   /// The number of pieces along an axis.
@@ -47,7 +52,7 @@ struct ConvolutionSplit: Sendable {
   private func seconds(_ axis: Axis, tasks: Int) -> Double {
     let pieces = max(pieces(axis), 1)
     let share = Double((pieces + tasks - 1) / tasks) / Double(pieces)
-    return axis == .outputs ? (sums + weights) * share + layout : (sums + layout) * share + weights
+    return axis == .outputs ? (sums + weights) * share + layout + exchange : (sums + layout) * share + weights
   }
 
   /// The axis for so many tasks.

@@ -72,6 +72,34 @@ func portion(_ range: Range<Int>, of count: Int, extent: Int, grain: Int = 1) ->
   return low..<high
 }
 
+/// Calls `body` with each sample that some rows belong to and with its rows, all samples' rows being counted through.
+func forEachSample(_ rows: Range<Int>, rowsPerSample: Int, _ body: (Int, Range<Int>) -> Void) {
+  var next = rows.lowerBound
+  while next < rows.upperBound {
+    let (sample, first) = (next / rowsPerSample, next % rowsPerSample)
+    let end = min(first + rows.upperBound - next, rowsPerSample)
+    body(sample, first..<end)
+    next += end - first
+  }
+}
+
+/// Calls `body` with the samples and the rows of each that tasks `range` out of `count` cover: whole samples if there are
+/// at least as many of them as tasks, otherwise some rows of one sample after another.
+func forEachPart(
+  _ range: Range<Int>, of count: Int, samples: Int, rows: Int, _ body: (Range<Int>, Range<Int>) -> Void
+) {
+  if count <= samples { return body(portion(range, of: count, extent: samples), 0..<rows) }
+  forEachSample(portion(range, of: count, extent: samples * rows), rowsPerSample: rows) { body($0..<$0 + 1, $1) }
+}
+
+/// The number of tasks for `forEachPart`: rows are shared where there are very few samples, if there is so much work that
+/// the signal to another core pays.
+func taskCount(samples: Int, rows: Int, work: Int, threads: Int, minimumPerTask: Int) -> Int {
+  let sharesRows = samples < 4 || samples < threads
+  let wanted = taskCount(work: work, threads: threads, minimumPerTask: (sharesRows ? 5 : 1) * minimumPerTask)
+  return max(1, min(sharesRows ? samples * rows : samples, wanted))
+}
+
 /// A few tasks per thread, so that a thread that is slowed down does fewer; one task if the work is too small to share.
 func taskCount(work: Int, threads: Int, minimumPerTask: Int, perThread: Int = 4) -> Int {
   let tasks = min(threads * perThread, work / max(minimumPerTask, 1))

@@ -8,12 +8,17 @@ import CKernels
 final class LoopGroup {
   /// The number of elements.
   let count: Int
+  /// Whether it depends on frozen inputs alone, so that it runs once.
+  let isFrozen: Bool
   private var members: [(instruction: Program.Instruction, loads: [View])] = []
   private var computed: Set<Int> = []
   private var loadedRoots: Set<Int> = []
   private var stored: [Int] = []
 
-  init(count: Int) { self.count = count }
+  init(count: Int, isFrozen: Bool) {
+    self.count = count
+    self.isFrozen = isFrozen
+  }
 
   /// The largest number of axes of a view that cannot be merged into one.
   static let maximumAxes = Int(accVMMaxRank)

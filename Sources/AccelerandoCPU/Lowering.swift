@@ -42,6 +42,8 @@ final class Lowering {
   let users: [[Int]]
   /// The instruction that computes each value; nil for inputs.
   let producers: [Int?]
+  /// Whether each value of the program depends on frozen inputs alone.
+  private let isFrozen: [Bool]
   /// Instructions that an earlier kernel computes too.
   private var absorbed: Set<Int> = []
   private var materialized: [View: Int] = [:]
@@ -58,6 +60,7 @@ final class Lowering {
     self.isa = isa
     self.isShared = isShared
     self.frozenInputs = frozenInputs
+    isFrozen = program.dependsOnFrozenAlone(frozenInputs)
     views = [View?](repeating: nil, count: program.types.count)
     byteCounts = program.types.map(\.byteCount)
     var users = [[Int]](repeating: [], count: program.types.count)
@@ -140,6 +143,9 @@ final class Lowering {
     producedAt[value] = -1
     views[value] = View(root: value, type: program.types[value])
   }
+
+  /// Whether the value is in memory, or a step computes it that can store it.
+  func isStored(_ value: Int) -> Bool { producedAt[value] != nil && waiting[value] == nil }
 
   /// Whether the value is already computed, or can be.
   func isAvailable(_ value: Int) -> Bool {
@@ -230,7 +236,9 @@ final class Lowering {
     if earliest >= 0, drafts[earliest].loop != nil { candidates.append(earliest) }
     candidates += recentLoops.filter { $0 > earliest }
     for step in candidates {
-      guard let loop = drafts[step].loop, loop.count == count, !loop.isFull else { continue }
+      guard let loop = drafts[step].loop, loop.count == count, loop.isFrozen == isFrozen[result], !loop.isFull else {
+        continue
+      }
       let inside = loads.allSatisfy { view in
         guard producedAt[view.root] == step else { return true }
         return view.isContiguous
@@ -241,7 +249,7 @@ final class Lowering {
       markLoads(loads, besides: step)
       return
     }
-    let loop = LoopGroup(count: count)
+    let loop = LoopGroup(count: count, isFrozen: isFrozen[result])
     markLoads(loads, besides: -1)
     loop.add(instruction, loads: loads)
     drafts.append(Draft(loop: loop, path: instruction.path))
@@ -266,7 +274,7 @@ extension Lowering {
       throw GraphError("a value \(type) has more bytes than any machine.")
     }
     let opened = try program.expandingComposites { hasKernel($0, $1) }
-    let lowered = try opened.widened().simplified()
+    let lowered = try opened.widened().simplified().foldingNormalization(frozenInputs: frozenInputs)
     let lowering = Lowering(lowered, isa: isa, frozenInputs: frozenInputs, isShared: isShared)
     try lowering.run()
     return Scheduler(lowering).plan()

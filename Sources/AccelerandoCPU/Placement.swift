@@ -64,8 +64,10 @@ struct Placement {
         }
       }
     }
-    // Values that are computed once are needed in every run.
-    for value in places.indices where firstWrite[value] < setupPhases { lastRead[value] = .max }
+    // Values that are computed once are needed in every run that reads them.
+    for value in places.indices where firstWrite[value] < setupPhases && lastRead[value] >= setupPhases {
+      lastRead[value] = .max
+    }
     plan.setupPhases = setupPhases
     let copies = placeOutputs()
     append(copies)

@@ -288,11 +288,16 @@ struct Scheduler {
       return sums <= 2 * bytes(slicing.aligned) + 1 << 16
     }
     // Each core reads and packs operands that are read as a whole: a large matrix is better split between them.
-    if let product = kernel as? DotKernel, !product.isPacked, bytes(slicing.reread) > 1 << 19, product.cost.flops > 2e7
+    if let product = kernel as? DotKernel, !product.isPacked || product.gainsByPackingOnce,
+      bytes(slicing.reread) > 1 << 19, product.cost.flops > 2e7
     {
       return false
     }
     if kernel is UnpackedConvolutionKernel { return false }
+    if let convolution = kernel as? ConvolutionKernel, convolution.direction == .forward {
+      return !convolution.wantsOwnPhase
+    }
+    if kernel is ConvolutionPoolKernel || kernel is PoolKernel { return true }
     // Too few units to share.
     return units >= 8 || kernel.cost.seconds < 10e-6 || kernel.taskCount(threads: 8) <= units
   }

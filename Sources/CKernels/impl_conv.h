@@ -28,16 +28,31 @@ static long conv_packed_bytes(const AccConv *c, int direction) {
   return packed.used;
 }
 
-static void conv_pack(const AccConv *c, int direction, const float *w, void *packed, long part, long parts) {
+static void conv_pack(const AccConv *c, int direction, const float *w, const float *scale, void *packed, long part, long parts) {
   if (!conv_has_work(c) || direction == accConvBackwardWeights) return;
   Carver to = {packed, 0}, scratch = {0};
   if (direction == accConvForward) {
     const ForwardPlan p = forward_plan(c, &to, &scratch);
-    forward_pack(c, &p, w, part, parts);
+    forward_pack(c, &p, w, scale, part, parts);
   } else {
     const DataPlan p = data_plan(c, &to, &scratch);
     data_pack(c, &p, w, part, parts);
   }
+}
+
+static ForwardPlan conv_part_plan(const AccConv *c) {
+  Carver packed = {0}, scratch = {0};
+  return forward_plan(c, &packed, &scratch);
+}
+static long conv_part_rows(const AccConv *c) {
+  if (!conv_has_work(c)) return 1;
+  const ForwardPlan p = conv_part_plan(c);
+  return forward_part_rows(&p);
+}
+static long conv_part_outputs(const AccConv *c) {
+  if (!conv_has_work(c)) return max_l(c->O, 1);
+  const ForwardPlan p = conv_part_plan(c);
+  return forward_part_outputs(c, &p);
 }
 
 static long conv_scratch_bytes(const AccConv *c) {

@@ -49,14 +49,15 @@ INLINE long phase_count(long first, long size, long stride) { return first >= si
 
 static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long part, long parts) {
   if (p->winograd) {
-    winograd_pack(c, &p->wino, true, w, part, parts);
+    winograd_pack(c, &p->wino, true, w, NULL, part, parts);
     return;
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, sh = c->stride_h, sw = c->stride_w, taps = c->KH * c->KW;
   if (p->pointwise) {
     const long first = Og * part / parts, last = Og * (part + 1) / parts;
     for (long ci = 0; ci < Cg; ci += convNR)
-      pack_panel(last - first, min_l(convNR, Cg - ci), w + ci * c->O + first, 1, c->O, p->panels + ci * p->K + first * convNR);
+      pack_panel(last - first, min_l(convNR, Cg - ci), w + ci * c->O + first, 1, c->O, NULL,
+                 p->panels + ci * p->K + first * convNR);
     return;
   }
   const bool depthwise = conv_is_depthwise(c);
@@ -85,7 +86,7 @@ static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long 
           for (long g = 0; g < c->groups; g++) for (long o = 0; o < Og; o++) for (long ci = 0; ci < Cg; ci++)
             p->panels[(g * p->K + k + o) * Cg + ci] = w[(tap * Cg + ci) * c->O + g * Og + o];
         } else for (long g = 0; g < c->groups; g++) for (long ci = 0; ci < Cg; ci += convNR)
-          pack_panel(Og, min_l(convNR, Cg - ci), w + (tap * Cg + ci) * c->O + g * Og, 1, c->O,
+          pack_panel(Og, min_l(convNR, Cg - ci), w + (tap * Cg + ci) * c->O + g * Og, 1, c->O, NULL,
                  p->panels + g * panel_floats(p->K, Cg) + ci * p->K + k * convNR);
         for (long o = 0; o < Og; o++) p->off[k + o] = (int32_t)(base + o * channel_step);
       }
@@ -96,13 +97,13 @@ static void data_pack(const AccConv *c, const DataPlan *p, const float *w, long 
 static void data_samples(const AccConv *c, const DataPlan *p, const float *dy, float *dx, long n0, long n1) {
   if (p->winograd) {
     const long size = c->H * c->W * c->C;
-    winograd_rows(&p->wino, dy + n0 * c->OH * c->OW * c->O, n1 - n0, 0, p->wino.tiles_h, dx + n0 * size, size, NULL);
+    winograd_rows(&p->wino, dy + n0 * c->OH * c->OW * c->O, n1 - n0, 0, p->wino.tiles_h, 0, c->C, dx + n0 * size, size, NULL, NULL);
     return;
   }
   if (p->pointwise) {
     for (long n = n0; n < n1; n++)
-      pointwise_pixels(dy + n * c->OH * c->OW * c->O, c->OH, c->OW, c->OW * c->O, c->O, c->O, c->C, p->panels,
-                       dx + n * c->H * c->W * c->C, NULL, p->sample);
+      pointwise_pixels(dy + n * c->OH * c->OW * c->O, c->OH, c->OW, c->OW * c->O, c->O, c->O, c->C, 0, c->C,
+                       p->panels, dx + n * c->H * c->W * c->C, NULL, NULL, p->sample);
     return;
   }
   const long Cg = c->C / c->groups, Og = c->O / c->groups, sh = c->stride_h, sw = c->stride_w;
@@ -112,7 +113,7 @@ static void data_samples(const AccConv *c, const DataPlan *p, const float *dy, f
     const float *src = dy + n * c->OH * c->OW * c->O;
     float *out = dx + n * c->H * c->W * c->C;
     if (depthwise) border_sample(src, c->OH, c->OW, c->O, p->top, p->left, p->spread.rows, p->spread.width, p->sample);
-    else spread_sample(src, c->OH, c->OW, c->O, p->top, p->left, p->spread, p->sample);
+    else spread_sample(src, c->OH, c->OW, c->O, p->top, p->left, p->spread, 0, p->spread.rows, p->sample);
     long k0 = 0;
     for (long rh = 0; rh < sh; rh++) for (long rw = 0; rw < sw; rw++) {
       const long ih0 = phase_first(rh, c->pad_top, sh), iw0 = phase_first(rw, c->pad_left, sw);
@@ -124,11 +125,11 @@ static void data_samples(const AccConv *c, const DataPlan *p, const float *dy, f
         const Taps taps = {K, p->off + k0, p->w_off + k0};
         for (long i = 0; i < nh; i++)
           depthwise_row(nw, c->C, p->sample + i * row_pitch, c->O, p->panels, taps, out + ((ih0 + i * sh) * c->W + iw0) * c->C,
-                        sw * c->C, NULL);
+                        sw * c->C, NULL, NULL);
       } else if (p->narrow && nw > 0) {
         for (long g = 0; g < c->groups; g++)
           narrow_pixels(p->sample + g * Og * p->spread.pitch, row_pitch, nh, nw, p->off + k0, K, p->panels + (g * p->K + k0) * Cg, Cg, Cg,
-                        out + (ih0 * c->W + iw0) * c->C + g * Cg, sh * c->W * c->C, sw * c->C, NULL, false);
+                        out + (ih0 * c->W + iw0) * c->C + g * Cg, sh * c->W * c->C, sw * c->C, NULL, NULL, false);
       } else if (nw > 0) {
         const long mr = conv_tile_rows(nw);
         ConvTile t = {.K = K, .off = p->off + k0, .ldc = sw * c->C};

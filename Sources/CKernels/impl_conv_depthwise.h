@@ -4,8 +4,20 @@
 
 typedef struct Taps { long count; const int32_t *src_off, *w_off; } Taps;
 
+// What happens to the sums of one vector of channels; the residual lies as the results do.
+typedef struct DepthwiseLast { const float *bias, *residual; bool relu; } DepthwiseLast;
+INLINE vf depthwise_last(vf v, DepthwiseLast e, long at, vmask m, bool full) {
+  if (e.bias) v += full ? vload(e.bias) : vload_m(e.bias, m);
+  if (e.residual) v += full ? vload(e.residual + at) : vload_m(e.residual + at, m);
+  return e.relu ? (vf)((vi)v & ~(v < 0.0f)) : v;
+}
+INLINE DepthwiseLast depthwise_channel(const AccEpilogue *ep, const float *residual, long c) {
+  return (DepthwiseLast){ep && ep->bias ? ep->bias + c : NULL, residual ? residual + c : NULL,
+                        ep && ep->activation == accActivationRelu};
+}
+
 INLINE void depthwise_pixels(const int P, const float *src, long src_step, const float *w, Taps taps, float *out, long out_step, vmask m,
-                             bool full, const float *bias, bool relu) {
+                             bool full, DepthwiseLast last) {
   vf acc[8];
   UNROLL for (int p = 0; p < P; p++) acc[p] = (vf){0};
   for (long t = 0; t < taps.count; t++) {
@@ -14,41 +26,41 @@ INLINE void depthwise_pixels(const int P, const float *src, long src_step, const
     UNROLL for (int p = 0; p < P; p++) acc[p] = vfma(full ? vload(s + p * src_step) : vload_m(s + p * src_step, m), wv, acc[p]);
   }
   UNROLL for (int p = 0; p < P; p++) {
-    vf v = acc[p];
-    if (bias) v += full ? vload(bias) : vload_m(bias, m);
-    if (relu) v = (vf)((vi)v & ~(v < 0.0f));
+    const vf v = depthwise_last(acc[p], last, p * out_step, m, full);
     if (full) vstore(out + p * out_step, v); else vstore_m(out + p * out_step, m, v);
   }
 }
 
 static void depthwise_row(long n, long C, const float *src, long src_step, const float *w, Taps taps, float *out, long out_step,
-                          const AccEpilogue *ep) {
-  const bool relu = ep && ep->activation == accActivationRelu;
+                          const AccEpilogue *ep, const float *residual) {
   for (long c = 0; c < C; c += VL) {
-    const float *bias = ep && ep->bias ? ep->bias + c : NULL;
     const bool full = c + VL <= C;
     const vmask m = mask_of(C - c);
+    const DepthwiseLast last = depthwise_channel(ep, residual, c);
     long j = 0;
+#define DEPTHWISE(P, FULL)                                                                                                         \
+  {                                                                                                                                \
+    DepthwiseLast e = last;                                                                                                          \
+    if (e.residual) e.residual += j * out_step;                                                                                    \
+    depthwise_pixels(P, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, FULL, e);               \
+  }
     if (full) {
-      for (; j + 8 <= n; j += 8)
-        depthwise_pixels(8, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, true, bias, relu);
+      for (; j + 8 <= n; j += 8) DEPTHWISE(8, true)
       // Fewer pixels at a time wait for one another's sums, so the rest of a row goes in large pieces as well.
       if (j + 4 <= n) {
-        depthwise_pixels(4, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, true, bias, relu);
+        DEPTHWISE(4, true)
         j += 4;
       }
       if (j + 2 <= n) {
-        depthwise_pixels(2, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, true, bias, relu);
+        DEPTHWISE(2, true)
         j += 2;
       }
-      for (; j < n; j++)
-        depthwise_pixels(1, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, true, bias, relu);
+      for (; j < n; j++) DEPTHWISE(1, true)
     } else {
-      for (; j + 4 <= n; j += 4)
-        depthwise_pixels(4, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, false, bias, relu);
-      for (; j < n; j++)
-        depthwise_pixels(1, src + j * src_step + c, src_step, w + c, taps, out + j * out_step + c, out_step, m, false, bias, relu);
+      for (; j + 4 <= n; j += 4) DEPTHWISE(4, false)
+      for (; j < n; j++) DEPTHWISE(1, false)
     }
+#undef DEPTHWISE
   }
 }
 
@@ -67,8 +79,10 @@ INLINE TapRange taps_inside(long at, long taps, long dilation, long size) {
   return (TapRange){first, max_l(first, min_l(taps, end))};
 }
 
+#include "impl_conv_depthwise_wide.h"
+
 static void depthwise_pixel(const AccConv *c, const float *x, long h, long w, TapRange kh, const float *weights, float *out,
-                            const AccEpilogue *ep) {
+                            const AccEpilogue *ep, const float *residual) {
   const TapRange kw = taps_inside(w, c->KW, c->dil_w, c->W);
   for (long ch = 0; ch < c->C; ch += VL) {
     const vmask m = mask_of(c->C - ch);
@@ -76,24 +90,30 @@ static void depthwise_pixel(const AccConv *c, const float *x, long h, long w, Ta
     for (long i = kh.first; i < kh.end; i++) for (long j = kw.first; j < kw.end; j++)
       v = vfma(vload_m(x + ((h + i * c->dil_h) * c->W + w + j * c->dil_w) * c->C + ch, m),
                vload_m(weights + (i * c->KW + j) * c->C + ch, m), v);
-    if (ep && ep->bias) v += vload_m(ep->bias + ch, m);
-    if (ep && ep->activation == accActivationRelu) v = (vf)((vi)v & ~(v < 0.0f));
-    vstore_m(out + ch, m, v);
+    vstore_m(out + ch, m, depthwise_last(v, depthwise_channel(ep, residual, ch), 0, m, false));
   }
 }
 
 // One output row; off holds each tap's distance from the first.
 static void depthwise_forward_row(const AccConv *c, const float *x, long oh, const float *weights, const int32_t *off, const int32_t *w_off,
-                                  float *out, const AccEpilogue *ep) {
+                                  float *out, const AccEpilogue *ep, const float *residual) {
   const long C = c->C, h = oh * c->stride_h - c->pad_top, first = depthwise_first(c), end = max_l(first, depthwise_end(c));
   const TapRange kh = taps_inside(h, c->KH, c->dil_h, c->H);
-  for (long ow = 0; ow < first; ow++) depthwise_pixel(c, x, h, ow * c->stride_w - c->pad_left, kh, weights, out + ow * C, ep);
+  if (depthwise_is_wide(c)) {
+    depthwise_wide_row(c, x, h, kh, weights, out, ep, residual);
+    return;
+  }
+#define RESIDUAL(ow) (residual ? residual + (ow) * C : NULL)
+  for (long ow = 0; ow < first; ow++)
+    depthwise_pixel(c, x, h, ow * c->stride_w - c->pad_left, kh, weights, out + ow * C, ep, RESIDUAL(ow));
   if (end > first) {
     const Taps taps = {(kh.end - kh.first) * c->KW, off + kh.first * c->KW, w_off + kh.first * c->KW};
     depthwise_row(end - first, C, x + (h * c->W + first * c->stride_w - c->pad_left) * C, c->stride_w * C, weights, taps, out + first * C, C,
-                  ep);
+                  ep, RESIDUAL(first));
   }
-  for (long ow = end; ow < c->OW; ow++) depthwise_pixel(c, x, h, ow * c->stride_w - c->pad_left, kh, weights, out + ow * C, ep);
+  for (long ow = end; ow < c->OW; ow++)
+    depthwise_pixel(c, x, h, ow * c->stride_w - c->pad_left, kh, weights, out + ow * C, ep, RESIDUAL(ow));
+#undef RESIDUAL
 }
 
 // ---- the gradient of the weights, in place likewise

@@ -24,9 +24,9 @@ typedef struct Spread {
   long rows, phases, width, pitch; // width of one phase; pitch of one channel = phases * width
 } Spread;
 
-// dst row r is src row r - top (zero outside 0..<H), column likewise with left.
-static void spread_sample(const float *src, long H, long W, long C, long top, long left, Spread s, float *dst) {
-  for (long r = 0; r < s.rows; r++) {
+// dst row r is src row r - top (zero outside 0..<H), column likewise with left; only rows r0..<r1.
+static void spread_sample(const float *src, long H, long W, long C, long top, long left, Spread s, long r0, long r1, float *dst) {
+  for (long r = r0; r < r1; r++) {
     float *row = dst + r * C * s.pitch;
     const long h = r - top;
     if (h < 0 || h >= H) {

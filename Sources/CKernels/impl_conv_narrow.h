@@ -42,9 +42,10 @@ static void narrow_tile_2(const NarrowTile *t) { narrow_tile_body(t, 2, narrowFi
 static void narrow_tile_3(const NarrowTile *t) { narrow_tile_body(t, 3, narrowFit3); }
 static void narrow_tile_4(const NarrowTile *t) { narrow_tile_body(t, 4, narrowFit4); }
 
-// `rows` x `cols` pixels, rows row_pitch apart in a; out pixel (i, j) channel c goes to out[i*out_row + j*out_col + c].
+// `rows` x `cols` pixels, rows row_pitch apart in a; out pixel (i, j) channel c goes to out[i*out_row + j*out_col + c], where its
+// residual is too.
 static void narrow_pixels(const float *a, long row_pitch, long rows, long cols, const int32_t *off, long K, const float *w, long ldw,
-                          long channels, float *out, long out_row, long out_col, const float *bias, bool relu) {
+                          long channels, float *out, long out_row, long out_col, const float *bias, const float *residual, bool relu) {
   static const long fits[narrowChannels] = {narrowFit1, narrowFit2, narrowFit3, narrowFit4};
   const long across = ceil_div(cols, VL), total = rows * across;
   vf results[narrowChannels * narrowVectors];
@@ -63,10 +64,13 @@ static void narrow_pixels(const float *a, long row_pitch, long rows, long cols, 
       else narrow_tile_4(&t);
       for (long p = 0; p < min_l(fit, total - v0); p++) {
         const long i = (v0 + p) / across, j = (v0 + p) % across * VL, n = min_l(VL, cols - j);
-        float *o = out + i * out_row + j * out_col + c0;
+        const long at = i * out_row + j * out_col + c0;
+        float *o = out + at;
         for (long c = 0; c < cn; c++) {
           vf v = results[c * narrowVectors + p];
           if (bias) v += vset(bias[c0 + c]);
+          if (residual && out_col == 1) v += vload_n(residual + at + c, n);
+          else if (residual) for (long l = 0; l < n; l++) v[l] += residual[at + l * out_col + c];
           if (relu) v = (vf)((vi)v & ~(v < 0.0f));
           if (out_col == 1) vstore_n(o + c, n, v);
           else for (long l = 0; l < n; l++) o[l * out_col + c] = v[l];

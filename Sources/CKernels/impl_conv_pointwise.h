@@ -6,9 +6,10 @@ INLINE bool conv_is_pointwise(const AccConv *c) {
 }
 INLINE long pointwise_block_floats(long K) { return MR_MAX * ceil_div(K, VL) * VL; }
 
-// `rows` x `cols` pixels of K values, row_step and col_step apart, times the panels; y has N values a pixel, without gaps.
-static void pointwise_pixels(const float *x, long rows, long cols, long row_step, long col_step, long K, long N, const float *panels,
-                             float *y, const AccEpilogue *ep, float *block) {
+// `rows` x `cols` pixels of K values, row_step and col_step apart, times the panels of outputs o0..<o1; y has N values a pixel,
+// without gaps, and so has the residual.
+static void pointwise_pixels(const float *x, long rows, long cols, long row_step, long col_step, long K, long N, long o0, long o1,
+                             const float *panels, float *y, const AccEpilogue *ep, const float *residual, float *block) {
   const long total = rows * cols, mr = conv_tile_rows(total);
   ConvTile t = {.K = K, .a = block, .ldc = N, .relu = ep && ep->activation == accActivationRelu};
   long h = 0, w = 0;
@@ -25,11 +26,12 @@ static void pointwise_pixels(const float *x, long rows, long cols, long row_step
         h++;
       }
     }
-    for (long o = 0; o < N; o += convNR) {
+    for (long o = o0; o < o1; o += convNR) {
       t.b = panels + o * K;
       t.c = y + i * N + o;
       t.bias = ep && ep->bias ? ep->bias + o : NULL;
-      run_conv_tile(&t, convBlocks, m, min_l(convNR, N - o));
+      t.residual = residual ? residual + i * N + o : NULL;
+      run_conv_tile(&t, convBlocks, m, min_l(convNR, o1 - o));
     }
   }
 }

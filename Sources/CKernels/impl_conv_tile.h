@@ -13,6 +13,7 @@ typedef struct ConvTile {
   long ldc;
   long lanes;          // lanes of the last vector, 1...VL
   const float *bias;   // for n, or NULL
+  const float *residual; // residual[m*ldc + n] is added, or NULL
   bool relu;
 } ConvTile;
 
@@ -52,6 +53,12 @@ INLINE void conv_tile_body(const ConvTile *t, const int MR, const int NV, const 
     UNROLL for (int n = 0; n < NV; n++) {
       const vf bias = LAST(n) ? vload_m(t->bias + n * VL, mask) : vload(t->bias + n * VL);
       UNROLL for (int m = 0; m < MR; m++) acc[m][n] += bias;
+    }
+  }
+  if (t->residual) {
+    UNROLL for (int m = 0; m < MR; m++) UNROLL for (int n = 0; n < NV; n++) {
+      const float *p = t->residual + m * t->ldc + n * VL;
+      acc[m][n] += LAST(n) ? vload_m(p, mask) : vload(p);
     }
   }
   if (t->relu) {
@@ -115,14 +122,24 @@ INLINE long conv_tile_rows(long M) { return ceil_div(M, ceil_div(M, MR_MAX)); }
 
 INLINE long panel_floats(long K, long n) { return K * ceil_div(n, convNR) * convNR; }
 
-// out[k*convNR + n] = w[k*rs + n*cs] for n < nc <= convNR, zero beyond. Either rs or cs is 1.
-static void pack_panel(long kc, long nc, const float *w, long rs, long cs, float *out) {
+// out[n] = w[n] * scale[n]; without a scale a copy.
+static void pack_scaled(float *out, const float *w, const float *scale, long n) {
+  if (scale) for (long i = 0; i < n; i++) out[i] = w[i] * scale[i];
+  else memcpy(out, w, sizeof(float) * (size_t)n);
+}
+
+// out[k*convNR + n] = w[k*rs + n*cs] for n < nc <= convNR, zero beyond. Either rs or cs is 1; a scale, which may be NULL, is for
+// cs = 1.
+static void pack_panel(long kc, long nc, const float *w, long rs, long cs, const float *scale, float *out) {
   for (int g = 0; g < 2; g++) {
     const long cols = max_l(0, min_l(VL, nc - g * VL));
     const float *p = w + g * VL * cs;
     float *o = out + g * VL;
     if (cols == 0) for (long k = 0; k < kc; k++) vstore(o + k * convNR, (vf){0});
-    else if (cs == 1) for (long k = 0; k < kc; k++) vstore(o + k * convNR, vload_n(p + k * rs, cols));
+    else if (cs == 1 && scale) {
+      const vf s = vload_n(scale + g * VL, cols);
+      for (long k = 0; k < kc; k++) vstore(o + k * convNR, vload_n(p + k * rs, cols) * s);
+    } else if (cs == 1) for (long k = 0; k < kc; k++) vstore(o + k * convNR, vload_n(p + k * rs, cols));
     else
       for (long k = 0; k < kc; k += VL) {
         vf r[VL];

@@ -17,11 +17,14 @@ typedef struct Winograd {
   float *v, *m, *zeros;               // in scratch
 } Winograd;
 
-// Worth it where products are saved after the waste at odd edges, and where there are channels enough to fill the tiles.
+// Worth it where products are saved after the waste at odd edges, and where there are channels enough to fill the tiles. Its
+// weights are 16/9 of the others: where they come from memory, for very few pixels, reading them takes longer than the products.
+enum { winogradWeights = 1 << 18, winogradPixels = 24 };
 static bool winograd_pays(const AccConv *c, bool backward) {
   if (c->KH != 3 || c->KW != 3 || c->stride_h != 1 || c->stride_w != 1 || c->dil_h != 1 || c->dil_w != 1 || c->groups != 1)
     return false;
   const long OH = backward ? c->H : c->OH, OW = backward ? c->W : c->OW;
+  if (9 * c->C * c->O > winogradWeights && c->N * OH * OW < winogradPixels) return false;
   return c->C >= 16 && c->O >= 16 && ceil_div(OH, 2) * ceil_div(OW, 2) * 24 <= OH * OW * 9;
 }
 
@@ -32,6 +35,9 @@ static Winograd winograd_plan(const AccConv *c, bool backward, Carver *packed, C
   p.tiles_w = ceil_div(p.OW, 2);
   const long depth = ceil_div(p.C, VL) * VL;
   p.strip = max_l(1, min_l(4, 131072 / (16 * depth * MR_MAX))) * MR_MAX;
+  // A few tiles more rather than reading all weights once more for them.
+  const long tiles = c->N * p.tiles_h * p.tiles_w;
+  if (tiles > p.strip && 2 * tiles <= 3 * p.strip) p.strip = tiles;
   // An odd number of vectors between places, so that they do not all fall into one set of the cache.
   p.v_plane = p.strip * depth + (p.strip * depth / VL % 2 ? 2 * VL : VL);
   p.m_plane = p.strip * convNR + VL;
@@ -44,15 +50,16 @@ static Winograd winograd_plan(const AccConv *c, bool backward, Carver *packed, C
 }
 
 // Channels first..<last of the kernel, transformed: U = GgG' with the rows (1,0,0), (1/2,1/2,1/2), (1/2,-1/2,1/2), (0,0,1).
-static void winograd_pack(const AccConv *c, const Winograd *p, bool backward, const float *w, long part, long parts) {
+static void winograd_pack(const AccConv *c, const Winograd *p, bool backward, const float *w, const float *scale, long part,
+                          long parts) {
   const long first = p->C * part / parts, last = p->C * (part + 1) / parts;
   float taps[9][VL * convNR] __attribute__((aligned(64)));
   for (long o = 0; o < p->O; o += convNR) for (long k = first; k < last; k += VL) {
     const long kc = min_l(VL, last - k), nc = min_l(convNR, p->O - o);
     for (long t = 0; t < 9; t++) {
       const float *from = w + (backward ? 8 - t : t) * c->C * c->O;
-      if (backward) pack_panel(kc, nc, from + o * c->O + k, 1, c->O, taps[t]);
-      else pack_panel(kc, nc, from + k * c->O + o, c->O, 1, taps[t]);
+      if (backward) pack_panel(kc, nc, from + o * c->O + k, 1, c->O, NULL, taps[t]);
+      else pack_panel(kc, nc, from + k * c->O + o, c->O, 1, scale ? scale + o : NULL, taps[t]);
     }
     for (long i = 0; i < kc * convNR; i += VL) {
       vf g[9], r[4][3];
@@ -107,7 +114,8 @@ INLINE void winograd_input(const Winograd *p, const float *x, long h, long w, fl
 }
 
 // One tile's outputs: y = A'MA with the rows (1,1,1,0), (0,1,-1,-1), then the epilogue. `rows` and `cols` of the 2 x 2 exist.
-INLINE void winograd_output(const Winograd *p, const float *m, float *y, long rows, long cols, long lanes, const float *bias, bool relu) {
+INLINE void winograd_output(const Winograd *p, const float *m, float *y, long rows, long cols, long lanes, const float *bias,
+                            const float *residual, bool relu) {
   for (long n = 0; n < lanes; n += VL) {
     vf t[2][4];
     UNROLL for (int j = 0; j < 4; j++) {
@@ -121,17 +129,21 @@ INLINE void winograd_output(const Winograd *p, const float *m, float *y, long ro
     const vf shift = !bias ? (vf){0} : full ? vload(bias + n) : vload_m(bias + n, mask);
     UNROLL for (int i = 0; i < 2; i++) UNROLL for (int j = 0; j < 2; j++) {
       vf v = j == 0 ? t[i][0] + t[i][1] + t[i][2] : t[i][1] - t[i][2] - t[i][3];
-      if (bias) v += shift;
-      if (relu) v = (vf)((vi)v & ~(v < 0.0f));
       if (i >= rows || j >= cols) continue;
-      float *o = y + (i * p->OW + j) * p->O + n;
+      const long at = (i * p->OW + j) * p->O + n;
+      if (bias) v += shift;
+      if (residual) v += full ? vload(residual + at) : vload_m(residual + at, mask);
+      if (relu) v = (vf)((vi)v & ~(v < 0.0f));
+      float *o = y + at;
       if (full) vstore(o, v); else vstore_m(o, mask, v);
     }
   }
 }
 
-// Tile rows r0..<r1 of `count` samples from x; y is where output row 2*r0 of the first goes, samples lie y_step apart there.
-static void winograd_rows(const Winograd *p, const float *x, long count, long r0, long r1, float *y, long y_step, const AccEpilogue *ep) {
+// Outputs o0..<o1 of tile rows r0..<r1 of `count` samples from x; y is where output row 2*r0 of the first goes, samples lie y_step
+// apart there and in the residual.
+static void winograd_rows(const Winograd *p, const float *x, long count, long r0, long r1, long o0, long o1, float *y, long y_step,
+                          const AccEpilogue *ep, const float *residual) {
   const long each = (r1 - r0) * p->tiles_w, total = count * each, depth = ceil_div(p->C, VL) * VL;
   const bool relu = ep && ep->activation == accActivationRelu;
   memset(p->zeros, 0, sizeof(float) * (size_t)depth);
@@ -149,8 +161,8 @@ static void winograd_rows(const Winograd *p, const float *x, long count, long r0
       NEXT_TILE
     }
     ConvTile t = {.K = p->C, .ldc = convNR};
-    for (long o = 0; o < p->O; o += convNR) {
-      const long lanes = min_l(convNR, p->O - o);
+    for (long o = o0; o < o1; o += convNR) {
+      const long lanes = min_l(convNR, o1 - o);
       for (long place = 0; place < 16; place++) {
         t.b = p->u + place * p->u_plane + o * p->C;
         for (long g = 0; g < n; g += mr) {
@@ -161,8 +173,9 @@ static void winograd_rows(const Winograd *p, const float *x, long count, long r0
       }
       sample = first_sample, row = first_row, col = first_col;
       for (long i = 0; i < n; i++) {
-        winograd_output(p, p->m + i * convNR, y + sample * y_step + ((2 * (row - r0)) * p->OW + 2 * col) * p->O + o, p->OH - 2 * row,
-                        p->OW - 2 * col, lanes, ep && ep->bias ? ep->bias + o : NULL, relu);
+        const long at = sample * y_step + ((2 * (row - r0)) * p->OW + 2 * col) * p->O + o;
+        winograd_output(p, p->m + i * convNR, y + at, p->OH - 2 * row, p->OW - 2 * col, lanes, ep && ep->bias ? ep->bias + o : NULL,
+                        residual ? residual + at : NULL, relu);
         NEXT_TILE
       }
     }

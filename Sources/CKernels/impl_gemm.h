@@ -24,6 +24,7 @@ enum { gemmKC = 384, gemmNC = 256, rowStride = gemmKC + 16, narrowColumns = 12, 
 #include "impl_turned.h"
 #include "impl_gemv.h"
 #include "impl_dots.h"
+#include "impl_stream.h"
 
 // ---- blocks
 
@@ -95,6 +96,7 @@ static void run_product(const Product *p) {
   else if (p->M == 1 && p->b_cs == 1 && !p->packed) row_times_rows(p);
   else if (p->M <= fewRows && p->b_rs == 1 && !p->packed && !awkward(p->b_cs)) few_times_columns(p);
   else if (!p->packed && prefers_turned(p->M, p->N, p->K, p->a_rs, p->a_cs, p->b_rs, p->b_cs)) turned_product(p);
+  else if (!p->packed && streams_b(p->M, p->K, p->b_rs, p->b_cs)) stream_product(p);
   else blocked_product(p);
 }
 

@@ -101,21 +101,25 @@ struct ConvolutionExample {
   }
 
   /// Calls `body` with pointers to the geometry and to the epilogue.
-  func with(_ body: (UnsafePointer<AccConv>, UnsafePointer<AccPool>, UnsafePointer<AccEpilogue>) -> Void) {
+  func with(
+    residual: Memory? = nil,
+    _ body: (UnsafePointer<AccConv>, UnsafePointer<AccPool>, UnsafePointer<AccEpilogue>) -> Void
+  ) {
     let activation = relu ? accActivationRelu : accActivationNone
     let epilogue = AccEpilogue(
-      bias: hasBias ? UnsafePointer(bias.floats) : nil, activation: Int32(activation.rawValue))
+      bias: hasBias ? UnsafePointer(bias.floats) : nil, residual: residual.map { UnsafePointer($0.floats) },
+      activation: Int32(activation.rawValue))
     withUnsafePointer(to: geometry) { c in
       withUnsafePointer(to: pool) { p in withUnsafePointer(to: epilogue) { body(c, p, $0) } }
     }
   }
 
   /// The weights packed for a direction, in parts that come in reverse order.
-  func packed(_ kernels: AccKernels, for direction: AccConvDirection, parts: Int) -> Memory {
+  func packed(_ kernels: AccKernels, for direction: AccConvDirection, scale: Memory? = nil, parts: Int) -> Memory {
     withUnsafePointer(to: geometry) { c in
       let packed = Memory(bytes: kernels.conv_packed_bytes(c, Int32(direction.rawValue)))
       for part in (0..<parts).reversed() {
-        kernels.conv_pack(c, Int32(direction.rawValue), w.floats, packed.raw, part, parts)
+        kernels.conv_pack(c, Int32(direction.rawValue), w.floats, scale?.floats, packed.raw, part, parts)
       }
       return packed
     }

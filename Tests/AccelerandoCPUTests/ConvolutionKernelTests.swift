@@ -172,6 +172,56 @@ import Testing
     }
   }
 
+  @Test(
+    "Parts of a convolution, by rows and by outputs, give the bits of the whole, and a residual is added",
+    arguments: seeds)
+  func partsGiveTheBitsOfTheWhole(seed: UInt64) {
+    let example = ConvolutionExample(seed: seed)
+    let (c, count) = (example.geometry, example.outputs)
+    var random = RandomSource(seed: seed)
+    let residual = Memory((0..<count).map { _ in Float(random.real(-1...1)) })
+    let scale = Memory((0..<c.O).map { _ in Float(random.real(0.5...2)) })
+    var expected = (0..<count).map { residual.floats[$0] + (example.hasBias ? example.bias.floats[$0 % c.O] : 0) }
+      .map(Double.init)
+    var sizes = [Double](repeating: 1, count: count)
+    example.forEachProduct { i, j, k in
+      let product = Double(example.x.floats[i]) * Double(example.w.floats[j]) * Double(scale.floats[k % c.O])
+      expected[k] += product
+      sizes[k] += product.magnitude
+    }
+    if example.relu { expected = expected.map { max($0, 0) } }
+    for kernels in availableKernels {
+      let packed = example.packed(kernels, for: accConvForward, scale: scale, parts: Int(seed % 4) + 1)
+      let (whole, parts) = (Memory(floats: count), Memory(floats: count))
+      let scratch = withUnsafePointer(to: c) { Memory(bytes: kernels.conv_scratch_bytes($0)) }
+      example.with(residual: residual) { c, _, epilogue in
+        kernels.conv_forward_packed(
+          c, example.x.floats, packed.raw, whole.floats, 0, c.pointee.N, epilogue, scratch.raw)
+      }
+      // The residual may be where the results go.
+      for i in 0..<count { parts.floats[i] = residual.floats[i] }
+      example.with(residual: parts) { c, _, epilogue in
+        let (rowStep, outputStep) = (kernels.conv_part_rows(c), kernels.conv_part_outputs(c))
+        var row = 0
+        while row < c.pointee.OH {
+          let nextRow = min(row + rowStep * random.integer(1...4), c.pointee.OH)
+          var output = 0
+          while output < c.pointee.O {
+            let nextOutput = min(output + outputStep * random.integer(1...2), c.pointee.O)
+            var part = AccConvPart(
+              n0: 0, n1: c.pointee.N, row0: row, row1: nextRow, out0: output, out1: nextOutput)
+            kernels.conv_forward_part(c, example.x.floats, packed.raw, parts.floats, &part, epilogue, scratch.raw)
+            output = nextOutput
+          }
+          row = nextRow
+        }
+      }
+      #expect(whole.bits(count) == parts.bits(count), "\(c), \(kernels.isa)")
+      let worst = (0..<count).map { abs(Double(whole.floats[$0]) - expected[$0]) / sizes[$0] }.max() ?? 0
+      #expect(worst < 2e-6, "\(c), \(kernels.isa)")
+    }
+  }
+
   @Test("Pooling inside a convolution gives the bits of pooling after it", arguments: seeds)
   func poolingInsideIsPoolingAfterwards(seed: UInt64) {
     expectPoolingInsideIsPoolingAfterwards(ConvolutionExample(seed: seed))
@@ -189,7 +239,8 @@ import Testing
   }
 
   private func expectPoolingInsideIsPoolingAfterwards(_ example: ConvolutionExample) {
-    let (n, count) = (example.geometry.N, example.pooled)
+    let (n, count, rows) = (example.geometry.N, example.pooled, example.pool.OH)
+    let cut = example.geometry.H % (rows + 1)
     for kernels in availableKernels {
       let packed = example.packed(kernels, for: accConvForward, parts: 1)
       example.with { c, p, epilogue in
@@ -201,10 +252,13 @@ import Testing
         kernels.maxpool_forward_index(p, y.floats, pooled1.floats, index1.bytes, 0, n)
         for i in 0..<n {
           kernels.conv_forward_pool(
-            c, p, example.x.floats, packed.raw, pooled2.floats, index2.bytes, i, i + 1, epilogue, scratch.raw)
+            c, p, example.x.floats, packed.raw, pooled2.floats, index2.bytes, i, i + 1, 0, cut, epilogue, scratch.raw)
+          kernels.conv_forward_pool(
+            c, p, example.x.floats, packed.raw, pooled2.floats, index2.bytes, i, i + 1, cut, rows, epilogue,
+            scratch.raw)
         }
         kernels.conv_forward_pool(
-          c, p, example.x.floats, packed.raw, pooled3.floats, nil, 0, n, epilogue, scratch.raw)
+          c, p, example.x.floats, packed.raw, pooled3.floats, nil, 0, n, 0, rows, epilogue, scratch.raw)
         #expect(pooled1.bits(count) == pooled2.bits(count), "\(example.geometry), \(example.pool), \(kernels.isa)")
         #expect(index1.bytes(count) == index2.bytes(count), "\(example.geometry), \(example.pool), \(kernels.isa)")
         #expect(pooled1.bits(count) == pooled3.bits(count), "\(example.geometry), \(example.pool), \(kernels.isa)")

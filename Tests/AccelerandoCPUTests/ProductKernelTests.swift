@@ -14,15 +14,17 @@ private struct Example {
   let left: [Float], right: [Float], bias: [Float], before: [Float]
   let hasBias: Bool, relu: Bool, accumulates: Bool
 
-  /// - Parameter isAlongK: whether rows of A and columns of B are contiguous.
-  init(seed: UInt64, isAlongK: Bool = false) {
+  /// - Parameters:
+  ///   - isAlongK: whether rows of A and columns of B are contiguous.
+  ///   - isFromMemory: whether a few rows of A use some columns of a B that fits into no cache.
+  init(seed: UInt64, isAlongK: Bool = false, isFromMemory: Bool = false) {
     var random = RandomSource(seed: seed)
     func size(_ large: Int) -> Int {
       random.integer(0...[1, 4, 14, 33, large].randomElement(using: &random, or: 4))
     }
-    m = random.chance(0.2) ? 1 : size(140)
-    n = random.chance(0.1) ? random.integer(449...500) : size(140)
-    k = random.chance(0.1) ? 512 : size(900)
+    m = isFromMemory ? random.integer(4...15) : random.chance(0.2) ? 1 : size(140)
+    n = isFromMemory ? random.integer(1...1100) : random.chance(0.1) ? random.integer(449...500) : size(140)
+    k = isFromMemory ? random.integer(360...380) : random.chance(0.1) ? 512 : size(900)
     func strides(_ rows: Int, _ columns: Int, _ layout: Int?) -> (row: Int, column: Int) {
       let gap = random.chance(0.5) ? 0 : random.integer(1...3)
       switch layout ?? random.integer(0...4) {
@@ -32,7 +34,7 @@ private struct Example {
       }
     }
     a = strides(m, k, isAlongK ? 0 : nil)
-    b = strides(k, n, isAlongK ? 2 : nil)
+    b = isFromMemory ? (12_000, 1) : strides(k, n, isAlongK ? 2 : nil)
     ldc = n + random.integer(0...2)
     func numbers(_ count: Int) -> [Float] { (0..<count).map { _ in Float(random.real(-1...1)) } }
     left = numbers(m * a.row + k * a.column + 1)
@@ -113,7 +115,7 @@ private struct Example {
   /// The epilogue for columns from `column` on.
   func epilogue(_ buffers: Buffers, from column: Int) -> AccEpilogue {
     AccEpilogue(
-      bias: hasBias ? buffers.bias + column : nil,
+      bias: hasBias ? buffers.bias + column : nil, residual: nil,
       activation: Int32((relu ? accActivationRelu : accActivationNone).rawValue))
   }
 
@@ -146,7 +148,15 @@ private let tables: [(kernels: AccKernels, fused: Bool)] = [accISABaseline, accI
 @Suite struct ProductKernelTests {
   @Test(arguments: 0..<120 as Range<UInt64>)
   func everyElementIsOneChainHoweverTheProductIsCut(_ seed: UInt64) {
-    let example = Example(seed: seed)
+    expectOneChainHoweverTheProductIsCut(Example(seed: seed), seed)
+  }
+
+  @Test(arguments: 900..<910 as Range<UInt64>)
+  func soItIsWithAMatrixThatFitsIntoNoCache(_ seed: UInt64) {
+    expectOneChainHoweverTheProductIsCut(Example(seed: seed, isFromMemory: true), seed)
+  }
+
+  private func expectOneChainHoweverTheProductIsCut(_ example: Example, _ seed: UInt64) {
     for (kernels, fused) in tables {
       var random = RandomSource(seed: seed + 1)
       let rows = halves(of: example.m, &random)

@@ -122,7 +122,7 @@ private struct Example {
           for rows in rows where !rows.isEmpty {
             for panels in panels where !panels.isEmpty {
               var epilogue = AccEpilogue(
-                bias: bias,
+                bias: bias, residual: nil,
                 activation: Int32((relu ? accActivationRelu : accActivationNone).rawValue))
               kernels.sparse_product(
                 rows.count, left + rows.lowerBound * (k + gap), k + gap, packed, panels.lowerBound, panels.upperBound,

@@ -16,6 +16,22 @@ struct ConvolutionKernel: Kernel {
   let result: Int
   let epilogue: Epilogue
   let isa: InstructionSet
+  /// How threads share it.
+  private let split: ConvolutionSplit
+
+  init(
+    direction: Direction, geometry: AccConv, first: Int, second: Int, result: Int, epilogue: Epilogue,
+    isa: InstructionSet
+  ) {
+    self.direction = direction
+    self.geometry = geometry
+    self.first = first
+    self.second = second
+    self.result = result
+    self.epilogue = epilogue
+    self.isa = isa
+    split = ConvolutionSplit(geometry, isa)
+  }
 
   var label: String {
     let c = geometry
@@ -25,7 +41,11 @@ struct ConvolutionKernel: Kernel {
 
   var scratchBytes: Int { withUnsafePointer(to: geometry) { isa.kernels.conv_scratch_bytes?($0) ?? 0 } }
 
+  /// Whether a forward pass is better shared in a phase of its own than sample by sample.
+  var wantsOwnPhase: Bool { direction == .forward && split.gainsAlone }
+
   func taskCount(threads: Int) -> Int {
+    if direction == .forward { return split.taskCount(threads: threads) }
     // The samples' contributions to a kernel's gradient are summed: sharing that work takes a region.
     let units = direction == .backwardWeights ? 1 : geometry.N
     return min(max(units, 1), AccelerandoCPU.taskCount(work: multiplications, threads: threads, minimumPerTask: 30_000))
@@ -54,24 +74,38 @@ struct ConvolutionKernel: Kernel {
           partial: Slicing.Partial(function: .sum, value: result, elementCount: weightCount))
       ]
     }
-    return sliced(units, operands: [(first, true), (second, false)] + bias)
+    if direction == .backwardData { return sliced(units, operands: [(first, true), (second, false)]) }
+    let residual = epilogue.residual.map { [(value: $0, isAligned: true)] } ?? []
+    return [
+      Slicing(
+        SlicedConvolution(base: self, units: units.count),
+        operands: [(first, true), (second, false)] + bias + residual)
+    ]
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
-    let a = memory.elements(first, Float.self)
-    let b = memory[second]
-    let out = memory.elements(result, Float.self)
+    switch direction {
+    case .forward: split.forEachPart(range, of: tasks) { compute($0, memory, scratch) }
+    case .backwardData:
+      let samples = portion(range, of: tasks, extent: geometry.N)
+      withUnsafePointer(to: geometry) { geometry in
+        isa.kernels.conv_backward_data_packed?(
+          geometry, memory.elements(first, Float.self), memory[second], memory.elements(result, Float.self),
+          samples.lowerBound, samples.upperBound, scratch)
+      }
+    case .backwardWeights: addGradient(0..<geometry.N, continuing: false, memory, scratch)
+    }
+  }
+
+  /// Computes a part of a forward pass.
+  func compute(_ part: AccConvPart, _ memory: Memory, _ scratch: UnsafeMutableRawPointer) {
     withUnsafePointer(to: geometry) { geometry in
-      switch direction {
-      case .forward:
-        let samples = portion(range, of: tasks, extent: self.geometry.N)
+      withUnsafePointer(to: part) { part in
         epilogue.withPointer(memory) {
-          isa.kernels.conv_forward_packed?(geometry, a, b, out, samples.lowerBound, samples.upperBound, $0, scratch)
+          isa.kernels.conv_forward_part?(
+            geometry, memory.elements(first, Float.self), memory[second], memory.elements(result, Float.self), part, $0,
+            scratch)
         }
-      case .backwardData:
-        let samples = portion(range, of: tasks, extent: self.geometry.N)
-        isa.kernels.conv_backward_data_packed?(geometry, a, b, out, samples.lowerBound, samples.upperBound, scratch)
-      case .backwardWeights: addGradient(0..<self.geometry.N, continuing: false, memory, scratch)
       }
     }
   }
@@ -88,27 +122,37 @@ struct ConvolutionKernel: Kernel {
   }
 }
 
+/// A forward convolution, sample by sample.
+struct SlicedConvolution: SlicedKernel {
+  let base: ConvolutionKernel
+  let units: Int
+
+  var label: String { base.label }
+  var cost: Cost { base.cost }
+  var scratchBytes: Int { base.scratchBytes }
+
+  func run(_ part: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    let (c, samples) = (base.geometry, portion(part, of: units, extent: base.geometry.N))
+    base.compute(
+      AccConvPart(n0: samples.lowerBound, n1: samples.upperBound, row0: 0, row1: c.OH, out0: 0, out1: c.O), memory,
+      scratch)
+  }
+}
+
 /// Copies a convolution's weights into the order in which its microkernel reads them.
 struct PackKernel: Kernel {
   let direction: ConvolutionKernel.Direction
   let geometry: AccConv
   let source: Int
-  let result: Int
+  /// A vector by which the weights of each output are multiplied; only for forward passes.
+  var scale: Int?
+  var result = -1
   let isa: InstructionSet
 
-  init(
-    direction: ConvolutionKernel.Direction, geometry: AccConv, source: Int, result: Int = -1, isa: InstructionSet
-  ) {
-    self.direction = direction
-    self.geometry = geometry
-    self.source = source
-    self.result = result
-    self.isa = isa
-  }
-
-  init(_ kernel: PackKernel, to result: Int) {
-    self.init(
-      direction: kernel.direction, geometry: kernel.geometry, source: kernel.source, result: result, isa: kernel.isa)
+  func writing(to result: Int) -> PackKernel {
+    var kernel = self
+    kernel.result = result
+    return kernel
   }
 
   private var packedFor: Int32 {
@@ -134,7 +178,8 @@ struct PackKernel: Kernel {
     withUnsafePointer(to: geometry) { geometry in
       for part in range {
         isa.kernels.conv_pack?(
-          geometry, packedFor, memory.elements(source, Float.self), memory[result], part, tasks)
+          geometry, packedFor, memory.elements(source, Float.self), scale.map { memory.elements($0, Float.self) },
+          memory[result], part, tasks)
       }
     }
   }
@@ -152,91 +197,6 @@ struct SlicedConvolutionGradient: SlicedKernel {
   func run(_ part: Range<Int>, continuing: Bool, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
     base.addGradient(
       portion(part, of: units, extent: base.geometry.N), continuing: continuing, memory, scratch)
-  }
-}
-
-/// A convolution in any number type and with any attributes, element by element.
-struct GenericConvolutionKernel: Kernel {
-  let operation: Convolution
-  let input: View
-  let kernel: View
-  let result: Int
-  let type: TensorType
-  private let strides: [Int]
-  private let taps: [Int]
-  private let tapStrides: [Int]
-
-  init(operation: Convolution, input: View, kernel: View, result: Int, type: TensorType) {
-    self.operation = operation
-    self.input = input
-    self.kernel = kernel
-    self.result = result
-    self.type = type
-    strides = type.shape.rowMajorStrides
-    taps = operation.dimensions.kernelSpatial.map { kernel.type.shape[$0] }
-    tapStrides = taps.rowMajorStrides
-  }
-
-  var label: String { "\(type.dtype.rawValue) convolution \(input.type.shape) · \(kernel.type.shape)" }
-
-  var cost: Cost { Cost(flops: 60 * Double(type.elementCount) * Double(kernel.type.elementCount)) }
-
-  func taskCount(threads: Int) -> Int {
-    AccelerandoCPU.taskCount(
-      work: (type.shape + kernel.type.shape).elementCount, threads: threads, minimumPerTask: 50_000)
-  }
-
-  func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
-    type.dtype.visit(
-      Visitor(kernel: self, elements: portion(range, of: tasks, extent: type.elementCount), memory: memory))
-  }
-
-  private struct Visitor: ElementVisitor {
-    let kernel: GenericConvolutionKernel
-    let elements: Range<Int>
-    let memory: Memory
-
-    func visit<E: Element>(_: E.Type) {
-      let op = kernel.operation
-      let d = op.dimensions
-      let (x, w) = (kernel.input, kernel.kernel)
-      let input = memory.elements(x.root, E.self) + x.offset
-      let weights = memory.elements(w.root, E.self) + w.offset
-      let out = memory.elements(kernel.result, E.self)
-      let (strides, taps, tapStrides) = (kernel.strides, kernel.taps, kernel.tapStrides)
-      let spatial = op.strides.count
-      let features = w.type.shape[d.kernelInput]
-      let outputsPerGroup = max(w.type.shape[d.kernelOutput] / op.featureGroups, 1)
-      let outputsPerBatchGroup = max(w.type.shape[d.kernelOutput] / op.batchGroups, 1)
-      let batch = kernel.type.shape[d.outputBatch]
-      for element in elements {
-        func index(_ axis: Int) -> Int { element / strides[axis] % max(kernel.type.shape[axis], 1) }
-        let o = index(d.outputFeature)
-        let n = index(d.outputBatch) + o / outputsPerBatchGroup * (op.batchGroups > 1 ? batch : 0)
-        let group = op.featureGroups > 1 ? o / outputsPerGroup : 0
-        var sum = E.Compute.zero
-        tap: for tap in 0..<taps.elementCount {
-          var at = n * x.strides[d.inputBatch] + group * features * x.strides[d.inputFeature]
-          var weight = o * w.strides[d.kernelOutput]
-          for axis in 0..<spatial {
-            let k = tap / tapStrides[axis] % taps[axis]
-            let place = index(d.outputSpatial[axis]) * op.strides[axis] - op.paddingLow[axis]
-            let position = place + k * op.kernelDilation[axis]
-            guard position >= 0, position % op.inputDilation[axis] == 0,
-              position / op.inputDilation[axis] < x.type.shape[d.inputSpatial[axis]]
-            else { continue tap }
-            at += position / op.inputDilation[axis] * x.strides[d.inputSpatial[axis]]
-            weight += (op.reversal[axis] ? taps[axis] - 1 - k : k) * w.strides[d.kernelSpatial[axis]]
-          }
-          for i in 0..<features {
-            let product = input[at + i * x.strides[d.inputFeature]].compute
-              .times(weights[weight + i * w.strides[d.kernelInput]].compute)
-            sum = sum.plus(product)
-          }
-        }
-        out[element] = E(compute: sum)
-      }
-    }
   }
 }
 
@@ -279,22 +239,22 @@ extension Lowering {
     }
     switch convolution.direction {
     case .forward:
-      let second = pack(w, for: convolution)
-      let epilogue = takeEpilogue(of: &result, at: index)
-      let bias = epilogue.bias.map { [$0] } ?? []
-      if let pool = takePool(of: result) {
+      let second = pack(w, of: instruction.operands[1], for: convolution)
+      let epilogue = takeEpilogue(of: &result, at: index, addsResidual: true)
+      let others = [epilogue.bias, epilogue.residual].compactMap { $0 }
+      if epilogue.residual == nil, let pool = takePool(of: result) {
         add(
           ConvolutionPoolKernel(
             geometry: convolution.geometry, pool: pool.geometry, source: first, weights: second, result: pool.result,
             index: pool.index, epilogue: epilogue, isa: isa),
-          reads: [first, second] + bias, writes: [pool.result] + (pool.index.map { [$0] } ?? []))
+          reads: [first, second] + others, writes: [pool.result] + (pool.index.map { [$0] } ?? []))
         return
       }
       add(
         ConvolutionKernel(
           direction: .forward, geometry: convolution.geometry, first: first, second: second, result: result,
           epilogue: epilogue, isa: isa),
-        reads: [first, second] + bias, writes: [result])
+        reads: [first, second] + others, writes: [result])
     case .backwardData:
       let second = pack(ungrouped(w, groups: convolution.geometry.groups), for: convolution)
       add(
@@ -319,14 +279,28 @@ extension Lowering {
     }
   }
 
-  /// Weights in the order in which the microkernel reads them, packed once for all samples.
-  private func pack(_ w: View, for convolution: FastConvolution) -> Int {
-    let source = contiguous(w)
+  /// Weights in the order in which the microkernel reads them, packed once for all samples. For a forward pass, `value`
+  /// is what the weights are in the program: a product with a vector of outputs is computed while packing.
+  private func pack(_ w: View, of value: Int? = nil, for convolution: FastConvolution) -> Int {
+    let (weights, scale) = value.flatMap(scaledWeights) ?? (w, nil)
+    let source = contiguous(weights)
     let kernel = PackKernel(
-      direction: convolution.direction, geometry: convolution.geometry, source: source, isa: isa)
+      direction: convolution.direction, geometry: convolution.geometry, source: source, scale: scale, isa: isa)
     let packed = temporary(kernel.packedBytes)
-    add(PackKernel(kernel, to: packed), reads: [source], writes: [packed])
+    add(kernel.writing(to: packed), reads: [source] + (scale.map { [$0] } ?? []), writes: [packed])
     return packed
+  }
+
+  /// Weights and the vector that multiplies them, if a value is their product and nothing else reads it.
+  private func scaledWeights(_ value: Int) -> (View, Int?)? {
+    guard onlyUser(of: value) != nil, let producer = producers[value],
+      let multiply = program.instructions[producer].operation as? Binary, multiply.function == .multiply
+    else { return nil }
+    let operands = program.instructions[producer].operands
+    for (weights, vector) in [(operands[0], operands[1]), (operands[1], operands[0])] where weights != vector {
+      if let scale = biasVector(vector, along: type(value)) { return (view(weights), scale) }
+    }
+    return nil
   }
 
   /// A kernel [kh, kw, groups·i, o] with the groups among the inputs, seen as [kh, kw, i, groups·o].

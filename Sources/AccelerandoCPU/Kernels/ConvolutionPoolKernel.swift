@@ -40,7 +40,8 @@ struct ConvolutionPoolKernel: Kernel {
   }
 
   func taskCount(threads: Int) -> Int {
-    min(max(geometry.N, 1), AccelerandoCPU.taskCount(work: multiplications, threads: threads, minimumPerTask: 30_000))
+    AccelerandoCPU.taskCount(
+      samples: geometry.N, rows: pool.OH, work: multiplications, threads: threads, minimumPerTask: 30_000)
   }
 
   func slicings(_ units: Units) -> [Slicing] {
@@ -49,14 +50,15 @@ struct ConvolutionPoolKernel: Kernel {
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
-    let samples = portion(range, of: tasks, extent: geometry.N)
-    withUnsafePointer(to: geometry) { geometry in
-      withUnsafePointer(to: pool) { pool in
-        epilogue.withPointer(memory) {
-          isa.kernels.conv_forward_pool?(
-            geometry, pool, memory.elements(source, Float.self), memory[weights],
-            memory.elements(result, Float.self), index.map { memory.elements($0, UInt8.self) }, samples.lowerBound,
-            samples.upperBound, $0, scratch)
+    forEachPart(range, of: tasks, samples: geometry.N, rows: pool.OH) { samples, rows in
+      withUnsafePointer(to: geometry) { geometry in
+        withUnsafePointer(to: pool) { pool in
+          epilogue.withPointer(memory) {
+            isa.kernels.conv_forward_pool?(
+              geometry, pool, memory.elements(source, Float.self), memory[weights],
+              memory.elements(result, Float.self), index.map { memory.elements($0, UInt8.self) }, samples.lowerBound,
+              samples.upperBound, rows.lowerBound, rows.upperBound, $0, scratch)
+          }
         }
       }
     }

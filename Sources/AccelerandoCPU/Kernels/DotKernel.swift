@@ -18,23 +18,6 @@ struct ProductShape: Sendable {
   var flops: Int { 2 * batch * m * n * k }
 }
 
-/// What a product or convolution does to its result before storing it.
-struct Epilogue: Sendable, Hashable {
-  /// A value with one element for each column.
-  var bias: Int?
-  var relu = false
-
-  var label: String { (bias == nil ? "" : " + bias") + (relu ? " + relu" : "") }
-
-  func withPointer<Result>(_ memory: Memory, _ body: (UnsafePointer<AccEpilogue>?) -> Result) -> Result {
-    if bias == nil, !relu { return body(nil) }
-    var epilogue = AccEpilogue(
-      bias: bias.map { UnsafePointer(memory.elements($0, Float.self)) },
-      activation: Int32((relu ? accActivationRelu : accActivationNone).rawValue))
-    return withUnsafePointer(to: &epilogue) { body($0) }
-  }
-}
-
 /// A float32 product.
 struct DotKernel: Kernel {
   let shape: ProductShape
@@ -82,6 +65,10 @@ struct DotKernel: Kernel {
     switch cut(tasks) {
     case .batch: batches = portion(range, of: tasks, extent: shape.batch)
     case .rows: rows = portion(range, of: tasks, extent: shape.m, grain: shape.m >= 28 * tasks ? 14 : 1)
+    case .columns where isPacked:
+      let width = isa.kernels.sgemm_panel_columns?(shape.n) ?? shape.n
+      let panels = portion(range, of: tasks, extent: (shape.n + width - 1) / width)
+      columns = min(panels.lowerBound * width, shape.n)..<min(panels.upperBound * width, shape.n)
     case .columns: columns = portion(range, of: tasks, extent: shape.n, grain: 32)
     }
     multiply(batches, rows, columns, depth: 0..<shape.k, adding: false, memory, scratch)
@@ -108,11 +95,17 @@ struct DotKernel: Kernel {
     }
     let a = memory.elements(left.root, Float.self) + left.offset + depth.lowerBound * left.columnStride
     if isPacked {
-      let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n
+      let c = memory.elements(result, Float.self) + rows.lowerBound * shape.n + columns.lowerBound
+      let width = isa.kernels.sgemm_panel_columns?(shape.n) ?? shape.n
       epilogue.withPointer(memory) { epilogue in
-        isa.kernels.sgemm_prepacked?(
-          rows.count, shape.n, shape.k, a + rows.lowerBound * left.rowStride, left.rowStride, left.columnStride,
-          memory[right.root], 0, isa.kernels.sgemm_panels?(shape.n) ?? 0, c, shape.n, false, epilogue, scratch)
+        var local = epilogue?.pointee ?? AccEpilogue()
+        if let bias = local.bias { local.bias = bias + columns.lowerBound }
+        withUnsafePointer(to: local) { shifted in
+          isa.kernels.sgemm_prepacked?(
+            rows.count, shape.n, shape.k, a + rows.lowerBound * left.rowStride, left.rowStride, left.columnStride,
+            memory[right.root], columns.lowerBound / width, (columns.upperBound + width - 1) / width, c, shape.n, false,
+            epilogue == nil ? nil : shifted, scratch)
+        }
       }
       return
     }
@@ -219,6 +212,13 @@ extension DotKernel {
       && shape.m * shape.n * 4 >= 1 << 20
   }
 
+  /// Whether the matrix of a model in use should be packed when the program is bound: if it comes from memory, where its
+  /// rows lie far apart, and several rows of the left operand use it. A smaller one is read in place as fast.
+  var gainsByPackingOnce: Bool {
+    let elements = shape.k * shape.n
+    return !isDots && shape.batch == 1 && shape.m > 1 && elements >= 2 << 20 && (shape.m > 14 || elements >= 4 << 20)
+  }
+
   fileprivate func writing(to result: Int) -> DotKernel {
     DotKernel(
       shape: shape, left: left, right: right, result: result, epilogue: epilogue, isPacked: isPacked, sparse: sparse,
@@ -298,7 +298,7 @@ extension Lowering {
     var kernel = DotKernel(
       shape: shape, left: left, right: right, result: result, epilogue: epilogue, isDots: isDots, isa: isa)
     kernel.sparse = isFrozen ? withoutZeros(right, of: kernel) : nil
-    if kernel.wantsPacking {
+    if kernel.wantsPacking || (isFrozen && kernel.gainsByPackingOnce) {
       let pack = MatrixPackKernel(depth: shape.k, columns: shape.n, source: right, isa: isa)
       let packed = temporary(pack.packedBytes)
       add(pack.writing(to: packed), reads: [right.root], writes: [packed])
@@ -354,63 +354,5 @@ extension Lowering {
     let copy = View(root: contiguous(ordered), type: ordered.type)
     let (b, r, c) = strides(copy) ?? (0, 0, 0)
     return MatrixView(root: copy.root, offset: 0, batchStride: b, rowStride: r, columnStride: c)
-  }
-
-  /// Absorbs a bias along the last axis and a relu, if only these use the result of the kernel at `index`.
-  /// `result` becomes the value that the kernel then writes.
-  func takeEpilogue(of result: inout Int, at index: Int) -> Epilogue {
-    var epilogue = Epilogue()
-    if let user = onlyUser(of: result) {
-      let instruction = program.instructions[user]
-      if let add = instruction.operation as? Binary, add.function == .add, instruction.operands.count == 2 {
-        let other = instruction.operands[0] == result ? instruction.operands[1] : instruction.operands[0]
-        if other != result, let bias = biasVector(other, along: type(result)) {
-          epilogue.bias = bias
-          result = instruction.results.lowerBound
-          absorb(user)
-        }
-      }
-    }
-    if let user = onlyUser(of: result), program.instructions[user].operation is Relu {
-      epilogue.relu = true
-      result = program.instructions[user].results.lowerBound
-      absorb(user)
-    }
-    return epilogue
-  }
-
-  /// The contiguous vector that `value` repeats along all axes but the last, if it is already computed.
-  private func biasVector(_ value: Int, along type: TensorType) -> Int? {
-    guard let columns = type.shape.last else { return nil }
-    var source = value
-    var shape: [Int]?
-    // A broadcast that comes later in the program may still read something that is already computed; one to a single
-    // row is a reshape.
-    if views[value] == nil, let producer = producers[value] {
-      let operation = program.instructions[producer].operation
-      source = program.instructions[producer].operands[0]
-      let isRow = operation is Reshape && type.elementCount == columns
-      let isBroadcast = (operation as? BroadcastInDim)?.axes.last == type.rank - 1
-      guard isRow || isBroadcast, program.types[source].elementCount == columns else { return nil }
-      shape = [columns]
-      while views[source] == nil, let producer = producers[source],
-        program.instructions[producer].operation is Reshape
-      {
-        source = program.instructions[producer].operands[0]
-      }
-    }
-    guard isAvailable(source) else { return nil }
-    let view = view(source)
-    if shape == nil {
-      guard zip(view.type.shape, view.strides).dropLast().allSatisfy({ $0 == 1 || $1 == 0 }),
-        columns == 1 || view.strides.last == 1,
-        view.type.shape == type.shape
-      else { return nil }
-    } else {
-      guard view.isDense else { return nil }
-    }
-    guard view.offset == 0 else { return nil }
-    finishLoop(computing: view.root)
-    return view.root
   }
 }

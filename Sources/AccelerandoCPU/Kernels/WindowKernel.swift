@@ -33,7 +33,9 @@ struct PoolKernel: Kernel {
   }
 
   func taskCount(threads: Int) -> Int {
-    min(max(geometry.N, 1), AccelerandoCPU.taskCount(work: work, threads: threads, minimumPerTask: 16_000))
+    let rows = kind == .max || kind == .sum ? geometry.OH : 1
+    return AccelerandoCPU.taskCount(
+      samples: geometry.N, rows: rows, work: work, threads: threads, minimumPerTask: 16_000)
   }
 
   func slicings(_ units: Units) -> [Slicing] {
@@ -42,15 +44,16 @@ struct PoolKernel: Kernel {
   }
 
   func run(_ range: Range<Int>, of tasks: Int, _ memory: Memory, scratch: UnsafeMutableRawPointer) {
+    if kind == .max || kind == .sum {
+      forEachPart(range, of: tasks, samples: geometry.N, rows: geometry.OH) { pool($0, rows: $1, memory) }
+      return
+    }
     let samples = portion(range, of: tasks, extent: geometry.N)
     let x = memory.elements(source, Float.self)
     let out = memory.elements(result, Float.self)
     withUnsafePointer(to: geometry) { geometry in
       switch kind {
-      case .max:
-        isa.kernels.maxpool_forward_index?(
-          geometry, x, out, index.map { memory.elements($0, UInt8.self) }, samples.lowerBound, samples.upperBound)
-      case .sum: isa.kernels.sumpool_forward?(geometry, x, out, samples.lowerBound, samples.upperBound)
+      case .max, .sum: break
       case .maxGradient:
         let g = memory.elements(gradient, Float.self)
         if let index {
@@ -60,6 +63,26 @@ struct PoolKernel: Kernel {
         }
         isa.kernels.maxpool_backward?(geometry, x, g, out, samples.lowerBound, samples.upperBound)
       case .sumGradient: isa.kernels.sumpool_backward?(geometry, x, out, samples.lowerBound, samples.upperBound)
+      }
+    }
+  }
+
+  /// Pools some rows of some samples: one sample, or all rows.
+  private func pool(_ samples: Range<Int>, rows: Range<Int>, _ memory: Memory) {
+    // What remains of the image below the rows above is an image too.
+    var part = geometry
+    let top = rows.lowerBound * geometry.stride_h - geometry.pad_top
+    let skipped = min(max(top, 0), max(geometry.H - 1, 0))
+    (part.H, part.OH, part.pad_top) = (geometry.H - skipped, rows.count, skipped - top)
+    let x = memory.elements(source, Float.self) + (samples.lowerBound * geometry.H + skipped) * geometry.W * geometry.C
+    let start = (samples.lowerBound * geometry.OH + rows.lowerBound) * geometry.OW * geometry.C
+    let out = memory.elements(result, Float.self) + start
+    withUnsafePointer(to: part) { part in
+      if kind == .sum {
+        isa.kernels.sumpool_forward?(part, x, out, 0, samples.count)
+      } else {
+        isa.kernels.maxpool_forward_index?(
+          part, x, out, index.map { memory.elements($0, UInt8.self) + start }, 0, samples.count)
       }
     }
   }

@@ -73,9 +73,12 @@ static inline void acc_spin_hint(void) {
 
 typedef enum AccActivation { accActivationNone = 0, accActivationRelu = 1 } AccActivation;
 
-/// What happens to a result before it is stored: activation(value + bias[column]). Relu keeps NaN. `bias` may be NULL.
+/// What happens to a result before it is stored: activation(value + bias[column] + residual). Relu keeps NaN. `bias` and
+/// `residual` may be NULL. Only conv_forward, conv_forward_packed and conv_forward_part take a residual, which is laid out as
+/// their result and may be the same memory.
 typedef struct AccEpilogue {
   const float *bias;
+  const float *residual;
   int32_t activation; // AccActivation
 } AccEpilogue;
 
@@ -87,6 +90,12 @@ typedef struct AccConv {
   long N, H, W, C, KH, KW, O, OH, OW;
   long stride_h, stride_w, pad_top, pad_left, dil_h, dil_w, groups;
 } AccConv;
+
+/// A part of a convolution's results: samples n0..<n1, of each the output rows row0..<row1, of each pixel the outputs
+/// out0..<out1.
+typedef struct AccConvPart {
+  long n0, n1, row0, row1, out0, out1;
+} AccConvPart;
 
 /// A two-dimensional pooling of NHWC x to [N][OH][OW][C].
 typedef struct AccPool {
@@ -327,15 +336,23 @@ struct AccKernels {
   // which costs as much as 16 to 64 output pixels and gives the same bits.
 
   /// Bytes of the packed weights for a direction (AccConvDirection), a multiple of 64; 0 for backward weights, which packs
-  /// nothing. They depend on the geometry of one sample and the weights, not on N.
+  /// nothing. The geometry that packs, N included, is the one to compute with.
   long (*conv_packed_bytes)(const AccConv *c, int direction);
   /// Packs part `part` of `parts` of w into `packed` (64-byte aligned). The parts are independent of each other; all must be
-  /// packed before use, in any order, by any threads, and any number of parts gives the same result.
-  void (*conv_pack)(const AccConv *c, int direction, const float *w, void *packed, long part, long parts);
+  /// packed before use, in any order, by any threads, and any number of parts gives the same result. For the forward direction
+  /// weights are multiplied by scale[output] on the way; `scale` may be NULL, and is NULL for the gradient of the input.
+  void (*conv_pack)(const AccConv *c, int direction, const float *w, const float *scale, void *packed, long part, long parts);
   /// y for samples n0..<n1. x and y point at sample 0. The epilogue's bias is per output channel. Split-invariant over
   /// samples; a call for one sample costs no more than its share of a call for many.
   void (*conv_forward_packed)(const AccConv *c, const float *x, const void *packed, float *y, long n0, long n1,
                               const AccEpilogue *ep, void *scratch);
+  /// A part of what conv_forward_packed computes, with the same bits: several threads can share one sample. Bounds of rows are
+  /// multiples of conv_part_rows, those of outputs multiples of conv_part_outputs; the last ones may be OH and O. A part of the
+  /// rows reads all weights, a part of the outputs all of the sample. x, y and the residual point at sample 0.
+  void (*conv_forward_part)(const AccConv *c, const float *x, const void *packed, float *y, const AccConvPart *part,
+                            const AccEpilogue *ep, void *scratch);
+  long (*conv_part_rows)(const AccConv *c);
+  long (*conv_part_outputs)(const AccConv *c);
   /// dx for samples n0..<n1 (overwritten). Split-invariant over samples.
   void (*conv_backward_data_packed)(const AccConv *c, const float *dy, const void *packed, float *dx, long n0, long n1, void *scratch);
   /// The same with weights [KH][KW][C/groups][O].
@@ -378,9 +395,10 @@ struct AccKernels {
   long (*conv_winners_scratch_bytes)(const AccConv *c, const AccPool *p);
 
   /// Convolution, epilogue and max pooling in one: exactly conv_forward_packed followed by maxpool_forward_index, without the
-  /// unpooled values ever leaving the cache. p->H, W and C are c->OH, OW and O. `index` may be NULL.
+  /// unpooled values ever leaving the cache. p->H, W and C are c->OH, OW and O. `index` may be NULL. Only pooled rows row0..<row1
+  /// of each sample are computed; rows where two parts meet may be convolved by both.
   void (*conv_forward_pool)(const AccConv *c, const AccPool *p, const float *x, const void *packed, float *y, uint8_t *index, long n0,
-                            long n1, const AccEpilogue *ep, void *scratch);
+                            long n1, long row0, long row1, const AccEpilogue *ep, void *scratch);
   long (*conv_pool_scratch_bytes)(const AccConv *c, const AccPool *p);
 
   // ---- elementwise programs

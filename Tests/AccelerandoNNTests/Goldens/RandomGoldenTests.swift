@@ -48,6 +48,18 @@ import Testing
     }
   }
 
+  @Test(arguments: [0, 1, 7, 255, 256, 257, 600])
+  func everyWordIsAFunctionOfItsIndexHoweverManyAreDrawn(_ count: Int) {
+    let key = RandomKey(seed: 0x0123_4567_89AB_CDEF)
+    let words = key.bits(count)
+    #expect(words.count == count)
+    for (index, word) in words.enumerated() {
+      let (a, b) = key.encrypt(0, UInt32(index))
+      #expect(word == a ^ b)
+    }
+    #expect(key.uniform(count, from: -1, to: 3).allSatisfy { (-1..<3).contains($0) })
+  }
+
   private func close(_ golden: Golden, _ values: [Float]) throws {
     let expected = try golden.tensor("values")
     expectClose(try NDArray(values, shape: expected.shape), expected, golden.name, relative: 1e-6)

@@ -79,7 +79,9 @@ struct BenchmarkModel {
       var x = MaxPooling2D(poolSize: (3, 3), strides: (2, 2), padding: .same)(
         ReLU()(normalized(x, 64, size: 7, stride: 2)))
       for (stage, count) in [3, 4, 6, 3].enumerated() {
-        for block in 0..<count { x = bottleneck(x, 64 << stage, stride: block == 0 && stage > 0 ? 2 : 1) }
+        for block in 0..<count {
+          x = bottleneck(x, 64 << stage, stride: block == 0 && stage > 0 ? 2 : 1, widens: block == 0)
+        }
       }
       return GlobalAveragePooling2D()(x)
     },
@@ -158,11 +160,10 @@ struct BenchmarkModel {
   }
 
   /// Three convolutions, narrow, 3x3 and four times as wide, in parallel to the input or to a 1x1 convolution.
-  private static func bottleneck(_ x: LayerOutput, _ filters: Int, stride: Int) -> LayerOutput {
+  private static func bottleneck(_ x: LayerOutput, _ filters: Int, stride: Int, widens: Bool) -> LayerOutput {
     let narrow = ReLU()(normalized(x, filters, size: 1))
     let main = normalized(ReLU()(normalized(narrow, filters, stride: stride)), 4 * filters, size: 1)
-    let isSame = stride == 1 && x.shape.last == 4 * filters
-    return ReLU()(Add()([main, isSame ? x : normalized(x, 4 * filters, size: 1, stride: stride)]))
+    return ReLU()(Add()([main, widens ? normalized(x, 4 * filters, size: 1, stride: stride) : x]))
   }
 
   private static func separable(_ x: LayerOutput, _ filters: Int, stride: Int = 1) -> LayerOutput {

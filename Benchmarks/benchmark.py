@@ -50,7 +50,7 @@ def contestants(work, options):
         if options.has_avx512:
             yield "accelerando", "avx2"
     for name in options.peers:
-        if work.kind in PEERS[name].KINDS and (name != "onnx" or work.model in ("mlp", "cnn")):
+        if work.kind in PEERS[name].KINDS and (not work.model or name in works.MODELS[work.model].peers):
             known = options.known_ways.get(work.name, {}).get(name)
             for variant in [known] if known else PEERS[name].variants(work):
                 yield name, variant

@@ -2,7 +2,7 @@
 `accelerando benchmark` need nothing but the name to do the same work.
 
     train/MODEL/BATCH                            a training step: forward, loss, backward, Adam
-    predict/MODEL/BATCH                          the outputs for 10,000 samples
+    predict/MODEL/BATCH                          the outputs for 10,000 images, or for one batch of made-up samples
     latency/MODEL                                the output for one sample
     dispatch                                     a call of a program that does next to nothing
     product/MxKxN, product/MxKxN/at, …/bt        a matrix product; `at`: the left matrix is stored [K, M], `bt`: the right [N, K]
@@ -24,6 +24,7 @@ class Model:
     classes: int
     steps: int = 0  # the steps of an epoch of made-up data; 0: the model is trained on Fashion-MNIST
     vocabulary: int = 0  # samples are integers below this
+    peers: tuple = ("torch", "keras", "jax")  # those that have it
 
     @property
     def convolutional(self):
@@ -31,8 +32,8 @@ class Model:
 
 
 MODELS = {
-    "mlp": Model((28, 28, 1), 10),
-    "cnn": Model((28, 28, 1), 10),
+    "mlp": Model((28, 28, 1), 10, peers=("torch", "keras", "jax", "onnx")),
+    "cnn": Model((28, 28, 1), 10, peers=("torch", "keras", "jax", "onnx")),
     "vgg": Model((28, 28, 1), 10, steps=16),
     "wide-mlp": Model((1024,), 10, steps=16),
     "odd-mlp": Model((37,), 7, steps=512),
@@ -40,6 +41,13 @@ MODELS = {
     "residual": Model((32, 32, 3), 10, steps=16),
     "separable": Model((32, 32, 3), 10, steps=16),
     "transformer": Model((64,), 10, steps=16, vocabulary=1000),
+    # The nets that people train.
+    "resnet50": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
+    "mobilenet": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
+    "densenet": Model((32, 32, 3), 10, steps=4, peers=("torch", "onnx")),
+    "unet": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
+    "decoder": Model((128,), 10, steps=8, vocabulary=1000, peers=("torch",)),
+    "widest-mlp": Model((1024,), 10, steps=8, peers=("torch", "onnx")),
     # Sized for accelerators.
     "resnet": Model((64, 64, 3), 10, steps=8),
     "encoder": Model((256,), 10, steps=8, vocabulary=8192),
@@ -122,6 +130,12 @@ def _works():
     yield "train/wide-mlp/128", target(1.15)
     for name in ("residual/32", "transformer/32", "separable/32", "odd-mlp/19", "odd-cnn/21"):
         yield f"train/{name}", None
+    for name in ("resnet50/16", "mobilenet/32", "densenet/32", "unet/16"):
+        yield f"train/{name}", target(1.5)
+    for name in ("decoder/16", "widest-mlp/8"):
+        yield f"train/{name}", target(1.2)
+    for name in ("latency/resnet50", "latency/mobilenet", "latency/densenet", "predict/resnet50/16", "predict/widest-mlp/32"):
+        yield name, target(1.05)
     yield "start/cnn", target(12, "keras")
     yield "memory/cnn/32", target(3, "torch")
     yield "memory/mlp/32", target(3, "torch")

@@ -140,6 +140,18 @@ def test_data(job):
     return images.astype("float32") / 255, labels
 
 
+def prediction_data(job):
+    """The samples of a prediction: the 10,000 images, or one batch of made-up ones."""
+    if not job.model.steps:
+        return test_data(job)[0]
+    shape = (job.work.batch,) + job.model.input
+    import numpy as np
+
+    if job.model.vocabulary:
+        return np.random.default_rng(1).integers(0, job.model.vocabulary, shape).astype("int32")
+    return random_arrays(shape)[0]
+
+
 def random_arrays(*shapes):
     import numpy as np
 

@@ -34,13 +34,36 @@ def make_model(name):
         x = add("Flatten", add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]))
         x = dense(x, 5408, 10)
     else:
-        raise SystemExit(f"there is no ONNX model '{name}'")
+        return exported(name), list(common.works.MODELS[name].input)
     nodes.append(helper.make_node("Softmax", [x], ["out"]))
     graph = helper.make_graph(
         nodes, name, [helper.make_tensor_value_info("in", TensorProto.FLOAT, ["n"] + shape)],
         [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 10])], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return model.SerializeToString(), shape
+
+
+def exported(name):
+    """PyTorch's model as ONNX, for any number of samples, channels last at the door as ours are."""
+    import io
+
+    import torch
+    import torch_peer
+
+    class Whole(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = torch.nn.Sequential(*torch_peer.make_model(name), torch.nn.Softmax(-1))
+
+        def forward(self, x):
+            return self.body(x.permute(0, 3, 1, 2) if x.ndim == 4 else x)
+
+    (example,) = common.random_arrays((2,) + common.works.MODELS[name].input)
+    file = io.BytesIO()
+    torch.onnx.export(
+        Whole().eval(), (torch.from_numpy(example),), file, input_names=["in"], output_names=["out"],
+        dynamic_axes={"in": {0: "n"}, "out": {0: "n"}}, opset_version=17, dynamo=False)
+    return file.getvalue()
 
 
 def prepare(job):
@@ -69,7 +92,7 @@ def call_of(job, onnxruntime, session, x):
 
 def predict(job):
     onnxruntime, session, shape = prepare(job)
-    x = common.test_data(job)[0].reshape([-1] + shape)
+    x = common.prediction_data(job).reshape([-1] + shape)
     calls = [
         call_of(job, onnxruntime, session, x[begin : begin + job.work.batch])
         for begin in range(0, len(x), job.work.batch)

@@ -59,6 +59,78 @@ def make_model(name):
         def forward(self, x):
             return F.relu(self.main(x) + self.side(x))
 
+    class Bottleneck(nn.Module):
+        def __init__(self, i, width, stride):
+            super().__init__()
+            self.main = nn.Sequential(
+                *normalized(i, width, 1), nn.ReLU(), *normalized(width, width, stride=stride), nn.ReLU(),
+                *normalized(width, 4 * width, 1))
+            same = stride == 1 and i == 4 * width
+            self.side = nn.Identity() if same else nn.Sequential(*normalized(i, 4 * width, 1, stride))
+
+        def forward(self, x):
+            return F.relu(self.main(x) + self.side(x))
+
+    def resnet50():
+        layers, channels = [*normalized(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)], 64
+        for stage, count in enumerate([3, 4, 6, 3]):
+            for block in range(count):
+                layers.append(Bottleneck(channels, 64 << stage, 2 if block == 0 and stage > 0 else 1))
+                channels = 256 << stage
+        return layers + pooled(channels)
+
+    def mobilenet():
+        layers, channels = [*normalized(3, 32, stride=2), nn.ReLU()], 32
+        blocks = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
+        for width, stride in blocks:
+            layers += separable(channels, width, stride)
+            channels = width
+        return layers + pooled(channels)
+
+    class Grown(nn.Module):
+        def __init__(self, i):
+            super().__init__()
+            self.new = nn.Sequential(*after(i, 64, 1), *after(64, 16, 3))
+
+        def forward(self, x):
+            return torch().cat([x, self.new(x)], 1)
+
+    def after(i, o, kernel):
+        return [nn.BatchNorm2d(i), nn.ReLU(), conv(i, o, kernel, bias=False)]
+
+    def densenet():
+        layers, channels = [conv(3, 32, bias=False)], 32
+        for block in range(3):
+            for _ in range(8):
+                layers.append(Grown(channels))
+                channels += 16
+            if block < 2:
+                layers += [*after(channels, 64, 1), nn.AvgPool2d(2)]
+                channels = 64
+        return [*layers, nn.BatchNorm2d(channels), nn.ReLU(), *pooled(channels)]
+
+    def twice(i, o):
+        return nn.Sequential(conv(i, o), nn.ReLU(), conv(o, o), nn.ReLU())
+
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down = nn.ModuleList(twice(i, o) for i, o in [(3, 16), (16, 32), (32, 64)])
+            self.bottom = twice(64, 128)
+            self.narrow = nn.ModuleList(conv(2 * o, o) for o in (64, 32, 16))
+            self.up = nn.ModuleList(twice(2 * o, o) for o in (64, 32, 16))
+
+        def forward(self, x):
+            skipped = []
+            for block in self.down:
+                skipped.append(block(x))
+                x = F.max_pool2d(skipped[-1], 2)
+            x = self.bottom(x)
+            for narrow, block in zip(self.narrow, self.up):
+                x = F.relu(narrow(F.interpolate(x, scale_factor=2.0)))
+                x = block(torch().cat([skipped.pop(), x], 1))
+            return x
+
     def separable(i, o, stride):
         return [*normalized(i, i, stride=stride, groups=i), nn.ReLU(), *normalized(i, o, 1), nn.ReLU()]
 
@@ -66,26 +138,28 @@ def make_model(name):
         return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
 
     class Attention(nn.Module):
-        def __init__(self, width, heads):
+        def __init__(self, width, heads, dropout, causal):
             super().__init__()
             self.heads, self.project, self.out = heads, nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.dropout, self.causal = dropout, causal
 
         def forward(self, x):
             n, t, width = x.shape
             q, k, v = self.project(x).view(n, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-            x = F.scaled_dot_product_attention(q, k, v)
+            x = F.scaled_dot_product_attention(
+                q, k, v, dropout_p=self.dropout if self.training else 0, is_causal=self.causal)
             return self.out(x.transpose(1, 2).reshape(n, t, width))
 
     class Encoder(nn.Module):
-        def __init__(self, width, heads, hidden):
+        def __init__(self, width, heads, hidden, dropout=0.0, causal=False):
             super().__init__()
             self.norm1, self.norm2 = nn.LayerNorm(width, 1e-3), nn.LayerNorm(width, 1e-3)
-            self.attention = Attention(width, heads)
+            self.attention, self.drop = Attention(width, heads, dropout, causal), nn.Dropout(dropout)
             self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width))
 
         def forward(self, x):
-            x = x + self.attention(self.norm1(x))
-            return x + self.mlp(self.norm2(x))
+            x = x + self.drop(self.attention(self.norm1(x)))
+            return x + self.drop(self.mlp(self.norm2(x)))
 
     class Mean(nn.Module):
         def forward(self, x):
@@ -109,6 +183,14 @@ def make_model(name):
         "separable": lambda: [
             *normalized(3, 32, stride=2), nn.ReLU(), *separable(32, 64, 1), *separable(64, 128, 2),
             *separable(128, 128, 1), *pooled(128)],
+        "resnet50": resnet50,
+        "mobilenet": mobilenet,
+        "densenet": densenet,
+        "unet": lambda: [UNet(), *pooled(16)],
+        "decoder": lambda: [
+            nn.Embedding(1000, 256), *[Encoder(256, 4, 1024, 0.1, True) for _ in range(4)], Mean(), nn.Linear(256, 10)],
+        "widest-mlp": lambda: [
+            nn.Linear(1024, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 10)],
         "resnet": lambda: [
             *normalized(3, 64), nn.ReLU(), Residual(64, 64), Residual(64, 64), Residual(64, 128, 2), Residual(128, 128),
             Residual(128, 256, 2), Residual(256, 256), Residual(256, 512, 2), Residual(512, 512), *pooled(512)],
@@ -231,7 +313,7 @@ def inference(job, module, example):
 
 def predict(job):
     module = prepare(job)
-    batches = tensor(module, common.test_data(job)[0], job).split(job.work.batch)
+    batches = tensor(module, common.prediction_data(job), job).split(job.work.batch)
     model = inference(job, module, batches[0])
     with module.inference_mode():
         return common.measure(lambda: module.cat([model(batch) for batch in batches]), job.seconds)

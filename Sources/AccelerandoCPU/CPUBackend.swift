@@ -76,17 +76,13 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
     guard type.byteCount < 1 << 46 else {
       throw GraphError("\(type) needs \(type.byteCount) bytes, more than any machine has.")
     }
-    self.type = type
-    var taken: UnsafeMutableRawPointer?
-    let size = max(type.byteCount, 64)
-    guard posix_memalign(&taken, 64, size) == 0, let taken else {
+    guard let pages = Pages(type.byteCount) else {
       throw GraphError(
         "there is no memory for a buffer \(type), \(type.byteCount >> 20) MiB. A smaller batch needs less.")
     }
-    let bytes = UnsafeMutableRawBufferPointer(start: taken, count: size)
-    bytes.initializeMemory(as: UInt8.self, repeating: 0)
-    memory = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<type.byteCount])
-    owner = .buffer
+    self.type = type
+    memory = pages.bytes
+    owner = .pages(pages)
   }
 
   /// An array's own memory, read-only.
@@ -105,14 +101,12 @@ final class CPUBuffer: HostBuffer, @unchecked Sendable {
 
   /// The owner of the memory.
   private enum Owner {
-    case buffer
+    case pages(Pages)
     case array(NDArray)
     case whole(CPUBuffer)
   }
 
   private let owner: Owner
-
-  deinit { if case .buffer = owner { free(memory.baseAddress) } }
 
   func part(_ type: TensorType, at offset: Int) throws -> any HostBuffer {
     guard offset >= 0, offset % 64 == 0, offset <= memory.count, type.byteCount <= memory.count - offset else {

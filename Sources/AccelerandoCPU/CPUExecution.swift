@@ -26,7 +26,7 @@ struct CPUExecutable: Executable {
   var outputStages: [Int] { plan.outputStages }
 
   func bind(_ inputs: [any Buffer]) throws -> any Execution {
-    try bind(inputs, memory: PlanMemory(plan, threads: pool.threads, owner: identity))
+    try bind(inputs, memory: try PlanMemory(plan, threads: pool.threads, owner: identity))
   }
 
   func bind(_ inputs: [any Buffer], besides other: any Execution) throws -> any Execution {
@@ -54,7 +54,7 @@ struct CPUExecutable: Executable {
       if let input = program.aliases[index] { return buffers[input] }
       return try CPUBuffer(program.types[program.outputs[index]])
     }
-    return CPUExecution(self, inputs: buffers, outputs: outputs, memory: memory)
+    return try CPUExecution(self, inputs: buffers, outputs: outputs, memory: memory)
   }
 }
 
@@ -67,11 +67,11 @@ final class CPUExecution: Execution {
   /// Whether the team runs the program, or the caller alone.
   var teamwork: Teamwork
 
-  init(_ executable: CPUExecutable, inputs: [CPUBuffer], outputs: [CPUBuffer], memory: PlanMemory) {
+  init(_ executable: CPUExecutable, inputs: [CPUBuffer], outputs: [CPUBuffer], memory: PlanMemory) throws {
     pool = executable.pool
     self.outputs = outputs
     self.memory = memory
-    frame = Frame(
+    frame = try Frame(
       executable.plan, inputs: inputs.map { UnsafeMutableRawPointer($0.address) },
       outputs: outputs.map { $0.address }, memory: memory, keeping: inputs + outputs)
     let isShared = pool.threads > 1 && frame.isShared

@@ -5,25 +5,24 @@ import AccelerandoCore
 
 /// The memory of a plan: for values between phases, for constants, and for each thread.
 final class PlanMemory {
-  let arena: UnsafeMutableRawBufferPointer
+  let arena: Pages
   let threads: ThreadMemory
   /// The plan that it belongs to; nil for a nested plan.
   let owner: CPUExecutable.Identity?
 
-  init(_ plan: Plan, threads: Int, owner: CPUExecutable.Identity) {
-    arena = plan.makeArena()
-    self.threads = ThreadMemory(plan, threads: threads)
+  /// - Throws: `GraphError` where the system has not that much memory.
+  init(_ plan: Plan, threads: Int, owner: CPUExecutable.Identity) throws {
+    arena = try plan.makeArena()
+    self.threads = try ThreadMemory(plan, threads: threads)
     self.owner = owner
   }
 
   /// For a nested plan, which one thread runs at a time.
-  init(inner plan: Plan, _ outer: PlanMemory) {
-    arena = plan.makeArena()
+  init(inner plan: Plan, _ outer: PlanMemory) throws {
+    arena = try plan.makeArena()
     threads = outer.threads
     owner = nil
   }
-
-  deinit { arena.deallocate() }
 }
 
 extension Plan {
@@ -32,33 +31,37 @@ extension Plan {
     constants.reduce(into: [0]) { $0.append($0[$0.count - 1] + ($1.byteCount + 63) / 64 * 64) }
   }
 
-  func makeArena() -> UnsafeMutableRawBufferPointer {
-    .allocate(byteCount: max(arenaBytes + (constantOffsets.last ?? 0), 64), alignment: 64)
+  fileprivate func makeArena() throws -> Pages { try pages(arenaBytes + (constantOffsets.last ?? 0)) }
+}
+
+/// Memory for values between phases.
+private func pages(_ count: Int) throws -> Pages {
+  guard let pages = Pages(count) else {
+    throw GraphError(
+      "there is no memory for the program's intermediate values, \(count >> 20) MiB. A smaller batch needs less.")
   }
+  return pages
 }
 
 /// The memory of each thread of the team: scratch for kernels, and values that are stored for a few units only.
 final class ThreadMemory {
   let threads: Int
-  private let memory: UnsafeMutableRawBufferPointer
+  private let memory: Pages
   private let localOffset: Int
   private let stride: Int
 
-  init(_ plan: Plan, threads: Int) {
+  init(_ plan: Plan, threads: Int) throws {
     self.threads = threads
     let needs = plan.deepNeeds
     localOffset = (needs.scratch + 127) / 64 * 64
     // The memories of two threads are a page and a bit apart, so that equal offsets do not map to the same cache set.
     stride = (localOffset + needs.local + 4095) / 4096 * 4096 + 128
-    memory = .allocate(byteCount: stride * threads, alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0)
+    memory = try pages(stride * threads)
   }
-
-  deinit { memory.deallocate() }
 
   /// A thread's own table, and its memory.
   func context(_ member: Int, table: UnsafeMutablePointer<UnsafeMutableRawPointer>) -> ThreadContext {
-    let base = (memory.baseAddress ?? table.pointee) + member * stride
+    let base = (memory.bytes.baseAddress ?? table.pointee) + member * stride
     return ThreadContext(table: table, scratch: base, local: base + localOffset)
   }
 }
@@ -101,13 +104,13 @@ final class Frame {
   init(
     _ plan: Plan, inputs: [UnsafeMutableRawPointer], outputs: [UnsafeMutableRawPointer], memory: PlanMemory,
     keeping: [AnyObject]
-  ) {
+  ) throws {
     self.plan = plan
     self.inputs = inputs
     self.outputs = outputs
     kept = keeping + [memory]
     let constantOffsets = plan.constantOffsets
-    let base = UnsafeMutableRawPointer(memory.arena.baseAddress ?? inputs[0])
+    let base = UnsafeMutableRawPointer(memory.arena.bytes.baseAddress ?? inputs[0])
     for (index, constant) in plan.constants.enumerated() {
       constant.withUnsafeBytes { bytes in
         if let source = bytes.baseAddress {
@@ -146,9 +149,9 @@ final class Frame {
       case .loop(let loop):
         steps.append(
           .loop(
-            loop, condition: Frame(inner: loop.condition, memory), body: Frame(inner: loop.body, memory)))
+            loop, condition: try Frame(inner: loop.condition, memory), body: try Frame(inner: loop.body, memory)))
       case .branch(let branch):
-        steps.append(.branch(branch, branch.branches.map { Frame(inner: $0, memory) }))
+        steps.append(.branch(branch, try branch.branches.map { try Frame(inner: $0, memory) }))
       }
     }
     setUp()
@@ -173,11 +176,11 @@ final class Frame {
   }
 
   /// A frame with buffers of its own for inputs and outputs, for a plan inside another.
-  convenience init(inner plan: Plan, _ outer: PlanMemory) {
+  convenience init(inner plan: Plan, _ outer: PlanMemory) throws {
     func own(_ types: [TensorType]) -> [OwnedBytes] { types.map { OwnedBytes($0.byteCount) } }
     let inputs = own(plan.program.inputs.map(\.type))
     let outputs = own(plan.program.outputTypes)
-    self.init(
+    try self.init(
       plan, inputs: inputs.map(\.start), outputs: outputs.map(\.start), memory: PlanMemory(inner: plan, outer),
       keeping: inputs + outputs)
   }

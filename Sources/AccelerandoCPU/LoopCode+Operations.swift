@@ -10,7 +10,7 @@ extension LoopCode {
     guard !dtypes.contains(.int64), !dtypes.contains(.float64) else { return false }
     switch operation {
     case is Unary, is Binary, is Compare, is Select, is Clamp, is Convert, is Iota, is Relu: return true
-    case is ThreeWayCompare: return true
+    case is ThreeWayCompare, is Threefry: return true
     case is Erf: return dtypes.allSatisfy { $0 == .float32 }
     default: return false
     }
@@ -39,6 +39,14 @@ extension LoopCode {
       return emit(accOpMaxI, x[0], constant(bits: 0))
     case is ThreeWayCompare: return threeWayCompare(x[0], x[1], types[0].dtype)
     case is Erf: return unaryF(accOpErfF, x[0])
+    case let operation as Threefry:
+      let op: AccOp =
+        switch operation.word {
+        case .first: accOpThreefryFirst
+        case .second: accOpThreefrySecond
+        case .xor: accOpThreefryXor
+        }
+      return emit(op, x[0], x[1], x[2])
     default: return x.first ?? 0
     }
   }

@@ -7,7 +7,7 @@ extension Lowering {
   static func hasKernel(_ composite: any Composite, _ types: [TensorType]) -> Bool {
     guard let first = types.first else { return false }
     switch composite {
-    case is Relu, is Erf, is ThreeWayCompare: return LoopCode.supports(composite, [first.dtype])
+    case is Relu, is Erf, is ThreeWayCompare, is Threefry: return LoopCode.supports(composite, [first.dtype])
     case let composite as Softmax: return first.dtype == .float32 && composite.axis == first.rank - 1
     case let composite as LogSoftmax: return first.dtype == .float32 && composite.axis == first.rank - 1
     case let composite as SoftmaxGradient: return first.dtype == .float32 && composite.axis == first.rank - 1

@@ -99,6 +99,10 @@ struct RegionLayout {
     return member.slicing.reread.reduce(sums) { $0 + byteCounts[$1] }
   }
 
+  private func isProduct(_ member: Member) -> Bool {
+    member.slicing.kernel is SlicedDot || member.slicing.kernel is Sliced<ConvolutionGradientKernel>
+  }
+
   /// Runs of kernels that can share a number of units at a time.
   private func segments(_ members: [Member]) -> [(members: Range<Int>, tile: Int)] {
     var result: [(members: Range<Int>, tile: Int)] = []
@@ -112,7 +116,7 @@ struct RegionLayout {
     for (index, member) in members.enumerated() {
       let own = unitBytes(member)
       // A matrix is worth reading again once as much other data has been read; a convolution works longer on its own.
-      let shared = sharedBytes(member) / (member.slicing.kernel is SlicedDot ? 1 : 8)
+      let shared = sharedBytes(member) / (isProduct(member) ? 1 : 8)
       let least = max(shared / own, Self.callBytes / own, 1)
       let most = max(Self.segmentBytes / own, 1)
       let range = least <= most ? (least, most) : (least, Int.max)

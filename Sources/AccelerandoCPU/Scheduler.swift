@@ -293,6 +293,7 @@ struct Scheduler {
     {
       return false
     }
+    if kernel is UnpackedConvolutionKernel { return false }
     if let convolution = kernel as? ConvolutionKernel, convolution.direction == .forward {
       return !convolution.wantsOwnPhase
     }

@@ -26,7 +26,7 @@ public struct ProgramCut {
   }
 
   /// A sum over the workers.
-  public struct Meeting {
+  public struct Reduction {
     /// The value that each part contributes.
     public let operand: Int
     /// Its type.
@@ -40,7 +40,7 @@ public struct ProgramCut {
     /// The piece that runs for each part; nil if there is nothing to do.
     public let local: Piece?
     /// The sums at the end of the round.
-    public let meetings: [Meeting]
+    public let reductions: [Reduction]
   }
 
   /// The rounds, in order.
@@ -61,18 +61,18 @@ public struct ProgramCut {
   public init(_ program: Program, localInputs: Set<Int>, tree: SumTree) throws(GraphError) {
     var isLocal = program.types.indices.map { localInputs.contains($0) }
     var rounds = [Int](repeating: 0, count: program.types.count)
-    var meetings: [(round: Int, meeting: Meeting)] = []
+    var reductions: [(round: Int, reduction: Reduction)] = []
     for instruction in program.instructions {
       let round = instruction.operands.map { rounds[$0] }.max() ?? 0
-      if let meeting = instruction.operation as? AllReduce {
-        guard meeting.function == .sum, meeting.groups.isEmpty else {
+      if let reduction = instruction.operation as? AllReduce {
+        guard reduction.function == .sum, reduction.groups.isEmpty else {
           throw GraphError("workers here meet in sums over all of them only.", path: instruction.path)
         }
         let (operand, result) = (instruction.operands[0], instruction.results.lowerBound)
         // Values that are the same for all parts need no sum.
         rounds[result] = isLocal[operand] ? round + 1 : round
-        if isLocal[operand], !meetings.contains(where: { $0.meeting.operand == operand }) {
-          meetings.append((round, Meeting(operand: operand, type: program.types[result])))
+        if isLocal[operand], !reductions.contains(where: { $0.reduction.operand == operand }) {
+          reductions.append((round, Reduction(operand: operand, type: program.types[result])))
         }
         continue
       }
@@ -87,13 +87,13 @@ public struct ProgramCut {
     self.isLocal = isLocal
     let count = (rounds.max() ?? 0) + 1
 
-    let met = Set(meetings.map(\.meeting.operand))
+    let reduced = Set(reductions.map(\.reduction.operand))
     let given = Set(program.outputs)
     // Views are computed wherever they are needed: between pieces they would be copies.
     let views = Dictionary(
       program.instructions.filter { instruction in
         let value = instruction.results.lowerBound
-        return instruction.operation.isView && !isLocal[value] && !met.contains(value) && !given.contains(value)
+        return instruction.operation.isView && !isLocal[value] && !reduced.contains(value) && !given.contains(value)
       }.map { ($0.results.lowerBound, $0) }, uniquingKeysWith: { first, _ in first })
     func place(_ instruction: Program.Instruction) -> Int {
       let value = instruction.results.lowerBound
@@ -168,7 +168,7 @@ public struct ProgramCut {
       }
       graph.path = []
       let computes = placed.flatMap { Array($0.results) }.filter {
-        lastUse[$0] > here || met.contains($0) || given.contains($0)
+        lastUse[$0] > here || reduced.contains($0) || given.contains($0)
       }
       var aliases: [Int: Int] = [:]
       if !local {
@@ -192,7 +192,7 @@ public struct ProgramCut {
       let common = try piece(round, local: false)
       let local = try piece(round, local: true)
       result.append(
-        Round(common: common, local: local, meetings: meetings.filter { $0.round == round }.map(\.meeting)))
+        Round(common: common, local: local, reductions: reductions.filter { $0.round == round }.map(\.reduction)))
     }
     for (output, input) in program.aliases.sorted(by: { $0.key < $1.key }) where !settled.contains(output) {
       copies.append((program.outputs[output], input))

@@ -9,13 +9,21 @@ public final class AtomicFile {
   /// The name until all is written; nil for a pipe or a device, which has no content to replace and is written to.
   private let temporary: String?
   private var descriptor: Int32
+  private var digest: SHA256Digest?
 
   /// Writes a file: `body` is given the new file, and what it wrote takes the place of the earlier file at the end. A
   /// link is followed, and the permissions of the earlier file are kept.
+  /// - Parameters:
+  ///   - url: the file.
+  ///   - digest: is given all bytes of the file on their way to it.
+  ///   - body: writes the bytes.
   /// - Throws: what `body` throws, or `FormatError` when the file cannot be written; the earlier file is then
   ///   untouched.
-  public static func write(to url: URL, _ body: (AtomicFile) throws -> Void) throws {
+  public static func write(
+    to url: URL, digest: SHA256Digest? = nil, _ body: (AtomicFile) throws -> Void
+  ) throws {
     let file = try AtomicFile(url)
+    file.digest = digest
     do {
       try body(file)
       try file.commit()
@@ -76,7 +84,13 @@ public final class AtomicFile {
   /// Appends bytes.
   /// - Throws: `FormatError` when they cannot be written.
   public func write(_ bytes: UnsafeRawBufferPointer) throws {
-    try writeAll(bytes, to: descriptor, file: destination)
+    guard let digest else { return try writeAll(bytes, to: descriptor, file: destination) }
+    // What has just been looked at is in the cache when it is written.
+    for start in stride(from: 0, to: bytes.count, by: 1 << 18) {
+      let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + 1 << 18, bytes.count)])
+      try digest.update(piece)
+      try writeAll(piece, to: descriptor, file: destination)
+    }
   }
 
   /// Appends bytes.

@@ -81,9 +81,15 @@ public enum Safetensors {
   /// bytes.
   ///
   /// Tensors of wider elements are written first, so that each one is aligned; apart from that the order is kept.
+  /// - Parameters:
+  ///   - tensors: the tensors with their names.
+  ///   - metadata: texts by name, for the header.
+  ///   - url: the file.
+  ///   - digest: is given all bytes of the file on their way to it.
   /// - Throws: `FormatError` when a name is used twice or the file cannot be written.
   public static func write(
-    _ tensors: [(name: String, value: NDArray)], metadata: [String: String] = [:], to url: URL
+    _ tensors: [(name: String, value: NDArray)], metadata: [String: String] = [:], to url: URL,
+    digest: SHA256Digest? = nil
   ) throws {
     var seen: Set<ExactName> = [ExactName(metadataKey)]
     for (name, _) in tensors {
@@ -118,7 +124,7 @@ public enum Safetensors {
     guard header.count <= longestHeader else {
       throw FormatError(file: url.path, reason: "the names and metadata are longer than the format allows")
     }
-    try AtomicFile.write(to: url) { file in
+    try AtomicFile.write(to: url, digest: digest) { file in
       try file.write((0..<8).map { UInt8(truncatingIfNeeded: header.count >> (8 * $0)) } + header)
       for (_, value) in ordered { try value.withUnsafeBytes { try file.write($0) } }
     }

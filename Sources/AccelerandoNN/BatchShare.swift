@@ -51,9 +51,9 @@ public struct BatchShare {
 
   /// The position of the part's random bits among those of the whole batch; nil for a tensor whose first axis is not
   /// the batch.
-  func randomPosition(of rows: Tensor) -> Tensor? {
-    guard rows.shape.first == count else { return nil }
-    let elements = rows.shape.dropFirst().reduce(1, *)
+  func randomPosition(ofShape shape: [Int]) -> Tensor? {
+    guard shape.first == count else { return nil }
+    let elements = shape.dropFirst().reduce(1, *)
     return (offset * Double(elements)).converted(to: .uint32)
   }
 }

@@ -42,8 +42,8 @@ extension Layer {
   func called(_ inputs: [Tensor], name: String?) -> Tensor {
     let body = { () -> Tensor in
       do {
-        // Invalid settings are not even computed with.
-        try LayerCatalog.check(self)
+        // Invalid settings are not even computed with. Where parameters have values, the layer has been traced before.
+        if Scope.current?.addsInputs ?? true { try LayerCatalog.check(self) }
       } catch {
         return (inputs.first ?? Graph().input("no input", TensorType(.float32, []))).rejected("\(error)")
       }

@@ -2,6 +2,8 @@
 // valid. One trace finds out, before any memory is allocated or any data read.
 
 import AccelerandoCore
+import Dispatch
+import Synchronization
 
 /// The parameters and shapes of a model for inputs of given types.
 public struct Outline: Sendable {
@@ -82,9 +84,12 @@ public struct Outline: Sendable {
   /// changes no other layer's.
   public func initialValues(seed: UInt64) -> Store {
     let key = RandomKey(seed: seed)
-    return Store(
-      parameters.map { spec in
-        (spec.name, spec.initializer.makeArray(spec.type, key: key.folded(spec.name)))
-      })
+    let values = Mutex([NDArray?](repeating: nil, count: parameters.count))
+    DispatchQueue.concurrentPerform(iterations: parameters.count) { number in
+      let spec = parameters[number]
+      let value = spec.initializer.makeArray(spec.type, key: key.folded(spec.name))
+      values.withLock { $0[number] = value }
+    }
+    return Store(zip(parameters, values.withLock { $0 }).compactMap { spec, value in value.map { (spec.name, $0) } })
   }
 }

@@ -54,11 +54,53 @@ public struct RandomKey: Hashable, Sendable {
 
 extension RandomKey {
   /// `count` words of random bits. Word `i` depends on the key and `i` alone.
-  public func bits(_ count: Int) -> [UInt32] { (0..<max(count, 0)).map { word($0) } }
+  public func bits(_ count: Int) -> [UInt32] {
+    drawn(count) { words, numbers, count in numbers.update(from: words, count: count) }
+  }
 
-  private func word(_ index: Int) -> UInt32 {
-    let (a, b) = encrypt(UInt32(truncatingIfNeeded: index >> 32), UInt32(truncatingIfNeeded: index))
-    return a ^ b
+  /// `count` numbers made of words, a block of them at a time.
+  /// - Parameter convert: turns words into numbers, as many as it is told.
+  private func drawn<Number: BitwiseCopyable>(
+    _ count: Int, _ convert: (UnsafeMutablePointer<UInt32>, UnsafeMutablePointer<Number>, Int) -> Void
+  ) -> [Number] {
+    let count = max(count, 0)
+    return [Number](unsafeUninitializedCapacity: count) { numbers, made in
+      withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 2 * Self.block) { memory in
+        guard let numbers = numbers.baseAddress, let words = memory.baseAddress else { return }
+        for start in stride(from: 0, to: count, by: Self.block) {
+          fill(words, words + Self.block, from: start)
+          convert(words, numbers + start, min(Self.block, count - start))
+        }
+      }
+      made = count
+    }
+  }
+
+  private static let block = 256
+
+  /// Writes a block of words. The rounds are the outer loop, so that the processor computes several words at a time.
+  private func fill(_ x: UnsafeMutablePointer<UInt32>, _ y: UnsafeMutablePointer<UInt32>, from start: Int) {
+    let keys = [high, low, high ^ low ^ 0x1BD1_1BDA]
+    // A block that begins at a multiple of its size has the same upper half of the index throughout.
+    let (upper, lower) = (UInt32(truncatingIfNeeded: start >> 32), UInt32(truncatingIfNeeded: start))
+    for index in 0..<Self.block {
+      x[index] = upper &+ keys[0]
+      y[index] = lower &+ UInt32(truncatingIfNeeded: index) &+ keys[1]
+    }
+    for group in 0..<5 {
+      for rotation in group % 2 == 0 ? [13, 15, 26, 6] as [UInt32] : [17, 29, 16, 24] {
+        for index in 0..<Self.block {
+          x[index] = x[index] &+ y[index]
+          y[index] = (y[index] &<< rotation | y[index] &>> (32 &- rotation)) ^ x[index]
+        }
+      }
+      let (first, second) = (keys[(group + 1) % 3], keys[(group + 2) % 3] &+ UInt32(group + 1))
+      for index in 0..<Self.block {
+        x[index] = x[index] &+ first
+        y[index] = y[index] &+ second
+      }
+    }
+    for index in 0..<Self.block { x[index] ^= y[index] }
   }
 
   /// `count` keys, practically independent of each other and of this key.
@@ -86,10 +128,13 @@ extension RandomKey {
   /// `count` numbers uniform in `low ..< high`.
   public func uniform(_ count: Int, from low: Float = 0, to high: Float = 1) -> [Float] {
     let width = high - low
-    return (0..<max(count, 0)).map { index in
-      // 23 random bits behind a leading one make a number in 1 ..< 2.
-      let unit = Float(bitPattern: word(index) >> 9 | 0x3F80_0000) - 1
-      return max(low, unit * width + low)
+    return drawn(count) { words, numbers, count in
+      for index in 0..<count {
+        // 23 random bits behind a leading one make a number in 1 ..< 2.
+        let unit = Float(bitPattern: words[index] &>> 9 | 0x3F80_0000) - 1
+        let number = unit * width + low
+        numbers[index] = number < low ? low : number
+      }
     }
   }
 

@@ -66,7 +66,8 @@ public final class Scope: @unchecked Sendable {
 
   private let names: ParameterNames
   private var values: [String: Tensor]
-  private let addsInputs: Bool
+  /// Whether parameters become inputs of the graph as they are met: in the first trace of a model.
+  let addsInputs: Bool
   private let transforms: [Transform]
   private let randomKey: Tensor?
   private var randomCount = 0
@@ -130,7 +131,13 @@ extension Scope {
   /// The tensor with elements set to zero with probability `rate` and the others divided by 1 − `rate`; each call draws
   /// its own mask. Workers that share a batch draw the same mask as one worker alone.
   func dropout(_ x: Tensor, rate: Double) -> Tensor {
-    x.dropout(rate: rate, key: nextRandomKey(), position: share.flatMap { $0.randomPosition(of: x) })
+    x.graph.add(AccelerandoCore.Dropout(rate: rate), [x] + randomness(forShape: x.shape))[0]
+  }
+
+  /// What random bits for a tensor of this shape follow from: a key of its own, and the position of the worker's part if
+  /// the first axis is a batch that workers share.
+  func randomness(forShape shape: [Int]) -> [Tensor] {
+    [nextRandomKey()] + (share.flatMap { $0.randomPosition(ofShape: shape) }.map { [$0] } ?? [])
   }
 }
 

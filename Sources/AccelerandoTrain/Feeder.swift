@@ -205,7 +205,10 @@ final class Feeder {
 
   /// Whether the device prefers many steps at a time.
   private func takesLoops() throws -> Bool {
-    guard let direct, direct.held != nil, direct.order.count >= batchSize else { return false }
+    // Where calls are cheap, the question would cost a trace of the step.
+    guard session.backend.runsAhead, let direct, direct.held != nil, direct.order.count >= batchSize else {
+      return false
+    }
     if let known = direct.takesLoops { return known }
     let source = BatchSource.held(samples: direct.arrays.count)
     let signature = StepSignature(

@@ -142,6 +142,8 @@ final class FitLoop {
   var epochStart = ContinuousClock.now
   /// What the result depends on.
   var settings: [RunSetting] = []
+  /// The state in the last checkpoint, whose memory the next one uses.
+  var copiedState: [String: NDArray] = [:]
   /// Whether the model is at the end of a step: not before the first, and not while one runs, which may fail halfway.
   private(set) var isBetweenSteps = false
   private var pace = LaunchPace()

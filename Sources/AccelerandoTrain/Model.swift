@@ -118,7 +118,11 @@ public final class Model {
   }
 
   /// Says what the model is trained with.
-  public func compile(_ compilation: Compilation) throws {
+  public func compile(_ compilation: Compilation) throws { try compile(compilation, optimizerState: nil) }
+
+  /// Says what the model is trained with.
+  /// - Parameter optimizerState: where the optimizer stands; nil for a new beginning.
+  func compile(_ compilation: Compilation, optimizerState: Store?) throws {
     try compilation.checkNames()
     try compilation.checkSettings()
     try checkSize(slots: compilation.optimizer.slots.count)
@@ -128,21 +132,31 @@ public final class Model {
       StateName.learningRate,
     ])
     self.compilation = compilation
-    for spec in try outline().parameters where spec.role == .trainable {
-      for slot in compilation.optimizer.slots {
-        let value = NDArray(repeating: slot.initialValue, type: spec.type)
-        try session.set(StateName.slot(slot.name, of: spec.name), value)
-      }
+    try session.set(StateName.randomKey, RandomKey(seed: seed).folded("layers").array)
+    let initial = try initialOptimizerState(of: compilation)
+    if let mismatch = optimizerState?.mismatch(with: initial.map { ($0.name, $0.type) }) { throw mismatch }
+    for (name, type, value) in initial {
+      try session.set(name, optimizerState?[name] ?? NDArray(repeating: value, type: type))
+    }
+  }
+
+  /// What an optimizer begins with: its slots for each parameter that it trains, the count of its steps, the learning
+  /// rate, the scale of the loss.
+  private func initialOptimizerState(of compilation: Compilation) throws
+    -> [(name: String, type: TensorType, value: Double)]
+  {
+    var state = try outline().parameters.filter { $0.role == .trainable }.flatMap { spec in
+      compilation.optimizer.slots.map { (StateName.slot($0.name, of: spec.name), spec.type, $0.initialValue) }
     }
     if compilation.precision.scalesLoss {
-      try session.set(LossScale.scaleName, NDArray(scalar: LossScale.initial))
-      try session.set(LossScale.goodStepsName, NDArray(scalar: Float(0)))
+      state.append((LossScale.scaleName, TensorType(.float32, []), Double(LossScale.initial)))
+      state.append((LossScale.goodStepsName, TensorType(.float32, []), 0))
     }
-    try session.set(StateName.iteration, NDArray(scalar: Int32(0)))
-    try session.set(StateName.randomKey, RandomKey(seed: seed).folded("layers").array)
+    state.append((StateName.iteration, TensorType(.int32, []), 0))
     if case .constant(let rate) = compilation.optimizer.learningRate {
-      try session.set(StateName.learningRate, NDArray(scalar: Float(rate)))
+      state.append((StateName.learningRate, TensorType(.float32, []), rate))
     }
+    return state
   }
 
   /// Initializes the parameters, once.
@@ -250,7 +264,9 @@ extension Model {
   public func setWeights(_ store: Store) throws {
     let parameters = try outline().parameters
     if let mismatch = store.mismatch(with: parameters.map { ($0.name, $0.type) }) { throw mismatch }
-    try prepareValues()
+    // There is nothing that values from before would be needed for: drawing them takes longer than reading a file.
+    try checkSize()
+    holdsValues = true
     beginsAnew = []
     try outline().names.noteLearning()
     for (name, value) in store.entries { try session.set(StateName.parameter(name), value) }

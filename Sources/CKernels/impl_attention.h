@@ -64,11 +64,35 @@ INLINE void att_rows(float *s, long ld, long rows, long width, bool causal, long
   vstore_n(sum, rows, vfma(vload_n(sum, rows), ratio, fold_rows(redSum, t)));
 }
 
+// Random bits of rndVectors vectors of a row's keys, the first at place `at`.
+INLINE void att_bits(const AccAttention *a, uint32_t at, vu *bits) {
+  vu lane;
+  UNROLL for (int j = 0; j < VL; j++) lane[j] = (uint32_t)j;
+  UNROLL for (int j = 0; j < rndVectors; j++) bits[j] = lane + (at + (uint32_t)(j * VL));
+  rnd_bits(bits, a->key[0], a->key[1]);
+}
+
+// Drops shares among the first `seen` of a row whose first one is at place `at`.
+INLINE void att_drop(const AccAttention *a, float *row, long seen, uint32_t at) {
+  for (long i = 0; i < seen; i += rndVectors * VL) {
+    vu bits[rndVectors];
+    att_bits(a, at + (uint32_t)i, bits);
+    for (long j = 0, c = i; j < rndVectors && c < seen; j++, c += VL)
+      vstore(row + c, vsel(bits[j] <= a->kept, vload(row + c), (vf){0}));
+  }
+}
+
 INLINE void att_scale(float *x, long cols, float factor) {
   for (long i = 0; i < cols; i += VL) vstore_n(x + i, cols - i, vload_n(x + i, cols - i) * factor);
 }
 
-static void attention_unit(const AccAttention *a, const float *q, const float *k, const float *v, float *o, float *top, float *scratch) {
+// The place of a unit's first score among the random bits.
+INLINE uint32_t att_place(const AccAttention *a, long u) {
+  return (a->position ? *a->position : 0) + (uint32_t)u * (uint32_t)a->T * (uint32_t)a->S;
+}
+
+static void attention_unit(const AccAttention *a, const float *q, const float *k, const float *v, float *o, float *top, uint32_t place,
+                           float *scratch) {
   const long T = a->T, S = a->S, D = a->D, E = a->E, qs = a->H * D, vs = a->H * E;
   if (S == 0) {
     for (long t = 0; t < T; t++) {
@@ -101,11 +125,15 @@ static void attention_unit(const AccAttention *a, const float *q, const float *k
         const long n = min_l(VL, rows - r);
         att_rows(s + r * keys, keys, n, width, a->causal, first + r - k0 + 1, top + first + r, sum + first + r, factor);
         if (k0 > 0) for (long i = 0; i < n; i++) if (factor[i] != 1) att_scale(out + (r + i) * vs, E, factor[i]);
+        if (a->key) for (long i = r; i < r + n; i++) {
+          const long t = first + i, seen = a->causal ? min_l(width, t - k0 + 1) : width;
+          att_drop(a, s + i * keys, seen, place + (uint32_t)(t * S + k0));
+        }
       }
       sgemm(rows, E, width, s, keys, 1, vb, E, 1, out, vs, k0 > 0, NULL, scratch);
       // Rows that see no key beyond this block are complete.
       const long done = k0 + nk == S ? q1 : a->causal ? min_l(q1, k0 + nk) : first;
-      for (long r = 0; r < done - first; r++) att_scale(out + r * vs, E, 1 / sum[first + r]);
+      for (long r = 0; r < done - first; r++) att_scale(out + r * vs, E, (a->key ? a->boost : 1) / sum[first + r]);
     }
   }
   for (long t = 0; t < T; t += VL) {
@@ -118,17 +146,28 @@ static void attention_forward(const AccAttention *a, const float *q, const float
                               long u1, void *scratch) {
   for (long u = u0; u < u1; u++) {
     const long n = u / a->H, h = u % a->H, x = n * a->T * a->H + h, y = n * a->S * a->H + h;
-    attention_unit(a, q + x * a->D, k + y * a->D, v + y * a->E, o + x * a->E, log_sum + u * a->T, scratch);
+    attention_unit(a, q + x * a->D, k + y * a->D, v + y * a->E, o + x * a->E, log_sum + u * a->T, att_place(a, u), scratch);
   }
 }
 
 // Scores become shares e^(score - log sum), gradients of shares those of scores: share * (gradient - common).
-INLINE void att_row_backward(float *s, float *d, long seen, long width, float log_sum, float common) {
+// With dropout, the shares that were dropped become 0, and so do their gradients, before the common part is taken off.
+INLINE void att_row_backward(const AccAttention *a, float *s, float *d, long seen, long width, float log_sum, float common, uint32_t at) {
   long i = 0;
-  for (; i < seen; i += VL) {
+  if (!a->key) for (; i < seen; i += VL) {
     const vf p = vfill(vexp(vload(s + i) - log_sum), seen - i, 0);
     vstore(s + i, p);
     vstore(d + i, vfill(p * (vload(d + i) - common), seen - i, 0));
+  }
+  else while (i < seen) {
+    vu bits[rndVectors];
+    att_bits(a, at + (uint32_t)i, bits);
+    for (long j = 0; j < rndVectors && i < seen; j++, i += VL) {
+      const vi kept = bits[j] <= a->kept;
+      const vf p = vfill(vexp(vload(s + i) - log_sum), seen - i, 0);
+      vstore(s + i, vsel(kept, p * a->boost, (vf){0}));
+      vstore(d + i, vfill(p * (vsel(kept, vload(d + i) * a->boost, (vf){0}) - common), seen - i, 0));
+    }
   }
   for (; i < width; i += VL) {
     vstore(s + i, (vf){0});
@@ -138,7 +177,7 @@ INLINE void att_row_backward(float *s, float *d, long seen, long width, float lo
 
 static void attention_unit_backward(const AccAttention *a, const float *q, const float *k, const float *v, const float *o,
                                     const float *log_sum, const float *g, const float *g_log_sum, float *dq, float *dk, float *dv,
-                                    float *scratch) {
+                                    uint32_t place, float *scratch) {
   const long T = a->T, S = a->S, D = a->D, E = a->E, qs = a->H * D, vs = a->H * E;
   if (S == 0) for (long t = 0; t < T; t++) memset(dq + t * qs, 0, sizeof(float) * (size_t)D);
   const long queries = att_block(T, attQueries, 1), keys = att_block(S, attKeys, VL);
@@ -168,7 +207,8 @@ static void attention_unit_backward(const AccAttention *a, const float *q, const
       att_scores(rows, width, E, gb, v_turned, keys, d, scratch);
       for (long r = 0; r < rows; r++) {
         const long seen = a->causal ? min_l(width, first + r - k0 + 1) : width;
-        att_row_backward(s + r * keys, d + r * keys, seen, width, log_sum[first + r], common[first + r]);
+        att_row_backward(a, s + r * keys, d + r * keys, seen, width, log_sum[first + r], common[first + r],
+                         place + (uint32_t)((first + r) * S + k0));
       }
       sgemm(width, E, rows, s, 1, keys, gb, E, 1, dvb, E, true, NULL, scratch);
       sgemm(width, D, rows, d, 1, keys, qb, D, 1, dkb, D, true, NULL, scratch);
@@ -190,6 +230,7 @@ static void attention_backward(const AccAttention *a, const float *q, const floa
   for (long u = u0; u < u1; u++) {
     const long n = u / a->H, h = u % a->H, x = n * a->T * a->H + h, y = n * a->S * a->H + h;
     attention_unit_backward(a, q + x * a->D, k + y * a->D, v + y * a->E, o + x * a->E, log_sum + u * a->T, g + x * a->E,
-                            g_log_sum ? g_log_sum + u * a->T : NULL, dq + x * a->D, dk + y * a->D, dv + y * a->E, scratch);
+                            g_log_sum ? g_log_sum + u * a->T : NULL, dq + x * a->D, dk + y * a->D, dv + y * a->E, att_place(a, u),
+                            scratch);
   }
 }

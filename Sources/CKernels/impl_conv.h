@@ -10,6 +10,8 @@
 #include "impl_conv_weights_tile.h"
 #include "impl_conv_winograd_weights.h"
 #include "impl_conv_weights.h"
+#include "impl_conv_taps.h"
+#include "impl_conv_weight_rows.h"
 #include "impl_conv_pool_tile.h"
 #include "impl_conv_pool.h"
 #include "impl_conv_winners.h"

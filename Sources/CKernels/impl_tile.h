@@ -10,11 +10,11 @@ enum { NR = 2 * VL };
 // One register tile: up to MR_MAX rows by one or two vectors.
 typedef struct Tile {
   long K;
-  const float *a;      // columns: a[k*as + m]   rows: a[m*as + k]   table: a[off[k] + m]
+  const float *a;      // columns and picked: a[k*as + m]   rows: a[m*as + k]
   long as;
-  const int32_t *off;
-  const float *b;      // b[k*ldb + n]
+  const float *b;      // b[k*ldb + n]   picked: b[off[k] + n]
   long ldb;
+  const int32_t *off;
   float *c;            // c[m*ldc + n]
   long ldc;
   long lanes;          // lanes of the last vector, 1...VL
@@ -23,7 +23,7 @@ typedef struct Tile {
   bool relu;
 } Tile;
 
-enum { formColumns, formRows, formTable, formCount };
+enum { formColumns, formRows, formPicked, formCount };
 
 INLINE void tile_body(const Tile *t, const int MR, const int NV, const int FORM, const int MASKED) {
   vf acc[MR_MAX][2];
@@ -64,9 +64,9 @@ INLINE void tile_body(const Tile *t, const int MR, const int NV, const int FORM,
       STEP(p[m / 3][(m % 3) * as + k])
     }
   } else {
-    _Pragma("clang loop unroll_count(2)") for (long k = 0; k < K; k++) {
-      const float *q = a + off[k];
-      STEP(q[m])
+    _Pragma("clang loop unroll_count(4)") for (long k = 0; k < K; k++) {
+      b = t->b + off[k];
+      STEP(a[m]) a += as;
     }
   }
 #undef STEP
@@ -112,13 +112,13 @@ EACH_MR(TILE_FN, formColumns, 1)
 EACH_MR(TILE_FN, formColumns, 2)
 EACH_MR(TILE_FN, formRows, 1)
 EACH_MR(TILE_FN, formRows, 2)
-EACH_MR(TILE_FN, formTable, 1)
-EACH_MR(TILE_FN, formTable, 2)
+EACH_MR(TILE_FN, formPicked, 1)
+EACH_MR(TILE_FN, formPicked, 2)
 typedef void (*TileFn)(const Tile *);
 static const TileFn tile_table[formCount][2][MR_MAX][maskVariants] = {
     {{EACH_MR(TILE_REF, formColumns, 1)}, {EACH_MR(TILE_REF, formColumns, 2)}},
     {{EACH_MR(TILE_REF, formRows, 1)}, {EACH_MR(TILE_REF, formRows, 2)}},
-    {{EACH_MR(TILE_REF, formTable, 1)}, {EACH_MR(TILE_REF, formTable, 2)}},
+    {{EACH_MR(TILE_REF, formPicked, 1)}, {EACH_MR(TILE_REF, formPicked, 2)}},
 };
 
 // Runs a tile of mr rows and n (1...NR) columns.

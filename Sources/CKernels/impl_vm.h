@@ -195,6 +195,16 @@ static void vm_own(const AccVM *program, Block *own, Block **regs, const void *m
   }
 }
 
+// Whole groups of vectors: those beyond the block's end compute on whatever they hold.
+static void vm_threefry(int op, const Block *A, const Block *B, const Block *C, Block *D, long vectors) {
+  for (long k = 0; k < vectors; k += rndVectors) {
+    vu x[rndVectors], y[rndVectors], first[rndVectors], second[rndVectors];
+    for (int j = 0; j < rndVectors; j++) first[j] = (vu)A->vf_[k + j], second[j] = (vu)B->vf_[k + j], y[j] = (vu)C->vf_[k + j];
+    rnd_rounds(x, y, first, second);
+    for (int j = 0; j < rndVectors; j++) D->vf_[k + j] = (vf)(op == accOpThreefryFirst ? x[j] : op == accOpThreefrySecond ? y[j] : x[j] ^ y[j]);
+  }
+}
+
 static void vm_block(const AccVM *program, long pc, long last, void *const *pointers, long begin, long n, Block *own, Block **regs) {
   static const uint8_t type_bytes[] = {1, 1, 1, 4, 4, 2, 2, 4};
   for (long r = 0; r < program->register_count; r++) regs[r] = &own[r];
@@ -358,6 +368,9 @@ static void vm_block(const AccVM *program, long pc, long last, void *const *poin
     case accOpClz: for (long k = 0; k < n; k++) D->i[k] = A->u[k] ? __builtin_clz(A->u[k]) : 32; break;
     I1(accOpWrapI8, (vi)((vu)x << 24) >> 24);
     I1(accOpWrapU8, x & 0xff);
+    case accOpThreefryFirst:
+    case accOpThreefrySecond:
+    case accOpThreefryXor: vm_threefry(in->op, A, B, C, D, vectors); break;
 
     I1(accOpIToF, __builtin_convertvector(x, vf));
     I1(accOpUToF, __builtin_convertvector((vu)x, vf));

@@ -7,6 +7,7 @@
 #include "impl_gemm.h"
 #include "impl_sparse.h"
 #include "impl_math.h"
+#include "impl_random.h"
 #include "impl_vm.h"
 #include "impl_reduce.h"
 #include "impl_softmax.h"
@@ -49,6 +50,12 @@ const AccKernels TABLE = {
     .conv_forward_pool = conv_forward_pool,
     .conv_pool_scratch_bytes = conv_pool_scratch_bytes,
     .conv_backward_weights = conv_backward_weights,
+    .conv_taps_pay = conv_taps_pay,
+    .conv_taps_scratch_bytes = conv_taps_scratch_bytes,
+    .conv_taps = conv_taps,
+    .conv_weight_rows_pay = conv_weight_rows_pay,
+    .conv_weight_rows_scratch_bytes = conv_weight_rows_scratch_bytes,
+    .conv_backward_weight_rows = conv_backward_weight_rows,
     .conv_winners_fit = conv_winners_fit,
     .conv_winners_scratch_bytes = conv_winners_scratch_bytes,
     .conv_winners_backward_weights = conv_winners_backward_weights,

@@ -26,9 +26,10 @@ struct Command {
     ["HOME": directory.path, "PATH": "/nowhere", "XDG_DATA_DIRS": "/nowhere"]
   }
 
-  /// Starts the command in a directory, with an environment of its own. A hangup ends it unless `ignoresHangup`, also where
-  /// whoever started the tests ignores it, as nohup does: a program inherits that.
-  static func start(_ arguments: [String], in directory: URL, withPlugins: Bool = false, ignoresHangup: Bool = false, output: URL,
+  /// Starts the command in a directory, with an environment of its own. A hangup ends it unless `ignoresHangup`, also
+  /// where whoever started the tests ignores it, as nohup does: a program inherits that.
+  static func start(
+    _ arguments: [String], in directory: URL, withPlugins: Bool = false, ignoresHangup: Bool = false, output: URL,
     errors: URL
   ) throws -> Process {
     for url in [output, errors] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }

@@ -48,10 +48,10 @@ struct ConvolutionExample {
   var outputs: Int { geometry.N * geometry.OH * geometry.OW * geometry.O }
   var pooled: Int { pool.N * pool.OH * pool.OW * pool.C }
 
-  init(seed: UInt64) {
+  init(seed: UInt64, samples: Int? = nil) {
     var random = RandomSource(seed: seed)
     var c = AccConv()
-    c.N = random.integer(1...3)
+    c.N = samples ?? random.integer(1...3)
     let channels = [1, 2, 3, 5, 8, 16, 17, 32, 33, 40]
     (c.C, c.O, c.groups) = (random.pick(channels), random.pick(channels), 1)
     if random.chance(0.15) {

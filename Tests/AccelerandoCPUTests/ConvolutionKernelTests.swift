@@ -80,6 +80,99 @@ import Testing
   }
 
   @Test(
+    "The gradient of weights from all samples at once agrees with plain sums, whatever rows are computed at a time",
+    arguments: seeds + (0..<20).map { 1000 + $0 })
+  func weightRowsAgreeWithPlainSums(seed: UInt64) {
+    let example = ConvolutionExample(seed: seed, samples: seed < 1000 ? nil : 30)
+    let c = example.geometry
+    guard c.groups == 1 else { return }
+    var expected = [Double](repeating: 0, count: example.weights)
+    var size = expected
+    example.forEachProduct { i, j, k in
+      expected[j] += Double(example.x.floats[i]) * Double(example.dy.floats[k])
+      size[j] += Double(abs(example.x.floats[i] * example.dy.floats[k]))
+    }
+    let rows = c.KH * c.KW * c.C
+    var random = RandomSource(seed: seed)
+    for kernels in availableKernels {
+      example.with { c, _, _ in
+        let scratch = Memory(bytes: kernels.conv_weight_rows_scratch_bytes(c))
+        let (whole, parts) = (Memory(floats: example.weights), Memory(floats: example.weights))
+        func compute(_ first: Int, _ end: Int, _ dw: Memory) {
+          kernels.conv_backward_weight_rows(
+            c, example.x.floats, example.dy.floats, dw.floats, first, end, scratch.raw)
+        }
+        compute(0, rows, whole)
+        var first = 0
+        while first < rows {
+          let end = min(rows, first + random.integer(1...max(1, rows / 3)))
+          compute(first, end, parts)
+          first = end
+        }
+        #expect(whole.bits(example.weights) == parts.bits(example.weights), "\(example.geometry), \(kernels.isa)")
+        let worst = expected.indices.reduce(0.0) { worst, i in
+          let error = abs(Double(whole.floats[i]) - expected[i]) / (1 + size[i])
+          return error.isNaN ? .infinity : max(worst, error)
+        }
+        #expect(worst < 2e-6, "\(example.geometry), \(kernels.isa)")
+      }
+    }
+  }
+
+  @Test(
+    "A convolution and its input's gradient from unpacked weights agree with plain sums, in any samples and channels",
+    arguments: seeds + (0..<20).map { 1000 + $0 })
+  func unpackedConvolutionsAgreeWithPlainSums(seed: UInt64) {
+    let example = ConvolutionExample(seed: seed, samples: seed < 1000 ? nil : 30)
+    let c = example.geometry
+    guard c.groups == 1 else { return }
+    var y = [Double](repeating: 0, count: example.outputs)
+    var dx = [Double](repeating: 0, count: example.inputs)
+    var (sizeOfY, sizeOfDX) = (y, dx)
+    example.forEachProduct { i, j, k in
+      let (x, w, d) = (example.x.floats[i], example.w.floats[j], example.dy.floats[k])
+      y[k] += Double(x) * Double(w)
+      dx[i] += Double(d) * Double(w)
+      sizeOfY[k] += Double(abs(x * w))
+      sizeOfDX[i] += Double(abs(d * w))
+    }
+    for k in y.indices {
+      if example.hasBias { y[k] += Double(example.bias.floats[k % c.O]) }
+      if example.relu { y[k] = max(y[k], 0) }
+    }
+    var random = RandomSource(seed: seed)
+    for kernels in availableKernels {
+      example.with { c, _, epilogue in
+        let scratch = Memory(bytes: kernels.conv_taps_scratch_bytes(c))
+        func expectRight(
+          _ direction: AccConvDirection, _ from: Memory, channels: Int, _ expected: [Double], _ size: [Double],
+          _ epilogue: UnsafePointer<AccEpilogue>?
+        ) {
+          let (whole, parts) = (Memory(floats: expected.count), Memory(floats: expected.count))
+          func compute(_ samples: Range<Int>, _ channels: Range<Int>, _ to: Memory) {
+            kernels.conv_taps(
+              c, Int32(direction.rawValue), from.floats, example.w.floats, to.floats, samples.lowerBound,
+              samples.upperBound, channels.lowerBound, channels.upperBound, epilogue, scratch.raw)
+          }
+          compute(0..<c.pointee.N, 0..<channels, whole)
+          let (sample, channel) = (random.integer(0...c.pointee.N), random.integer(0...channels))
+          for samples in [0..<sample, sample..<c.pointee.N] {
+            for part in [0..<channel, channel..<channels] { compute(samples, part, parts) }
+          }
+          #expect(whole.bits(expected.count) == parts.bits(expected.count), "\(example.geometry), \(kernels.isa)")
+          let worst = expected.indices.reduce(0.0) { worst, i in
+            let error = abs(Double(whole.floats[i]) - expected[i]) / (1 + size[i])
+            return error.isNaN ? .infinity : max(worst, error)
+          }
+          #expect(worst < 2e-6, "\(direction), \(example.geometry), \(kernels.isa)")
+        }
+        expectRight(accConvForward, example.x, channels: c.pointee.O, y, sizeOfY, epilogue)
+        expectRight(accConvBackwardData, example.dy, channels: c.pointee.C, dx, sizeOfDX, nil)
+      }
+    }
+  }
+
+  @Test(
     "Parts of a convolution, by rows and by outputs, give the bits of the whole, and a residual is added",
     arguments: seeds)
   func partsGiveTheBitsOfTheWhole(seed: UInt64) {

@@ -6,7 +6,7 @@ import Testing
   private let vector = TensorType(.float32, [4])
   private let tree = SumTree(0..<4)
 
-  @Test func roundsAreCommonThenLocalThenAMeeting() throws {
+  @Test func roundsAreCommonThenLocalThenAReduction() throws {
     let program = try Program.trace([("state", vector), ("x", vector)], aliases: [0: 0]) { inputs in
       let rate = (inputs[0] * 0.5).exp()
       let mean = (inputs[1] * rate).allReduced(.sum)
@@ -15,7 +15,7 @@ import Testing
     }
     let cut = try ProgramCut(program, localInputs: [1], tree: tree)
     #expect(cut.rounds.count == 3)
-    #expect(cut.rounds.map { $0.meetings.count } == [1, 1, 0])
+    #expect(cut.rounds.map { $0.reductions.count } == [1, 1, 0])
     #expect(cut.rounds.map { $0.local != nil } == [true, true, false])
     #expect(cut.rounds[0].common != nil && cut.rounds[2].common != nil)
     // The state is replaced in place, in the last piece, which is the only one to read it then.
@@ -43,7 +43,7 @@ import Testing
     #expect(cut.rounds[0].local?.reads == [.value(0), .value(1)])
   }
 
-  @Test func meetingsThatAreNoSumsOverAllAreRefused() throws {
+  @Test func reductionsThatAreNoSumsOverAllAreRefused() throws {
     for meeting in [AllReduce(.max), AllReduce(.sum, groups: [[0, 1]])] {
       let program = try Program.trace([vector]) { [$0[0].graph.add(meeting, $0[0])] }
       #expect(throws: GraphError.self) { try ProgramCut(program, localInputs: [0], tree: tree) }
@@ -53,18 +53,18 @@ import Testing
   @Test func sumsAreCompletedFromTheLeavesByThePieceThatReadsThem() throws {
     let program = try Program.trace([("x", vector)]) { [$0[0].exp().allReduced(.sum) * 2] }
     let cut = try ProgramCut(program, localInputs: [0], tree: tree)
-    let operand = try #require(cut.rounds[0].meetings.first?.operand)
+    let operand = try #require(cut.rounds[0].reductions.first?.operand)
     let last = try #require(cut.rounds[1].common)
     #expect(last.reads == (0..<4).map { .leaf($0, of: operand) })
     #expect(last.program.instructions.filter { ($0.operation as? Binary)?.function == .add }.count == 3)
   }
 
-  @Test func whatAllPartsHaveTheSameNeedsNoMeeting() throws {
+  @Test func whatAllPartsHaveTheSameNeedsNoReduction() throws {
     let program = try Program.trace([("x", vector), ("count", vector)]) { inputs in
       [inputs[0].allReduced(.sum) / inputs[1].allReduced(.sum)]
     }
     let cut = try ProgramCut(program, localInputs: [0], tree: tree)
-    #expect(cut.rounds.flatMap(\.meetings).count == 1)
+    #expect(cut.rounds.flatMap(\.reductions).count == 1)
   }
 }
 

@@ -159,8 +159,16 @@ private struct NetworkBuilder {
     operands = operands.map { $0.map { $0 >= position ? $0 + 1 : $0 } }
   }
 
+  /// Numbers for an input of float32, in any type in which files have them.
   private mutating func numbers(_ count: Int) -> NDArray {
-    NDArray((0..<count).map { _ in Float(random.real(-1...1)) })
+    let dtype = random.pick([DType.float32, .float32, .float64, .float16])
+    return NDArray((0..<count).map { _ in Float(random.real(-1...1)) }).converted(to: dtype)
+  }
+
+  /// Labels in any type in which files have them.
+  private mutating func labels<T: TensorScalar>(_ values: [T], _ shape: [Int], _ dtypes: [DType]) -> NDArray {
+    let array = NDArray(values).converted(to: random.pick(dtypes))
+    return (try? array.reshaped(shape)) ?? array
   }
 
   // MARK: Layers
@@ -355,27 +363,27 @@ private struct NetworkBuilder {
     switch random.integer(0...5) {
     case 0, 1:
       dense(classes, "softmax")
-      let labels = NDArray((0..<count).map { _ in Int32(random.integer(0...classes - 1)) })
+      let classOf = (0..<count).map { _ in Int32(random.integer(0...classes - 1)) }
+      let labels = labels(classOf, [count], [.int32, .int64, .uint8, .int8, .uint32, .float32, .float64])
       return ("sparse_categorical_crossentropy", labels, ["accuracy"])
     case 2:
       dense(classes, "softmax")
-      var labels = [Float](repeating: 0, count: count * classes)
-      for sample in 0..<count { labels[sample * classes + random.integer(0...classes - 1)] = 1 }
-      return (
-        "categorical_crossentropy", (try? NDArray(labels, shape: [count, classes])) ?? NDArray(labels), ["accuracy"]
-      )
+      var places = [Float](repeating: 0, count: count * classes)
+      for sample in 0..<count { places[sample * classes + random.integer(0...classes - 1)] = 1 }
+      let labels = labels(places, [count, classes], [.float32, .float64, .float16, .uint8, .bool, .int64])
+      return ("categorical_crossentropy", labels, ["accuracy"])
     case 3:
       dense(1, "sigmoid")
-      let labels = (0..<count).map { _ in Float(random.integer(0...1)) }
-      return ("binary_crossentropy", (try? NDArray(labels, shape: [count, 1])) ?? NDArray(labels), ["accuracy"])
+      let isOne = (0..<count).map { _ in Float(random.integer(0...1)) }
+      let labels = labels(isOne, [count, 1], [.float32, .float64, .float16, .uint8, .bool, .int32])
+      return ("binary_crossentropy", labels, ["accuracy"])
     default:
       let outputs = random.integer(1...3)
       dense(outputs, "linear")
-      let labels = (0..<count * outputs).map { _ in Float(random.real(-1...1)) }
-      return (
-        Config(.string(random.pick(["mean_squared_error", "mean_absolute_error", "huber"]))),
-        (try? NDArray(labels, shape: [count, outputs])) ?? NDArray(labels), ["mean_squared_error"]
-      )
+      let targets = (0..<count * outputs).map { _ in Float(random.real(-1...1)) }
+      let loss = random.pick(["mean_squared_error", "mean_absolute_error", "huber"])
+      let labels = labels(targets, [count, outputs], [.float32, .float64, .float16])
+      return (Config(.string(loss)), labels, ["mean_squared_error"])
     }
   }
 

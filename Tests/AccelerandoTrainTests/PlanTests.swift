@@ -20,7 +20,7 @@ import Testing
   }
 
   /// How many phases a run has.
-  private func meetings(_ report: PlanReport) -> Int { report.phases.count { $0.kind != "once" } }
+  private func barriers(_ report: PlanReport) -> Int { report.phases.count { $0.kind != "once" } }
 
   private func seedCNN(batch: Int) throws -> PlanReport {
     try plan(batch: batch) {
@@ -34,7 +34,7 @@ import Testing
 
   @Test func aConvolutionalStepMeetsTwiceBesidesPackingItsWeights() throws {
     let report = try seedCNN(batch: 32)
-    #expect(meetings(report) == 3, "\(report)")
+    #expect(barriers(report) == 3, "\(report)")
     #expect(report.phases.contains { $0.parts.contains { $0.units == 32 && $0.leaves > 1 } })
   }
 
@@ -65,7 +65,7 @@ import Testing
       Dense(32, activation: .relu)
       Dense(10, activation: .softmax)
     }
-    #expect(meetings(report) == 2, "\(report)")
+    #expect(barriers(report) == 2, "\(report)")
   }
 
   @Test func weightsThatFillACacheStayWithTheCoreThatUpdatesThem() throws {
@@ -76,7 +76,7 @@ import Testing
       Dense(10, activation: .softmax)
     }
     #expect(report.kernels.contains { $0.label.contains("[784, 128]") && $0.label.contains("leaves") }, "\(report)")
-    #expect(meetings(report) == 4, "\(report)")
+    #expect(barriers(report) == 4, "\(report)")
   }
 
   @Test func aLargeMatrixIsSplitBetweenTheCoresAndNotReadByEach() throws {
@@ -97,7 +97,7 @@ import Testing
       Flatten()
       Dense(10, activation: .softmax)
     }
-    #expect(meetings(report) > 3 && meetings(report) < 14, "\(report)")
+    #expect(barriers(report) > 3 && barriers(report) < 14, "\(report)")
   }
 
   @Test func frozenWeightsArePackedOnce() throws {

@@ -74,6 +74,55 @@ struct BenchmarkModel {
       let encoded = encoder(encoder(embedded, width: 64), width: 64)
       return GlobalAveragePooling2D()(Reshape([8, 8, 64])(encoded))
     },
+    // The nets that people train.
+    BenchmarkModel("resnet50", [64, 64, 3], steps: 4) { x in
+      var x = MaxPooling2D(poolSize: (3, 3), strides: (2, 2), padding: .same)(
+        ReLU()(normalized(x, 64, size: 7, stride: 2)))
+      for (stage, count) in [3, 4, 6, 3].enumerated() {
+        for block in 0..<count { x = bottleneck(x, 64 << stage, stride: block == 0 && stage > 0 ? 2 : 1) }
+      }
+      return GlobalAveragePooling2D()(x)
+    },
+    BenchmarkModel("mobilenet", [64, 64, 3], steps: 4) { x in
+      let blocks =
+        [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(Int, Int)](repeating: (512, 1), count: 5)
+        + [(1024, 2), (1024, 1)]
+      let first = ReLU()(normalized(x, 32, stride: 2))
+      return GlobalAveragePooling2D()(blocks.reduce(first) { separable($0, $1.0, stride: $1.1) })
+    },
+    BenchmarkModel("densenet", [32, 32, 3], steps: 4) { x in
+      func after(_ x: LayerOutput, _ filters: Int, size: Int) -> LayerOutput {
+        let activated = ReLU()(BatchNormalization()(x))
+        return Conv2D(filters, kernelSize: (size, size), padding: .same, usesBias: false)(activated)
+      }
+      var x = Conv2D(32, kernelSize: (3, 3), padding: .same, usesBias: false)(x)
+      for block in 0..<3 {
+        for _ in 0..<8 { x = Concatenate()([x, after(after(x, 64, size: 1), 16, size: 3)]) }
+        if block < 2 { x = AveragePooling2D()(after(x, 64, size: 1)) }
+      }
+      return GlobalAveragePooling2D()(ReLU()(BatchNormalization()(x)))
+    },
+    BenchmarkModel("unet", [64, 64, 3], steps: 4) { x in
+      var x = x
+      var skipped: [LayerOutput] = []
+      for filters in [16, 32, 64] {
+        x = convolved(convolved(x, filters), filters)
+        skipped.append(x)
+        x = MaxPooling2D()(x)
+      }
+      x = convolved(convolved(x, 128), 128)
+      for (filters, skip) in zip([64, 32, 16], skipped.reversed()) {
+        x = Concatenate()([skip, convolved(UpSampling2D()(x), filters)])
+        x = convolved(convolved(x, filters), filters)
+      }
+      return GlobalAveragePooling2D()(x)
+    },
+    BenchmarkModel("decoder", [128], steps: 8, vocabulary: 1000) { x in
+      var x = Embedding(inputDim: 1000, outputDim: 256)(x)
+      for _ in 0..<4 { x = encoder(x, width: 256, hidden: 1024, dropout: 0.1, isCausal: true) }
+      return GlobalAveragePooling2D()(Reshape([16, 8, 256])(x))
+    },
+    BenchmarkModel("widest-mlp", [1024], steps: 8) { dense($0, 4096, 4096) },
     // Sized for accelerators.
     BenchmarkModel("resnet", [64, 64, 3], steps: 8) { x in
       let stages = [(64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)]
@@ -108,6 +157,14 @@ struct BenchmarkModel {
     return ReLU()(Add()([main, side]))
   }
 
+  /// Three convolutions, narrow, 3x3 and four times as wide, in parallel to the input or to a 1x1 convolution.
+  private static func bottleneck(_ x: LayerOutput, _ filters: Int, stride: Int) -> LayerOutput {
+    let narrow = ReLU()(normalized(x, filters, size: 1))
+    let main = normalized(ReLU()(normalized(narrow, filters, stride: stride)), 4 * filters, size: 1)
+    let isSame = stride == 1 && x.shape.last == 4 * filters
+    return ReLU()(Add()([main, isSame ? x : normalized(x, 4 * filters, size: 1, stride: stride)]))
+  }
+
   private static func separable(_ x: LayerOutput, _ filters: Int, stride: Int = 1) -> LayerOutput {
     let depthwise = DepthwiseConv2D(
       kernelSize: (3, 3), strides: (stride, stride), padding: .same, usesBias: false)
@@ -115,11 +172,15 @@ struct BenchmarkModel {
     return ReLU()(normalized(spatial, filters, size: 1))
   }
 
-  /// Attention and a dense layer, each with a residual connection.
-  private static func encoder(_ x: LayerOutput, width: Int, heads: Int = 4, hidden units: Int? = nil) -> LayerOutput {
-    let attention = MultiHeadAttention(headCount: heads, keySize: width / heads)
-    let attended = Add()([x, attention([LayerNormalization()(x)])])
+  /// Attention and a dense layer, each with a residual connection, and dropout before it.
+  private static func encoder(
+    _ x: LayerOutput, width: Int, heads: Int = 4, hidden units: Int? = nil, dropout: Double = 0, isCausal: Bool = false
+  ) -> LayerOutput {
+    func dropped(_ x: LayerOutput) -> LayerOutput { dropout == 0 ? x : Dropout(dropout)(x) }
+    let attention = MultiHeadAttention(
+      headCount: heads, keySize: width / heads, dropout: dropout, isCausal: isCausal)
+    let attended = Add()([x, dropped(attention([LayerNormalization()(x)]))])
     let hidden = Dense(units ?? 2 * width, activation: .gelu(approximate: true))(LayerNormalization()(attended))
-    return Add()([attended, Dense(width)(hidden)])
+    return Add()([attended, dropped(Dense(width)(hidden))])
   }
 }

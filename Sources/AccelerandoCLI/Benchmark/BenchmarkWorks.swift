@@ -85,17 +85,8 @@ struct TrainingWork: BenchmarkWork {
 
   /// Random samples with random classes, which can be memorized.
   private func madeUpData(_ count: Int) throws -> Dataset {
-    let key = RandomKey(seed: 1)
-    let shape = [count] + model.input
-    let labels = key.folded("labels").bits(count).map { Int32($0 % UInt32(model.classes)) }
-    let samples = key.folded("samples")
-    let features =
-      if let vocabulary = model.vocabulary {
-        try NDArray(samples.bits(shape.elementCount).map { Int32($0 % UInt32(vocabulary)) }, shape: shape)
-      } else {
-        try NDArray(samples.normal(shape.elementCount), shape: shape)
-      }
-    return try Dataset(features, NDArray(labels))
+    let labels = RandomKey(seed: 1).folded("labels").bits(count).map { Int32($0 % UInt32(model.classes)) }
+    return try Dataset(model.samples(count), NDArray(labels))
   }
 
   /// At least one epoch, and as many as the time allows, after a warm-up epoch.
@@ -121,20 +112,35 @@ struct TrainingWork: BenchmarkWork {
   }
 }
 
-/// The outputs for the 10,000 images of the test data.
+extension BenchmarkModel {
+  /// Random samples.
+  fileprivate func samples(_ count: Int) throws -> NDArray {
+    let key = RandomKey(seed: 1).folded("samples")
+    let shape = [count] + input
+    guard let vocabulary else { return try NDArray(key.normal(shape.elementCount), shape: shape) }
+    return try NDArray(key.bits(shape.elementCount).map { Int32($0 % UInt32(vocabulary)) }, shape: shape)
+  }
+}
+
+/// The outputs for the 10,000 images of the test data, or for one batch of random samples.
 struct PredictionWork: BenchmarkWork {
   let model: BenchmarkModel
   let batch: Int
 
-  var unit: String { "10,000" }
+  var unit: String { model.steps == nil ? "10,000" : "batch" }
 
   init?(name: String) {
-    guard let (model, batch) = Self.modelAndBatch(name, of: "predict"), model.steps == nil else { return nil }
+    guard let (model, batch) = Self.modelAndBatch(name, of: "predict") else { return nil }
     self.model = model
     self.batch = batch
   }
 
   func measure(_ bench: Bench) throws -> Measurement {
+    if model.steps != nil {
+      let function = try model.make(backend: bench.backend).inferenceFunction(batchSize: batch)
+      let samples = try model.samples(batch)
+      return try .of(seconds: bench.seconds) { _ = try function(samples) }
+    }
     let images = try bench.fashionMNIST().test.images
     let trained = try model.make(backend: bench.backend, readsBytes: true)
     return try .of(seconds: bench.seconds) { _ = try trained.predict(images, batchSize: batch) }

@@ -224,6 +224,19 @@ extension Lowering {
   ) {
     var result = instruction.results.lowerBound
     let first = contiguous(x)
+    // Frozen weights are packed only once.
+    if convolution.direction != .backwardWeights, frozenInputs.isEmpty,
+      UnpackedConvolutionKernel.pays(convolution.direction, convolution.geometry, isa)
+    {
+      let second = contiguous(w)
+      let epilogue = convolution.direction == .forward ? takeEpilogue(of: &result, at: index) : Epilogue()
+      add(
+        UnpackedConvolutionKernel(
+          direction: convolution.direction, geometry: convolution.geometry, input: first, weights: second,
+          result: result, epilogue: epilogue, isa: isa),
+        reads: [first, second] + (epilogue.bias.map { [$0] } ?? []), writes: [result])
+      return
+    }
     switch convolution.direction {
     case .forward:
       let second = pack(w, of: instruction.operands[1], for: convolution)
@@ -251,6 +264,13 @@ extension Lowering {
         reads: [first, second], writes: [result])
     case .backwardWeights:
       let second = contiguous(w)
+      if ConvolutionGradientKernel.pays(convolution.geometry, isa) {
+        add(
+          ConvolutionGradientKernel(
+            geometry: convolution.geometry, input: first, gradient: second, result: result, isa: isa),
+          reads: [first, second], writes: [result])
+        return
+      }
       add(
         ConvolutionKernel(
           direction: .backwardWeights, geometry: convolution.geometry, first: first, second: second,

@@ -27,12 +27,16 @@ public struct Dropout: Composite {
 
   public func expand(_ operands: [Tensor]) -> [Tensor] {
     let x = operands[0]
+    guard let last = keptBits else { return [x.zerosLike()] }
     let bits = x.graph.add(RngBitGenerator(x.shape), Array(operands.dropFirst()))[0]
-    // An event of probability p: the upper 23 bits, as a number in 0 ..< 1, are less than p.
-    let uniform = bits.shiftRightLogical(bits.filled(9)).converted(to: .float32) * 0x1p-23
-    let isKept = uniform.less(than: uniform.filled(1 - rate))
-    let scale = rate < 1 ? 1 / (1 - rate) : 0
-    return [select(isKept, x * scale, x.zerosLike())]
+    return [select(bits.lessOrEqual(to: bits.filled(Double(last))), x * (1 / (1 - rate)), x.zerosLike())]
+  }
+
+  /// An element is kept if its random bits are at most this; nil if none is kept. It is an event of probability 1 − rate:
+  /// the upper 23 bits, as a number in 0 ..< 1, are less than that, as a `float32`.
+  public var keptBits: UInt32? {
+    let kept = UInt64((Double(Float(1 - rate)) * 0x1p23).rounded(.up))
+    return kept == 0 ? nil : UInt32(kept << 9 - 1)
   }
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {

@@ -31,8 +31,7 @@ public struct RngBitGenerator: Composite {
     let key = operands[0]
     var low = key.iota(TensorType(.uint32, [shape.elementCount]), axis: 0)
     if operands.count == 2 { low = low + operands[1] }
-    let (first, second) = threefry(key, low.zerosLike(), low)
-    return [first.xor(second).reshaped(shape)]
+    return [threefry(key, low, .xor).reshaped(shape)]
   }
 }
 
@@ -57,8 +56,8 @@ public struct RngSplit: Composite {
 
   public func expand(_ operands: [Tensor]) -> [Tensor] {
     let low = operands[0].iota(TensorType(.uint32, [count]), axis: 0)
-    let (first, second) = threefry(operands[0], low.zerosLike(), low)
-    return [Tensor.concatenating([first.expandingDims(1), second.expandingDims(1)], axis: 1)]
+    let words = [Threefry.Word.first, .second].map { threefry(operands[0], low, $0).expandingDims(1) }
+    return [Tensor.concatenating(words, axis: 1)]
   }
 }
 
@@ -82,8 +81,7 @@ public struct RngFoldIn: Composite {
 
   public func expand(_ operands: [Tensor]) -> [Tensor] {
     let low = operands[1].reshaped([1])
-    let (first, second) = threefry(operands[0], low.zerosLike(), low)
-    return [Tensor.concatenating([first, second], axis: 0)]
+    return [Tensor.concatenating([Threefry.Word.first, .second].map { threefry(operands[0], low, $0) }, axis: 0)]
   }
 }
 
@@ -122,23 +120,8 @@ func requireKey(_ operand: TensorType) throws(GraphError) {
   }
 }
 
-/// Both words of the cipher's block for each of the 64-bit numbers (high, low).
-private func threefry(_ key: Tensor, _ high: Tensor, _ low: Tensor) -> (Tensor, Tensor) {
-  let first = key.sliced(axis: 0, 0..<1).reshaped([])
-  let second = key.sliced(axis: 0, 1..<2).reshaped([])
-  let parity = first.xor(second).xor(key.scalar(Double(0x1BD1_1BDA as UInt32)))
-  let schedule = [first, second, parity]
-  var x = high + first
-  var y = low + second
-  for group in 0..<5 {
-    for rotation in group % 2 == 0 ? [13, 15, 26, 6] : [17, 29, 16, 24] {
-      x = x + y
-      let up = y.shiftLeft(y.filled(Double(rotation)))
-      let down = y.shiftRightLogical(y.filled(Double(32 - rotation)))
-      y = up.or(down).xor(x)
-    }
-    x = x + schedule[(group + 1) % 3]
-    y = y + (schedule[(group + 2) % 3] + Double(group + 1))
-  }
-  return (x, y)
+/// The cipher's words for each number of a vector, all with one key, `uint32[2]`.
+private func threefry(_ key: Tensor, _ number: Tensor, _ word: Threefry.Word) -> Tensor {
+  let words = [0, 1].map { key.sliced(axis: 0, $0..<$0 + 1).reshaped([]).broadcast(to: number.shape) }
+  return key.graph.add(Threefry(word), words + [number])[0]
 }

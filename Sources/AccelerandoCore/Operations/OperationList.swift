@@ -11,7 +11,7 @@ public let allOperations: [any Operation.Type] = [
   Relu.self, Gelu.self, Silu.self, Erf.self, ErfInverse.self, Softmax.self, LogSoftmax.self, LogSumExp.self,
   SoftmaxGradient.self, LogSoftmaxGradient.self, SparseCrossEntropy.self, SparseCrossEntropyGradient.self,
   ScaledDotProductAttention.self, ScaledDotProductAttentionGradient.self,
-  RngBitGenerator.self, RngSplit.self, RngFoldIn.self, Dropout.self,
+  Threefry.self, RngBitGenerator.self, RngSplit.self, RngFoldIn.self, Dropout.self,
   ThreeWayCompare.self, CumulativeSum.self, BatchNormTraining.self, BatchNormInference.self, LayerNormalization.self,
   LayerNormalizationGradient.self,
   AdamUpdate.self, MomentumUpdate.self,

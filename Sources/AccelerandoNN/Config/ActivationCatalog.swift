@@ -18,22 +18,7 @@ extension Activation {
 
 extension Catalog where Item == Activation {
   /// The built-in activations.
-  public static var activations: Catalog {
-    let aliases = ["silu": ["swish"], "hard_silu": ["hard_swish"]]
-    return Activation.plain.reduce(Catalog("activation")) { catalog, entry in
-      catalog.adding(entry.name, aliases: aliases[entry.name] ?? [], entry.summary) { _ in entry.activation }
-    }
-    .adding("gelu", "x · Φ(x), with Φ the normal distribution, or its approximation by tanh.") {
-      .gelu(approximate: try $0.bool("approximate", default: false))
-    }
-    .adding("elu", "x where positive, α(eˣ − 1) elsewhere.") { .elu(alpha: try $0.double("alpha", default: 1)) }
-    .adding("celu", "max(0, x) + min(0, α(e^(x/α) − 1)).") {
-      .celu(alpha: try $0.double("alpha", default: 1, in: .positive))
-    }
-    .adding("leaky_relu", "x where positive, negative_slope · x elsewhere.") {
-      .leakyRelu(negativeSlope: try $0.double("negative_slope", default: 0.2))
-    }
-  }
+  public static var activations: Catalog { builtInActivations }
 }
 
 extension Activation: Configurable {
@@ -70,3 +55,21 @@ extension ConfigReader {
       .map { try Catalog.activations.make($0) } ?? fallback
   }
 }
+
+/// Made once: every layer that is traced asks for it.
+private let builtInActivations: Catalog<Activation> = {
+  let aliases = ["silu": ["swish"], "hard_silu": ["hard_swish"]]
+  return Activation.plain.reduce(Catalog("activation")) { catalog, entry in
+    catalog.adding(entry.name, aliases: aliases[entry.name] ?? [], entry.summary) { _ in entry.activation }
+  }
+  .adding("gelu", "x · Φ(x), with Φ the normal distribution, or its approximation by tanh.") {
+    .gelu(approximate: try $0.bool("approximate", default: false))
+  }
+  .adding("elu", "x where positive, α(eˣ − 1) elsewhere.") { .elu(alpha: try $0.double("alpha", default: 1)) }
+  .adding("celu", "max(0, x) + min(0, α(e^(x/α) − 1)).") {
+    .celu(alpha: try $0.double("alpha", default: 1, in: .positive))
+  }
+  .adding("leaky_relu", "x where positive, negative_slope · x elsewhere.") {
+    .leakyRelu(negativeSlope: try $0.double("negative_slope", default: 0.2))
+  }
+}()

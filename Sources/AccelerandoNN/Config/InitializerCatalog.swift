@@ -2,42 +2,9 @@
 
 extension Catalog where Item == Initializer {
   /// The built-in initializers.
-  public static var initializers: Catalog {
-    Catalog("initializer")
-      .adding("glorot_uniform", "Uniform with variance 2 / (fan in + fan out).") { _ in .glorotUniform }
-      .adding("glorot_normal", "Truncated normal with variance 2 / (fan in + fan out).") { _ in .glorotNormal }
-      .adding("he_uniform", "Uniform with variance 2 / fan in, for relu.") { _ in .heUniform }
-      .adding("he_normal", "Truncated normal with variance 2 / fan in, for relu.") { _ in .heNormal }
-      .adding("lecun_uniform", "Uniform with variance 1 / fan in, for selu.") { _ in .lecunUniform }
-      .adding("lecun_normal", "Truncated normal with variance 1 / fan in, for selu.") { _ in .lecunNormal }
-      .adding("zeros", aliases: ["zero"], "Every element 0.") { _ in .zeros }
-      .adding("ones", aliases: ["one"], "Every element 1.") { _ in .ones }
-      .adding("constant", "Every element equal to value.") { .constant(try $0.double("value", default: 0)) }
-      .adding("random_uniform", aliases: ["uniform"], "Uniform between two numbers.", make: uniform)
-      .adding("random_normal", aliases: ["normal"], "Normal.") {
-        .randomNormal(
-          mean: try $0.double("mean", default: 0),
-          standardDeviation: try $0.double("stddev", default: 0.05, in: .notNegative))
-      }
-      .adding("truncated_normal", "Normal, truncated at two standard deviations.") {
-        .truncatedNormal(
-          mean: try $0.double("mean", default: 0),
-          standardDeviation: try $0.double("stddev", default: 0.05, in: .notNegative))
-      }
-      .adding("variance_scaling", "A variance of scale divided by a number of connections.") {
-        .varianceScaling(
-          scale: try $0.double("scale", default: 1, in: .positive), mode: try $0.choice("mode", default: .fanIn),
-          distribution: try $0.choice("distribution", default: .truncatedNormal))
-      }
-      .adding("orthogonal", "Orthonormal columns, or rows if those are fewer, times gain.") {
-        .orthogonal(gain: try $0.double("gain", default: 1))
-      }
-      .adding("identity", "gain on the diagonal of a matrix, 0 elsewhere.") {
-        .identity(gain: try $0.double("gain", default: 1))
-      }
-  }
+  public static var initializers: Catalog { builtInInitializers }
 
-  @Sendable private static func uniform(_ reader: ConfigReader) throws -> Initializer {
+  @Sendable fileprivate static func uniform(_ reader: ConfigReader) throws -> Initializer {
     let low = try reader.double("minval", default: -0.05)
     let high = try reader.double("maxval", default: 0.05)
     guard low <= high else { throw reader.refused("maxval", "a number of at least 'minval', \(low)") }
@@ -92,3 +59,39 @@ extension ConfigReader {
       .map { try Catalog.initializers.make($0) } ?? fallback
   }
 }
+
+/// Made once: every layer that is traced asks for it.
+private let builtInInitializers: Catalog<Initializer> = {
+  Catalog("initializer")
+    .adding("glorot_uniform", "Uniform with variance 2 / (fan in + fan out).") { _ in .glorotUniform }
+    .adding("glorot_normal", "Truncated normal with variance 2 / (fan in + fan out).") { _ in .glorotNormal }
+    .adding("he_uniform", "Uniform with variance 2 / fan in, for relu.") { _ in .heUniform }
+    .adding("he_normal", "Truncated normal with variance 2 / fan in, for relu.") { _ in .heNormal }
+    .adding("lecun_uniform", "Uniform with variance 1 / fan in, for selu.") { _ in .lecunUniform }
+    .adding("lecun_normal", "Truncated normal with variance 1 / fan in, for selu.") { _ in .lecunNormal }
+    .adding("zeros", aliases: ["zero"], "Every element 0.") { _ in .zeros }
+    .adding("ones", aliases: ["one"], "Every element 1.") { _ in .ones }
+    .adding("constant", "Every element equal to value.") { .constant(try $0.double("value", default: 0)) }
+    .adding("random_uniform", aliases: ["uniform"], "Uniform between two numbers.", make: Catalog.uniform)
+    .adding("random_normal", aliases: ["normal"], "Normal.") {
+      .randomNormal(
+        mean: try $0.double("mean", default: 0),
+        standardDeviation: try $0.double("stddev", default: 0.05, in: .notNegative))
+    }
+    .adding("truncated_normal", "Normal, truncated at two standard deviations.") {
+      .truncatedNormal(
+        mean: try $0.double("mean", default: 0),
+        standardDeviation: try $0.double("stddev", default: 0.05, in: .notNegative))
+    }
+    .adding("variance_scaling", "A variance of scale divided by a number of connections.") {
+      .varianceScaling(
+        scale: try $0.double("scale", default: 1, in: .positive), mode: try $0.choice("mode", default: .fanIn),
+        distribution: try $0.choice("distribution", default: .truncatedNormal))
+    }
+    .adding("orthogonal", "Orthonormal columns, or rows if those are fewer, times gain.") {
+      .orthogonal(gain: try $0.double("gain", default: 1))
+    }
+    .adding("identity", "gain on the diagonal of a matrix, 0 elsewhere.") {
+      .identity(gain: try $0.double("gain", default: 1))
+    }
+}()

@@ -22,12 +22,16 @@ extension ConfigurableLayer {
 
 /// The layer types that files may name.
 public struct LayerCatalog: CatalogListing, Sendable {
-  private var types: [String: any ConfigurableLayer.Type] = [:]
+  private var types: [String: any ConfigurableLayer.Type]
 
   /// The built-in layers and the given ones, which replace built-in layers of the same name.
   public init(adding custom: [any ConfigurableLayer.Type] = []) {
-    for type in Self.builtIn + custom { types[type.layerName] = type }
+    types = Self.builtInTypes
+    for type in custom { types[type.layerName] = type }
   }
+
+  private static let builtInTypes = Dictionary(
+    builtIn.map { ($0.layerName, $0) }, uniquingKeysWith: { first, _ in first })
 
   public var subject: String { "layer" }
 

@@ -87,8 +87,9 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     let values = split(source, value, valueSize)
     let context: Tensor
     if dropout > 0, let scope = Scope.current, scope.isTraining {
-      let shares = attention(queries * (1 / Double(keySize).squareRoot()), keys)
-      context = merged(scope.dropout(shares, rate: dropout), values)
+      let shares = [first.shape[0], headCount, first.shape[1], source.shape[1]]
+      context = queries.attending(
+        to: keys, values: values, isCausal: isCausal, dropout: dropout, random: scope.randomness(forShape: shares))
     } else {
       context = queries.attending(to: keys, values: values, isCausal: isCausal)
     }
@@ -104,26 +105,6 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     guard usesBias else { return x.matmul(kernel).reshaped(heads) }
     let bias = projection.bias[headCount, size].reshaped([headCount * size])
     return (x.matmul(kernel) + bias).reshaped(heads)
-  }
-
-  /// The attention weights of each query and key: `[N, heads, T, S]`; the sums over S are 1.
-  private func attention(_ queries: Tensor, _ keys: Tensor) -> Tensor {
-    let product = DotGeneral(
-      leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3])
-    var scores = queries.graph.add(product, queries, keys)
-    if isCausal {
-      let length = TensorType(.int32, Array(scores.shape.suffix(2)))
-      let isSeen = scores.iota(length, axis: 0).greaterOrEqual(to: scores.iota(length, axis: 1))
-      scores = select(isSeen.broadcast(to: scores.shape), scores, scores.filled(-1e9))
-    }
-    return scores.softmax()
-  }
-
-  /// The weighted sums of the values for each query: `[N, T, heads, size]`.
-  private func merged(_ shares: Tensor, _ values: Tensor) -> Tensor {
-    let product = DotGeneral(
-      leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1])
-    return shares.graph.add(product, shares, values).transposed([0, 2, 1, 3])
   }
 
   private func output(_ context: Tensor, size: Int) -> Tensor {

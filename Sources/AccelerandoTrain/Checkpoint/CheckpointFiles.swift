@@ -52,15 +52,15 @@ enum CheckpointFiles {
     try makeDirectory(at: partial)
     do {
       for file in checkpoint.callbacks.flatMap(\.state.files) { synchronize(file.path) }
-      try AccelerandoTrain.write(checkpoint.config.json, to: partial.appendingPathComponent(run))
-      try AccelerandoTrain.write(checkpoint.tensors, to: partial.appendingPathComponent(tensors))
-      let files = try [run, tensors].map { file in
-        let url = partial.appendingPathComponent(file)
-        return Config([
-          "name": Config(.string(file)), "bytes": Config(.int(try FileContents(url).count)),
-          "sha256": Config(.string(try SHA256Digest.hex(of: url))),
-        ])
-      }
+      let (text, values) = (Array(checkpoint.config.json.utf8), checkpoint.tensors.entries)
+      let files = [
+        try entry(run, in: partial) { url, digest in
+          try AtomicFile.write(to: url, digest: digest) { try $0.write(text) }
+        },
+        try entry(tensors, in: partial) { url, digest in
+          try Safetensors.write(values.map { (name: $0.0, value: $0.1) }, to: url, digest: digest)
+        },
+      ]
       let config = Config([
         "format": Config(.string(format)), "version": Config(.int(version)), "files": Config(.array(files)),
       ])
@@ -70,6 +70,18 @@ enum CheckpointFiles {
       try? FileManager.default.removeItem(at: partial)
       throw error
     }
+  }
+
+  /// Writes a file; returns its entry in the manifest.
+  private static func entry(
+    _ name: String, in directory: URL, _ write: (URL, SHA256Digest) throws -> Void
+  ) throws -> Config {
+    let (url, digest) = (directory.appendingPathComponent(name), try SHA256Digest())
+    try write(url, digest)
+    return Config([
+      "name": Config(.string(name)), "bytes": Config(.int(try FileContents(url).count)),
+      "sha256": Config(.string(try digest.finish())),
+    ])
   }
 
   /// Reads a checkpoint after verifying every byte of it.

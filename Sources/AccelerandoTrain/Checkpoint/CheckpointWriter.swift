@@ -2,44 +2,54 @@
 // slow disk makes checkpoints rarer instead of filling memory.
 
 import Foundation
-import Synchronization
 
 /// Does one piece of work at a time on a thread of its own, and keeps its error.
-final class CheckpointWriter: Sendable {
-  private struct State {
-    var isBusy = false
-    var failure: (any Error)?
-  }
-
-  private let state = Mutex(State())
-  private let queue = DispatchQueue(label: "accelerando checkpoints")
+final class CheckpointWriter: @unchecked Sendable {
+  // Unchecked: what follows is only touched while `condition` is locked.
+  private var isWorking = false
+  private var failure: (any Error)?
+  private let condition = NSCondition()
 
   /// Whether work is in progress.
-  var isBusy: Bool { state.withLock { $0.isBusy } }
+  var isBusy: Bool { condition.withLock { isWorking } }
 
   /// Starts work, after waiting for earlier work.
   func start(_ work: @escaping @Sendable () throws -> Void) {
     wait()
-    state.withLock { $0.isBusy = true }
-    queue.async { [self] in
+    condition.withLock { isWorking = true }
+    let thread = Thread { [self] in
+      yieldToTraining()
       let result = Result { try work() }
-      state.withLock { state in
-        if case .failure(let error) = result { state.failure = error }
-        state.isBusy = false
+      condition.withLock {
+        if case .failure(let error) = result { failure = error }
+        isWorking = false
+        condition.broadcast()
       }
     }
+    thread.stackSize = 1 << 20
+    thread.start()
   }
 
   /// Waits for the work in progress.
-  func wait() { queue.sync {} }
+  func wait() { condition.withLock { while isWorking { condition.wait() } } }
 
   /// Throws the error of work that has ended since the last call, if there is one.
   func check() throws {
-    let failure = state.withLock { state in
-      let failure = state.failure
-      state.failure = nil
+    let error = condition.withLock {
+      defer { failure = nil }
       return failure
     }
-    if let failure { throw failure }
+    if let error { throw error }
   }
+}
+
+/// Gives the calling thread about a tenth of a core while training uses all of them: a step that waits for one late core
+/// loses more than a checkpoint that comes late.
+private func yieldToTraining() {
+  #if os(Linux)
+    // Linux takes 0 for the calling thread, not the process.
+    _ = setpriority(__priority_which_t(0), 0, 10)
+  #else
+    Thread.current.qualityOfService = .utility
+  #endif
 }

@@ -199,6 +199,8 @@ extension Checkpoints: CheckpointKeeper {
   private func begin(_ capture: () throws -> Checkpoint) throws {
     (stepsSince, epochsSince, last) = (0, 0, .now)
     guard writes else { return }
+    // Memory for one copy of the state is enough.
+    writer.wait()
     let checkpoint = try capture()
     let (folder, keep, distrusted, number) = (folder, keep, distrusted, nextNumber)
     nextNumber += 1

@@ -99,7 +99,8 @@ extension FitLoop {
         seconds: inside ? epochStart.seconds : 0,
         nextPass: nextPass, passStep: passStep, stops: stops,
         isFinished: !inside && (epoch >= run.epochs || stops)),
-      iteration: try run.model.iteration(), settings: settings, history: run.history, state: try run.model.state(),
+      iteration: try run.model.iteration(), settings: settings, history: run.history,
+      state: try run.model.session.snapshot(into: &copiedState),
       callbacks: try run.callbackStates(callbacks))
   }
 }

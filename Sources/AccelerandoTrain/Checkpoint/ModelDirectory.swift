@@ -117,8 +117,9 @@ extension Model {
     try model.loadWeights(from: directory.appendingPathComponent(ModelFile.weights))
     let compilation = directory.appendingPathComponent(ModelFile.compilation)
     if FileManager.default.fileExists(atPath: compilation.path) {
-      try model.compile(try Compilation(config: try readConfig(compilation), catalogs: catalogs))
-      try model.setOptimizerState(try readStore(directory.appendingPathComponent(ModelFile.optimizer)))
+      try model.compile(
+        try Compilation(config: try readConfig(compilation), catalogs: catalogs),
+        optimizerState: try readStore(directory.appendingPathComponent(ModelFile.optimizer)))
     }
     return model
   }

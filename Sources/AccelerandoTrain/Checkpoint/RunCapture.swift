@@ -66,8 +66,11 @@ extension TrainingRun {
 }
 
 extension Model {
-  /// All state on the device.
-  func state() throws -> Store { try session.snapshot() }
+  /// A copy of all state on the device.
+  func state() throws -> Store {
+    var values: [String: NDArray] = [:]
+    return try session.snapshot(into: &values)
+  }
 
   /// Sets all state on the device.
   /// - Throws: `StoreMismatch` when it belongs to another model or optimizer; nothing is changed then.
@@ -79,9 +82,10 @@ extension Model {
 }
 
 extension Session {
-  /// A copy of all state tensors, by name.
-  func snapshot() throws -> Store {
-    Store(try buffers.sorted { $0.key < $1.key }.map { ($0.key, try Self.copy($0.value)) })
+  /// A copy of all state tensors, by name, in the memory of an earlier one that nobody else uses any more.
+  func snapshot(into values: inout [String: NDArray]) throws -> Store {
+    _ = try copy(into: &values, limit: .max)
+    return Store(values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
   }
 
   /// Training waits for this, so memory is gone through once where that can be.

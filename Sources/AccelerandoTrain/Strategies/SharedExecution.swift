@@ -77,9 +77,9 @@ final class SharedExecution: Execution {
         for (number, value) in piece.computes.enumerated() { local[value] = executions.map { $0.outputs[number] } }
         stages = Dictionary(uniqueKeysWithValues: zip(piece.computes, executable.outputStages))
       }
-      let exchange = try Self.exchange(round.meetings, local, stages, tree: tree, group: group, on: backend)
-      for (number, meeting) in round.meetings.enumerated() {
-        leaves[meeting.operand] = exchange?.leaves[number] ?? local[meeting.operand]
+      let exchange = try Self.exchange(round.reductions, local, stages, tree: tree, group: group, on: backend)
+      for (number, reduction) in round.reductions.enumerated() {
+        leaves[reduction.operand] = exchange?.leaves[number] ?? local[reduction.operand]
       }
       let work =
         executions.isEmpty && exchange == nil
@@ -103,18 +103,18 @@ final class SharedExecution: Execution {
 
   /// The exchange between processes at the end of a round; nil if one process has all parts.
   private static func exchange(
-    _ meetings: [ProgramCut.Meeting], _ local: [Int: [any Buffer]], _ stages: [Int: Int], tree: SumTree,
+    _ reductions: [ProgramCut.Reduction], _ local: [Int: [any Buffer]], _ stages: [Int: Int], tree: SumTree,
     group: any WorkerGroup, on backend: SharedBackend
   ) throws -> SumExchange? {
-    for meeting in meetings where meeting.type.dtype != .float32 && meeting.type.dtype != .float64 {
-      throw GraphError("workers add up float32 and float64; received \(meeting.type).")
+    for reduction in reductions where reduction.type.dtype != .float32 && reduction.type.dtype != .float64 {
+      throw GraphError("workers add up float32 and float64; received \(reduction.type).")
     }
-    guard group.size > 1, !meetings.isEmpty else { return nil }
-    let summands = try meetings.map { meeting in
+    guard group.size > 1, !reductions.isEmpty else { return nil }
+    let summands = try reductions.map { reduction in
       // Values from before the round are complete from its first stage on.
       SumExchange.Summand(
-        operands: try (local[meeting.operand] ?? []).map { try backend.host($0) }, type: meeting.type,
-        stage: stages[meeting.operand] ?? 0)
+        operands: try (local[reduction.operand] ?? []).map { try backend.host($0) }, type: reduction.type,
+        stage: stages[reduction.operand] ?? 0)
     }
     return try SumExchange(summands, tree: tree, on: backend)
   }

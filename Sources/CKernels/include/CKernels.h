@@ -104,10 +104,15 @@ typedef struct AccPool {
 
 /// Attention of H heads in each sample: queries q are [N][T][H][D], keys k [N][S][H][D], values v [N][S][H][E].
 /// Scores are scale * (q . k); with `causal`, query t sees the keys 0...t.
+/// With `key` (two words; NULL: no dropout), the share of key s for query t in unit u is dropped unless the XOR of the words of
+/// threefry(key, *position + (u*T + t)*S + s) is at most `kept`; the others are multiplied by `boost`. `position` may be NULL: 0.
 typedef struct AccAttention {
   long T, S, H, D, E;
   float scale;
   bool causal;
+  const uint32_t *key, *position;
+  uint32_t kept;
+  float boost;
 } AccAttention;
 
 /// What a convolution's weights are packed for.
@@ -245,6 +250,9 @@ typedef enum AccOp {
   accOpWrapI8,           // low 8 bits, sign extended
   accOpWrapU8,           // low 8 bits, zero extended
 
+  // Threefry-2x32-20 of the number 0:c with the key a:b (U): the first word of the block, the second, the XOR of both
+  accOpThreefryFirst, accOpThreefrySecond, accOpThreefryXor,
+
   // conversions
   accOpIToF = 160, accOpUToF, // nearest even
   accOpFToI, accOpFToU,  // truncate toward zero, saturate, NaN gives 0
@@ -357,6 +365,24 @@ struct AccKernels {
                                 void *scratch);
   /// Enough for each of the five above.
   long (*conv_scratch_bytes)(const AccConv *c);
+
+  /// Whether `conv_taps` is quicker for a direction, forward or backward data, than packing the weights and conv_forward_packed or
+  /// conv_backward_data_packed: with many weights and few pixels.
+  bool (*conv_taps_pay)(const AccConv *c, int direction);
+  /// Channels o0..<o1 of samples n0..<n1 of y (`from` is x) or of dx (`from` is dy), from the weights [KH][KW][C][O] as they are; the
+  /// epilogue is for y. Only for one group. One chain over taps and channels, split-invariant over samples and channels; best are
+  /// multiples of 32 channels. Pixels outside the image do not count even for infinite weights.
+  void (*conv_taps)(const AccConv *c, int direction, const float *from, const float *w, float *to, long n0, long n1, long o0, long o1,
+                    const AccEpilogue *ep, void *scratch);
+  long (*conv_taps_scratch_bytes)(const AccConv *c);
+
+  /// Whether `conv_backward_weight_rows` is quicker than conv_backward_weights with the N samples in `parts` separate sums, which
+  /// are then added: with many weights and few pixels.
+  bool (*conv_weight_rows_pay)(const AccConv *c, long parts);
+  /// Rows r0..<r1 of dw, seen as [KH*KW*C][O], from all N samples: one chain over the samples and their pixels. Only for one
+  /// group. Pixels outside the image do not count even for infinite dy. Split-invariant over rows; best are hundreds at a time.
+  void (*conv_backward_weight_rows)(const AccConv *c, const float *x, const float *dy, float *dw, long r0, long r1, void *scratch);
+  long (*conv_weight_rows_scratch_bytes)(const AccConv *c);
 
   /// Whether `conv_winners_backward_weights` can do, and is quicker than, conv_backward_weights after maxpool_backward_index.
   bool (*conv_winners_fit)(const AccConv *c, const AccPool *p);

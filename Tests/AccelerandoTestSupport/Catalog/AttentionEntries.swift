@@ -49,24 +49,35 @@ extension OperationCatalog {
       CatalogEntry(
         isCausal ? "causal attention" : "attention", ScaledDotProductAttention.self, DType.floating
       ) { maker in
-        let operation = ScaledDotProductAttention(scale: 0.3, isCausal: isCausal)
-        return Example(operation, sequences(&maker), ulps: 64, terms: 256)
+        let dropout = rate(&maker)
+        let operation = ScaledDotProductAttention(scale: 0.3, isCausal: isCausal, dropout: dropout)
+        return Example(operation, sequences(&maker) + randomness(&maker, dropout), ulps: 64, terms: 256)
       },
       CatalogEntry(
         isCausal ? "causal attention gradient" : "attention gradient", ScaledDotProductAttentionGradient.self,
         DType.floating
       ) { maker in
-        let inputs = sequences(&maker)
-        let operation = ScaledDotProductAttention(scale: 0.3, isCausal: isCausal)
+        let dropout = rate(&maker)
+        let inputs = sequences(&maker) + randomness(&maker, dropout)
+        let operation = ScaledDotProductAttention(scale: 0.3, isCausal: isCausal, dropout: dropout)
         guard let results = try? operation.infer(inputs.map(\.type)) else { return nil }
         let logSums = maker.tensor(results[1].shape, .range(3...5))
         var operands = inputs + [maker.tensor(results[0].shape, .moderate), logSums]
         operands.append(maker.tensor(results[0].shape, .moderate))
         if maker.random.chance(0.5) { operands.append(maker.tensor(results[1].shape, .moderate)) }
-        return Example(
-          ScaledDotProductAttentionGradient(scale: 0.3, isCausal: isCausal), operands, ulps: 512, terms: 4096)
+        let gradient = ScaledDotProductAttentionGradient(scale: 0.3, isCausal: isCausal, dropout: dropout)
+        return Example(gradient, operands, ulps: 512, terms: 4096)
       },
     ]
+  }
+
+  private static func rate(_ maker: inout ExampleMaker) -> Double { maker.random.pick([0, 0, 0.1, 0.5, 1]) }
+
+  /// For dropout, a random key and sometimes a position.
+  private static func randomness(_ maker: inout ExampleMaker, _ dropout: Double) -> [NDArray] {
+    guard dropout > 0 else { return [] }
+    let position = maker.random.chance(0.5) ? [maker.tensor([], dtype: .uint32)] : []
+    return [maker.tensor([2], dtype: .uint32)] + position
   }
 
   /// A query, a key and a value.

@@ -38,6 +38,10 @@ extension OperationCatalog {
     ]
 
   private static let random: [CatalogEntry] = [
+    CatalogEntry("threefry", Threefry.self, [.uint32]) { maker in
+      let shape = maker.shape()
+      return Example(Threefry(maker.random.pick(Threefry.Word.allCases)), (0..<3).map { _ in maker.tensor(shape) })
+    },
     CatalogEntry("rng_bit_generator", RngBitGenerator.self, [.uint32]) { maker in
       let position = maker.random.chance(0.5) ? [maker.tensor([])] : []
       return Example(RngBitGenerator(maker.shape()), [maker.tensor([2])] + position)

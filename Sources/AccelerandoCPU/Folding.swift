@@ -12,7 +12,7 @@ extension Program {
     guard !frozenInputs.isEmpty, instructions.contains(where: { $0.operation is Convolution }) else { return self }
     var folding = Folding(self, frozenInputs: frozenInputs)
     let result = try rewriting(sharesEqualNodes: true) { folding.rewrite($0, $1, $2) }
-    return folding.hasScaled ? try result.simplified() : self
+    return folding.isWorthwhile ? try result.simplified() : self
   }
 
   /// For each value, whether it depends on frozen inputs and on nothing that changes between runs.
@@ -48,8 +48,8 @@ private struct Folding {
   private var folded: [Int: Folded] = [:]
   /// Fixed vectors and scalars, by the index of the value that repeats them along all axes but the last.
   private var vectors: [Int: Tensor] = [:]
-  /// Whether any weights are multiplied.
-  private(set) var hasScaled = false
+  /// Whether there is more to fold than the sum with a bias, which the convolution computes anyway.
+  private(set) var isWorthwhile = false
 
   init(_ program: Program, frozenInputs: Set<Int>) {
     isFixed = program.dependencies(frozenInputs).map { $0 != .changing }
@@ -88,6 +88,7 @@ private struct Folding {
     guard numbers[0] != numbers[1] else { return nil }
     let isLeft = folded[numbers[0]] != nil
     guard var next = folded[numbers[isLeft ? 0 : 1]], let vector = vectors[numbers[isLeft ? 1 : 0]] else { return nil }
+    let hasFolded = next.scale != nil || next.shift != nil
     let channels = operands[isLeft ? 0 : 1].shape.suffix(1)
     let v = vector.broadcast(to: Array(channels), axes: vector.rank == 0 ? [] : [0])
     switch function {
@@ -104,7 +105,7 @@ private struct Folding {
       next.shift = next.shift.map { $0 / v }
     default: return nil
     }
-    if next.scale != nil { hasScaled = true }
+    if function != .add || hasFolded { isWorthwhile = true }
     return next
   }
 

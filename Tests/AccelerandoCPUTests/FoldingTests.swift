@@ -25,8 +25,8 @@ import Testing
   /// A convolution whose results go through a random chain of sums, differences, products and quotients with vectors of its
   /// channels, in any order and on either side, then a residual and a relu.
   private func chain(_ random: inout RandomSource) throws -> (Program, [NDArray]) {
-    let (n, c, o) = (random.integer(1...3), random.pick([1, 3, 16, 20]), random.pick([1, 5, 16, 33, 64]))
-    let (side, k) = (random.integer(3...12), random.pick([1, 3]))
+    let (n, c, o) = (random.integer(1...3), random.pick([1, 3, 16, 20]), random.pick([1, 5, 16, 33]))
+    let (side, k) = (random.integer(3...7), random.pick([1, 3]))
     let groups = random.chance(0.3) ? c : 1
     let channels = groups == 1 ? o : c
     let operations = (0..<random.integer(1...5)).map { _ in random.integer(0...5) }
@@ -57,7 +57,7 @@ import Testing
 
   @Test("Vectors that scale and shift a convolution's results are moved into frozen weights, up to rounding")
   func normalizationsAreFolded() throws {
-    for seed in 0..<60 as Range<UInt64> {
+    for seed in 0..<40 as Range<UInt64> {
       var random = RandomSource(seed: seed)
       let (program, inputs) = try chain(&random)
       let frozen = Set(inputs.indices).subtracting([0, 2])

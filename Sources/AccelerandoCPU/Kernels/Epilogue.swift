@@ -60,9 +60,11 @@ extension Lowering {
     return epilogue
   }
 
-  /// Where a value is in memory in row-major order, if it is there already.
+  /// Where a value is in memory in row-major order and alone, if it is there already.
   private func stored(_ value: Int) -> Int? {
-    guard let view = views[value], view.isContiguous, isStored(view.root) else { return nil }
+    guard let view = views[value], view.isContiguous, isStored(view.root),
+      byteCounts[view.root] == type(value).byteCount
+    else { return nil }
     finishLoop(computing: view.root)
     return view.root
   }

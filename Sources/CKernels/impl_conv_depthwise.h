@@ -156,11 +156,77 @@ INLINE void depthwise_weights_taps(const int T, const AccConv *c, const float *x
   UNROLL for (int t = 0; t < T; t++) vstore_m(dw + (tap0 + t) * C, m, acc[t]);
 }
 
+// The same for R rows of K taps each, next to each other: the inputs that a row of taps sees move through registers, so that each is
+// loaded once for all of them. Same sums in the same order.
+INLINE void depthwise_weights_slide(const int R, const int K, const int STEP, const AccConv *c, const float *x, const float *zeros,
+                                    const float *dy, long kh0, float *dw, vmask m, bool load) {
+  vf acc[3][5];
+  const long C = c->C, left = -c->pad_left;
+  // Outputs whose last tap is inside the image; before it, inputs are only missing where the window is filled first.
+  const long inside = max_l(0, min_l(c->OW, c->W - left - K < 0 ? 0 : (c->W - left - K) / STEP + 1));
+  UNROLL for (int r = 0; r < R; r++) UNROLL for (int k = 0; k < K; k++)
+    acc[r][k] = load ? vload_m(dw + ((kh0 + r) * K + k) * C, m) : (vf){0};
+  for (long oh = 0; oh < c->OH; oh++) {
+    vf window[3][5];
+    const float *row[3], *d = dy + oh * c->OW * C;
+    long step[3];
+    UNROLL for (int r = 0; r < R; r++) {
+      const long h = oh * c->stride_h - c->pad_top + (kh0 + r) * c->dil_h;
+      const bool exists = h >= 0 && h < c->H;
+      // Column w is at row + w * step.
+      row[r] = exists ? x + h * c->W * C : zeros;
+      step[r] = exists ? C : 0;
+      UNROLL for (int k = STEP; k < K; k++) {
+        const long w = left + k - STEP;
+        window[r][k] = vload_m(w >= 0 && w < c->W ? row[r] + w * step[r] : zeros, m);
+      }
+    }
+#define MOVE(LOAD)                                                                                                                 \
+  {                                                                                                                                \
+    const vf g = vload_m(d + ow * C, m);                                                                                           \
+    UNROLL for (int r = 0; r < R; r++) {                                                                                           \
+      UNROLL for (int k = 0; k < K - STEP; k++) window[r][k] = window[r][k + STEP];                                                \
+      UNROLL for (int k = K - STEP; k < K; k++) window[r][k] = LOAD;                                                               \
+      UNROLL for (int k = 0; k < K; k++) acc[r][k] = vfma(window[r][k], g, acc[r][k]);                                             \
+    }                                                                                                                              \
+  }
+    long ow = 0;
+    for (; ow < inside; ow++) MOVE(vload_m(row[r] + (ow * STEP + left + k) * step[r], m))
+    for (; ow < c->OW; ow++) MOVE(vload_m(ow * STEP + left + k < c->W ? row[r] + (ow * STEP + left + k) * step[r] : zeros, m))
+#undef MOVE
+  }
+  UNROLL for (int r = 0; r < R; r++) UNROLL for (int k = 0; k < K; k++) vstore_m(dw + ((kh0 + r) * K + k) * C, m, acc[r][k]);
+}
+
+// Rows of taps at a time, as many as registers hold.
+#if ACC_AVX512 || defined(__aarch64__)
+enum { slideRows3 = 3, slideRows5 = 2 };
+#else
+enum { slideRows3 = 2, slideRows5 = 1 };
+#endif
+
 static void depthwise_weights(const AccConv *c, const float *x, const float *dy, float *dw, bool load) {
   static const float zeros[VL];
   const long taps = c->KH * c->KW;
+  // Later columns of a window are inside the image, or beyond its right edge: never before its left one.
+  const bool slides = (c->KW == 3 || c->KW == 5) && c->dil_w == 1 && c->stride_w <= 2 && c->pad_left <= c->KW - c->stride_w;
   for (long ch = 0; ch < c->C; ch += VL) {
     const vmask m = mask_of(c->C - ch);
+#define SLIDE(R, K, STEP) depthwise_weights_slide(R, K, STEP, c, x + ch, zeros, dy + ch, h, dw + ch, m, load)
+#define SLIDES(K, STEP, ROWS)                                                                                                      \
+  for (long h = 0; h < c->KH;) {                                                                                                   \
+    if (h + ROWS <= c->KH) { SLIDE(ROWS, K, STEP); h += ROWS; } else { SLIDE(1, K, STEP); h++; }                                   \
+  }
+    if (slides && c->KW == 3) {
+      if (c->stride_w == 1) SLIDES(3, 1, slideRows3) else SLIDES(3, 2, slideRows3)
+      continue;
+    }
+    if (slides) {
+      if (c->stride_w == 1) SLIDES(5, 1, slideRows5) else SLIDES(5, 2, slideRows5)
+      continue;
+    }
+#undef SLIDES
+#undef SLIDE
     long t = 0; // nine sums hide the latency of one another
     for (; t + 9 <= taps; t += 9) depthwise_weights_taps(9, c, x + ch, zeros, dy + ch, t, dw + ch, m, load);
     for (; t + 4 <= taps; t += 4) depthwise_weights_taps(4, c, x + ch, zeros, dy + ch, t, dw + ch, m, load);

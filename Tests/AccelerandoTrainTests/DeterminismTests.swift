@@ -38,6 +38,17 @@ import Testing
     }
   }
 
+  @Test(arguments: [9, 40]) func aNetOfManyWeightsAndFewPixelsIsTheSameOnAnyNumberOfThreads(batchSize: Int) throws {
+    try expectSameBits(batchSize: batchSize) {
+      AveragePooling2D(poolSize: (4, 4))
+      Conv2D(200, kernelSize: (1, 1), activation: .relu)
+      Conv2D(200, kernelSize: (3, 3), padding: .same, activation: .relu)
+      Conv2D(130, kernelSize: (3, 3), strides: (2, 2), padding: .same)
+      GlobalAveragePooling2D()
+      Dense(10, activation: .softmax)
+    }
+  }
+
   @Test(arguments: [9, 33]) func aPerceptronWhoseWeightsStayWithACoreIsTheSameOnAnyNumberOfThreads(batchSize: Int)
     throws
   {

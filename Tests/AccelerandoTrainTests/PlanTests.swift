@@ -46,6 +46,22 @@ import Testing
     #expect(report.arenaBytes < 32 * image / 2, "\(report)")
   }
 
+  @Test func aGradientOfManyWeightsIsWrittenOnceAndTheseWeightsAreNotPacked() throws {
+    // 3 × 3 pixels with 256 channels: 2.4 MB of weights.
+    let report = try plan(batch: 32) {
+      AveragePooling2D(poolSize: (9, 9))
+      Conv2D(256, kernelSize: (1, 1), activation: .relu)
+      Conv2D(256, kernelSize: (3, 3), padding: .same, activation: .relu)
+      GlobalAveragePooling2D()
+      Dense(10, activation: .softmax)
+    }
+    let weights = 9 * 256 * 256
+    #expect(report.kernels.count { $0.label.contains("[3, 3, 256, 256]") } == 3, "\(report)")
+    #expect(report.kernels.allSatisfy { !$0.label.contains("leaves × \(weights)") }, "\(report)")
+    // The optimizer finds the gradient's rows in cache, so that it is not even stored as a whole.
+    #expect(report.arenaBytes < 4 * weights, "\(report)")
+  }
+
   @Test func noGradientOfTheImagesIsComputed() throws {
     #expect(try seedCNN(batch: 32).kernels.allSatisfy { !$0.label.contains("backwardData") })
   }

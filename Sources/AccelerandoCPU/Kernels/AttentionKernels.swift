@@ -71,10 +71,10 @@ struct AttentionKernel: Kernel {
   var label: String { "attention of \(shape.label)" }
   var scratchBytes: Int { shape.scratchBytes(isa) }
 
-  var cost: Cost { Cost(flops: 1 * Double(shape.flops + shape.drawing), bytes: 1 * Double(shape.bytes)) }
+  var cost: Cost { Cost(flops: Double(shape.flops) + Double(shape.drawing), bytes: 1 * Double(shape.bytes)) }
 
   func taskCount(threads: Int) -> Int {
-    AccelerandoCPU.taskCount(work: shape.flops + shape.drawing, threads: threads, minimumPerTask: 60_000)
+    AccelerandoCPU.taskCount(work: max(shape.flops, shape.drawing), threads: threads, minimumPerTask: 60_000)
   }
 
   func slicings(_ units: Units) -> [Slicing] { shape.slicings(units, of: self, operands, random: random) }
@@ -106,7 +106,7 @@ struct AttentionGradientKernel: Kernel {
   var cost: Cost { Cost(flops: 2.5 * Double(shape.flops) + Double(shape.drawing), bytes: 2.5 * Double(shape.bytes)) }
 
   func taskCount(threads: Int) -> Int {
-    AccelerandoCPU.taskCount(work: shape.flops + shape.drawing, threads: threads, minimumPerTask: 30_000)
+    AccelerandoCPU.taskCount(work: max(shape.flops, shape.drawing), threads: threads, minimumPerTask: 30_000)
   }
 
   func slicings(_ units: Units) -> [Slicing] { shape.slicings(units, of: self, operands, random: random) }

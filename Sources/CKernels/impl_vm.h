@@ -9,6 +9,10 @@ typedef union Block {
   vf_any vf_[accVMBlock / VL];
 } __attribute__((may_alias)) Block;
 
+static long vm_scratch_bytes(const AccVM *program) {
+  return program->register_count * (long)(sizeof(Block) + sizeof(Block *)) + 64;
+}
+
 // ---- loads
 
 INLINE uint32_t vm_load_one(int type, const void *base, long at) {
@@ -180,24 +184,6 @@ INLINE bool vm_is_plain(const AccVMAccess *a, long n) {
   return n == accVMBlock && a->address == accAddressContiguous && (a->type == accTypeF32 || a->type == accTypeI32 || a->type == accTypeU32);
 }
 
-// Neither do blocks of a vector that repeats: a block within one repetition is there already, and a short vector is laid out
-// once, with as much of the next repetitions as a block may reach into, so that each block borrows its part. Not for vectors
-// that fill a block evenly: they are loaded once, and must stay in registers.
-INLINE bool vm_repeats(const AccVMAccess *a) {
-  return a->address == accAddressPeriodic && a->period > 0 && accVMBlock % a->period != 0 &&
-         (a->type == accTypeF32 || a->type == accTypeI32 || a->type == accTypeU32);
-}
-INLINE bool vm_is_tiled(const AccVMAccess *a) { return vm_repeats(a) && a->period < 2 * accVMBlock; }
-INLINE long vm_tile_lanes(const AccVMAccess *a) { return ceil_div(a->period + accVMBlock, 16) * 16; }
-
-static long vm_scratch_bytes(const AccVM *program) {
-  long lanes = 0;
-  for (long i = 0; i < program->access_count; i++)
-    if (vm_is_tiled(&program->accesses[i])) lanes += vm_tile_lanes(&program->accesses[i]);
-  return program->register_count * (long)(sizeof(Block) + sizeof(Block *)) + program->access_count * (long)sizeof(uint32_t *) +
-         4 * lanes + 128;
-}
-
 // Gives the registers that live in `bytes` of memory about to be overwritten a copy of their own.
 static void vm_own(const AccVM *program, Block *own, Block **regs, const void *memory, long bytes) {
   const uintptr_t from = (uintptr_t)memory, to = from + (uintptr_t)bytes;
@@ -219,8 +205,7 @@ static void vm_threefry(int op, const Block *A, const Block *B, const Block *C, 
   }
 }
 
-static void vm_block(const AccVM *program, long pc, long last, void *const *pointers, long begin, long n, Block *own, Block **regs,
-                     uint32_t *const *tiles) {
+static void vm_block(const AccVM *program, long pc, long last, void *const *pointers, long begin, long n, Block *own, Block **regs) {
   static const uint8_t type_bytes[] = {1, 1, 1, 4, 4, 2, 2, 4};
   for (long r = 0; r < program->register_count; r++) regs[r] = &own[r];
   const long vectors = ceil_div(n, VL), lanes = vectors * VL; // lanes beyond n compute on whatever they hold
@@ -228,10 +213,7 @@ static void vm_block(const AccVM *program, long pc, long last, void *const *poin
     const AccVMInst *in = &program->code[pc];
     if (in->op == accOpLoad) {
       const AccVMAccess *a = &program->accesses[in->a];
-      if (tiles[in->a]) regs[in->dst] = (Block *)(tiles[in->a] + begin % a->period);
-      else if (n == accVMBlock && vm_repeats(a) && begin % a->period + n <= a->period)
-        regs[in->dst] = (Block *)((uint32_t *)pointers[a->pointer] + a->offset + begin % a->period);
-      else if (vm_is_plain(a, n)) regs[in->dst] = (Block *)((uint32_t *)pointers[a->pointer] + a->offset + begin);
+      if (vm_is_plain(a, n)) regs[in->dst] = (Block *)((uint32_t *)pointers[a->pointer] + a->offset + begin);
       else {
         regs[in->dst] = &own[in->dst];
         vm_load(a, pointers[a->pointer], begin, n, own[in->dst].u);
@@ -426,20 +408,7 @@ static void vm_block(const AccVM *program, long pc, long last, void *const *poin
 static void vm_run(const AccVM *program, void *const *pointers, long begin, long end, void *scratch) {
   Block *own = (Block *)(((uintptr_t)scratch + 63) / 64 * 64), **regs = (Block **)(own + program->register_count);
   const long invariant = program->invariant_count, count = program->code_count;
-  uint32_t **tiles = (uint32_t **)(regs + program->register_count);
-  uint32_t *lanes = (uint32_t *)(((uintptr_t)(tiles + program->access_count) + 63) / 64 * 64);
-  for (long i = 0; i < program->access_count; i++) {
-    const AccVMAccess *a = &program->accesses[i];
-    tiles[i] = NULL;
-    // Laying out costs as much as loading two or three blocks.
-    if (end - begin < 8 * accVMBlock || !vm_is_tiled(a)) continue;
-    tiles[i] = lanes;
-    memcpy(lanes, (const uint32_t *)pointers[a->pointer] + a->offset, 4 * (size_t)a->period);
-    vm_tile_run(lanes, a->period, a->period + accVMBlock);
-    lanes += vm_tile_lanes(a);
-  }
   // Whole blocks, so that what is computed once serves blocks of any length.
-  if (begin < end) vm_block(program, 0, invariant, pointers, begin, accVMBlock, own, regs, tiles);
-  for (long i = begin; i < end; i += accVMBlock)
-    vm_block(program, invariant, count, pointers, i, min_l(accVMBlock, end - i), own, regs, tiles);
+  if (begin < end) vm_block(program, 0, invariant, pointers, begin, accVMBlock, own, regs);
+  for (long i = begin; i < end; i += accVMBlock) vm_block(program, invariant, count, pointers, i, min_l(accVMBlock, end - i), own, regs);
 }

@@ -42,7 +42,8 @@ static void blocked_product(const Product *p) {
   // Down the columns of A a tall tile uses most of each line it reads; a low one reads lines again that have been lost.
   const bool columns_serve = p->a_rs == 1 && K <= 128 && (mr >= 12 || !awkward(p->a_cs));
   const bool a_direct = a_rows ? N <= 8 * NR && !(awkward(p->a_rs) && N > NR) : columns_serve || (p->a_rs == 1 && N <= NR);
-  const int form = a_rows ? formRows : formColumns;
+  // Low tiles do not take long enough for b to arrive otherwise.
+  const int form = !a_rows ? formColumns : p->packed && mr <= 8 && K * N > 1 << 20 ? formPacked : formRows;
   const long KC = b_direct && a_direct ? K : gemmKC;
   // A panel that one tile uses is packed into the L1 cache.
   const long NC = b_direct || (p->packed && mr >= M) ? N : mr >= M ? NR : gemmNC;

@@ -23,7 +23,8 @@ typedef struct Tile {
   bool relu;
 } Tile;
 
-enum { formColumns, formRows, formPicked, formCount };
+// Packed: as rows, but b is packed and may come from memory, so more of it is asked for.
+enum { formColumns, formRows, formPicked, formPacked, formCount };
 
 INLINE void tile_body(const Tile *t, const int MR, const int NV, const int FORM, const int MASKED) {
   vf acc[MR_MAX][2];
@@ -55,12 +56,13 @@ INLINE void tile_body(const Tile *t, const int MR, const int NV, const int FORM,
       __builtin_prefetch(b + 8 * ldb);
       STEP(a[m]) a += as;
     }
-  } else if (FORM == formRows) {
+  } else if (FORM == formRows || FORM == formPacked) {
     // Rows in threes, so that one register and scaled addressing reach them; unrolling over k would make them spill.
     const float *p[(MR_MAX + 2) / 3];
     UNROLL for (int q = 0; q < (MR + 2) / 3; q++) p[q] = a + 3 * q * as;
     _Pragma("clang loop unroll(disable)") for (long k = 0; k < K; k++) {
-      __builtin_prefetch(b + 8 * ldb);
+      __builtin_prefetch(b + (FORM == formPacked ? 16 : 8) * ldb);
+      if (FORM == formPacked && NV == 2) __builtin_prefetch(b + 16 * ldb + VL);
       STEP(p[m / 3][(m % 3) * as + k])
     }
   } else {
@@ -114,11 +116,14 @@ EACH_MR(TILE_FN, formRows, 1)
 EACH_MR(TILE_FN, formRows, 2)
 EACH_MR(TILE_FN, formPicked, 1)
 EACH_MR(TILE_FN, formPicked, 2)
+EACH_MR(TILE_FN, formPacked, 1)
+EACH_MR(TILE_FN, formPacked, 2)
 typedef void (*TileFn)(const Tile *);
 static const TileFn tile_table[formCount][2][MR_MAX][maskVariants] = {
     {{EACH_MR(TILE_REF, formColumns, 1)}, {EACH_MR(TILE_REF, formColumns, 2)}},
     {{EACH_MR(TILE_REF, formRows, 1)}, {EACH_MR(TILE_REF, formRows, 2)}},
     {{EACH_MR(TILE_REF, formPicked, 1)}, {EACH_MR(TILE_REF, formPicked, 2)}},
+    {{EACH_MR(TILE_REF, formPacked, 1)}, {EACH_MR(TILE_REF, formPacked, 2)}},
 };
 
 // Runs a tile of mr rows and n (1...NR) columns.

@@ -145,9 +145,9 @@ def prediction_data(job):
     if not job.model.steps:
         return test_data(job)[0]
     shape = (job.work.batch,) + job.model.input
-    import numpy as np
-
     if job.model.vocabulary:
+        import numpy as np
+
         return np.random.default_rng(1).integers(0, job.model.vocabulary, shape).astype("int32")
     return random_arrays(shape)[0]
 

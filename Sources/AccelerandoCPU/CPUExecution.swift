@@ -125,28 +125,44 @@ final class CPUExecution: Execution {
     switch step {
     case .phase(let phase): phase.run(on: team)
     case .loop(let loop, let condition, let body): run(loop, condition, body, memory, team)
+    case .scan(let scan): scan.run(on: team) { run($0, team) }
     case .branch(let branch, let frames): run(branch, frames, memory, team)
     }
   }
 
   private func run(
-    _ loop: Plan.Loop, _ condition: Frame, _ body: Frame, _ memory: Memory, _ team: ThreadPool?
+    _ loop: Plan.Loop, _ condition: LoopFrame, _ body: LoopFrame, _ memory: Memory, _ team: ThreadPool?
   ) {
-    for carried in loop.carried where carried.value != carried.initial {
-      memory[carried.value].copyMemory(from: memory[carried.initial], byteCount: carried.byteCount)
+    condition.frame.setUp(on: team)
+    body.frame.setUp(on: team)
+    let carried = loop.carried
+    func current(_ place: Int, _ round: Int) -> UnsafeMutableRawPointer {
+      if loop.body.sources[place] == .input(place) || round == 0 { return memory[carried[place].initial] }
+      return memory[round % 2 == 0 ? carried[place].value : carried[place].spare]
     }
+    var round = 0
     while true {
-      for (index, carried) in loop.carried.enumerated() {
-        condition.inputs[index].copyMemory(from: memory[carried.value], byteCount: carried.byteCount)
+      for place in carried.indices { condition.setInput(place, current(place, round)) }
+      condition.setOutput(0, memory[loop.continues])
+      run(condition.frame, team)
+      guard memory[loop.continues].load(as: Bool.self) else { break }
+      for place in carried.indices { body.setInput(place, current(place, round)) }
+      // Where two carried values are one output, the first has it and the others get a copy.
+      for place in carried.indices.reversed() {
+        if case .output(let output) = loop.body.sources[place] { body.setOutput(output, current(place, round + 1)) }
       }
-      run(condition, team)
-      guard condition.outputs[0].load(as: Bool.self) else { return }
-      for (index, carried) in loop.carried.enumerated() {
-        body.inputs[index].copyMemory(from: memory[carried.value], byteCount: carried.byteCount)
+      run(body.frame, team)
+      for copy in loop.copies {
+        current(copy.place, round + 1).copyMemory(
+          from: copy.isInput ? current(copy.from, round) : current(copy.from, round + 1),
+          byteCount: carried[copy.place].byteCount)
       }
-      run(body, team)
-      for (index, carried) in loop.carried.enumerated() {
-        memory[carried.value].copyMemory(from: body.outputs[index], byteCount: carried.byteCount)
+      round += 1
+    }
+    for place in carried.indices {
+      let last = current(place, round)
+      if last != memory[carried[place].value] {
+        memory[carried[place].value].copyMemory(from: last, byteCount: carried[place].byteCount)
       }
     }
   }

@@ -3,17 +3,23 @@
 import AccelerandoCore
 
 extension Lowering {
-  /// A loop's carried values live in the results' memory; its condition and body are plans of their own.
+  /// A loop's carried values live in the results' memory and a second place in turns; its condition and body are plans
+  /// of their own.
   func lowerWhile(_ operation: While, _ instruction: Program.Instruction) throws {
     let operands = instruction.operands.map { contiguous($0) }
     let results = Array(instruction.results)
-    let carried = zip(results, operands).map {
-      Plan.Loop.Carried(value: $0, initial: $1, byteCount: type($0).byteCount)
+    let carried = zip(results, operands).map { result, operand in
+      let byteCount = type(result).byteCount
+      return Plan.Loop.Carried(
+        value: result, spare: temporary(byteCount), initial: operand, byteCount: byteCount)
     }
     let loop = Plan.Loop(
       condition: try Self.plan(operation.condition, isa: isa, isShared: isShared),
-      body: try Self.plan(operation.body, isa: isa, isShared: isShared), carried: carried)
-    append(Draft(step: .loop(loop), reads: operands, writes: results))
+      body: try LoopBody(operation.body, isa: isa, constants: [], isShared: isShared), carried: carried,
+      continues: temporary(1))
+    append(
+      Draft(
+        step: .loop(loop), reads: operands, writes: results + carried.map(\.spare) + [loop.continues]))
   }
 
   func lowerCase(_ operation: Case, _ instruction: Program.Instruction) throws {

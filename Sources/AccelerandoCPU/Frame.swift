@@ -73,7 +73,8 @@ extension Plan {
     for phase in phases {
       switch phase {
       case .parts: break
-      case .loop(let loop): inner += [loop.condition, loop.body]
+      case .loop(let loop): inner += [loop.condition, loop.body.plan]
+      case .scan(let scan): inner.append(scan.body.plan)
       case .branch(let branch): inner += branch.branches
       }
     }
@@ -89,7 +90,8 @@ final class Frame {
   /// A phase, ready to run.
   enum Step {
     case phase(PhaseRunner)
-    case loop(Plan.Loop, condition: Frame, body: Frame)
+    case loop(Plan.Loop, condition: LoopFrame, body: LoopFrame)
+    case scan(ScanRunner)
     case branch(Plan.Branch, [Frame])
   }
 
@@ -98,12 +100,12 @@ final class Frame {
   let inputs: [UnsafeMutableRawPointer]
   let outputs: [UnsafeMutableRawPointer]
   private(set) var steps: [Step] = []
-  private let contexts: UnsafeMutablePointer<ThreadContext>
+  let contexts: UnsafeMutablePointer<ThreadContext>
   private let kept: [AnyObject]
 
   init(
     _ plan: Plan, inputs: [UnsafeMutableRawPointer], outputs: [UnsafeMutableRawPointer], memory: PlanMemory,
-    keeping: [AnyObject]
+    keeping: [AnyObject], isBound: Bool = true
   ) throws {
     self.plan = plan
     self.inputs = inputs
@@ -149,12 +151,14 @@ final class Frame {
       case .loop(let loop):
         steps.append(
           .loop(
-            loop, condition: try Frame(inner: loop.condition, memory), body: try Frame(inner: loop.body, memory)))
+            loop, condition: try LoopFrame(loop.condition, memory), body: try LoopFrame(loop.body.plan, memory)))
+      case .scan(let scan):
+        steps.append(.scan(try ScanRunner(scan, outer: UnsafePointer(table), memory)))
       case .branch(let branch):
         steps.append(.branch(branch, try branch.branches.map { try Frame(inner: $0, memory) }))
       }
     }
-    setUp()
+    if isBound { setUp() }
   }
 
   /// Whether there is work for several threads.
@@ -162,17 +166,27 @@ final class Frame {
     steps.contains { step in
       switch step {
       case .phase(let phase): phase.isShared
-      case .loop(_, let condition, let body): condition.isShared || body.isShared
+      case .loop(_, let condition, let body): condition.frame.isShared || body.frame.isShared
+      case .scan(let scan): scan.isShared
       case .branch(_, let frames): frames.contains(where: \.isShared)
       }
     }
   }
 
   /// Runs the phases that need to run only once.
-  func setUp() {
+  func setUp(on team: ThreadPool? = nil) {
     for step in steps.prefix(plan.setupPhases) {
-      if case .phase(let phase) = step { phase.run(on: nil) }
+      if case .phase(let phase) = step { phase.run(on: team) }
     }
+  }
+
+  /// A frame for the body of a loop, whose inputs and outputs get their memory in each round.
+  convenience init(unbound plan: Plan, _ outer: PlanMemory) throws {
+    let memory = try PlanMemory(inner: plan, outer)
+    let nowhere = OwnedBytes(64)
+    try self.init(
+      plan, inputs: plan.program.inputs.map { _ in nowhere.start }, outputs: plan.program.outputs.map { _ in nowhere.start },
+      memory: memory, keeping: [nowhere], isBound: false)
   }
 
   /// A frame with buffers of its own for inputs and outputs, for a plan inside another.

@@ -10,6 +10,7 @@ final class Lowering {
   enum Step {
     case kernel(any Kernel)
     case loop(Plan.Loop)
+    case scan(ScanPlan)
     case branch(Plan.Branch)
   }
 

@@ -16,6 +16,7 @@ extension Lowering {
     case is LayerNormalization, is LayerNormalizationGradient: return first.dtype == .float32
     case is ScaledDotProductAttention, is ScaledDotProductAttentionGradient: return first.dtype == .float32
     case is AdamUpdate: return first.dtype == .float32
+    case is Scan: return true
     case let composite as MomentumUpdate: return first.dtype == .float32 && !composite.decays
     default: return false
     }
@@ -66,6 +67,7 @@ extension Lowering {
     case let operation as Scatter: lowerScatter(operation, instruction)
     case let operation as Sort: lowerSort(operation, instruction)
     case let operation as While: try lowerWhile(operation, instruction)
+    case let operation as Scan: try lowerScan(operation, instruction)
     case let operation as Case: try lowerCase(operation, instruction)
     // A program for one worker needs no exchange: the sum over all workers is its own value.
     case is AllReduce: define(result, as: view(instruction.operands[0]))

@@ -115,6 +115,14 @@ final class PhaseRunner: TeamWork {
     }
   }
 
+  /// Runs some units through all regions of the phase.
+  func run(units: Range<Int>, on member: Int) {
+    for (index, part) in parts.enumerated() {
+      guard case .region(let region) = part else { continue }
+      region.run(units, contexts[member], tracer.map { ($0, number, index, member) })
+    }
+  }
+
   /// Runs one task of the team's.
   func run(_ task: Int, on member: Int) { run(shared[task], on: member) }
 

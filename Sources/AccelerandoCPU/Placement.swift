@@ -74,6 +74,10 @@ struct Placement {
     for (index, phase) in phases.enumerated() {
       plan.phases.append(finished(phase, index, &plan))
     }
+    plan.wholeReads = Set(
+      program.inputs.indices.filter { input in
+        (reads[input] ?? []).contains { $0.phase >= setupPhases && !$0.isAligned }
+      })
     plan.outputStages = outputStages(plan)
     plan.arenaBytes = placeInArena()
     plan.places = places
@@ -204,6 +208,7 @@ struct Placement {
     if let control = phase.control {
       switch drafts[control].step {
       case .loop(let loop): return .loop(loop)
+      case .scan(let scan): return .scan(scan)
       case .branch(let branch): return .branch(branch)
       default: break
       }

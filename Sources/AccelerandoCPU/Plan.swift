@@ -11,6 +11,8 @@ struct Plan: Sendable {
     case parts([Part])
     /// Another plan, repeated while its condition holds.
     case loop(Loop)
+    /// Another plan, repeated for each element of sequences.
+    case scan(ScanPlan)
     /// One of several plans.
     case branch(Branch)
 
@@ -29,15 +31,37 @@ struct Plan: Sendable {
     case region(Region)
   }
 
-  /// `while`: the carried values are copied into the body's inputs, and its outputs become the next ones.
+  /// `while`: the body's inputs point to the carried values, its outputs to where the next ones are stored.
   struct Loop: Sendable {
     let condition: Plan
-    let body: Plan
+    let body: LoopBody
     let carried: [Carried]
+    /// Where the condition's result is stored.
+    let continues: Int
 
-    /// One carried value: `value` of the outer plan holds it before and after.
+    /// The carried values that are copied after each round: from what another one was or became.
+    let copies: [(place: Int, from: Int, isInput: Bool)]
+
+    init(condition: Plan, body: LoopBody, carried: [Carried], continues: Int) {
+      self.condition = condition
+      self.body = body
+      self.carried = carried
+      self.continues = continues
+      copies = carried.indices.compactMap { place in
+        switch body.sources[place] {
+        case .input(place): nil
+        case .input(let other): (place, other, true)
+        case let source:
+          body.sources.firstIndex(of: source).flatMap { $0 == place ? nil : (place, $0, false) }
+        }
+      }
+    }
+
+    /// One carried value: `value` of the outer plan holds it after the loop, and every second round; `spare` in the
+    /// others.
     struct Carried: Sendable {
       let value: Int
+      let spare: Int
       let initial: Int
       let byteCount: Int
     }
@@ -77,8 +101,22 @@ struct Plan: Sendable {
   /// Memory that each thread needs for its kernels and for values that exist for a few units only.
   var scratchBytes = 0
   var localBytes = 0
+  /// The inputs that some kernel reads as a whole, or that is not split into units.
+  var wholeReads: Set<Int> = []
   /// For each output, the stage that completes it.
   var outputStages: [Int] = []
+  /// The work of a run; loops count as one round.
+  var cost: Cost {
+    phases.reduce(Cost()) { cost, phase in
+      guard case .parts(let parts) = phase else { return cost }
+      return parts.reduce(cost) { cost, part in
+        switch part {
+        case .kernel(let kernel, _): cost + kernel.cost
+        case .region(let region): cost + region.cost
+        }
+      }
+    }
+  }
   /// The stages of all phases.
   var stages: Int { phases.reduce(0) { $0 + $1.stages } }
 }

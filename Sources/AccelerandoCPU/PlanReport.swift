@@ -8,7 +8,8 @@ import Foundation
 public struct PlanReport: Codable, Hashable, Sendable {
   /// What runs between two barriers.
   public struct Phase: Codable, Hashable, Sendable {
-    /// `parts`; `once` for a phase that runs only when the program is bound; `while`; or `case`.
+    /// `parts`; `once` for a phase that runs only when the program is bound; `while`; `scan of` its
+    /// number of rounds; or `case`.
     public var kind: String
     /// Independent pieces of work.
     public var parts: [Part] = []
@@ -78,7 +79,11 @@ extension PlanReport {
       switch phase {
       case .parts(let parts):
         Phase(kind: index < plan.setupPhases ? "once" : "parts", parts: parts.map { Part($0, memory) })
-      case .loop(let loop): Phase(kind: "while", inner: [PlanReport(loop.condition), PlanReport(loop.body)])
+      case .loop(let loop): Phase(kind: "while", inner: [PlanReport(loop.condition), PlanReport(loop.body.plan)])
+      case .scan(let scan):
+        Phase(
+          kind: "scan of \(scan.length)\(scan.units.map { ", \($0) units apart" } ?? "")",
+          inner: [PlanReport(scan.body.plan)])
       case .branch(let branch): Phase(kind: "case", inner: branch.branches.map { PlanReport($0) })
       }
     }

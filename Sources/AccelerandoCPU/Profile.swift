@@ -84,29 +84,74 @@ extension CPUBackend {
       try execution.run()
       times.append(Double(Tracer.now() - start) / 1e9)
     }
-    let tracer = Tracer(members: threads, capacity: 1 << 16)
-    var events: [Tracer.Event] = []
     var report = try explain(execution)
     report.secondsPerRun = times.sorted()[times.count / 2]
-    var totals: [Place: (nanoseconds: UInt64, calls: Int)] = [:]
-    var spans: [Int32: UInt64] = [:]
-    execution.frame.trace(with: tracer)
-    defer { execution.frame.trace(with: nil) }
+    let measurement = Measurement(execution.frame, threads: threads)
+    defer { measurement.stop() }
     for _ in 0..<max(runs, 1) {
-      tracer.clear()
+      measurement.clear()
       try execution.run()
-      events = tracer.all
-      for event in events {
-        let place = Place(phase: event.phase, part: event.part, kernel: event.kernel)
-        let sofar = totals[place] ?? (0, 0)
-        totals[place] = (sofar.nanoseconds + event.end - event.start, sofar.calls + 1)
-      }
-      for (phase, events) in Dictionary(grouping: events, by: \.phase) {
-        let start = events.map(\.start).min() ?? 0
-        spans[phase, default: 0] += (events.map(\.end).max() ?? 0) - start
-      }
+      measurement.add()
     }
-    let scale = 1 / Double(max(runs, 1))
+    measurement.write(to: &report, runs: max(runs, 1))
+    let events = measurement.events
+    return Profile(report, events: events)
+  }
+}
+
+/// Where the time of a plan goes, and of the plans inside it.
+private final class Measurement {
+  private struct Place: Hashable {
+    let phase: Int32
+    let part: Int32
+    let kernel: Int32
+  }
+
+  private let frame: Frame
+  private let tracer: Tracer
+  private let inner: [(phase: Int, plans: [Measurement])]
+  private var totals: [Place: (nanoseconds: UInt64, calls: Int)] = [:]
+  private var spans: [Int32: UInt64] = [:]
+  /// What happened since `clear()`.
+  var events: [Tracer.Event] { tracer.all }
+
+  init(_ frame: Frame, threads: Int) {
+    self.frame = frame
+    tracer = Tracer(members: threads, capacity: 1 << 16)
+    inner = frame.steps.enumerated().compactMap { index, step in
+      let frames = step.inner
+      return frames.isEmpty ? nil : (index, frames.map { Measurement($0, threads: threads) })
+    }
+    for step in frame.steps { if case .phase(let runner) = step { runner.tracer = tracer } }
+  }
+
+  func stop() {
+    for step in frame.steps { if case .phase(let runner) = step { runner.tracer = nil } }
+    for (_, plans) in inner { for plan in plans { plan.stop() } }
+  }
+
+  func clear() {
+    tracer.clear()
+    for (_, plans) in inner { for plan in plans { plan.clear() } }
+  }
+
+  /// Adds what happened since `clear()`.
+  func add() {
+    let events = tracer.all
+    for event in events {
+      let place = Place(phase: event.phase, part: event.part, kernel: event.kernel)
+      let sofar = totals[place] ?? (0, 0)
+      totals[place] = (sofar.nanoseconds + event.end - event.start, sofar.calls + 1)
+    }
+    for (phase, events) in Dictionary(grouping: events, by: \.phase) {
+      let start = events.map(\.start).min() ?? 0
+      spans[phase, default: 0] += (events.map(\.end).max() ?? 0) - start
+    }
+    for (_, plans) in inner { for plan in plans { plan.add() } }
+  }
+
+  func write(to report: inout PlanReport, runs: Int) {
+    let scale = 1 / Double(runs)
     for (phase, nanoseconds) in spans { report.phases[Int(phase)].measuredSeconds = Double(nanoseconds) * scale / 1e9 }
     for (place, total) in totals {
       report.phases[Int(place.phase)].parts[Int(place.part)].update(Int(place.kernel)) {
@@ -114,13 +159,21 @@ extension CPUBackend {
         $0.calls = Double(total.calls) * scale
       }
     }
-    return Profile(report, events: events)
+    for (phase, plans) in inner {
+      for (index, plan) in plans.enumerated() { plan.write(to: &report.phases[phase].inner[index], runs: runs) }
+    }
   }
+}
 
-  private struct Place: Hashable {
-    let phase: Int32
-    let part: Int32
-    let kernel: Int32
+extension Frame.Step {
+  /// The plans inside, in the order of `PlanReport.Phase.inner`.
+  fileprivate var inner: [Frame] {
+    switch self {
+    case .phase: []
+    case .loop(_, let condition, let body): [condition.frame, body.frame]
+    case .scan(let scan): [scan.body]
+    case .branch(_, let frames): frames
+    }
   }
 }
 
@@ -134,15 +187,6 @@ extension PlanReport.Part {
         return
       }
       rest -= segments[segment].kernels.count
-    }
-  }
-}
-
-extension Frame {
-  /// Makes phases record their kernels, except inside loops and branches.
-  fileprivate func trace(with tracer: Tracer?) {
-    for step in steps {
-      if case .phase(let runner) = step { runner.tracer = tracer }
     }
   }
 }

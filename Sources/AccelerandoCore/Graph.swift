@@ -22,6 +22,11 @@ public final class Graph {
   /// The layers that are being traced, outermost first; part of every error.
   public var path: [String] = []
 
+  /// The trace around, whose tensors a region may read; they become inputs of the region.
+  private let outer: Graph?
+  /// The inputs that stand for tensors of the trace around, by the value there.
+  private var captured: [Int: Int] = [:]
+
   /// Values that replace others: a composite that was expanded to be differentiated.
   private var replacements: [Int: Int] = [:]
   private var known: [NodeKey: Int]?
@@ -30,6 +35,45 @@ public final class Graph {
   /// - Parameter sharesEqualNodes: whether the same operation on the same operands is recorded only once.
   public init(sharesEqualNodes: Bool = false) {
     known = sharesEqualNodes ? [:] : nil
+    outer = nil
+  }
+
+  /// Makes an empty graph for a region of `outer`.
+  init(inside outer: Graph) { self.outer = outer }
+
+  /// Whether this is a region of `graph`, or of one of its regions.
+  private func isInside(_ graph: Graph) -> Bool {
+    var current = outer
+    while let next = current {
+      if next === graph { return true }
+      current = next.outer
+    }
+    return false
+  }
+
+  /// The tensor in this graph: itself, or an input that stands for a tensor of the trace around; nil if the tensor
+  /// belongs to neither.
+  func captured(_ tensor: Tensor) -> Tensor? {
+    if tensor.graph === self { return tensor }
+    guard let source = outer?.captured(tensor) else { return nil }
+    let id = source.graph.resolve(source.id)
+    if let known = captured[id] { return Tensor(graph: self, id: known) }
+    let input = input("captured\(captured.count)", source.type)
+    captured[id] = input.id
+    return input
+  }
+
+  /// The tensors of the trace around that the region reads.
+  var capturedTensors: [Tensor] {
+    guard let outer else { return [] }
+    return captured.sorted { $0.value < $1.value }.map { Tensor(graph: outer, id: $0.key) }
+  }
+
+  /// Makes the inputs for captured tensors the last ones, one for each of `tensors` in order.
+  func arrangeCaptured(_ tensors: [Tensor]) {
+    let all = tensors.compactMap { captured($0)?.id }
+    let own = inputs.filter { input in !all.contains(input.value) }
+    inputs = own + all.enumerated().map { ("captured\($0.offset)", $0.element) }
   }
 
   /// Adds an input. A type that no tensor has is an error in the trace, and something smaller stands for it.
@@ -44,13 +88,18 @@ public final class Graph {
   /// Records an operation and returns its results. If the operands do not fit, the error is kept and plausible results
   /// are returned, so that tracing can continue.
   public func add(_ operation: any Operation, _ operands: [Tensor]) -> [Tensor] {
-    for operand in operands where operand.graph !== self {
-      return fail(
-        GraphError(
-          "an operand of '\(operation.name)' belongs to another trace. "
-            + "Pass it in as an input instead of capturing it."), operation, operands)
+    var ids: [Int] = []
+    for operand in operands {
+      // An operation on a tensor of a region belongs to the region.
+      if operand.graph !== self, operand.graph.isInside(self) { return operand.graph.add(operation, operands) }
+      guard let own = captured(operand) else {
+        return fail(
+          GraphError(
+            "an operand of '\(operation.name)' belongs to another trace. "
+              + "Pass it in as an input instead of capturing it."), operation, operands)
+      }
+      ids.append(resolve(own.id))
     }
-    let ids = operands.map { resolve($0.id) }
     let key = known.map { _ in NodeKey(operation: operation, operands: ids) }
     if let key, let node = known?[key] { return results(of: node) }
     let resultTypes: [TensorType]
@@ -137,11 +186,12 @@ public final class Graph {
   }
 
   /// The nodes that `roots` depend on, operands before users.
-  func schedule(_ roots: [Int]) -> [Int] {
+  /// - Parameter known: values that are given: what computes them is left out.
+  func schedule(_ roots: [Int], known: Set<Int> = []) -> [Int] {
     var order: [Int] = []
     var state = [UInt8](repeating: 0, count: nodes.count)
     var stack: [Int] = []
-    for root in roots.map(resolve) where producers[root] >= 0 {
+    for root in roots.map(resolve) where producers[root] >= 0 && !known.contains(root) {
       stack.append(producers[root])
       while let node = stack.last {
         if state[node] == 2 {
@@ -153,8 +203,9 @@ public final class Graph {
         } else {
           state[node] = 1
           for operand in nodes[node].operands.reversed() {
-            let producer = producers[resolve(operand)]
-            if producer >= 0, state[producer] == 0 { stack.append(producer) }
+            let value = resolve(operand)
+            let producer = producers[value]
+            if producer >= 0, state[producer] == 0, known.isEmpty || !known.contains(value) { stack.append(producer) }
           }
         }
       }

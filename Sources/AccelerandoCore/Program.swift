@@ -65,18 +65,26 @@ public struct Program: Sendable {
       throw graph.firstError ?? GraphError("an output belongs to another trace.")
     }
     if let error = graph.firstError { throw error }
+    try self.init(graph, inputs: graph.inputs, outputs: outputs, aliases: aliases)
+  }
+
+  /// Makes a program of the part of a graph between the values `inputs` and `outputs`. Inputs may be any values.
+  init(
+    _ graph: Graph, inputs: [(name: String, value: Int)], outputs: [Tensor], aliases: [Int: Int] = [:]
+  ) throws(GraphError) {
     var number = [Int](repeating: -1, count: graph.types.count)
     var types: [TensorType] = []
-    for (_, value) in graph.inputs {
+    for (_, value) in inputs {
       number[value] = types.count
       types.append(graph.types[value])
     }
     var instructions: [Instruction] = []
-    for index in graph.schedule(outputs.map(\.id)) {
+    let computed = Set(inputs.map(\.value).filter { graph.producers[$0] >= 0 })
+    for index in graph.schedule(outputs.map(\.id), known: computed) {
       let node = graph.nodes[index]
       let first = types.count
       for result in node.firstResult..<node.firstResult + node.resultCount {
-        number[result] = types.count
+        if number[result] < 0 { number[result] = types.count }
         types.append(graph.types[result])
       }
       instructions.append(
@@ -84,7 +92,7 @@ public struct Program: Sendable {
           operation: node.operation, operands: node.operands.map { number[graph.resolve($0)] },
           results: first..<first + node.resultCount, path: node.path))
     }
-    inputs = graph.inputs.map { Input(name: $0.name, type: graph.types[$0.value]) }
+    self.inputs = inputs.map { Input(name: $0.name, type: graph.types[$0.value]) }
     self.instructions = instructions
     self.types = types
     self.outputs = outputs.map { number[graph.resolve($0.id)] }
@@ -99,6 +107,23 @@ public struct Program: Sendable {
             + "the output is \(types[self.outputs[output]]).")
       }
     }
+  }
+
+  private init(
+    inputs: [Input], instructions: [Instruction], types: [TensorType], outputs: [Int], aliases: [Int: Int]
+  ) {
+    self.inputs = inputs
+    self.instructions = instructions
+    self.types = types
+    self.outputs = outputs
+    self.aliases = aliases
+  }
+
+  /// The same computation with other outputs, which are values by index, and without aliases.
+  public func returning(_ outputs: [Int]) -> Program {
+    Program(
+      inputs: inputs, instructions: instructions, types: types, outputs: outputs.filter(types.indices.contains),
+      aliases: [:])
   }
 
   /// Records the program's instructions in a graph, on the given operands, and returns its outputs there.

@@ -76,23 +76,22 @@ public struct Case: Operation {
 }
 
 /// Computes one of several functions of the same operands, selected by a scalar integer; an index out of range selects
-/// the last. The functions cannot capture tensors: pass what they need as operands. They return the same types.
+/// the last. The functions may read tensors from outside, and return the same types.
 public func switchCase(
   _ index: Tensor, on operands: [Tensor], branches: [([Tensor]) -> [Tensor]]
 ) -> [Tensor] {
   let graph = index.graph
   var results: [TensorType]?
-  do {
-    var programs: [Program] = []
-    for branch in branches {
-      programs.append(
-        try .region(operands.map(\.type)) { inputs in
-          let outputs = branch(inputs)
-          if results == nil { results = outputs.map(\.type) }
-          return outputs
-        })
+  func noting(_ branch: @escaping ([Tensor]) -> [Tensor]) -> ([Tensor]) -> [Tensor] {
+    return { inputs in
+      let outputs = branch(inputs)
+      if results == nil { results = outputs.map(\.type) }
+      return outputs
     }
-    return graph.add(Case(branches: programs), [index.converted(to: .int32)] + operands)
+  }
+  do {
+    let (programs, captured) = try Program.regions(operands.map(\.type), in: graph, branches.map(noting))
+    return graph.add(Case(branches: programs), [index.converted(to: .int32)] + operands + captured)
   } catch {
     graph.report(GraphError(error.message, path: graph.path + ["case"] + error.path))
     return graph.placeholders(results ?? operands.map(\.type))

@@ -7,7 +7,7 @@ public let allOperations: [any Operation.Type] = [
   Reshape.self, Transpose.self, BroadcastInDim.self, Reverse.self, Slice.self, Pad.self, Concatenate.self,
   DynamicSlice.self, DynamicUpdateSlice.self, Gather.self, Scatter.self, Sort.self,
   DotGeneral.self, Convolution.self, Reduce.self, ReduceWindow.self, SelectAndScatter.self,
-  ArgMax.self, While.self, Case.self, AllReduce.self,
+  ArgMax.self, While.self, Scan.self, Case.self, StopGradient.self, AllReduce.self,
   Relu.self, Gelu.self, Silu.self, Erf.self, ErfInverse.self, Softmax.self, LogSoftmax.self, LogSumExp.self,
   SoftmaxGradient.self, LogSoftmaxGradient.self, SparseCrossEntropy.self, SparseCrossEntropyGradient.self,
   ScaledDotProductAttention.self, ScaledDotProductAttentionGradient.self,

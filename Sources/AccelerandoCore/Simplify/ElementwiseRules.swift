@@ -19,6 +19,7 @@ func simplerUnary(_ operation: Unary, _ x: Tensor) -> Tensor? {
 func simplerBinary(_ operation: Binary, _ a: Tensor, _ b: Tensor) -> Tensor? {
   if let result = identityRule(operation.function, a, b) { return result }
   if let result = negationRule(operation.function, a, b) { return result }
+  if operation.function == .add, let joined = joinedParts(a, b) { return joined }
   // Fewer elements before a broadcast than after it.
   let left = a.made(by: BroadcastInDim.self)
   let right = b.made(by: BroadcastInDim.self)
@@ -137,4 +138,43 @@ func isSmaller(_ x: Tensor, than y: Tensor) -> Bool { x.type.elementCount < y.ty
 extension Tensor {
   /// Whether both are the same value of the graph.
   func isSame(as other: Tensor) -> Bool { graph.resolve(id) == graph.resolve(other.id) }
+}
+
+/// The sum of tensors that are zero except for parts that lie next to each other: the gradients of neighbouring slices,
+/// which become one concatenation. Nil if the terms are others.
+private func joinedParts(_ a: Tensor, _ b: Tensor) -> Tensor? {
+  guard b.made(by: Pad.self) != nil || a.made(by: Pad.self) != nil else { return nil }
+  var terms: [(pad: Pad, part: Tensor, zero: Tensor)] = []
+  var open = [a, b]
+  while let term = open.popLast() {
+    if let (sum, operands) = term.made(by: Binary.self), sum.function == .add {
+      open += operands
+    } else if let (pad, operands) = term.made(by: Pad.self), operands[1].isUniform(0) {
+      terms.append((pad, operands[0], operands[1]))
+    } else {
+      return nil
+    }
+    if terms.count + open.count > 64 { return nil }
+  }
+  guard let axis = terms[0].pad.onlyAxis, terms.allSatisfy({ $0.pad.onlyAxis == axis }) else { return nil }
+  terms.sort { $0.pad.low[axis] < $1.pad.low[axis] }
+  for (term, next) in zip(terms, terms.dropFirst()) {
+    guard term.pad.low[axis] + term.part.shape[axis] == next.pad.low[axis] else { return nil }
+  }
+  let parts = terms.flatMap { term -> [Tensor] in
+    guard let (join, operands) = term.part.made(by: Concatenate.self), join.axis == axis else { return [term.part] }
+    return operands
+  }
+  let (first, last) = (terms[0].pad, terms[terms.count - 1].pad)
+  let joined = a.graph.add(Concatenate(axis: axis), parts)[0]
+  return a.graph.add(Pad(low: first.low, high: last.high, interior: first.interior), joined, terms[0].zero)
+}
+
+extension Pad {
+  /// The one axis that is padded, at its ends only; nil for other paddings.
+  fileprivate var onlyAxis: Int? {
+    let axes = low.indices.filter { low[$0] != 0 || high[$0] != 0 }
+    guard axes.count == 1, (low + high).allSatisfy({ $0 >= 0 }), interior.allSatisfy({ $0 == 0 }) else { return nil }
+    return axes[0]
+  }
 }

@@ -8,7 +8,7 @@ extension Program {
   /// Results are the same numbers except for the sign of zeros and, where constants are combined, the last digit.
   /// - Throws: never for a program that was traced without error.
   public func simplified() throws(GraphError) -> Program {
-    var current = self
+    var current = try droppingUnusedRounds()
     // Each round works on operands that are already simplified, so two are enough for nearly all programs.
     for _ in 0..<6 {
       let next = try current.simplifiedOnce()
@@ -50,7 +50,7 @@ private func simpler(_ operation: any Operation, _ operands: [Tensor]) -> [Tenso
   if let single { return [single] }
   switch operation {
   case let operation as Case: return chosenBranch(operation, operands)
-  case let operation as While: return operation.tripCount == 0 ? operands : nil
+  case let operation as Scan: return simplerScan(operation, operands)
   default: return nil
   }
 }

@@ -98,7 +98,8 @@ extension OperationCatalog {
         let type = TensorType(maker.dtype, maker.shape(0...2))
         let rounds = maker.random.integer(0...4)
         let types = [TensorType(.int32, []), type, type]
-        guard type.elementCount < 1000,
+        // A loop of unknown length has no gradient.
+        guard type.elementCount < 1000, !maker.isForGradient,
           let condition = try? Program.trace(types, { [$0[0].less(than: $0[0].scalar(Double(rounds)))] }),
           let body = try? Program.trace(
             types,
@@ -108,9 +109,39 @@ extension OperationCatalog {
             })
         else { return nil }
         return Example(
-          While(condition: condition, body: body, tripCount: rounds),
+          While(condition: condition, body: body),
           [NDArray(scalar: Int32(0)), maker.tensor(type.shape, .moderate), maker.tensor(type.shape, .moderate)],
           ulps: 64, terms: 16)
+      },
+    ]
+    + [false, true].map { isReversed in
+      CatalogEntry("scan\(isReversed ? " in reverse" : "")", Scan.self, DType.floating) { maker in
+        // A carried matrix and counter, a sequence of rows, a constant that every round reads.
+        let (samples, width, length) = (maker.random.integer(1...5), maker.random.integer(1...4), maker.random.integer(0...5))
+        let (row, square) = (
+          TensorType(maker.dtype, [samples, width]), TensorType(maker.dtype, [width, width])
+        )
+        let counter = TensorType(.int32, [])
+        let types = [counter, row, counter, row, square]
+        guard
+          let body = try? Program.trace(
+            types,
+            { x in
+              let next = (x[1].matmul(x[4]) * 0.5 + x[3] * (x[0].converted(to: x[3].dtype) + 1)).tanh()
+              return [next, x[2] + 2, next * x[1], x[1], x[2] + x[0]]
+            })
+        else { return nil }
+        return Example(
+          Scan(body: body, carryCount: 2, sequenceCount: 1, length: length, isReversed: isReversed),
+          [
+            maker.tensor(row.shape, .moderate), NDArray(scalar: Int32(3)),
+            maker.tensor([length] + row.shape, .moderate), maker.tensor(square.shape, .moderate),
+          ], ulps: 256, terms: 64)
+      }
+    }
+    + [
+      CatalogEntry("stop_gradient", StopGradient.self) { maker in
+        maker.isForGradient ? nil : Example(StopGradient(), [maker.tensor(maker.shape())])
       },
       CatalogEntry("case", Case.self, DType.floating) { maker in
         let type = TensorType(maker.dtype, maker.shape(0...2))

@@ -48,6 +48,11 @@ MODELS = {
     "unet": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
     "decoder": Model((128,), 10, steps=8, vocabulary=1000, peers=("torch",)),
     "widest-mlp": Model((1024,), 10, steps=8, peers=("torch", "onnx")),
+    # Sequences, which are read one element after the other.
+    "lstm": Model((50, 64), 10, steps=16),
+    "long-lstm": Model((200, 32), 10, steps=8),
+    "gru": Model((100, 64), 10, steps=8),
+    "text-lstm": Model((32,), 10, steps=16, vocabulary=1000),
     # Sized for accelerators.
     "resnet": Model((64, 64, 3), 10, steps=8),
     "encoder": Model((256,), 10, steps=8, vocabulary=8192),
@@ -136,6 +141,9 @@ def _works():
         yield f"train/{name}", target(1.2)
     for name in ("latency/resnet50", "latency/mobilenet", "latency/densenet", "predict/resnet50/16", "predict/widest-mlp/32"):
         yield name, target(1.05)
+    for name in ("lstm/32", "long-lstm/32", "gru/64", "text-lstm/32"):
+        yield f"train/{name}", target(1.5)
+    yield "latency/lstm", target(2)
     yield "start/cnn", target(12, "keras")
     yield "memory/cnn/32", target(3, "torch")
     yield "memory/mlp/32", target(3, "torch")

@@ -128,7 +128,52 @@ def transformer(net, x):
     return net.dense(x.mean(1), 10)
 
 
+def lstm(net, x, units, reverse=False):
+    """The last output of long short-term memory along axis 1."""
+    import jax
+
+    features = x.shape[2]
+    kernel, recurrent = net.parameter((features, 4 * units), features), net.parameter((units, 4 * units), units)
+    product = x @ kernel + net.parameter((4 * units,), units)
+
+    def round(carry, z):
+        i, f, g, o = jax.numpy.split(z + carry[0] @ recurrent, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * carry[1] + jax.nn.sigmoid(i) * jax.numpy.tanh(g)
+        return (jax.nn.sigmoid(o) * jax.numpy.tanh(c), c), None
+
+    zeros = jax.numpy.zeros((x.shape[0], units), x.dtype)
+    return jax.lax.scan(round, (zeros, zeros), product.swapaxes(0, 1), reverse=reverse)[0][0]
+
+
+def gru(net, x, units):
+    """The last output of a gated recurrent unit along axis 1, its reset gate after the product."""
+    import jax
+
+    features = x.shape[2]
+    kernel, recurrent = net.parameter((features, 3 * units), features), net.parameter((units, 3 * units), units)
+    product = x @ kernel + net.parameter((3 * units,), units)
+    bias = net.parameter((3 * units,), units)
+
+    def round(h, x):
+        (xz, xr, xy), (hz, hr, hy) = jax.numpy.split(x, 3, axis=-1), jax.numpy.split(h @ recurrent + bias, 3, axis=-1)
+        z, r = jax.nn.sigmoid(xz + hz), jax.nn.sigmoid(xr + hr)
+        return z * h + (1 - z) * jax.numpy.tanh(xy + r * hy), None
+
+    return jax.lax.scan(round, jax.numpy.zeros((x.shape[0], units), x.dtype), product.swapaxes(0, 1))[0]
+
+
+def text_lstm(net, x):
+    import jax
+
+    x = net.parameter((1000, 64), 64)[x]
+    return net.dense(jax.numpy.concatenate([lstm(net, x, 64), lstm(net, x, 64, reverse=True)], axis=-1), 10)
+
+
 MODELS = {
+    "lstm": lambda net, x: net.dense(lstm(net, x, 128), 10),
+    "long-lstm": lambda net, x: net.dense(lstm(net, x, 32), 10),
+    "gru": lambda net, x: net.dense(gru(net, x, 64), 10),
+    "text-lstm": text_lstm,
     "mlp": lambda net, x: mlp(net, x, 128, 10),
     "cnn": cnn,
     "vgg": vgg,

@@ -87,6 +87,12 @@ def build(name, keras):
         x = layers.Embedding(1000, 64)(x)
         x = encoder(encoder(x, 4, 128), 4, 128)
         x = layers.GlobalAveragePooling1D()(x)
+    elif name in ("lstm", "long-lstm"):
+        x = layers.LSTM(128 if name == "lstm" else 32)(x)
+    elif name == "gru":
+        x = layers.GRU(64)(x)
+    elif name == "text-lstm":
+        x = layers.Bidirectional(layers.LSTM(64))(layers.Embedding(1000, 64)(x))
     return keras.Model(start, layers.Dense(model.classes, activation="softmax")(x))
 
 

@@ -161,6 +161,18 @@ def make_model(name):
             x = x + self.drop(self.attention(self.norm1(x)))
             return x + self.drop(self.mlp(self.norm2(x)))
 
+    class Last(nn.Module):
+        """The last output of a recurrent layer: both ends', if it goes both ways."""
+
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x):
+            state = self.layer(x)[1]
+            state = state[0] if isinstance(state, tuple) else state
+            return state.permute(1, 0, 2).flatten(1)
+
     class Mean(nn.Module):
         def forward(self, x):
             return x.mean(1)
@@ -196,6 +208,11 @@ def make_model(name):
             Residual(128, 256, 2), Residual(256, 256), Residual(256, 512, 2), Residual(512, 512), *pooled(512)],
         "encoder": lambda: [
             nn.Embedding(8192, 512), *[Encoder(512, 8, 2048) for _ in range(4)], Mean(), nn.Linear(512, 10)],
+        "lstm": lambda: [Last(nn.LSTM(64, 128, batch_first=True)), nn.Linear(128, 10)],
+        "long-lstm": lambda: [Last(nn.LSTM(32, 32, batch_first=True)), nn.Linear(32, 10)],
+        "gru": lambda: [Last(nn.GRU(64, 64, batch_first=True)), nn.Linear(64, 10)],
+        "text-lstm": lambda: [
+            nn.Embedding(1000, 64), Last(nn.LSTM(64, 64, batch_first=True, bidirectional=True)), nn.Linear(128, 10)],
         "transformer": lambda: [
             nn.Embedding(1000, 64), Encoder(64, 4, 128), Encoder(64, 4, 128), Mean(), nn.Linear(64, 10)],
     }[name]()

@@ -185,7 +185,8 @@ final class Frame {
     let memory = try PlanMemory(inner: plan, outer)
     let nowhere = OwnedBytes(64)
     try self.init(
-      plan, inputs: plan.program.inputs.map { _ in nowhere.start }, outputs: plan.program.outputs.map { _ in nowhere.start },
+      plan, inputs: plan.program.inputs.map { _ in nowhere.start },
+      outputs: plan.program.outputs.map { _ in nowhere.start },
       memory: memory, keeping: [nowhere], isBound: false)
   }
 

@@ -17,6 +17,7 @@ extension Lowering {
     case is ScaledDotProductAttention, is ScaledDotProductAttentionGradient: return first.dtype == .float32
     case is AdamUpdate: return first.dtype == .float32
     case is Scan: return true
+    case is LSTMGates, is LSTMGatesGradient, is GRUGates, is GRUGatesGradient: return first.dtype == .float32
     case let composite as MomentumUpdate: return first.dtype == .float32 && !composite.decays
     default: return false
     }
@@ -60,6 +61,10 @@ extension Lowering {
     case let operation as LayerNormalizationGradient: lowerLayerNormalizationGradient(operation, instruction)
     case let operation as ScaledDotProductAttention: lowerAttention(operation, instruction)
     case let operation as ScaledDotProductAttentionGradient: lowerAttentionGradient(operation, instruction)
+    case is LSTMGates: lowerGates(.lstm, instruction)
+    case is LSTMGatesGradient: lowerGates(.lstmGradient, instruction)
+    case is GRUGates: lowerGates(.gru, instruction)
+    case is GRUGatesGradient: lowerGates(.gruGradient, instruction)
     case is AdamUpdate, is MomentumUpdate: lowerUpdate(instruction)
     case let operation as DynamicSlice: lowerDynamicSlice(operation, instruction)
     case is DynamicUpdateSlice: lowerDynamicUpdateSlice(instruction)

@@ -19,10 +19,11 @@ final class ScanRunner: TeamWork {
     memory = Memory(table: table)
     indices = .allocate(capacity: max(plan.length, 1))
     for index in 0..<max(plan.length, 1) { indices[index] = Int32(truncatingIfNeeded: index) }
-    tasks = plan.units.map { units in
-      let seconds = plan.body.plan.cost.seconds * Double(plan.length)
-      return max(1, min(units, planMemory.threads.threads, Int(seconds / 5e-6)))
-    } ?? 1
+    tasks =
+      plan.units.map { units in
+        let seconds = plan.body.plan.cost.seconds * Double(plan.length)
+        return max(1, min(units, planMemory.threads.threads, Int(seconds / 5e-6)))
+      } ?? 1
   }
 
   deinit { indices.deallocate() }

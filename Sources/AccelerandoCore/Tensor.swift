@@ -10,6 +10,15 @@ public struct Tensor {
 
   /// The element type and shape.
   public var type: TensorType { graph.type(of: id) }
+  /// Where a tensor is: the same for two handles of one value.
+  package struct Place: Hashable {
+    let graph: ObjectIdentifier
+    let value: Int
+  }
+
+  /// Where the tensor is.
+  package var place: Place { Place(graph: ObjectIdentifier(graph), value: graph.resolve(id)) }
+
   /// The element type.
   public var dtype: DType { type.dtype }
   /// The size of each dimension.

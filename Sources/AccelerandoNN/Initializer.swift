@@ -36,6 +36,8 @@ public enum Initializer: Hashable, Sendable {
   case varianceScaling(scale: Double = 1, mode: FanMode = .fanIn, distribution: Distribution = .truncatedNormal)
   /// Orthonormal columns (or rows, if there are fewer) times `gain`; all axes but the last are merged.
   case orthogonal(gain: Double = 1)
+  /// The last axis in equal parts, each with an initializer of its own.
+  indirect case parts([Initializer])
   /// `gain` on the diagonal of a matrix, 0 elsewhere.
   case identity(gain: Double = 1)
 
@@ -73,6 +75,7 @@ public enum Initializer: Hashable, Sendable {
       case .truncatedNormal: return scaled(key.truncatedNormal(count), 0, deviation / truncatedDeviation, type)
       }
     case .orthogonal(let gain): return orthogonal(type, gain, key)
+    case .parts(let parts): return Self.joined(parts, type, key)
     case .identity(let gain):
       let columns = type.shape.last ?? 1
       return array((0..<count).map { $0 / columns == $0 % columns ? Float(gain) : 0 }, type)
@@ -89,6 +92,25 @@ public enum Initializer: Hashable, Sendable {
     case .fanOut: return output
     case .fanAverage: return (input + output) / 2
     }
+  }
+
+  /// The parts' arrays side by side; zeros for what is left over, if the axis cannot be divided.
+  private static func joined(_ parts: [Initializer], _ type: TensorType, _ key: RandomKey) -> NDArray {
+    let columns = type.shape.last ?? 1
+    let width = parts.isEmpty ? 0 : columns / parts.count
+    var elements = [Float](repeating: 0, count: type.elementCount)
+    let rows = columns > 0 ? type.elementCount / columns : 0
+    for (number, part) in parts.enumerated() where width > 0 {
+      let shape = Array(type.shape.dropLast()) + [width]
+      let values = part.makeArray(TensorType(.float32, shape), key: key.folded(UInt32(truncatingIfNeeded: number)))
+        .elements(as: Float.self)
+      for row in 0..<rows {
+        for column in 0..<width { elements[row * columns + number * width + column] = values[row * width + column] }
+      }
+    }
+    var result = NDArray(zeros: type.with(.float32))
+    result.withUnsafeMutableBytes { bytes in elements.withUnsafeBytes { bytes.copyMemory(from: $0) } }
+    return result.converted(to: type.dtype)
   }
 
   private func scaled(_ draws: [Float], _ mean: Double, _ deviation: Double, _ type: TensorType) -> NDArray {

@@ -19,6 +19,14 @@ public protocol Layer: Sendable {
 
   /// Whether `forward` receives integers unchanged. Otherwise they are converted to floating-point numbers first.
   var acceptsIntegers: Bool { get }
+
+  /// Whether the outputs have the mask of the input (see `Tensor.mask`): each position of the result belongs to the same
+  /// position of the input.
+  var passesMask: Bool { get }
+
+  /// The mask of the outputs (see `Tensor.mask`), unless the layer's formula gives them one; nil for none. By default
+  /// that of the inputs, if the layer passes it.
+  func outputMask(of inputs: [Tensor]) -> Tensor?
 }
 
 /// A layer that computes its output from several inputs, like a sum of branches.
@@ -64,7 +72,12 @@ extension Layer {
     let body = { () -> [Tensor] in
       let outputs = computed(inputs)
       let count = max(outputCount, 1)
-      if outputs.count == count { return outputs }
+      if outputs.count == count {
+        let mask = outputMask(of: inputs)
+        return outputs.map { output in
+          output.masked(by: mask?.shape == Array(output.shape.prefix(mask?.rank ?? 0)) ? mask : nil)
+        }
+      }
       let first = (outputs + inputs).first ?? noInput()
       _ = first.rejected("has \(outputCount) outputs by its 'outputNames'; its formula gave \(outputs.count).")
       return (0..<count).map { outputs.indices.contains($0) ? outputs[$0] : first }
@@ -83,7 +96,7 @@ extension Layer {
     } catch {
       return rejected("\(error)")
     }
-    let inputs = acceptsIntegers ? inputs : inputs.map(computable)
+    let inputs = acceptsIntegers ? inputs : inputs.map { computable($0).masked(by: $0.mask) }
     if let layer = self as? any MultiOutputLayer { return layer.outputs(of: inputs) }
     if let merge = self as? any MergeLayer { return [merge.forward(inputs)] }
     guard inputs.count == 1 else {

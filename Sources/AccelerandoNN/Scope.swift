@@ -77,6 +77,8 @@ public final class Scope: @unchecked Sendable {
   private var specs: [String: ParameterSpec] = [:]
   private var transformed: [String: Tensor] = [:]
   private var frames: [Frame] = []
+  /// The masks of tensors, by their places in the graph.
+  private var masks: [Tensor.Place: Tensor] = [:]
 
   /// A layer that is being called.
   private struct Frame {
@@ -214,6 +216,11 @@ extension Scope {
       graph.report(GraphError("updates '\(name)', which the optimizer trains. Declare it with role: .state."))
       return
     }
+    guard value.graph === graph else {
+      graph.report(
+        GraphError("updates '\(name)' inside a loop or a branch. Return the value from it and update outside."))
+      return
+    }
     guard value.type == spec.type else {
       graph.report(GraphError("parameter '\(name)' is \(spec.type); updated with \(value.type)."))
       return
@@ -221,6 +228,13 @@ extension Scope {
     updates[name] = value
     transformed[name] = value
   }
+}
+
+// MARK: - Masks
+
+extension Scope {
+  func mask(of x: Tensor) -> Tensor? { masks[x.place] }
+  func setMask(_ mask: Tensor, of x: Tensor) { masks[x.place] = mask }
 }
 
 // MARK: - Layers

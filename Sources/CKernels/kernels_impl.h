@@ -12,6 +12,7 @@
 #include "impl_reduce.h"
 #include "impl_softmax.h"
 #include "impl_norm.h"
+#include "impl_recurrent.h"
 #include "impl_pool.h"
 #include "impl_maxpool.h"
 #include "impl_conv.h"
@@ -71,6 +72,10 @@ const AccKernels TABLE = {
     .log_softmax_backward_f32 = log_softmax_backward_f32,
     .sparse_cross_entropy_f32 = sparse_cross_entropy_f32,
     .sparse_cross_entropy_backward_f32 = sparse_cross_entropy_backward_f32,
+    .lstm_gates_f32 = lstm_gates_f32,
+    .lstm_gates_backward_f32 = lstm_gates_backward_f32,
+    .gru_gates_f32 = gru_gates_f32,
+    .gru_gates_backward_f32 = gru_gates_backward_f32,
     .layer_norm_f32 = layer_norm_f32,
     .layer_norm_backward_f32 = layer_norm_backward_f32,
     .layer_norm_scale_backward_f32 = layer_norm_scale_backward_f32,

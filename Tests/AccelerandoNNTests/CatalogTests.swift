@@ -74,7 +74,7 @@ private func message(_ body: () throws -> Void) -> String {
       [
         .zeros, .ones, .constant(3), .glorotUniform, .glorotNormal, .heUniform, .heNormal, .lecunUniform, .lecunNormal,
         .randomUniform(from: -2, to: 1), .randomNormal(mean: 1, standardDeviation: 2),
-        .truncatedNormal(mean: 1, standardDeviation: 2), .orthogonal(gain: 2), .identity(gain: 3),
+        .truncatedNormal(mean: 1, standardDeviation: 2), .orthogonal(gain: 2), .parts([.ones, .zeros]), .identity(gain: 3),
         .varianceScaling(scale: 3, mode: .fanOut, distribution: .normal),
       ])
     try expectRoundTrips(

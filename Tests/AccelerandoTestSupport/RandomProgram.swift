@@ -221,7 +221,16 @@ private struct Writer {
   private mutating func addControl(_ a: Value, _ b: Value) {
     let (x, y) = (a.tensor, b.tensor)
     let isNested = maker.random.chance(0.3)
-    if maker.random.chance(0.5) {
+    if x.rank > 0, x.shape[0] <= 40, maker.random.chance(0.3) {
+      // A recurrence along the first axis, which reads a tensor from outside.
+      let row = x.sum(axes: [0])
+      let result = scan([x], initial: [row.tanh()], isReversed: maker.random.chance(0.5)) { carry, elements, index in
+        let next = (carry[0] * 0.5 + elements[0] + 0.1 * index.converted(to: .float32) + row.tanh()).tanh()
+        return ([next], [isNested ? next * carry[0] : next])
+      }
+      add(result.outputs[0], 1)
+      add(result.carry[0], 1)
+    } else if maker.random.chance(0.5) {
       let results = forLoop(maker.random.integer(0...3), [x, y]) { round, carried in
         let moved = carried[0].tanh() + 0.1 * round.converted(to: .float32)
         guard isNested else { return [moved, carried[1]] }

@@ -125,6 +125,13 @@ struct BenchmarkModel {
       return GlobalAveragePooling2D()(Reshape([16, 8, 256])(x))
     },
     BenchmarkModel("widest-mlp", [1024], steps: 8) { dense($0, 4096, 4096) },
+    // Sequences, which are read one element after the other.
+    BenchmarkModel("lstm", [50, 64], steps: 16) { LSTM(128)($0) },
+    BenchmarkModel("long-lstm", [200, 32], steps: 8) { LSTM(32)($0) },
+    BenchmarkModel("gru", [100, 64], steps: 8) { GRU(64)($0) },
+    BenchmarkModel("text-lstm", [32], steps: 16, vocabulary: 1000) { x in
+      Bidirectional(LSTM(64))(Embedding(inputDim: 1000, outputDim: 64)(x))
+    },
     // Sized for accelerators.
     BenchmarkModel("resnet", [64, 64, 3], steps: 8) { x in
       let stages = [(64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)]

@@ -13,6 +13,6 @@ public let allOperations: [any Operation.Type] = [
   ScaledDotProductAttention.self, ScaledDotProductAttentionGradient.self,
   Threefry.self, RngBitGenerator.self, RngSplit.self, RngFoldIn.self, Dropout.self,
   ThreeWayCompare.self, CumulativeSum.self, BatchNormTraining.self, BatchNormInference.self, LayerNormalization.self,
-  LayerNormalizationGradient.self,
+  LayerNormalizationGradient.self, LSTMGates.self, LSTMGatesGradient.self, GRUGates.self, GRUGatesGradient.self,
   AdamUpdate.self, MomentumUpdate.self,
 ]

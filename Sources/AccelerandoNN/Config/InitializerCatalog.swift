@@ -30,6 +30,7 @@ extension Initializer: Configurable {
     case .varianceScaling: return "variance_scaling"
     case .orthogonal: return "orthogonal"
     case .identity: return "identity"
+    case .parts: return "parts"
     }
   }
 
@@ -47,6 +48,8 @@ extension Initializer: Configurable {
         "scale": Config(.double(scale)), "mode": Config(.string(mode.rawValue)),
         "distribution": Config(.string(distribution.rawValue)),
       ])
+    case .parts(let parts):
+      return Config(["of": Config(.array(parts.compactMap { try? Catalog.initializers.config(of: $0) }))])
     case .orthogonal(let gain), .identity(let gain): return Config(["gain": Config(.double(gain))])
     }
   }
@@ -71,6 +74,9 @@ private let builtInInitializers: Catalog<Initializer> = {
     .adding("lecun_normal", "Truncated normal with variance 1 / fan in, for selu.") { _ in .lecunNormal }
     .adding("zeros", aliases: ["zero"], "Every element 0.") { _ in .zeros }
     .adding("ones", aliases: ["one"], "Every element 1.") { _ in .ones }
+    .adding("parts", "The last axis in equal parts, each with an initializer of its own.") { reader in
+      .parts(try reader.array("of", kind: "a list of initializers").map { try Catalog.initializers.make($0) })
+    }
     .adding("constant", "Every element equal to value.") { .constant(try $0.double("value", default: 0)) }
     .adding("random_uniform", aliases: ["uniform"], "Uniform between two numbers.", make: Catalog.uniform)
     .adding("random_normal", aliases: ["normal"], "Normal.") {

@@ -126,12 +126,19 @@ extension LayerCatalog {
   /// Those whose settings are numbers and strings; the contents of the others are checked on their own.
   private static let checked = Set(
     builtIn.map { ObjectIdentifier($0) }
-  ).subtracting([ObjectIdentifier(Sequential.self), ObjectIdentifier(Functional.self)])
+  ).subtracting([
+    ObjectIdentifier(Sequential.self), ObjectIdentifier(Functional.self), ObjectIdentifier(RNN.self),
+    ObjectIdentifier(StackedRNNCells.self), ObjectIdentifier(Bidirectional.self),
+    ObjectIdentifier(TimeDistributed.self),
+  ])
 
   /// The layer types that come with the library; a new layer is added here.
   static var builtIn: [any ConfigurableLayer.Type] {
     [
-      ActivationLayer.self, Add.self, Average.self, AveragePooling2D.self, BatchNormalization.self, Concatenate.self,
+      ActivationLayer.self, Add.self, Bidirectional.self, GRU.self, GRUCell.self, LSTM.self, LSTMCell.self,
+      Masking.self,
+      RNN.self, RepeatVector.self, SimpleRNN.self, SimpleRNNCell.self, StackedRNNCells.self, TimeDistributed.self,
+      Average.self, AveragePooling2D.self, BatchNormalization.self, Concatenate.self,
       Conv2D.self, Dense.self, DepthwiseConv2D.self, Dropout.self, ELU.self, Embedding.self, Flatten.self,
       Functional.self, GlobalAveragePooling2D.self, GlobalMaxPooling2D.self, LayerNormalization.self, LeakyReLU.self,
       MaxPooling2D.self, Maximum.self, Minimum.self, MultiHeadAttention.self, Multiply.self, PReLU.self, Permute.self,

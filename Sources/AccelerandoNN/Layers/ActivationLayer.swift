@@ -7,6 +7,7 @@ public struct ActivationLayer: ConfigurableLayer {
   /// The function.
   public let activation: Activation
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(_ activation: Activation, name: String? = nil) {

@@ -22,6 +22,7 @@ public struct BatchNormalization: ConfigurableLayer {
   /// processes share a batch, whose parts the user has not chosen.
   public let isSynchronized: Bool
   public let name: String?
+  public var passesMask: Bool { true }
   let gamma: Parameter
   let beta: Parameter
   let movingMean: Parameter

@@ -7,6 +7,7 @@ public struct Concatenate: MergeLayer, ConfigurableLayer {
   /// The axis; negative ones count from the last.
   public let axis: Int
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(axis: Int = -1, name: String? = nil) {

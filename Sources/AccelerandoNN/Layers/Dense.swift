@@ -11,6 +11,7 @@ public struct Dense: ConfigurableLayer {
   /// Whether a bias is added.
   public let usesBias: Bool
   public let name: String?
+  public var passesMask: Bool { true }
   let weight: Parameter
   let bias: Parameter
 

@@ -8,6 +8,7 @@ public struct Dropout: ConfigurableLayer {
   /// The probability of zero, 0 to 1.
   public let rate: Double
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(_ rate: Double, name: String? = nil) {

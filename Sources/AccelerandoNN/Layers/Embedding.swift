@@ -9,6 +9,8 @@ public struct Embedding: ConfigurableLayer {
   public let inputDim: Int
   /// The size of a row.
   public let outputDim: Int
+  /// Whether index 0 only fills up sequences: the result has a mask that is false there.
+  public let masksZero: Bool
   public let name: String?
   let embeddings: Parameter
 
@@ -17,13 +19,15 @@ public struct Embedding: ConfigurableLayer {
   ///   - inputDim: the number of vectors: indices are below it.
   ///   - outputDim: the size of each vector.
   ///   - initializer: of the table, `[inputDim, outputDim]`.
+  ///   - masksZero: whether index 0 only fills up sequences, and later layers skip it.
   ///   - name: the layer's name.
   public init(
     inputDim: Int, outputDim: Int, initializer: Initializer = .randomUniform(from: -0.05, to: 0.05),
-    name: String? = nil
+    masksZero: Bool = false, name: String? = nil
   ) {
     self.inputDim = inputDim
     self.outputDim = outputDim
+    self.masksZero = masksZero
     self.name = name
     embeddings = Parameter(initializer)
   }
@@ -40,6 +44,7 @@ public struct Embedding: ConfigurableLayer {
     let count = indices.filled(Double(inputDim))
     let isKnown = indices.greaterOrEqual(to: indices.zerosLike()).and(indices.less(than: count))
     return select(isKnown.expandingDims(-1).broadcast(to: rows.shape), rows, rows.filled(.nan))
+      .masked(by: masksZero ? indices.notEqual(to: indices.zerosLike()) : nil)
   }
 
   public static var summary: String { "Rows of a trained table by their indices: [N, …] to [N, …, output_dim]." }
@@ -48,13 +53,14 @@ public struct Embedding: ConfigurableLayer {
     self.init(
       inputDim: try config.int("input_dim", in: .counts), outputDim: try config.int("output_dim", in: .counts),
       initializer: try config.initializer("embeddings_initializer", default: .randomUniform(from: -0.05, to: 0.05)),
-      name: try config.optionalString("name"))
+      masksZero: try config.bool("mask_zero", default: false), name: try config.optionalString("name"))
   }
 
   public func config() throws -> Config {
     Config([
       "name": name.map { Config(.string($0)) }, "input_dim": Config(.int(inputDim)),
       "output_dim": Config(.int(outputDim)),
+      "mask_zero": Config(.bool(masksZero)),
       "embeddings_initializer": try Catalog.initializers.config(of: embeddings.initializer),
     ])
   }

@@ -13,6 +13,7 @@ public struct LayerNormalization: ConfigurableLayer {
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
   public let name: String?
+  public var passesMask: Bool { true }
   let gamma: Parameter
   let beta: Parameter
 

@@ -5,6 +5,7 @@ import AccelerandoCore
 /// The sum of the inputs, broadcasting.
 public struct Add: MergeLayer, ConfigurableLayer {
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(name: String? = nil) { self.name = name }
@@ -20,6 +21,7 @@ public struct Add: MergeLayer, ConfigurableLayer {
 /// The first input minus the second.
 public struct Subtract: MergeLayer, ConfigurableLayer {
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(name: String? = nil) { self.name = name }
@@ -41,6 +43,7 @@ public struct Subtract: MergeLayer, ConfigurableLayer {
 /// The product of the inputs, element by element, broadcasting.
 public struct Multiply: MergeLayer, ConfigurableLayer {
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(name: String? = nil) { self.name = name }
@@ -56,6 +59,7 @@ public struct Multiply: MergeLayer, ConfigurableLayer {
 /// The mean of the inputs, element by element, broadcasting.
 public struct Average: MergeLayer, ConfigurableLayer {
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(name: String? = nil) { self.name = name }
@@ -73,6 +77,7 @@ public struct Average: MergeLayer, ConfigurableLayer {
 /// The largest of the inputs, element by element, broadcasting.
 public struct Maximum: MergeLayer, ConfigurableLayer {
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(name: String? = nil) { self.name = name }
@@ -88,6 +93,7 @@ public struct Maximum: MergeLayer, ConfigurableLayer {
 /// The smallest of the inputs, element by element, broadcasting.
 public struct Minimum: MergeLayer, ConfigurableLayer {
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(name: String? = nil) { self.name = name }

@@ -5,8 +5,11 @@ import AccelerandoCore
 
 /// Multi-head attention by Vaswani et al. (2017).
 ///
-/// Inputs: query `[N, T, D]` and value `[N, S, E]`, and key `[N, S, F]` if it is not the value; a single input attends
-/// to itself. The result is `[N, T, D]`, or `[N, T, outputSize]`.
+/// Inputs: query `[N, T, D]` and value `[N, S, E]`, key `[N, S, F]` if it is not the value, and a mask `[N, T, S]` or
+/// `[N, heads, T, S]` of the pairs that may attend (not zero); a single input attends to itself. The result is
+/// `[N, T, D]`, or `[N, T, outputSize]`.
+///
+/// Masks of query, value and key count too: no position attends to one where the mask is false.
 public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
   /// A product with a kernel of several axes, and a bias.
   struct Projection: Sendable {
@@ -68,10 +71,13 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     attentionOutput = projection()
   }
 
+  /// Results belong to the positions of the query.
+  public func outputMask(of inputs: [Tensor]) -> Tensor? { inputs.first?.mask }
+
   public func forward(_ inputs: [Tensor]) -> Tensor {
     guard let first = inputs.first else { return Graph().input("no input", TensorType(.float32, [])) }
-    guard inputs.count <= 3 else {
-      return first.rejected("takes query, value and key; received \(inputs.count) inputs.")
+    guard inputs.count <= 4 else {
+      return first.rejected("takes query, value, key and a mask; received \(inputs.count) inputs.")
     }
     let source = inputs.count > 1 ? inputs[1] : first
     let keySource = inputs.count > 2 ? inputs[2] : source
@@ -82,11 +88,19 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
         "needs sequences [N, length, features] of one batch, and a key for each value; "
           + "received \(inputs.map { "\($0.shape)" }.joined(separator: ", ")).")
     }
+    let allowed: Tensor?
+    do {
+      allowed = try mask(first, source, inputs.count > 2 ? keySource : nil, inputs.count > 3 ? inputs[3] : nil)
+    } catch {
+      return first.rejected(error.message)
+    }
     let queries = split(first, query, keySize)
     let keys = split(keySource, key, keySize)
     let values = split(source, value, valueSize)
     let context: Tensor
-    if dropout > 0, let scope = Scope.current, scope.isTraining {
+    if let allowed {
+      context = attended(queries, keys, values, allowed)
+    } else if dropout > 0, let scope = Scope.current, scope.isTraining {
       let shares = [first.shape[0], headCount, first.shape[1], source.shape[1]]
       context = queries.attending(
         to: keys, values: values, isCausal: isCausal, dropout: dropout, random: scope.randomness(forShape: shares))
@@ -95,6 +109,48 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     }
     let joined = context.reshaped([context.shape[0], context.shape[1], headCount * valueSize])
     return output(joined, size: outputSize ?? first.shape[2])
+  }
+
+  /// Which pairs may attend, `[N or 1, heads or 1, T or 1, S]`; nil if no mask restricts them.
+  private func mask(
+    _ query: Tensor, _ value: Tensor, _ key: Tensor?, _ given: Tensor?
+  ) throws(GraphError) -> Tensor? {
+    var masks: [Tensor] = []
+    if let mask = query.mask { masks.append(mask.expandingDims(1).expandingDims(3)) }
+    for mask in [value.mask, key?.mask].compactMap({ $0 }) { masks.append(mask.expandingDims(1).expandingDims(1)) }
+    let pairs = [query.shape[0], query.shape[1], value.shape[1]]
+    if let given {
+      let isAllowed = given.dtype == .bool ? given : given.notEqual(to: given.zerosLike())
+      switch given.shape {
+      case pairs: masks.append(isAllowed.expandingDims(1))
+      case [pairs[0], headCount, pairs[1], pairs[2]]: masks.append(isAllowed)
+      default:
+        throw GraphError(
+          "needs a mask \(pairs), or \([pairs[0], headCount, pairs[1], pairs[2]]) for each head; received \(given.shape)."
+        )
+      }
+    }
+    if masks.isEmpty { return nil }
+    if isCausal {
+      let type = TensorType(.int32, [1, 1, pairs[1], pairs[2]])
+      masks.append(query.iota(type, axis: 2).greaterOrEqual(to: query.iota(type, axis: 3)))
+    }
+    return masks.dropFirst().reduce(masks[0]) { $0.and($1) }
+  }
+
+  /// Attention with a mask: where it is false, scores are so low that their share is zero.
+  private func attended(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ allowed: Tensor) -> Tensor {
+    let graph = queries.graph
+    let scores = graph.add(
+      DotGeneral(leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3]),
+      queries * (1 / Double(keySize).squareRoot()), keys)
+    let lowered = (1 - allowed.converted(to: scores.dtype)) * (scores.dtype == .float16 ? -3e4 : -1e9)
+    var shares = (scores + lowered).softmax()
+    if dropout > 0, let scope = Scope.current, scope.isTraining { shares = scope.dropout(shares, rate: dropout) }
+    return graph.add(
+      DotGeneral(leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1]), shares,
+      values
+    ).transposed([0, 2, 1, 3])
   }
 
   /// `[N, T, features]` to `[N, T, heads, size]`. The bias is added while the heads are one axis: as in a dense layer,

@@ -11,6 +11,7 @@ public struct ReLU: ConfigurableLayer {
   /// Where the slope changes.
   public let threshold: Double
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(maximum: Double? = nil, negativeSlope: Double = 0, threshold: Double = 0, name: String? = nil) {
@@ -55,6 +56,7 @@ public struct LeakyReLU: ConfigurableLayer {
   /// The slope of the negative half.
   public let negativeSlope: Double
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer with Keras' default slope.
   public init(negativeSlope: Double = 0.3, name: String? = nil) {
@@ -81,6 +83,7 @@ public struct ELU: ConfigurableLayer {
   /// The negative of the limit for large negative inputs.
   public let alpha: Double
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(alpha: Double = 1, name: String? = nil) {
@@ -106,6 +109,7 @@ public struct PReLU: ConfigurableLayer {
   /// The axes of a sample, from 1, along which alpha is the same.
   public let sharedAxes: [Int]
   public let name: String?
+  public var passesMask: Bool { true }
   let alpha: Parameter
 
   /// Makes the layer.

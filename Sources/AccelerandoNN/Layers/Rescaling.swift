@@ -9,6 +9,7 @@ public struct Rescaling: ConfigurableLayer {
   /// The offset to add.
   public let offset: Double
   public let name: String?
+  public var passesMask: Bool { true }
 
   /// Makes the layer.
   public init(_ scale: Double, offset: Double = 0, name: String? = nil) {

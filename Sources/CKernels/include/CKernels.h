@@ -457,6 +457,21 @@ struct AccKernels {
   void (*layer_norm_scale_backward_f32)(const float *x, const float *g, const float *moments, float *dscale, long rows, long cols,
                                         long c0, long c1, bool accumulate);
 
+  // ---- gates of recurrent layers, row by row; a row has parts of n elements
+
+  /// From the products x and s with the input and the state, parts i, f, g, o, and the memory c: i, f, o through the logistic
+  /// function and g through tanh into gates, next = f c + i g, h = o tanh(next). next may be c.
+  void (*lstm_gates_f32)(const float *x, const float *s, const float *c, float *h, float *next, float *gates, long rows, long n);
+  /// From the gradients dh and dnext: dz of x + s, and dc.
+  void (*lstm_gates_backward_f32)(const float *gates, const float *c, const float *next, const float *dh, const float *dnext,
+                                  float *dz, float *dc, long rows, long n);
+  /// From the products x and s, parts z, r, y, and the state h: gates are z and r through the logistic function, y =
+  /// tanh(x_y + r s_y), and s_y; next = z h + (1 - z) y.
+  void (*gru_gates_f32)(const float *x, const float *s, const float *h, float *next, float *gates, long rows, long n);
+  /// From the gradient of next: dx, ds and dh.
+  void (*gru_gates_backward_f32)(const float *gates, const float *h, const float *dnext, float *dx, float *ds, float *dh, long rows,
+                                 long n);
+
   // ---- pooling, samples n0..<n1; x, y, dx, dy point at sample 0
 
   /// Padding counts as -inf. NaN propagates.

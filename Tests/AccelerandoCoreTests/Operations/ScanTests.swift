@@ -18,7 +18,8 @@ import Testing
     var rows = [[Tensor]](repeating: [], count: length)
     for round in 0..<length {
       let index = isReversed ? length - 1 - round : round
-      let element = x[0].sliced(starts: [index, 0, 0], limits: [index + 1] + x[0].shape.dropFirst()).reshaped(state.shape)
+      let element = x[0].sliced(starts: [index, 0, 0], limits: [index + 1] + x[0].shape.dropFirst()).reshaped(
+        state.shape)
       let next = (state.matmul(x[2]) + element).tanh()
       rows[index] = [(next * 2).expandingDims(0), state.expandingDims(0)]
       state = next
@@ -61,6 +62,11 @@ import Testing
       }
       return result.carry + result.outputs
     }
+  }
+
+  private func expectClose(_ a: NDArray, _ b: NDArray) {
+    #expect(a.type == b.type)
+    for (x, y) in zip(a.elements(as: Double.self), b.elements(as: Double.self)) { #expect(abs(x - y) < 1e-12) }
   }
 
   /// Bytes of all values of the loops in a program, inner ones too.

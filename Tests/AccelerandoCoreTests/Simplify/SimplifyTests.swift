@@ -76,7 +76,7 @@ import Testing
 
   @Test func regionsAreSimplifiedToo() throws {
     let program = try Program.trace([matrix]) { forLoop(3, $0) { [($1[0] * 1).sin() + 0] } }.simplified()
-    let loop = program.instructions.compactMap { $0.operation as? While }.first
+    let loop = program.instructions.compactMap { $0.operation as? Scan }.first
     #expect(loop?.body.instructions.filter { $0.operation.name == "multiply" }.isEmpty == true)
   }
 

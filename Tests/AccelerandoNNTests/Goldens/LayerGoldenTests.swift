@@ -5,7 +5,7 @@ import AccelerandoNN
 import Testing
 
 @Suite struct LayerGoldenTests {
-  @Test(arguments: Golden.cases("layers"))
+  @Test(arguments: Golden.cases("layers") + Golden.cases("recurrent"))
   func layersAndTheirGradientsAgreeWithKeras(_ golden: Golden) throws {
     for backend in backends { try compare(golden, on: backend) }
   }
@@ -23,7 +23,7 @@ import Testing
         graph: tensors[0].graph, names: names,
         values: Dictionary(uniqueKeysWithValues: zip(parameters.map(\.name), weights)),
         isTraining: golden.config["training"] == true)
-      let y = scope.run { (layer as? any MergeLayer).map { $0(xs) } ?? layer(xs[0]) }
+      let y = sideBySide(scope.run { layer.applied(to: masked(xs, golden)) })
       let loss = (y * tensors[tensors.count - 1]).sum()
       var outputs = [y]
       results = ["y"]
@@ -53,17 +53,30 @@ import Testing
     }
   }
 
+  /// Several outputs as one tensor `[N, …]`.
+  private func sideBySide(_ outputs: [Tensor]) -> Tensor {
+    if outputs.count == 1 { return outputs[0] }
+    let rows = outputs.map { $0.reshaped([$0.shape[0], $0.type.elementCount / $0.shape[0]]) }
+    return rows[0].graph.add(AccelerandoCore.Concatenate(axis: 1), rows)[0]
+  }
+
+  /// In cases of that name, elements of zeros have a mask that is false.
+  private func masked(_ xs: [Tensor], _ golden: Golden) -> [Tensor] {
+    guard golden.name.contains("/masked") else { return xs }
+    return [xs[0].masked(by: xs[0].notEqual(to: xs[0].zerosLike()).any(axes: [2]))] + xs.dropFirst()
+  }
+
   private func inputNames(_ golden: Golden) -> [String] {
     golden.tensors["x"] != nil ? ["x"] : golden.series("x").indices.map { "x\($0)" }
   }
 
-  /// `query/kernel` is `query.kernel` here, `moving_mean` is `movingMean`.
+  /// `attention_output/kernel` is `attentionOutput.kernel` here, `moving_mean` is `movingMean`.
   private func swiftName(_ role: String) -> String {
-    let words = role.split(separator: "_")
-    if role.contains("/") {
-      return role.replacing("attention_output", with: "attentionOutput").replacing("/", with: ".")
+    let parts = role.split(separator: "/").map { part in
+      let words = part.split(separator: "_")
+      return words.prefix(1).joined() + words.dropFirst().map { $0.capitalized }.joined()
     }
-    return words.prefix(1).joined() + words.dropFirst().map { $0.capitalized }.joined()
+    return parts.joined(separator: ".")
   }
 
   /// Keras' settings without those that have one meaning here only.

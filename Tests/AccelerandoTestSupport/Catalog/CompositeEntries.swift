@@ -74,6 +74,8 @@ extension OperationCatalog {
       return Example(
         BatchNormInference(axis: axis, epsilon: 1e-3), [maker.tensor(shape, .moderate)] + vectors, ulps: 64, terms: 32)
     },
+    gates("lstm_gates", LSTMGates(), [4, 4, 1]), gates("lstm_gates_gradient", LSTMGatesGradient(), [4, 1, 1, 1, 1]),
+    gates("gru_gates", GRUGates(), [3, 3, 1]), gates("gru_gates_gradient", GRUGatesGradient(), [4, 1, 1]),
     CatalogEntry("layer_normalization", LayerNormalization.self, DType.floating) { maker in
       let shape = maker.shape(1...4, atLeast: 1)
       guard shape.elementCount < 5000 else { return nil }
@@ -84,6 +86,16 @@ extension OperationCatalog {
         terms: 256)
     },
   ]
+
+  /// A formula of rows whose operands have so many parts.
+  private static func gates<Gates: Composite>(_ name: String, _ operation: Gates, _ parts: [Int]) -> CatalogEntry {
+    CatalogEntry(name, Gates.self, DType.floating) { maker in
+      var shape = maker.shape(1...3, atLeast: 1)
+      guard shape.elementCount < (maker.isForGradient ? 30 : 2000) else { return nil }
+      let units = shape.removeLast()
+      return Example(operation, parts.map { maker.tensor(shape + [$0 * units], .moderate) }, ulps: 128, terms: 32)
+    }
+  }
 
   private static let layerNormalizationGradient = CatalogEntry(
     "layer_normalization_gradient", LayerNormalizationGradient.self, DType.floating

@@ -112,12 +112,14 @@ extension OperationCatalog {
           While(condition: condition, body: body),
           [NDArray(scalar: Int32(0)), maker.tensor(type.shape, .moderate), maker.tensor(type.shape, .moderate)],
           ulps: 64, terms: 16)
-      },
+      }
     ]
     + [false, true].map { isReversed in
       CatalogEntry("scan\(isReversed ? " in reverse" : "")", Scan.self, DType.floating) { maker in
         // A carried matrix and counter, a sequence of rows, a constant that every round reads.
-        let (samples, width, length) = (maker.random.integer(1...5), maker.random.integer(1...4), maker.random.integer(0...5))
+        let (samples, width, length) = (
+          maker.random.integer(1...5), maker.random.integer(1...4), maker.random.integer(0...5)
+        )
         let (row, square) = (
           TensorType(maker.dtype, [samples, width]), TensorType(maker.dtype, [width, width])
         )

@@ -1,0 +1,29 @@
+// Masks say which elements of sequences count. They belong to a trace and travel beside the tensors: a layer that makes
+// sequences of different lengths attaches one, layers that keep positions pass it on, and those that combine positions
+// use it.
+
+import AccelerandoCore
+
+extension Tensor {
+  /// Which positions of the sequences count: `bool` `[N, T]`; nil if all do, or outside a trace of a model.
+  public var mask: Tensor? { Scope.current?.mask(of: self) }
+
+  /// The same tensor with a mask (`bool` `[N, T]`) for layers that use it.
+  public func masked(by mask: Tensor?) -> Tensor {
+    if let mask, self.mask == nil { Scope.current?.setMask(mask, of: self) }
+    return self
+  }
+}
+
+extension Layer {
+  public var passesMask: Bool { false }
+
+  /// The input's mask, if the layer passes it on; for several inputs, positions that count in one of them, if all have
+  /// masks.
+  public func outputMask(of inputs: [Tensor]) -> Tensor? {
+    guard passesMask else { return nil }
+    let masks = inputs.compactMap(\.mask)
+    guard masks.count == inputs.count, let first = masks.first else { return nil }
+    return masks.dropFirst().reduce(first) { $0.type == $1.type ? $0.or($1) : $0 }
+  }
+}

@@ -1,0 +1,120 @@
+"""Recurrent layers: output (several side by side), gradients. Parameters have the paths of ours: cell/kernel, …"""
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .archive import Archive
+from .layers import probe as probing
+from .seeded import Seeded
+
+L = keras.layers
+DROPPED = ("unroll", "use_cudnn", "seed", "implementation", "module", "registered_name", "build_config")
+
+
+def flat(outputs):
+    """Several outputs as one tensor [N, …]."""
+    if not isinstance(outputs, (list, tuple)):
+        return outputs
+    return tf.concat([tf.reshape(o, (o.shape[0], -1)) for o in outputs], axis=1)
+
+
+def settings(config):
+    """A layer's settings without those that have one meaning here only, inner layers as {type: settings}."""
+    if isinstance(config, dict) and "class_name" in config and "config" in config:
+        inner = settings(config["config"])
+        if config.get("module") == "keras.initializers":
+            return {config["class_name"]: {k: v for k, v in inner.items() if v is not None}}
+        return {config["class_name"]: inner}
+    if isinstance(config, dict):
+        kept = {k: settings(v) for k, v in config.items() if k not in DROPPED and v is not None}
+        return {k: v for k, v in kept.items() if k not in ("dtype", "trainable", "name")}
+    if isinstance(config, (list, tuple)):
+        return [settings(c) for c in config]
+    return config
+
+
+def recurrent(made, name, layer, *inputs, call=None, mask=None, roles=None, config=None):
+    if mask is not None:
+        call = lambda l, t: l(t[0], mask=tf.constant(mask))
+    call = call or (lambda l, t: l(t[0], initial_state=list(t[1:])) if len(t) > 1 else l(t[0]))
+    count = {}
+
+    def role_of(variable, _):
+        if roles is not None:
+            return roles[[v.path for v in layer.variables if "seed_generator" not in v.path].index(variable.path)]
+        last = variable.path.split("/")[-1]
+        inside = "/".join(variable.path.split("/")[:-1])
+        for side in ("forward_", "backward_"):
+            if side in inside.split("/", 1)[-1]:
+                return f"{side}layer/cell/{last}"
+        return last if type(layer).__name__.endswith("Cell") else f"cell/{last}"
+
+    saved = probing.role_of
+    probing.role_of = role_of
+    try:
+        probing.probe(made, name, layer, *inputs, call=lambda l, t: flat(call(l, t)),
+                      config=config if config is not None else settings(layer.get_config()))
+    finally:
+        probing.role_of = saved
+
+
+def archive():
+    made = Archive("recurrent")
+    x = Seeded("recurrent/x").normal(3, 5, 4)
+    h, c = Seeded("recurrent/h").normal(3, 2), Seeded("recurrent/c").normal(3, 2)
+    step = Seeded("recurrent/step").normal(3, 4)
+    for kind, states in (("SimpleRNN", 1), ("LSTM", 2), ("GRU", 1)):
+        make = getattr(L, kind)
+        low = kind.lower()
+        initial = [h, c][:states]
+        recurrent(made, f"{low}", make(2), x)
+        recurrent(made, f"{low}/sequences", make(2, return_sequences=True), x)
+        recurrent(made, f"{low}/state", make(2, return_state=True), x)
+        recurrent(made, f"{low}/sequences/state", make(2, return_sequences=True, return_state=True), x)
+        recurrent(made, f"{low}/backwards", make(2, go_backwards=True, return_sequences=True), x)
+        recurrent(made, f"{low}/no_bias", make(2, use_bias=False), x)
+        recurrent(made, f"{low}/initial", make(2, return_sequences=True, return_state=True), x, *initial)
+        recurrent(made, f"{low}/activation", make(2, activation="relu"), x)
+        recurrent(made, f"{low}/bidirectional", L.Bidirectional(make(2)), x)
+        recurrent(made, f"{low}/bidirectional/sequences/state",
+                  L.Bidirectional(make(2, return_sequences=True, return_state=True)), x)
+        recurrent(made, f"{low}/cell", getattr(L, kind + "Cell")(2), step, *initial,
+                  call=lambda l, t: (lambda r: [r[0]] + list(r[1] if isinstance(r[1], (list, tuple)) else [r[1]]))(
+                      l(t[0], list(t[1:]))))
+        recurrent(made, f"{low}/rnn", L.RNN(getattr(L, kind + "Cell")(2), return_sequences=True), x)
+        # Values that Masking marks: a gap in the middle, one sample that begins with it and one that ends with it.
+        gaps = x.copy()
+        gaps[0, 2] = gaps[1, 0] = gaps[2, 3:] = 0
+        for sequences in (False, True):
+            for zero in (False, True):
+                masked = make(2, return_sequences=sequences, return_state=True, zero_output_for_mask=zero)
+                recurrent(made, f"{low}/masked{'/sequences' if sequences else ''}{'/zero' if zero else ''}", masked, gaps,
+                          mask=np.any(gaps != 0, axis=-1))
+    recurrent(made, "lstm/hard_sigmoid", L.LSTM(3, recurrent_activation="hard_sigmoid"), x)
+    recurrent(made, "gru/reset_before", L.GRU(3, reset_after=False, return_sequences=True), x)
+    recurrent(made, "gru/reset_before/no_bias", L.GRU(3, reset_after=False, use_bias=False), x)
+    for mode in ("sum", "mul", "ave"):
+        recurrent(made, f"bidirectional/{mode}", L.Bidirectional(L.LSTM(2, return_sequences=True), merge_mode=mode), x)
+    both = L.Bidirectional(L.GRU(2), merge_mode=None)
+    recurrent(made, "bidirectional/none", both, x, config=settings(both.get_config()) | {"merge_mode": "none"})
+    stacked = L.RNN(L.StackedRNNCells([L.LSTMCell(3), L.GRUCell(2)]), return_sequences=True, return_state=True)
+    recurrent(made, "stacked", stacked, x, call=lambda l, t: (lambda r: [r[0]] + tf.nest.flatten(r[1:]))(l(t[0])),
+              roles=[f"cell/cells/{i}/{r}" for i in (0, 1) for r in ("kernel", "recurrent_kernel", "bias")])
+    recurrent(made, "time_distributed", L.TimeDistributed(L.Dense(3, activation="tanh")), x,
+              roles=["layer/weight", "layer/bias"])
+    # Masks of attention: zeros mark positions of the sequence, and a fourth input says which pairs attend.
+    attention = L.MultiHeadAttention
+    padded = x.copy()
+    padded[0, 3:] = padded[2, :1] = 0
+    marks = tf.constant(np.any(padded != 0, axis=-1))
+    roles = [f"{n}/{r}" for n in ("query", "key", "value", "attention_output") for r in ("kernel", "bias")]
+    options = {"num_heads": 2, "key_dim": 3, "value_dim": 3}
+    recurrent(made, "attention/masked", attention(2, 3), padded, roles=roles, config=options,
+              call=lambda l, t: l(t[0], t[0], query_mask=marks, value_mask=marks))
+    recurrent(made, "attention/masked/causal", attention(2, 3), padded, roles=roles, config=options | {"use_causal_mask": True},
+              call=lambda l, t: l(t[0], t[0], query_mask=marks, value_mask=marks, use_causal_mask=True))
+    pairs = (Seeded("recurrent/pairs").normal(3, 5, 5) > -0.5).astype("int32")
+    recurrent(made, "attention/pairs", attention(2, 3), x, x + 0.5, x - 0.5, pairs, roles=roles, config=options,
+              call=lambda l, t: l(t[0], t[1], t[2], attention_mask=t[3] != 0))
+    recurrent(made, "repeat_vector", L.RepeatVector(3), step)
+    return made

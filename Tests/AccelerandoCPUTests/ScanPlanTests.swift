@@ -28,7 +28,7 @@ import Testing
   }
 
   private func results(_ program: Program, _ inputs: [NDArray], on backend: any Backend) throws -> [NDArray] {
-    try backend.compile(program).run(inputs)
+    try backend.evaluate(program, inputs)
   }
 
   @Test(arguments: [1, 2, 3, 4, 7, 16], [false, true])

@@ -46,6 +46,16 @@ extension Model {
     self.init(inputs: inputs, output: output, backend: CPUBackend(), seed: seed)
   }
 
+  /// Makes a model of a graph of layers with several outputs, which have the names of their layers.
+  public convenience init(inputs: [Input], outputs: [LayerOutput], seed: UInt64 = 0) {
+    self.init(inputs: inputs, outputs: outputs, backend: CPUBackend(), seed: seed)
+  }
+
+  /// Makes a model of a graph of layers with named outputs: `["digit": digit, "parity": parity]`.
+  public convenience init(inputs: [Input], outputs: KeyValuePairs<String, LayerOutput>, seed: UInt64 = 0) {
+    self.init(inputs: inputs, outputs: outputs, backend: CPUBackend(), seed: seed)
+  }
+
   /// Loads a model that `save(to:)` wrote, for this machine's processor.
   /// - Throws: `ConfigError` or `FormatError` naming the file and the place for files that are missing or damaged,
   ///   `StoreMismatch` for weights of another model.

@@ -43,7 +43,7 @@ struct ChannelGraph {
     let values = tensors.map { Value(tensor: $0, layout: fixedChannels($0)) }
     let result = scope.run { follow(model, values) }
     if let error = graph.firstError { throw error }
-    fix(result.layout, because: "the output")
+    for value in result { fix(value.layout, because: "the output") }
     for producer in producers where !isFree(producer) { fix(producer.channels, because: producer.name) }
   }
 
@@ -95,20 +95,23 @@ struct ChannelGraph {
 
   // MARK: Layers
 
-  private mutating func follow(_ layer: any Layer, _ inputs: [Value]) -> Value {
+  private mutating func follow(_ layer: any Layer, _ inputs: [Value]) -> [Value] {
     switch layer {
     case let sequential as Sequential where inputs.count == 1:
-      return sequential.layers.reduce(inputs[0]) { follow($1, [$0]) }
+      return sequential.layers.reduce(inputs) { follow($1, $0) }
     case let functional as Functional where functional.inputs.count == inputs.count:
       var values = inputs
       for (layer, sources) in zip(functional.layers, functional.sources) {
-        values.append(follow(layer, sources.map { values[$0] }))
+        values += follow(layer, sources.map { values[$0] })
       }
-      guard values.indices.contains(functional.output) else { return inputs[0] }
-      return values[functional.output]
+      return functional.outputs.map { values.indices.contains($0.value) ? values[$0.value] : inputs[0] }
     default:
-      let output = layer.applied(to: inputs.map(\.tensor))
-      return Value(tensor: output, layout: layout(layer, inputs, output))
+      let outputs = layer.applied(to: inputs.map(\.tensor))
+      guard outputs.count == 1 else {
+        for input in inputs { fix(input.layout, because: layer.name ?? layer.typeName) }
+        return outputs.map { Value(tensor: $0, layout: fixedChannels($0)) }
+      }
+      return outputs.map { Value(tensor: $0, layout: layout(layer, inputs, $0)) }
     }
   }
 

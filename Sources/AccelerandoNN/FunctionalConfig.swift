@@ -4,7 +4,8 @@ import AccelerandoCore
 
 extension Functional: ConfigurableLayer {
   public static var summary: String {
-    "A graph of layers, as one layer: nodes in order, with the numbers of their inputs."
+    "A graph of layers, as one layer: nodes in order, with the numbers of their inputs. 'output' is the number of a value; "
+      + "several have names in 'outputs'."
   }
 
   public init(config: ConfigReader) throws {
@@ -20,6 +21,7 @@ extension Functional: ConfigurableLayer {
     var layers: [any Layer] = []
     var sources: [[Int]] = []
     var names = NamedPlaces()
+    var count = inputs.count
     for value in try config.array(
       "nodes", kind: "a list of nodes, {layer: …, inputs: [numbers of inputs or earlier nodes]}")
     {
@@ -37,17 +39,39 @@ extension Functional: ConfigurableLayer {
         layers.append(layer)
       }
       let operands = try reader.ints("inputs")
-      guard operands.allSatisfy({ (0..<inputs.count + sources.count).contains($0) }) else {
+      guard operands.allSatisfy({ (0..<count).contains($0) }) else {
         throw ConfigError("'inputs' needs numbers of earlier nodes; received \(operands).", at: value.location)
       }
       sources.append(operands)
+      count += max(layers[layers.count - 1].outputCount, 1)
       try reader.finish()
     }
-    let output = try config.int("output")
-    guard (0..<inputs.count + layers.count).contains(output) else {
-      throw ConfigError("'output' needs the number of a node; received \(output).", at: config.config.location)
+    self.init(
+      layers: layers, sources: sources, inputs: inputs, outputs: try Self.outputs(config, among: count), name: name)
+  }
+
+  /// The outputs: `output: 7`, the number of a value, or `outputs: [{name: digit, value: 7}, …]`.
+  private static func outputs(_ config: ConfigReader, among count: Int) throws -> [(name: String?, value: Int)] {
+    func checked(_ value: Int, _ location: SourceLocation?) throws -> Int {
+      guard (0..<count).contains(value) else {
+        throw ConfigError("'output' needs the number of a node; received \(value).", at: location)
+      }
+      return value
     }
-    self.init(layers: layers, sources: sources, inputs: inputs, output: output, name: name)
+    let single = try config.optionalInt("output")
+    guard let listed = config.value("outputs", kind: "a list of outputs, {name: …, value: …}") else {
+      return [(nil, try checked(try single ?? config.int("output"), config.config.location))]
+    }
+    guard single == nil, case .array(let entries) = listed.value else {
+      throw config.refused("outputs", "a list of outputs, {name: …, value: …}, and no 'output' beside it")
+    }
+    return try entries.map { entry in
+      let reader = try ConfigReader(entry, subject: "an output")
+      let name = try reader.optionalString("name")
+      let value = try checked(try reader.int("value"), entry.location)
+      try reader.finish()
+      return (name, value)
+    }
   }
 
   public func config() throws -> Config {
@@ -60,9 +84,16 @@ extension Functional: ConfigurableLayer {
         "name": input.name.map { Config(.string($0)) },
       ])
     }
-    return Config([
-      "name": name.map { Config(.string($0)) }, "inputs": Config(.array(specs)), "nodes": Config(.array(nodes)),
-      "output": Config(.int(output)),
-    ])
+    var result = [
+      Config.Entry("inputs", Config(.array(specs))), Config.Entry("nodes", Config(.array(nodes))),
+    ]
+    if let name { result.insert(Config.Entry("name", Config(.string(name))), at: 0) }
+    if hasOrdinaryOutput {
+      result.append(Config.Entry("output", Config(.int(outputs[0].value))))
+    } else {
+      let listed = outputs.map { Config(["name": Config(.string($0.name)), "value": Config(.int($0.value))]) }
+      result.append(Config.Entry("outputs", Config(.array(listed))))
+    }
+    return Config(.object(result))
   }
 }

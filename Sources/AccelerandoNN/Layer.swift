@@ -27,38 +27,74 @@ public protocol MergeLayer: Layer {
   func forward(_ inputs: [Tensor]) -> Tensor
 }
 
+/// A layer with several outputs, like a recurrent layer that returns its last state too. `outputs(of:)` is the general
+/// form of a layer's formula: any number of inputs, any number of outputs.
+public protocol MultiOutputLayer: MergeLayer {
+  /// The names of the outputs, in order. There is at least one.
+  var outputNames: [String] { get }
+
+  /// The formula; as many tensors as there are `outputNames`.
+  func outputs(of inputs: [Tensor]) -> [Tensor]
+}
+
+extension MultiOutputLayer {
+  /// The first output.
+  public func forward(_ inputs: [Tensor]) -> Tensor {
+    outputs(of: inputs).first ?? (inputs.first ?? noInput()).rejected("gives no output.")
+  }
+}
+
 extension Layer {
   public var name: String? { nil }
   public var typeName: String { String(describing: Self.self) }
   public var acceptsIntegers: Bool { false }
 
-  /// The layer applied to a tensor, with its name in the path of any error.
-  public func callAsFunction(_ x: Tensor) -> Tensor { called([x], name: nil) }
+  /// The number of outputs.
+  public var outputCount: Int { (self as? any MultiOutputLayer)?.outputNames.count ?? 1 }
 
-  /// A model applied to all of its inputs.
-  public func applied(to inputs: [Tensor]) -> Tensor { called(inputs, name: nil) }
+  /// The layer applied to a tensor, with its name in the path of any error: the first output, where there are several.
+  public func callAsFunction(_ x: Tensor) -> Tensor { called([x], name: nil)[0] }
+
+  /// All outputs of the layer for all of its inputs.
+  public func applied(to inputs: [Tensor]) -> [Tensor] { called(inputs, name: nil) }
 
   /// The layer applied to tensors under a name that the layer around it has chosen.
-  func called(_ inputs: [Tensor], name: String?) -> Tensor {
-    let body = { () -> Tensor in
-      do {
-        // Invalid settings are not even computed with. Where parameters have values, the layer has been traced before.
-        if Scope.current?.addsInputs ?? true { try LayerCatalog.check(self) }
-      } catch {
-        return (inputs.first ?? Graph().input("no input", TensorType(.float32, []))).rejected("\(error)")
-      }
-      let inputs = acceptsIntegers ? inputs : inputs.map(computable)
-      if let merge = self as? any MergeLayer { return merge.forward(inputs) }
-      guard inputs.count == 1 else {
-        guard let first = inputs.first else { return Graph().input("no input", TensorType(.float32, [])) }
-        return first.rejected("takes one input; received \(inputs.count).")
-      }
-      return forward(inputs[0])
+  /// - Returns: as many tensors as the layer has outputs, and one at least, also after an error.
+  func called(_ inputs: [Tensor], name: String?) -> [Tensor] {
+    let body = { () -> [Tensor] in
+      let outputs = computed(inputs)
+      let count = max(outputCount, 1)
+      if outputs.count == count { return outputs }
+      let first = (outputs + inputs).first ?? noInput()
+      _ = first.rejected("has \(outputCount) outputs by its 'outputNames'; its formula gave \(outputs.count).")
+      return (0..<count).map { outputs.indices.contains($0) ? outputs[$0] : first }
     }
     guard let scope = Scope.current else { return body() }
     return scope.call(self, on: inputs, name: name, body)
   }
+
+  private func computed(_ inputs: [Tensor]) -> [Tensor] {
+    func rejected(_ complaint: String) -> [Tensor] {
+      [Tensor](repeating: (inputs.first ?? noInput()).rejected(complaint), count: max(outputCount, 1))
+    }
+    do {
+      // Invalid settings are not even computed with. Where parameters have values, the layer has been traced before.
+      if Scope.current?.addsInputs ?? true { try LayerCatalog.check(self) }
+    } catch {
+      return rejected("\(error)")
+    }
+    let inputs = acceptsIntegers ? inputs : inputs.map(computable)
+    if let layer = self as? any MultiOutputLayer { return layer.outputs(of: inputs) }
+    if let merge = self as? any MergeLayer { return [merge.forward(inputs)] }
+    guard inputs.count == 1 else {
+      return inputs.isEmpty ? [noInput()] : rejected("takes one input; received \(inputs.count).")
+    }
+    return [forward(inputs[0])]
+  }
 }
+
+/// What stands for the result of a layer that was given nothing.
+private func noInput() -> Tensor { Graph().input("no input", TensorType(.float32, [])) }
 
 /// Numbers that layers compute with: integers are converted, and floating-point numbers where the model computes in
 /// another type.
@@ -71,8 +107,8 @@ extension MergeLayer {
   /// A merge of one input.
   public func forward(_ x: Tensor) -> Tensor { forward([x]) }
 
-  /// The layer applied to tensors, with its name in the path of any error.
-  public func callAsFunction(_ inputs: [Tensor]) -> Tensor { called(inputs, name: nil) }
+  /// The layer applied to tensors, with its name in the path of any error: the first output, where there are several.
+  public func callAsFunction(_ inputs: [Tensor]) -> Tensor { called(inputs, name: nil)[0] }
 }
 
 extension Tensor {

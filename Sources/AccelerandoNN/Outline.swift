@@ -9,14 +9,19 @@ import Synchronization
 public struct Outline: Sendable {
   /// The parameters, in the order of first use.
   public let parameters: [ParameterSpec]
-  /// The type of the output; the first axis is the batch.
-  public let output: TensorType
+  /// The types of the outputs; the first axis is the batch.
+  public let outputs: [TensorType]
+  /// The names of the outputs: those of a layer with several, and `output` for the only one of other layers.
+  public let outputNames: [String]
   /// The model's layers in the order of their calls: the rows of a summary.
   public let layerCalls: [Scope.LayerCall]
   /// The names of the parameters by property, for tracing the model again.
   public let names: ParameterNames
   /// The inputs whose elements are used as row indices of a table.
   public let indexInputs: [IndexInput]
+
+  /// The type of the output; of the first, where there are several.
+  public var output: TensorType { outputs[0] }
 
   /// An input that is an index.
   public struct IndexInput: Hashable, Sendable {
@@ -37,24 +42,25 @@ public struct Outline: Sendable {
     names = ParameterNames(of: layer)
     var collected: [ParameterSpec] = []
     var calls: [Scope.LayerCall] = []
-    var output = TensorType(.float32, [])
+    var outputs: [TensorType] = []
     var indexInputs: [IndexInput] = []
     for isTraining in [true, false] {
       let graph = Graph()
       let key = graph.input("key", TensorType(.uint32, [2]))
       let scope = Scope(graph: graph, names: names, isTraining: isTraining, randomKey: key)
       let tensors = inputs.enumerated().map { graph.input(Self.inputName($0.offset), $0.element) }
-      let result = scope.run { layer.applied(to: tensors) }
+      let results = scope.run { layer.applied(to: tensors) }
       if let error = graph.firstError { throw error }
       let known = Set(collected.map(\.name))
       collected += scope.parameters.filter { !known.contains($0.name) }
-      output = result.type
+      outputs = results.map(\.type)
       calls = scope.layerCalls
       if !isTraining { indexInputs = try Self.indexInputs(graph, scope.lookUps, inputs: inputs.count) }
     }
     self.indexInputs = indexInputs
     parameters = collected
-    self.output = output
+    self.outputs = outputs
+    outputNames = (layer as? any MultiOutputLayer)?.outputNames ?? ["output"]
     layerCalls = calls
   }
 

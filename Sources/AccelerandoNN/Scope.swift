@@ -28,10 +28,13 @@ public final class Scope: @unchecked Sendable {
     public let layer: any Layer
     /// The types of its inputs.
     public let inputs: [TensorType]
-    /// The type of the result.
-    public let output: TensorType
+    /// The types of the outputs.
+    public let outputs: [TensorType]
     /// The names of the parameters that were first used in this call.
     public let parameters: [String]
+
+    /// The type of the output; of the first, where there are several.
+    public var output: TensorType { outputs.first ?? TensorType(.float32, []) }
   }
 
   /// One use of a tensor's elements as row indices of a table.
@@ -61,7 +64,7 @@ public final class Scope: @unchecked Sendable {
 
   /// The uses of tensors as indices, in order.
   package private(set) var lookUps: [LookUp] = []
-  /// Is told the result of every layer, inner layers first, with the path to the layer.
+  /// Is told every output of every layer, inner layers first, with the path to the layer.
   package var onResult: ((_ path: [String], _ layer: any Layer, _ result: Tensor) -> Void)?
 
   private let names: ParameterNames
@@ -236,7 +239,7 @@ extension Scope {
   }
 
   /// Calls a layer's formula with its name in the path of errors.
-  func call(_ layer: any Layer, on inputs: [Tensor], name given: String?, _ body: () -> Tensor) -> Tensor {
+  func call(_ layer: any Layer, on inputs: [Tensor], name given: String?, _ body: () -> [Tensor]) -> [Tensor] {
     let typeName = layer.typeName
     if let name = layer.name { checkName(name, of: layer) }
     if let last = frames.indices.last { frames[last].callCount += 1 }
@@ -245,17 +248,17 @@ extension Scope {
     graph.path = outer + [frames.isEmpty && layer.name == nil ? typeName : "\(typeName) '\(name)'"]
     let parametersBefore = parameters.count
     frames.append(Frame())
-    let result = body()
+    let results = body()
     frames.removeLast()
-    onResult?(graph.path, layer, result)
+    for result in results { onResult?(graph.path, layer, result) }
     graph.path = outer
     if frames.count == 1 {
       layerCalls.append(
         LayerCall(
-          name: name, typeName: typeName, layer: layer, inputs: inputs.map(\.type), output: result.type,
-          parameters: parameters[parametersBefore...].map(\.name)))
+          name: name, typeName: typeName, layer: layer, inputs: inputs.map(\.type),
+          outputs: results.map(\.type), parameters: parameters[parametersBefore...].map(\.name)))
     }
-    return result
+    return results
   }
 
   /// Reports a second layer of one given name inside one layer, since files could not distinguish the two. Calling one

@@ -22,7 +22,14 @@ public struct Sequential: Layer {
   public var acceptsIntegers: Bool { true }
 
   public func forward(_ x: Tensor) -> Tensor {
-    layers.reduce(x) { $1($0) }
+    layers.reduce(x) { x, layer in
+      guard layer.outputCount == 1 else {
+        return x.rejected(
+          "takes layers with one output; '\(layer.name ?? layer.typeName)' has \(layer.outputCount). "
+            + "Describe the model as a graph of layers.")
+      }
+      return layer(x)
+    }
   }
 }
 

@@ -93,10 +93,19 @@ public final class Model {
   /// Makes a model of a graph of layers.
   /// - Parameters:
   ///   - inputs: the graph's inputs.
-  ///   - outputs: the graph's outputs; exactly one.
+  ///   - outputs: the graph's outputs, which have the names of their layers.
   ///   - backend: the device to run on.
   ///   - seed: the seed of initial weights, shuffling and dropout.
   public convenience init(inputs: [Input], outputs: [LayerOutput], backend: any Backend, seed: UInt64 = 0) {
+    self.init(
+      Functional(inputs: inputs, outputs: outputs), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
+      backend: backend, seed: seed)
+  }
+
+  /// Makes a model of a graph of layers with named outputs: `["digit": digit, "parity": parity]`.
+  public convenience init(
+    inputs: [Input], outputs: KeyValuePairs<String, LayerOutput>, backend: any Backend, seed: UInt64 = 0
+  ) {
     self.init(
       Functional(inputs: inputs, outputs: outputs), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
       backend: backend, seed: seed)

@@ -46,7 +46,7 @@ struct StepInspection {
       flags.append(isFinite(result))
       paths.append(path)
     }
-    let prediction = scope.run { model.layer.applied(to: features) }.widenedPrediction()
+    let prediction = scope.run { model.layer.applied(to: features) }[0].widenedPrediction()
     let loss = batch.labels.map { compilation.loss.values(prediction, input(StateName.labels, $0)) }
     var outputs = flags + scope.lookUps.map(\.indices) + [prediction.converted(to: .float32).abs().max()]
     if let loss { outputs.append(isFinite(loss)) }

@@ -61,11 +61,15 @@ struct StepPrograms {
       graph: trace.graph, names: outline.names, values: parameters, isTraining: signature.kind == .train,
       randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType)
     scope.onResult = notes.map { notes in { path, _, result in notes.look(at: result, of: path) } }
-    let prediction = scope.run { layer.applied(to: features) }.widenedPrediction()
+    let predictions = scope.run { layer.applied(to: features) }.map { $0.widenedPrediction() }
     if signature.kind == .predict {
-      trace.outputs.append(prediction)
+      trace.outputs += predictions
       return try trace.program()
     }
+    guard predictions.count == 1 else {
+      throw TrainingError("the model has \(predictions.count) outputs; training needs a model with one.")
+    }
+    let prediction = predictions[0]
     guard let compilation, let labelType = signature.labels else {
       throw TrainingError("training and evaluation need labels and a compiled model.")
     }

@@ -11,13 +11,13 @@ extension Model {
     let counts = Dictionary(uniqueKeysWithValues: outline.parameters.map { ($0.name, $0.type.elementCount) })
     var rows = outline.layerCalls.map { call in
       [
-        "\(call.name) (\(call.typeName))", Self.shape(call.output),
+        "\(call.name) (\(call.typeName))", Self.shapes(call.outputs),
         Self.grouped(call.parameters.reduce(0) { $0 + (counts[$1] ?? 0) }),
       ]
     }
     if rows.isEmpty {
       let count = Self.grouped(counts.values.reduce(0, +))
-      rows = [[layer.name ?? layer.typeName, Self.shape(outline.output), count]]
+      rows = [[layer.name ?? layer.typeName, Self.shapes(outline.outputs), count]]
     }
     var lines = ["Model: \"\(layer.name ?? layer.typeName.lowercased())\""]
     lines += Self.table(header: ["Layer (type)", "Output Shape", "Param #"], rows)
@@ -51,6 +51,8 @@ extension Model {
   private static func shape(_ type: TensorType) -> String {
     "(" + (["None"] + type.shape.dropFirst().map(String.init)).joined(separator: ", ") + ")"
   }
+
+  private static func shapes(_ types: [TensorType]) -> String { types.map(shape).joined(separator: ", ") }
 
   /// A count with commas: `1,234,567`.
   static func grouped(_ count: Int) -> String {

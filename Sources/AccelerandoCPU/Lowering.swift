@@ -319,7 +319,7 @@ extension Lowering {
       throw GraphError("a value \(type) has more bytes than any machine.")
     }
     let opened = try program.expandingComposites { hasKernel($0, $1) }
-    let lowered = try opened.widened().simplified().foldingNormalization(frozenInputs: frozenInputs)
+    let lowered = try opened.widened().unfoldingVolumes().simplified().foldingNormalization(frozenInputs: frozenInputs)
     let lowering = Lowering(lowered, isa: isa, frozenInputs: frozenInputs, isShared: isShared)
     try lowering.run()
     return Scheduler(lowering).plan()

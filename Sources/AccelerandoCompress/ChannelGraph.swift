@@ -120,13 +120,16 @@ struct ChannelGraph {
     guard let first = inputs.first, let extent = output.shape.last else { return fixedChannels(output) }
     let own = names.names(inside: layer)
     switch layer {
-    case let dense as Dense:
+    case let dense as Dense where dense.lora == nil:
       return produced(layer, own, first.layout, rank: 2, sized: dense.units, fixing: dense.activation)
-    case let convolution as Conv2D where convolution.groups == 1:
-      return produced(layer, own, first.layout, rank: 4, sized: convolution.filters, fixing: convolution.activation)
-    case let depthwise as DepthwiseConv2D:
+    case let convolution as any ConvolutionLayer
+    where convolution.groups == 1 && convolution.dataFormat == .channelsLast:
+      return produced(
+        layer, own, first.layout, rank: convolution.kernelSize.count + 2, sized: convolution.filters,
+        fixing: convolution.activation)
+    case let depthwise as any DepthwiseConvolutionLayer where depthwise.dataFormat == .channelsLast:
       let layout = first.layout.flatMap { [Int](repeating: $0, count: depthwise.depthMultiplier) }
-      note(own["weight"], axis: 2, first.layout)
+      note(own["weight"], axis: depthwise.kernelSize.count, first.layout)
       note(own["bias"], axis: 0, layout)
       if mixes(depthwise.activation) { fix(layout, because: layer.name ?? layer.typeName) }
       return layout
@@ -141,10 +144,18 @@ struct ChannelGraph {
     case let activation as ActivationLayer:
       if mixes(activation.activation) { fix(first.layout, because: layer.name ?? layer.typeName) }
       return first.layout
-    case is ReLU, is LeakyReLU, is ELU, is AccelerandoNN.Dropout, is Rescaling, is MaxPooling2D, is AveragePooling2D,
-      is GlobalAveragePooling2D, is GlobalMaxPooling2D, is UpSampling2D, is ZeroPadding2D:
+    case is ReLU, is LeakyReLU, is ELU, is AccelerandoNN.Dropout, is Rescaling, is Identity, is GaussianNoise,
+      is GaussianDropout, is UpSampling1D:
       return first.layout
-    case is Flatten where first.tensor.rank >= 2 && !first.layout.isEmpty:
+    case let pooling as any PoolingLayer where pooling.dataFormat == .channelsLast: return first.layout
+    case let pooling as any GlobalPoolingLayer where pooling.dataFormat == .channelsLast: return first.layout
+    case let pooling as any AdaptivePoolingLayer where pooling.dataFormat == .channelsLast: return first.layout
+    case let sampling as any UpSamplingLayer where sampling.dataFormat == .channelsLast: return first.layout
+    case let padding as any ZeroPaddingLayer where padding.dataFormat == .channelsLast: return first.layout
+    case let cropping as any CroppingLayer where cropping.dataFormat == .channelsLast: return first.layout
+    case let dropout as any SpatialDropoutLayer where dropout.dataFormat == .channelsLast: return first.layout
+    case let flatten as Flatten
+    where flatten.dataFormat == .channelsLast && first.tensor.rank >= 2 && !first.layout.isEmpty:
       return (0..<extent).map { first.layout[$0 % first.layout.count] }
     case is Add, is Average, is Subtract, is Maximum, is Minimum, is Multiply:
       return merged(inputs, output, layer.name ?? layer.typeName)
@@ -202,5 +213,5 @@ struct ChannelGraph {
   }
 
   /// Whether the result for one channel depends on the others.
-  private func mixes(_ activation: Activation) -> Bool { activation == .softmax || activation == .logSoftmax }
+  private func mixes(_ activation: Activation) -> Bool { !activation.isElementwise }
 }

@@ -17,7 +17,10 @@ struct NamedParameter {
     guard spec.role == .trainable, spec.type.rank >= 2, spec.type.dtype.isFloating, spec.type.elementCount > 0
     else { return false }
     switch owner {
-    case is DepthwiseConv2D, is BatchNormalization, is AccelerandoNN.LayerNormalization, is PReLU: return false
+    case is any DepthwiseConvolutionLayer, is BatchNormalization, is AccelerandoNN.LayerNormalization,
+      is GroupNormalization, is RMSNormalization, is PReLU:
+      return false
+    case is any SeparableConvolutionLayer: return !spec.name.hasSuffix("depthwiseKernel")
     default: return true
     }
   }

@@ -10,7 +10,7 @@ extension Layer {
     let key: String
     switch self {
     case is Dense: key = "units"
-    case is Conv2D: key = "filters"
+    case is any ConvolutionLayer: key = "filters"
     default: return nil
     }
     return try changed(key, to: Config(.int(outputs)))

@@ -139,6 +139,12 @@ extension Scope {
     x.graph.add(AccelerandoCore.Dropout(rate: rate), [x] + randomness(forShape: x.shape))[0]
   }
 
+  /// Dropout with a mask of a shape that broadcasts to the tensor's.
+  func dropout(_ x: Tensor, rate: Double, mask shape: [Int]) -> Tensor {
+    if shape == x.shape { return dropout(x, rate: rate) }
+    return x * dropout(x.scalar(1).broadcast(to: shape), rate: rate).broadcast(to: x.shape)
+  }
+
   /// What random bits for a tensor of this shape follow from: a key of its own, and the position of the worker's part if
   /// the first axis is a batch that workers share.
   func randomness(forShape shape: [Int]) -> [Tensor] {

@@ -155,7 +155,9 @@ public final class Model {
     -> [(name: String, type: TensorType, value: Double)]
   {
     var state = try outline().parameters.filter { $0.role == .trainable }.flatMap { spec in
-      compilation.optimizer.slots.map { (StateName.slot($0.name, of: spec.name), spec.type, $0.initialValue) }
+      compilation.optimizer.rule(for: spec).slots.map {
+        (StateName.slot($0.name, of: spec.name), $0.type(for: spec.type), $0.initialValue)
+      }
     }
     if compilation.precision.scalesLoss {
       state.append((LossScale.scaleName, TensorType(.float32, []), Double(LossScale.initial)))

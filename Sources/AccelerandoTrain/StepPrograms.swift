@@ -203,7 +203,6 @@ struct StepPrograms {
     case .constant: rate = trace.input(StateName.learningRate, TensorType(.float32, []))
     case .schedule: rate = optimizer.learningRate.value(step: step)
     }
-    let slotNames = optimizer.slots.map(\.name)
     let raw: [Tensor]
     var update = Update(counts: nil, scale: nil)
     func gradients(of value: Tensor) -> [Tensor] {
@@ -226,10 +225,11 @@ struct StepPrograms {
       raw = gradients(of: loss)
     }
     for ((spec, weight), gradient) in zip(zip(trainable, weights), optimizer.clipped(raw)) {
-      let names = slotNames.map { StateName.slot($0, of: spec.name) }
-      let slots = names.map { trace.input($0, spec.type) }
+      let rule = optimizer.rule(for: spec)
+      let names = rule.slots.map { StateName.slot($0.name, of: spec.name) }
+      let slots = zip(names, rule.slots).map { trace.input($0, $1.type(for: spec.type)) }
       trace.graph.path = ["optimizer", spec.name]
-      let updated = optimizer.update(
+      let updated = rule.update(
         weight: weight, gradient: gradient, slots: slots, step: step, learningRate: rate)
       trace.graph.path = []
       trace.assign(StateName.parameter(spec.name), update.kept(updated.weight, weight))

@@ -31,11 +31,14 @@ extension Model {
       let bytes = types.reduce(0) { $0 + $1.byteCount }
       return " \(title) params: \(Self.grouped(count)) (\(Self.size(bytes)))"
     }
-    let trainable = outline.parameters.filter { $0.role == .trainable }.map(\.type)
+    let trained = outline.parameters.filter { $0.role == .trainable }
+    let trainable = trained.map(\.type)
     let state = outline.parameters.filter { $0.role == .state }.map(\.type)
     var optimizer: [TensorType] = []
     if let compilation {
-      optimizer = compilation.optimizer.slots.flatMap { _ in trainable }
+      optimizer = trained.flatMap { spec in
+        compilation.optimizer.rule(for: spec).slots.map { $0.type(for: spec.type) }
+      }
       // The step counter and the learning rate count as well, as in Keras.
       optimizer += [TensorType(.int32, []), TensorType(.float32, [])]
     }

@@ -122,7 +122,8 @@ private struct NetworkBuilder {
   private mutating func addInputs(_ count: Int) {
     for _ in 0..<random.pick([1, 1, 2]) {
       let first = inputs.count
-      switch random.integer(0...4) {
+      switch random.integer(0...5) {
+      case 5: addInput([3, 4, 3, random.integer(1...3)], .float32, nil, count)
       case 0, 1:
         let shape = [random.integer(4...9), random.integer(4...9), random.integer(1...4)]
         if random.chance(0.4) {
@@ -232,44 +233,54 @@ private struct NetworkBuilder {
   private mutating func settings(_ name: String, _ shape: [Int]) -> (settings: [Config.Entry], more: [Int])? {
     let isImage = shape.count == 3
     func entry(_ key: String, _ value: Config) -> Config.Entry { Config.Entry(key, value) }
-    func pair(_ low: Int, _ high: Int) -> Config { .ints([random.integer(low...high), random.integer(low...high)]) }
     func number(_ range: ClosedRange<Int>) -> Config { Config(.int(random.integer(range))) }
     func padding() -> Config { Config(.string(random.pick(["valid", "same"]))) }
     switch name {
     case "Dense":
       return ([entry("units", number(1...12)), entry("activation", activation()), entry("use_bias", flag(0.8))], [])
-    case "Conv2D", "DepthwiseConv2D":
-      guard isImage else { return nil }
-      var settings = [entry("kernel_size", pair(1, 4)), entry("padding", padding()), entry("activation", activation())]
-      // A step and a dilation together are refused, as in Keras.
-      if random.chance(0.4) {
-        settings.append(entry("strides", .ints([Int](repeating: random.integer(1...3), count: 2))))
-      } else if random.chance(0.3) {
-        settings.append(entry("dilation_rate", .ints([Int](repeating: 2, count: 2))))
-      }
-      if name == "DepthwiseConv2D" {
-        settings.append(entry("depth_multiplier", number(1...2)))
-      } else {
-        let groups = shape[2] % 2 == 0 ? random.pick([1, 1, 2]) : random.pick([1, 1, shape[2]])
-        settings.append(entry("groups", Config(.int(groups))))
-        settings.append(entry("filters", Config(.int(groups * random.integer(1...5)))))
-      }
-      return (settings, [])
-    case "MaxPooling2D", "AveragePooling2D":
-      guard isImage else { return nil }
-      var settings = [entry("pool_size", pair(1, 3)), entry("padding", padding())]
-      if random.chance(0.5) { settings.append(entry("strides", pair(1, 3))) }
-      return (settings, [])
-    case "GlobalAveragePooling2D", "GlobalMaxPooling2D":
-      return isImage ? ([entry("keepdims", flag(0.3))], []) : nil
-    case "UpSampling2D": return isImage ? ([entry("size", pair(1, 2))], []) : nil
-    case "ZeroPadding2D": return isImage ? ([entry("padding", pair(0, 2))], []) : nil
+    case let name where name.hasSuffix("1D") || name.contains("2D") || name.hasSuffix("3D") || name.hasSuffix("Transpose"):
+      return spatialSettings(name, shape).map { ($0, []) }
     case "BatchNormalization":
       return (
         [entry("momentum", 0.9), entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], []
       )
     case "LayerNormalization":
       return ([entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], [])
+    case "GroupNormalization":
+      let groups = random.pick((1...(shape.last ?? 1)).filter { (shape.last ?? 1) % $0 == 0 })
+      return ([entry("groups", Config(.int(groups))), entry("center", flag(0.8)), entry("epsilon", 0.01)], [])
+    case "RMSNormalization": return ([entry("epsilon", 0.01)], [])
+    case "UnitNormalization": return ([entry("axis", .ints([-1]))], [])
+    case "GaussianNoise": return ([entry("stddev", 0.1)], [])
+    case "GaussianDropout", "AlphaDropout": return ([entry("rate", 0.2)], [])
+    case "Identity": return ([], [])
+    case "EinsumDense":
+      return (
+        [
+          entry("equation", "...x,xy->...y"), entry("output_shape", Config(.array([number(1...6)]))),
+          entry("bias_axes", "y"), entry("activation", activation()),
+        ], []
+      )
+    case "Dot":
+      let others = values.indices.filter { values[$0].shape == shape && isFloating($0) }
+      return ([entry("axes", -1), entry("normalize", flag(0.3))], [random.pick(others)])
+    case "Attention", "AdditiveAttention":
+      guard shape.count == 2 else { return nil }
+      let others = values.indices.filter {
+        values[$0].shape.count == 2 && values[$0].shape[1] == shape[1] && isFloating($0)
+      }
+      var settings = [entry("use_scale", flag(0.5)), entry("use_causal_mask", flag(0.3))]
+      if name == "Attention" { settings.append(entry("score_mode", Config(.string(random.pick(["dot", "concat"]))))) }
+      return (settings, [random.pick(others)])
+    case "GroupQueryAttention":
+      guard shape.count == 2 else { return nil }
+      let heads = random.integer(1...2)
+      return (
+        [
+          entry("head_dim", number(1...4)), entry("num_query_heads", Config(.int(heads * random.integer(1...2)))),
+          entry("num_key_value_heads", Config(.int(heads))), entry("use_causal_mask", flag(0.3)),
+        ], []
+      )
     case "Dropout": return ([entry("rate", Config(.double(random.pick([0.0, 0.1, 0.5]))))], [])
     case "Activation": return ([entry("activation", activation())], [])
     case "ReLU":
@@ -316,6 +327,50 @@ private struct NetworkBuilder {
     }
   }
 
+  /// Settings for a layer over sequences, images or volumes; nil where the value is none.
+  private mutating func spatialSettings(_ name: String, _ shape: [Int]) -> [Config.Entry]? {
+    let rank = name.contains("1D") ? 1 : name.contains("2D") ? 2 : 3
+    guard shape.count == rank + 1 else { return nil }
+    let isFirst = random.chance(0.15) && name != "UpSampling1D"
+    let channels = isFirst ? shape[0] : shape[rank]
+    func sizes(_ range: ClosedRange<Int>) -> Config { .ints((0..<rank).map { _ in random.integer(range) }) }
+    func set(_ key: String, _ value: Config) { settings.append(Config.Entry(key, value)) }
+    var settings: [Config.Entry] = []
+    if isFirst { set("data_format", "channels_first") }
+    switch name.replacing("1D", with: "").replacing("2D", with: "").replacing("3D", with: "") {
+    case "UpSampling":
+      set("size", sizes(1...2))
+      if rank == 2, random.chance(0.5) { set("interpolation", Config(.string(random.pick(["bilinear", "bicubic"])))) }
+    case "ZeroPadding": set("padding", rank == 1 ? Config(.int(random.integer(0...2))) : sizes(0...2))
+    case "Cropping": set("cropping", rank == 1 ? Config(.int(random.integer(0...1))) : sizes(0...1))
+    case "SpatialDropout": set("rate", 0.2)
+    case "GlobalAveragePooling", "GlobalMaxPooling": set("keepdims", flag(0.3))
+    case "AdaptiveAveragePooling", "AdaptiveMaxPooling": set("output_size", sizes(1...3))
+    case "MaxPooling", "AveragePooling":
+      set("pool_size", sizes(1...3))
+      set("padding", Config(.string(random.pick(["valid", "same"]))))
+      if random.chance(0.5) { set("strides", sizes(1...3)) }
+    default:
+      set("kernel_size", sizes(1...(rank == 3 ? 3 : 4)))
+      set("padding", Config(.string(random.pick(["valid", "same"]))))
+      set("activation", activation())
+      // A step and a dilation together are refused, as in Keras.
+      if random.chance(0.4) {
+        set("strides", .ints([Int](repeating: random.integer(1...3), count: rank)))
+      } else if random.chance(0.3) {
+        set("dilation_rate", .ints([Int](repeating: 2, count: rank)))
+      }
+      if name.hasPrefix("Depthwise") || name.hasPrefix("Separable") {
+        set("depth_multiplier", Config(.int(random.integer(1...2))))
+      }
+      let mayGroup = !name.hasPrefix("Separable") && !name.hasSuffix("Transpose") && !name.hasPrefix("Depthwise")
+      let groups = !mayGroup ? 1 : channels % 2 == 0 ? random.pick([1, 1, 2]) : random.pick([1, 1, channels])
+      if mayGroup { set("groups", Config(.int(groups))) }
+      if !name.hasPrefix("Depthwise") { set("filters", Config(.int(groups * random.integer(1...5)))) }
+    }
+    return settings
+  }
+
   private func isFloating(_ value: Int) -> Bool { !inputs.indices.contains(value) || inputs[value].dtype == .float32 }
 
   /// A layer of one input that keeps shapes, for a block inside the network.
@@ -330,6 +385,8 @@ private struct NetworkBuilder {
 
   private mutating func activation() -> Config {
     let name = random.pick(Catalog.activations.names)
+    // Where a function jumps, engines that round otherwise may be on different sides; glu needs even sizes.
+    if ["threshold", "hard_shrink", "glu"].contains(name) { return "relu" }
     return name == "gelu" ? Config(["gelu": Config(["approximate": flag(0.5)])]) : Config(.string(name))
   }
 
@@ -388,14 +445,17 @@ private struct NetworkBuilder {
   }
 
   private mutating func drawOptimizer() -> Config {
-    let name = random.pick(Catalog.optimizers.names)
+    // Where a step follows a sign or a norm of all elements, engines that round otherwise may differ by whole steps.
+    let name = random.pick(
+      ["sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "ftrl", "schedule_free_adamw"])
     var settings = [Config.Entry("learning_rate", Config(.double(name == "sgd" ? 0.02 : 0.002)))]
     switch name {
     case "sgd":
       settings.append(Config.Entry("momentum", Config(.double(random.pick([0, 0.9])))))
       settings.append(Config.Entry("nesterov", flag(0.5)))
     case "adam", "adamw": settings.append(Config.Entry("amsgrad", flag(0.3)))
-    default: settings.append(Config.Entry("momentum", Config(.double(random.pick([0, 0.5])))))
+    case "rmsprop": settings.append(Config.Entry("momentum", Config(.double(random.pick([0, 0.5])))))
+    default: break
     }
     if random.chance(0.3) {
       settings.append(Config.Entry(random.pick(["clipnorm", "global_clipnorm", "clipvalue"]), 0.5))

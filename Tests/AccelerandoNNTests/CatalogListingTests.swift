@@ -28,7 +28,7 @@ import Testing
     #expect(dense.name == "Dense")
     #expect(
       dense.settings.map(\.key) == [
-        "units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "name",
+        "units", "activation", "use_bias", "lora_rank", "lora_alpha", "kernel_initializer", "bias_initializer", "name",
       ])
     #expect(dense.settings[0].isRequired && dense.settings[0].kind == "a whole number of at least 1")
     #expect(dense.settings[1].fallback == "linear" && dense.settings[2].fallback == true)
@@ -36,7 +36,7 @@ import Testing
     let dropout = try LayerCatalog().entry("Dropout")
     #expect(dropout.settings[0] == Setting("rate", kind: "a number from 0 to 1", isRequired: true))
     let pooling = try LayerCatalog().entry("MaxPooling2D")
-    #expect(pooling.settings.map(\.key) == ["pool_size", "strides", "padding", "name"])
+    #expect(pooling.settings.map(\.key) == ["pool_size", "strides", "padding", "data_format", "name"])
     #expect(pooling.settings[0].fallback == .ints([2, 2]) && pooling.settings[1].fallback == nil)
     #expect(pooling.settings[2].kind == "one of valid, same" && pooling.settings[2].fallback == "valid")
     let adamW = try Catalog.optimizers.entry("AdamW")

@@ -38,7 +38,11 @@ private func message(_ body: () throws -> Void) -> String {
       [
         .sparseCategoricalCrossentropy(fromLogits: true), .categoricalCrossentropy(labelSmoothing: 0.1),
         .binaryCrossentropy(fromLogits: true, labelSmoothing: 0.2), .meanSquaredError, .meanAbsoluteError,
-        .huber(delta: 2),
+        .huber(delta: 2), BinaryFocalCrossentropy(balancesClasses: true, gamma: 1, labelSmoothing: 0.1),
+        CategoricalFocalCrossentropy(alpha: 0.5, fromLogits: true), CategoricalGeneralizedCrossEntropy(q: 0.3),
+        CategoricalHinge(), Circle(gamma: 2, margin: 0.1, removesDiagonal: false), CosineSimilarity(axis: 1), CTC(),
+        Dice(axes: [1, 2]), Hinge(), KLDivergence(), LogCosh(), MeanAbsolutePercentageError(),
+        MeanSquaredLogarithmicError(), Poisson(), SquaredHinge(), Tversky(alpha: 0.2, beta: 0.7, axes: [-1]),
       ])
   }
 
@@ -50,7 +54,10 @@ private func message(_ body: () throws -> Void) -> String {
         .sparseCategoricalAccuracy, .topKCategoricalAccuracy(k: 3), .sparseTopKCategoricalAccuracy(k: 2),
         .meanSquaredError, .meanAbsoluteError, .loss(.huber(delta: 3), name: "far"),
         .loss(.sparseCategoricalCrossentropy), .loss(.categoricalCrossentropy(fromLogits: true)),
-        .loss(.binaryCrossentropy),
+        .loss(.binaryCrossentropy), .loss(BinaryFocalCrossentropy()), .loss(CategoricalFocalCrossentropy()),
+        .loss(CategoricalGeneralizedCrossEntropy()), .loss(CategoricalHinge()), .loss(Circle()), .loss(CTC()),
+        .loss(Dice()), .loss(Hinge()), .loss(KLDivergence()), .loss(LogCosh()), .loss(MeanAbsolutePercentageError()),
+        .loss(MeanSquaredLogarithmicError()), .loss(Poisson()), .loss(SquaredHinge()), .loss(Tversky()),
       ])
     #expect(try Catalog.metrics.make(config(#"{"name": "top_k_categorical_accuracy", "label": "top"}"#)).name == "top")
   }
@@ -63,7 +70,11 @@ private func message(_ body: () throws -> Void) -> String {
       .sgd(.piecewiseConstant(boundaries: [3, 5], values: [1, 0.5, 0.1])),
       .sgd(.exponentialDecay(0.1, steps: 7, rate: 0.5, staircase: true)),
       .sgd(.polynomialDecay(0.1, steps: 7, end: 0.01, power: 2, cycle: true)),
-      .sgd(.schedule(InverseTimeDecay(0.1, steps: 7, decayRate: 0.5))),
+      .sgd(.schedule(InverseTimeDecay(0.1, steps: 7, decayRate: 0.5))), Adadelta(rho: 0.5), Adafactor(clipThreshold: 2),
+      Adagrad(.schedule(CosineDecayRestarts(0.1, steps: 5, rateFactor: 0.5)), initialAccumulator: 0.2),
+      Adamax(beta1: 0.5, weightDecay: 0.1), Ftrl(l1: 0.1, beta: 2), Lamb(clipping: .norm(1)), Lion(beta2: 0.9),
+      Muon(rmsRate: nil, excludedLayers: ["head"], adamWeightDecay: nil), Nadam(epsilon: 1e-3),
+      ScheduleFreeAdamW(warmupSteps: 7),
     ]
     try expectRoundTrips(.optimizers, optimizers)
   }
@@ -74,12 +85,14 @@ private func message(_ body: () throws -> Void) -> String {
       [
         .zeros, .ones, .constant(3), .glorotUniform, .glorotNormal, .heUniform, .heNormal, .lecunUniform, .lecunNormal,
         .randomUniform(from: -2, to: 1), .randomNormal(mean: 1, standardDeviation: 2),
-        .truncatedNormal(mean: 1, standardDeviation: 2), .orthogonal(gain: 2), .parts([.ones, .zeros]), .identity(gain: 3),
+        .truncatedNormal(mean: 1, standardDeviation: 2), .orthogonal(gain: 2), .parts([.ones, .zeros]),
+        .identity(gain: 3),
         .varianceScaling(scale: 3, mode: .fanOut, distribution: .normal),
       ])
     try expectRoundTrips(
       .activations,
-      Catalog.activations.names.map { try Catalog.activations.named($0) } + [
+      Catalog.activations.names.filter { $0 != "threshold" }.map { try Catalog.activations.named($0) } + [
+        .threshold(0.5, default: -1), .glu(axis: 1), .hardShrink(threshold: 0.1), .softShrink(threshold: 0.2),
         .gelu(approximate: true), .elu(alpha: 2), .celu(alpha: 3), .leakyRelu(negativeSlope: 0.1),
       ])
   }

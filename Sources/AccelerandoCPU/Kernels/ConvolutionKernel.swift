@@ -306,12 +306,14 @@ extension Lowering {
   /// A kernel [kh, kw, groups·i, o] with the groups among the inputs, seen as [kh, kw, i, groups·o].
   private func ungrouped(_ w: View, groups: Int) -> View {
     guard groups > 1 else { return w }
-    let shape = w.type.shape
+    let window = w.type.shape.dropLast(2)
+    let (inputs, outputs) = (w.type.shape[window.count], w.type.shape[window.count + 1])
     let dense = View(root: contiguous(w), type: w.type)
-    let split = Array(shape[0..<2]) + [groups, shape[2] / groups, shape[3]]
+    let split = Array(window) + [groups, inputs / groups, outputs]
     guard let view = dense.reshaped(split) else { return w }
-    let ordered = view.transposed([0, 1, 3, 2, 4])
-    let type = w.type.with(Array(shape[0..<2]) + [shape[2] / groups, groups * shape[3]])
+    let last = window.count
+    let ordered = view.transposed(Array(0..<last) + [last + 1, last, last + 2])
+    let type = w.type.with(Array(window) + [inputs / groups, groups * outputs])
     return View(root: contiguous(ordered), type: type)
   }
 }
@@ -322,7 +324,18 @@ struct FastConvolution {
   let geometry: AccConv
 
   init?(_ op: Convolution, _ x: [Int], _ w: [Int], _ y: [Int]) {
+    // A sequence is an image of one row.
+    let (flat, shapes) = op.strides.count == 1 ? op.asRows(x, w, y) : (op, [x, w, y])
+    guard let found = Self.match(flat, shapes[0], shapes[1], shapes[2]) else { return nil }
+    (direction, geometry) = found
+  }
+
+  /// The direction and geometry of a convolution over two axes.
+  private static func match(
+    _ op: Convolution, _ x: [Int], _ w: [Int], _ y: [Int]
+  ) -> (ConvolutionKernel.Direction, AccConv)? {
     guard op.strides.count == 2 else { return nil }
+    let direction: ConvolutionKernel.Direction
     let d = op.dimensions
     let forward = Convolution.Dimensions.channelsLast(spatial: 2)
     var c = AccConv()
@@ -373,6 +386,29 @@ struct FastConvolution {
     if c.OW == 1 { c.stride_w = 1 }
     if c.KH == 1 { c.dil_h = 1 }
     if c.KW == 1 { c.dil_w = 1 }
-    geometry = c
+    return (direction, c)
+  }
+}
+
+extension Convolution {
+  /// A convolution over one axis as one over two, the first of size 1, and the shapes with that axis.
+  fileprivate func asRows(_ x: [Int], _ w: [Int], _ y: [Int]) -> (Convolution, [[Int]]) {
+    let d = dimensions
+    func moved(_ axis: Int, behind spatial: [Int]) -> Int { axis >= spatial[0] ? axis + 1 : axis }
+    func both(_ spatial: [Int]) -> [Int] { [spatial[0], spatial[0] + 1] }
+    func row(_ shape: [Int], _ spatial: [Int]) -> [Int] {
+      Array(shape[..<spatial[0]]) + [1] + Array(shape[spatial[0]...])
+    }
+    let rows = Convolution(
+      dimensions: Dimensions(
+        inputBatch: moved(d.inputBatch, behind: d.inputSpatial), inputFeature: moved(d.inputFeature, behind: d.inputSpatial),
+        inputSpatial: both(d.inputSpatial), kernelInput: moved(d.kernelInput, behind: d.kernelSpatial),
+        kernelOutput: moved(d.kernelOutput, behind: d.kernelSpatial), kernelSpatial: both(d.kernelSpatial),
+        outputBatch: moved(d.outputBatch, behind: d.outputSpatial),
+        outputFeature: moved(d.outputFeature, behind: d.outputSpatial), outputSpatial: both(d.outputSpatial)),
+      strides: [1] + strides, paddingLow: [0] + paddingLow, paddingHigh: [0] + paddingHigh,
+      inputDilation: [1] + inputDilation, kernelDilation: [1] + kernelDilation, reversal: reversal + reversal,
+      featureGroups: featureGroups, batchGroups: batchGroups)
+    return (rows, [row(x, d.inputSpatial), row(w, d.kernelSpatial), row(y, d.outputSpatial)])
   }
 }

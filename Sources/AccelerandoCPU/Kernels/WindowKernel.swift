@@ -87,10 +87,20 @@ struct PoolKernel: Kernel {
     }
   }
 
-  /// The geometry of pooling from `large` to `small`, if the window slides over the two middle axes only.
+  /// The geometry of pooling from `large` to `small`, if the window slides over the two middle axes only. A sequence is an
+  /// image of one row.
   static func geometry(
     _ window: WindowGeometry, large: [Int], small: [Int], strides: [Int], padding: [Int]
   ) -> AccPool? {
+    if large.count == 3 {
+      func row(_ numbers: [Int], _ height: Int) -> [Int] { [numbers[0], height] + numbers.dropFirst() }
+      let flat = WindowGeometry(
+        size: row(window.size, 1), strides: row(window.strides, 1), paddingLow: row(window.paddingLow, 0),
+        paddingHigh: row(window.paddingHigh, 0), inputDilation: row(window.inputDilation, 1),
+        windowDilation: row(window.windowDilation, 1))
+      return geometry(
+        flat, large: row(large, 1), small: row(small, 1), strides: row(strides, 1), padding: row(padding, 0))
+    }
     guard large.count == 4, window.size[0] == 1, window.size[3] == 1, strides[0] == 1, strides[3] == 1,
       padding.allSatisfy({ $0 >= 0 }), padding[0] == 0, padding[3] == 0, large[0] == small[0], large[3] == small[3],
       window.windowDilation.allSatisfy({ $0 == 1 }), (large + small).allSatisfy({ $0 > 0 })

@@ -212,6 +212,7 @@ public struct Convolution: Operation {
 
   /// The gradient of the kernel: the input convolved with the output's gradient, with batch and features swapped.
   private func kernelGradient(_ g: Tensor, _ input: Tensor, _ kernelShape: [Int]) -> Tensor {
+    if let mirrored = mirrored(kernelShape) { return mirrored.kernelGradient(input, g, kernelShape) }
     let d = dimensions
     var low: [Int] = []
     var high: [Int] = []
@@ -232,6 +233,24 @@ public struct Convolution: Operation {
         inputDilation: inputDilation, kernelDilation: strides, batchGroups: featureGroups), input, g)
     let turned = reversal.indices.filter { reversal[$0] }.map { d.kernelSpatial[$0] }
     return turned.isEmpty ? raw : raw.reversed(axes: turned)
+  }
+
+  /// The convolution whose input's gradient this one computes, if it is one: a transposed convolution. Its kernel meets the
+  /// same pairs of elements, and backends know the gradient in this form.
+  private func mirrored(_ kernelShape: [Int]) -> Convolution? {
+    let d = dimensions
+    guard !reversal.isEmpty, reversal.allSatisfy({ $0 }), strides.allSatisfy({ $0 == 1 }), featureGroups == 1,
+      batchGroups == 1
+    else { return nil }
+    let low = strides.indices.map { axis in
+      (kernelShape[d.kernelSpatial[axis]] - 1) * kernelDilation[axis] - paddingLow[axis]
+    }
+    return Convolution(
+      dimensions: Dimensions(
+        inputBatch: d.outputBatch, inputFeature: d.outputFeature, inputSpatial: d.outputSpatial,
+        kernelInput: d.kernelOutput, kernelOutput: d.kernelInput, kernelSpatial: d.kernelSpatial,
+        outputBatch: d.inputBatch, outputFeature: d.inputFeature, outputSpatial: d.inputSpatial),
+      strides: inputDilation, paddingLow: low, paddingHigh: low, kernelDilation: kernelDilation)
   }
 
   /// Moves the group index from one feature axis to another: [.., i, .., g·o] becomes [.., g·i, .., o].
@@ -256,12 +275,15 @@ public enum Padding: String, Hashable, Sendable, CaseIterable, Codable {
   case valid
   /// The output has ⌈n / stride⌉ elements; the smaller half of the zeros comes first.
   case same
+  /// All zeros come first, so that an output depends on its own place and earlier ones only.
+  case causal
 
   /// Zeros before and after, for an axis of `size`.
   public func amounts(size: Int, window: Int, stride: Int, dilation: Int = 1) -> (low: Int, high: Int) {
-    guard self == .same, size > 0, stride > 0 else { return (0, 0) }
+    guard self != .valid, size > 0, stride > 0 else { return (0, 0) }
     // Windows and dilations that no integer can measure are refused by the operation that gets the padding.
     let (distance, isTooFar) = (max(window, 1) - 1).multipliedReportingOverflow(by: dilation)
+    if self == .causal { return (isTooFar ? .max : distance, 0) }
     let last = (size - 1) / stride * stride
     let (end, isTooLarge) = last.addingReportingOverflow(distance)
     if isTooFar || isTooLarge { return (.max, .max) }
@@ -291,5 +313,46 @@ extension Tensor {
       Convolution(
         dimensions: .channelsLast(spatial: spatial), strides: strides, paddingLow: amounts.map(\.low),
         paddingHigh: amounts.map(\.high), kernelDilation: dilation, featureGroups: groups), self, kernel)
+  }
+
+  /// Transposed convolution, channels last: `[N, spatial…, C]` with a kernel `[spatial…, O, C]` to `[N, size…, O]`. It is the
+  /// gradient of the input of the convolution from `size` to this tensor's spatial axes.
+  /// - Parameters:
+  ///   - kernel: the kernel.
+  ///   - size: the result's spatial axes.
+  ///   - strides: the steps of the windows in the result.
+  ///   - paddingLow: elements of the windows before the result's first.
+  ///   - dilation: the distance between neighbours of the kernel.
+  public func transposedConvolved(
+    with kernel: Tensor, size: [Int], strides: [Int], paddingLow: [Int], dilation: [Int]? = nil
+  ) -> Tensor {
+    let spatial = strides.count
+    let dilation = dilation ?? strides.map { _ in 1 }
+    guard rank == spatial + 2, kernel.rank == spatial + 2,
+      [size, paddingLow, dilation].allSatisfy({ $0.count == spatial })
+    else {
+      graph.report(
+        GraphError(
+          "a transposed convolution needs tensors of rank \(spatial + 2) and a size, a padding and a dilation for each of "
+            + "\(spatial) axes; received \(type), \(kernel.type), \(size), \(paddingLow) and \(dilation)."))
+      return self
+    }
+    var (low, high): ([Int], [Int]) = ([], [])
+    for axis in 0..<spatial {
+      let (reach, isFar) = (kernel.shape[axis] - 1).multipliedReportingOverflow(by: dilation[axis])
+      let (spread, isWide) = (shape[axis + 1] - 1).multipliedReportingOverflow(by: strides[axis])
+      guard !isFar, !isWide, let end = try? summedSize([size[axis], reach, -spread, -1]) else {
+        graph.report(GraphError("a transposed convolution of \(type) to \(size) is too large."))
+        return self
+      }
+      low.append(reach &- paddingLow[axis])
+      high.append(end &- low[axis])
+    }
+    var dimensions = Convolution.Dimensions.channelsLast(spatial: spatial)
+    (dimensions.kernelInput, dimensions.kernelOutput) = (dimensions.kernelOutput, dimensions.kernelInput)
+    return graph.add(
+      Convolution(
+        dimensions: dimensions, strides: strides.map { _ in 1 }, paddingLow: low, paddingHigh: high,
+        inputDilation: strides, kernelDilation: dilation, reversal: strides.map { _ in true }), self, kernel)
   }
 }

@@ -12,7 +12,10 @@ extension Activation {
     ("hard_silu", .hardSilu, "x · hard_sigmoid(x)."), ("hard_tanh", .hardTanh, "x limited to −1…1."),
     ("log_softmax", .logSoftmax, "The logarithm of softmax."),
     ("log_sigmoid", .logSigmoid, "The logarithm of sigmoid."),
-    ("squareplus", .squareplus, "(x + √(x² + 4)) / 2."),
+    ("squareplus", .squareplus, "(x + √(x² + 4)) / 2."), ("tanh_shrink", .tanhShrink, "x − tanh(x)."),
+    ("sparse_plus", .sparsePlus, "0 below −1, ¼(x + 1)² up to 1, x above."),
+    ("sparse_sigmoid", .sparseSigmoid, "½(x + 1), limited to 0…1."),
+    ("sparsemax", .sparsemax, "The nearest distribution to x along the last axis; it has zeros."),
   ]
 }
 
@@ -28,6 +31,10 @@ extension Activation: Configurable {
     case .elu: "elu"
     case .celu: "celu"
     case .leakyRelu: "leaky_relu"
+    case .glu: "glu"
+    case .hardShrink: "hard_shrink"
+    case .softShrink: "soft_shrink"
+    case .threshold: "threshold"
     default: Self.plain.first { $0.activation == self }?.name ?? "linear"
     }
   }
@@ -36,6 +43,11 @@ extension Activation: Configurable {
     switch self {
     case .gelu(let approximate): Config(["approximate": approximate ? true : nil])
     case .elu(let alpha), .celu(let alpha): Config(["alpha": alpha == 1 ? nil : Config(.double(alpha))])
+    case .glu(let axis): Config(["axis": axis == -1 ? nil : Config(.int(axis))])
+    case .hardShrink(let threshold), .softShrink(let threshold):
+      Config(["threshold": threshold == 0.5 ? nil : Config(.double(threshold))])
+    case .threshold(let threshold, let value):
+      Config(["threshold": Config(.double(threshold)), "default_value": Config(.double(value))])
     case .leakyRelu(let slope): Config(["negative_slope": slope == 0.2 ? nil : Config(.double(slope))])
     default: Config([:])
     }
@@ -68,6 +80,18 @@ private let builtInActivations: Catalog<Activation> = {
   .adding("elu", "x where positive, α(eˣ − 1) elsewhere.") { .elu(alpha: try $0.double("alpha", default: 1)) }
   .adding("celu", "max(0, x) + min(0, α(e^(x/α) − 1)).") {
     .celu(alpha: try $0.double("alpha", default: 1, in: .positive))
+  }
+  .adding("glu", "The first half of an axis times the sigmoid of the second.") {
+    .glu(axis: try $0.int("axis", default: -1))
+  }
+  .adding("hard_shrink", "x beyond ± threshold, 0 between.") {
+    .hardShrink(threshold: try $0.double("threshold", default: 0.5, in: .notNegative))
+  }
+  .adding("soft_shrink", "x moved towards 0 by threshold; 0 where that would change its sign.") {
+    .softShrink(threshold: try $0.double("threshold", default: 0.5, in: .notNegative))
+  }
+  .adding("threshold", "x above threshold, default_value elsewhere.") {
+    .threshold(try $0.double("threshold"), default: try $0.double("default_value"))
   }
   .adding("leaky_relu", "x where positive, negative_slope · x elsewhere.") {
     .leakyRelu(negativeSlope: try $0.double("negative_slope", default: 0.2))

@@ -241,19 +241,20 @@ public final class ConfigReader {
 
   /// One of the words that the cases of an enumeration are written as.
   public func choice<Choice: RawRepresentable & CaseIterable>(
-    _ key: String, default fallback: Choice? = nil, about: String = ""
+    _ key: String, default fallback: Choice? = nil, among choices: [Choice] = Array(Choice.allCases), about: String = ""
   ) throws -> Choice where Choice.RawValue == String {
-    let words = Choice.allCases.map(\.rawValue)
+    let words = choices.map(\.rawValue)
     let kind = "one of \(words.joined(separator: ", "))"
     note(
       key, kind, fallback.map { Config(.string($0.rawValue)) }, isRequired: fallback == nil, about: about)
     guard let value = value(key) else {
       if let fallback { return fallback }
-      if isDescribing, let first = Choice.allCases.first { return first }
+      if isDescribing, let first = choices.first { return first }
       throw missing(key)
     }
     guard case .string(let word) = value.value else { throw complaint(key, kind, value) }
-    if let choice = Choice(rawValue: word) ?? Choice(rawValue: word.lowercased()) { return choice }
+    let known = [word, word.lowercased()].compactMap { word in choices.first { $0.rawValue == word } }
+    if let choice = known.first { return choice }
     let nearest = nearestWord(to: word, among: words).map { " Did you mean '\($0)'?" } ?? ""
     throw ConfigError(
       "\(place)'\(key)' needs \(kind); received \(value.summary).\(nearest)",
@@ -291,25 +292,61 @@ public final class ConfigReader {
     return isDescribing ? [0.5] : try values.map { try double(key, $0, limit) }
   }
 
+  /// Sizes, one for each of `rank` axes: a list of whole numbers of at least 1, or one for all.
+  public func sizes(_ key: String, rank: Int, default fallback: [Int]? = nil) throws -> [Int] {
+    note(key, Self.sizesKind(rank), fallback.map { .ints($0) }, isRequired: fallback == nil)
+    if let sizes = try optionalSizes(key, rank: rank) ?? fallback { return sizes }
+    if isDescribing { return [Int](repeating: 1, count: rank) }
+    throw missing(key)
+  }
+
+  /// Sizes, one for each of `rank` axes, if they are set.
+  public func optionalSizes(_ key: String, rank: Int) throws -> [Int]? {
+    note(key, Self.sizesKind(rank))
+    guard let value = value(key) else { return nil }
+    guard case .array(let values) = value.value else {
+      return [Int](repeating: try int(key, value, .counts), count: rank)
+    }
+    guard values.count == rank else { throw complaint(key, Self.sizesKind(rank), value) }
+    return try values.map { try int(key, $0, .counts) }
+  }
+
   /// Two sizes: a list of two whole numbers of at least 1, or one for both.
   public func pair(_ key: String, default fallback: (Int, Int)? = nil) throws -> (Int, Int) {
-    note(key, Self.pairKind, fallback.map { .ints([$0.0, $0.1]) }, isRequired: fallback == nil)
-    if let pair = try optionalPair(key) ?? fallback { return pair }
-    if isDescribing { return (1, 1) }
-    throw missing(key)
+    let sizes = try sizes(key, rank: 2, default: fallback.map { [$0.0, $0.1] })
+    return (sizes[0], sizes[1])
   }
 
   /// Two sizes, if they are set.
   public func optionalPair(_ key: String) throws -> (Int, Int)? {
-    note(key, Self.pairKind)
-    guard let value = value(key) else { return nil }
-    guard case .array(let values) = value.value else {
-      let size = try int(key, value, .counts)
-      return (size, size)
-    }
-    guard values.count == 2 else { throw complaint(key, Self.pairKind, value) }
-    return (try int(key, values[0], .counts), try int(key, values[1], .counts))
+    try optionalSizes(key, rank: 2).map { ($0[0], $0[1]) }
   }
 
-  private static let pairKind = "a whole number of at least 1, or a list of 2"
+  private static func sizesKind(_ rank: Int) -> String { "a whole number of at least 1, or a list of \(rank)" }
+
+  /// Margins at both ends of each of `rank` axes: a whole number for all, a list with one for each axis, or a list with a
+  /// list of two for each axis. On one axis, a list of two numbers has one for each end.
+  func margins(_ key: String, rank: Int, default fallback: Int) throws -> [Margin] {
+    let each =
+      rank == 1
+      ? "a whole number or [start, end]"
+      : "a whole number, a list of \(rank), or a list of \(rank) pairs [start, end]"
+    let kind = "\(each), each of at least 0 and at most \(Int32.max)"
+    let value = value(key, kind: kind, default: Config(.int(fallback))) ?? Config(.int(fallback))
+    func margin(_ node: Config) throws -> Int {
+      guard case .int(let margin) = node.value, ClosedRange.notNegative.contains(margin) else {
+        throw complaint(key, kind, value)
+      }
+      return margin
+    }
+    func ends(_ node: Config) throws -> Margin {
+      guard case .array(let ends) = node.value else { return Margin(try margin(node), try margin(node)) }
+      guard ends.count == 2 else { throw complaint(key, kind, value) }
+      return Margin(try margin(ends[0]), try margin(ends[1]))
+    }
+    guard case .array(let axes) = value.value else { return [Margin](repeating: try ends(value), count: rank) }
+    if rank == 1, axes.count == 2 { return [try ends(value)] }
+    guard axes.count == rank else { throw complaint(key, kind, value) }
+    return try axes.map(ends)
+  }
 }

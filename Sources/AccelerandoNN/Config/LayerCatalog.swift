@@ -135,15 +135,24 @@ extension LayerCatalog {
   /// The layer types that come with the library; a new layer is added here.
   static var builtIn: [any ConfigurableLayer.Type] {
     [
-      ActivationLayer.self, Add.self, Bidirectional.self, GRU.self, GRUCell.self, LSTM.self, LSTMCell.self,
-      Masking.self,
-      RNN.self, RepeatVector.self, SimpleRNN.self, SimpleRNNCell.self, StackedRNNCells.self, TimeDistributed.self,
-      Average.self, AveragePooling2D.self, BatchNormalization.self, Concatenate.self,
-      Conv2D.self, Dense.self, DepthwiseConv2D.self, Dropout.self, ELU.self, Embedding.self, Flatten.self,
-      Functional.self, GlobalAveragePooling2D.self, GlobalMaxPooling2D.self, LayerNormalization.self, LeakyReLU.self,
-      MaxPooling2D.self, Maximum.self, Minimum.self, MultiHeadAttention.self, Multiply.self, PReLU.self, Permute.self,
-      ReLU.self, Rescaling.self, Reshape.self, Sequential.self, Softmax.self, Subtract.self, UpSampling2D.self,
-      ZeroPadding2D.self,
+      ActivationLayer.self, Add.self, AdditiveAttention.self, AdaptiveAveragePooling1D.self,
+      AdaptiveAveragePooling2D.self, AdaptiveAveragePooling3D.self, AdaptiveMaxPooling1D.self,
+      AdaptiveMaxPooling2D.self, AdaptiveMaxPooling3D.self, AlphaDropout.self, Attention.self, Average.self,
+      AveragePooling1D.self, AveragePooling2D.self, AveragePooling3D.self, BatchNormalization.self, Concatenate.self,
+      Conv1D.self, Conv1DTranspose.self, Conv2D.self, Conv2DTranspose.self, Conv3D.self, Conv3DTranspose.self,
+      Cropping1D.self, Cropping2D.self, Cropping3D.self, Dense.self, DepthwiseConv1D.self, DepthwiseConv2D.self,
+      Dot.self, Dropout.self, ELU.self, EinsumDense.self, Embedding.self, Flatten.self, Functional.self,
+      GaussianDropout.self, GaussianNoise.self, GlobalAveragePooling1D.self, GlobalAveragePooling2D.self,
+      GlobalAveragePooling3D.self, GlobalMaxPooling1D.self, GlobalMaxPooling2D.self, GlobalMaxPooling3D.self,
+      GroupNormalization.self, GroupQueryAttention.self, Identity.self, LayerNormalization.self, LeakyReLU.self,
+      MaxPooling1D.self, MaxPooling2D.self, MaxPooling3D.self, Maximum.self, Minimum.self, MultiHeadAttention.self,
+      Multiply.self, PReLU.self, Permute.self, RMSNormalization.self, ReLU.self, Rescaling.self, Reshape.self,
+      SeparableConv1D.self, SeparableConv2D.self, Sequential.self, Softmax.self, SpatialDropout1D.self,
+      SpatialDropout2D.self, SpatialDropout3D.self, Subtract.self, UnitNormalization.self, UpSampling1D.self,
+      UpSampling2D.self, UpSampling3D.self, ZeroPadding1D.self, ZeroPadding2D.self, ZeroPadding3D.self,
+      Bidirectional.self, ConvLSTM1D.self, ConvLSTM2D.self, ConvLSTM3D.self, GRU.self, GRUCell.self, LSTM.self,
+      LSTMCell.self, Masking.self, RNN.self, RepeatVector.self, SimpleRNN.self, SimpleRNNCell.self,
+      StackedRNNCells.self, TimeDistributed.self,
     ]
   }
 }

@@ -75,6 +75,12 @@ public struct NumberLimit: Sendable, CustomStringConvertible {
   public static let fraction = NumberLimit("a number from 0 to 1") { (0...1).contains($0) }
   /// From 0 to below 1.
   public static let belowOne = NumberLimit("a number from 0 to below 1") { (0..<1).contains($0) }
+  /// Above 0, at most 1.
+  public static let positiveFraction = NumberLimit("a number above 0 and at most 1") { $0 > 0 && $0 <= 1 }
+  /// At least 1.
+  public static let atLeastOne = NumberLimit("a number of at least 1") { $0 >= 1 }
+  /// At most 0.
+  public static let notPositive = NumberLimit("a number of at most 0") { $0 <= 0 }
   /// Above 0.
   public static let positive = NumberLimit("a number above 0") { $0 > 0 }
   /// At least 0.

@@ -23,6 +23,32 @@ extension Catalog where Item == any Loss {
       .adding("huber", "½d² for differences up to delta, delta · |d| − ½delta² beyond.") {
         Huber(delta: try $0.double("delta", default: 1, in: .positive))
       }
+      .adding("binary_focal_crossentropy", BinaryFocalCrossentropy.summary) { try BinaryFocalCrossentropy(config: $0) }
+      .adding("categorical_focal_crossentropy", CategoricalFocalCrossentropy.summary) {
+        try CategoricalFocalCrossentropy(config: $0)
+      }
+      .adding("categorical_generalized_cross_entropy", CategoricalGeneralizedCrossEntropy.summary) {
+        try CategoricalGeneralizedCrossEntropy(config: $0)
+      }
+      .adding("categorical_hinge", CategoricalHinge.summary) { try CategoricalHinge(config: $0) }
+      .adding("circle", Circle.summary) { try Circle(config: $0) }
+      .adding("cosine_similarity", CosineSimilarity.summary) { try CosineSimilarity(config: $0) }
+      .adding("ctc", CTC.summary) { try CTC(config: $0) }
+      .adding("dice", Dice.summary) { try Dice(config: $0) }
+      .adding("hinge", Hinge.summary) { try Hinge(config: $0) }
+      .adding("kl_divergence", aliases: ["kld", "kullback_leibler_divergence"], KLDivergence.summary) {
+        try KLDivergence(config: $0)
+      }
+      .adding("log_cosh", aliases: ["logcosh"], LogCosh.summary) { try LogCosh(config: $0) }
+      .adding("mean_absolute_percentage_error", aliases: ["mape"], MeanAbsolutePercentageError.summary) {
+        try MeanAbsolutePercentageError(config: $0)
+      }
+      .adding("mean_squared_logarithmic_error", aliases: ["msle"], MeanSquaredLogarithmicError.summary) {
+        try MeanSquaredLogarithmicError(config: $0)
+      }
+      .adding("poisson", Poisson.summary) { try Poisson(config: $0) }
+      .adding("squared_hinge", SquaredHinge.summary) { try SquaredHinge(config: $0) }
+      .adding("tversky", Tversky.summary) { try Tversky(config: $0) }
   }
 }
 

@@ -35,8 +35,13 @@ extension Catalog where Item == any Metric {
 
   private func addingLosses() -> Catalog {
     let losses = Catalog<any Loss>.losses
-    let aliases = ["mean_squared_error": ["mse"], "mean_absolute_error": ["mae"], "binary_crossentropy": ["bce"]]
-    return losses.names.reduce(self) { catalog, name in
+    let aliases = [
+      "mean_squared_error": ["mse"], "mean_absolute_error": ["mae"], "binary_crossentropy": ["bce"],
+      "kl_divergence": ["kld"], "log_cosh": ["logcosh", "log_cosh_error"], "mean_absolute_percentage_error": ["mape"],
+      "mean_squared_logarithmic_error": ["msle"],
+    ]
+    // As a metric, the similarity is positive.
+    return losses.names.filter { $0 != "cosine_similarity" }.reduce(self) { catalog, name in
       let summary = (try? losses.entry(name).summary) ?? ""
       return catalog.adding(name, aliases: aliases[name] ?? [], summary) {
         LossMetric(try losses.read(name, $0), name: try $0.optionalString("label"))

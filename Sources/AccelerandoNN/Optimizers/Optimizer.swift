@@ -12,8 +12,11 @@ public protocol Optimizer: Sendable {
   /// The limit on gradients; nil for none.
   var clipping: GradientClipping? { get }
 
-  /// The state per weight: tensors of the weight's type.
+  /// The state per weight.
   var slots: [Slot] { get }
+
+  /// The optimizer that updates a parameter: itself, unless it leaves some parameters to another.
+  func rule(for parameter: ParameterSpec) -> any Optimizer
 
   /// One step for one weight.
   /// - Parameters:
@@ -28,17 +31,47 @@ public protocol Optimizer: Sendable {
   ) -> (weight: Tensor, slots: [Tensor])
 }
 
+extension Optimizer {
+  public func rule(for parameter: ParameterSpec) -> any Optimizer { self }
+}
+
 /// A tensor that an optimizer keeps per weight.
 public struct Slot: Hashable, Sendable {
+  /// The shape of a slot, by that of the weight.
+  public enum Shape: Hashable, Sendable {
+    /// The weight's.
+    case weight
+    /// One number.
+    case scalar
+    /// A number for each row of a matrix: without the last axis. The weight's for vectors and scalars.
+    case rows
+    /// A number for each column of a matrix: without the last axis but one. One number for vectors and scalars.
+    case columns
+  }
+
   /// The name, as it appears in checkpoints.
   public let name: String
   /// The initial value of every element.
   public let initialValue: Double
+  /// The shape.
+  public let shape: Shape
 
   /// Describes a slot.
-  public init(_ name: String, initialValue: Double = 0) {
+  public init(_ name: String, initialValue: Double = 0, shape: Shape = .weight) {
     self.name = name
     self.initialValue = initialValue
+    self.shape = shape
+  }
+
+  /// The type of the slot of a weight.
+  public func type(for weight: TensorType) -> TensorType {
+    switch shape {
+    case .weight: return weight
+    case .scalar: return weight.with([])
+    case .rows: return weight.rank < 2 ? weight : weight.with(Array(weight.shape.dropLast()))
+    case .columns:
+      return weight.with(weight.rank < 2 ? [] : weight.shape.dropLast(2) + weight.shape.suffix(1))
+    }
   }
 }
 

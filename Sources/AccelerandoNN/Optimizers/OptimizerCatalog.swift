@@ -22,6 +22,18 @@ extension Catalog where Item == any Optimizer {
           centered: try $0.bool("centered", default: false), weightDecay: try $0.weightDecay(default: nil),
           clipping: try $0.clipping())
       }
+      .adding("adadelta", "Steps as large as recent steps, relative to recent gradients.") { try Adadelta(config: $0) }
+      .adding("adafactor", "Adam with the second moment of matrices as rows and columns.") { try Adafactor(config: $0) }
+      .adding("adagrad", "Smaller steps for weights that have had large gradients.") { try Adagrad(config: $0) }
+      .adding("adamax", "Adam with the largest gradient in the place of the mean square.") { try Adamax(config: $0) }
+      .adding("ftrl", "Follow the regularized leader, for sparse linear models.") { try Ftrl(config: $0) }
+      .adding("lamb", "Adam whose steps are as large as the weights, for large batches.") { try Lamb(config: $0) }
+      .adding("lion", "Steps of one size, in the direction of a mean's sign.") { try Lion(config: $0) }
+      .adding("muon", "Orthogonal steps for matrices, AdamW for everything else.") { try Muon(config: $0) }
+      .adding("nadam", "Adam with Nesterov's look ahead.") { try Nadam(config: $0) }
+      .adding("schedule_free_adamw", "AdamW with an average of all steps instead of a schedule.") {
+        try ScheduleFreeAdamW(config: $0)
+      }
   }
 
   @Sendable private static func adam(_ reader: ConfigReader, weightDecay: Double?) throws -> Adam {
@@ -35,17 +47,17 @@ extension Catalog where Item == any Optimizer {
 }
 
 extension ConfigReader {
-  fileprivate func learningRate(default fallback: LearningRate) throws -> LearningRate {
+  func learningRate(default fallback: LearningRate) throws -> LearningRate {
     try value("learning_rate", kind: "a number of at least 0, or a schedule", default: fallback.config())
       .map { try LearningRate(config: $0) } ?? fallback
   }
 
-  fileprivate func weightDecay(default fallback: Double?) throws -> Double? {
+  func weightDecay(default fallback: Double?) throws -> Double? {
     guard let fallback else { return try optionalDouble("weight_decay", in: .notNegative) }
     return try double("weight_decay", default: fallback, in: .notNegative)
   }
 
-  fileprivate func clipping() throws -> GradientClipping? {
+  func clipping() throws -> GradientClipping? {
     let kinds: [(key: String, make: (Double) -> GradientClipping)] = [
       ("clipnorm", { .norm($0) }), ("clipvalue", { .value($0) }), ("global_clipnorm", { .globalNorm($0) }),
     ]
@@ -60,6 +72,11 @@ extension ConfigReader {
     return given.first?.clipping
   }
 }
+
+/// The settings of an optimizer: those that all share, and its own.
+func configuration(
+  _ rate: LearningRate, _ decay: Double?, _ clipping: GradientClipping?, _ own: [Config.Entry]
+) throws -> Config { Config(.object(try shared(rate, decay, clipping) + own)) }
 
 /// The settings that all optimizers share.
 private func shared(_ rate: LearningRate, _ decay: Double?, _ clipping: GradientClipping?) throws -> [Config.Entry] {

@@ -10,6 +10,9 @@ extension Catalog where Item == any LearningRateSchedule {
           warmupTarget: try $0.optionalDouble("warmup_target", in: .notNegative),
           warmupSteps: try $0.int("warmup_steps", default: 0, in: .notNegative))
       }
+      .adding("cosine_decay_restarts", "Half a cosine again and again, each time t_mul times as long.") {
+        try CosineDecayRestarts(config: $0)
+      }
       .adding("exponential_decay", "The initial rate times decay_rate ^ (step / decay_steps).") {
         ExponentialDecay(
           try $0.initialRate(), steps: try $0.steps(), decayRate: try $0.double("decay_rate", in: .notNegative),

@@ -64,6 +64,8 @@ public enum ScheduleValue {
   public func floor() -> Self { mapped({ $0.rounded(.down) }) { $0.floor() } }
   /// The smallest whole number not below the value.
   public func ceil() -> Self { mapped({ $0.rounded(.up) }) { $0.ceil() } }
+  /// The natural logarithm of the value.
+  public func log() -> Self { mapped({ logarithm($0) }) { $0.log() } }
   /// The cosine of the value, in radians.
   public func cosine() -> Self { mapped({ cos($0) }) { $0.cos() } }
 
@@ -80,3 +82,6 @@ extension ScheduleValue: ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral 
   public init(floatLiteral value: Double) { self = .known(value) }
   public init(integerLiteral value: Int) { self = .known(Double(value)) }
 }
+
+/// The function of the system's library, whose name is that of the method.
+private func logarithm(_ value: Double) -> Double { log(value) }

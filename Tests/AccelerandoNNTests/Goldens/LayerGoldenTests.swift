@@ -72,6 +72,11 @@ import Testing
 
   /// `attention_output/kernel` is `attentionOutput.kernel` here, `moving_mean` is `movingMean`.
   private func swiftName(_ role: String) -> String {
+    let adaptation = [
+      "lora_kernel_a": "lora.loraA", "lora_kernel_b": "lora.loraB", "lora_embeddings_a": "lora.loraA",
+      "lora_embeddings_b": "lora.loraB",
+    ]
+    if let name = adaptation[role] { return name }
     let parts = role.split(separator: "/").map { part in
       let words = part.split(separator: "_")
       return words.prefix(1).joined() + words.dropFirst().map { $0.capitalized }.joined()
@@ -82,8 +87,9 @@ import Testing
   /// Keras' settings without those that have one meaning here only.
   private func settings(of golden: Golden) -> Config {
     let single = [
-      "data_format", "training", "synchronized", "renorm", "renorm_clipping", "renorm_momentum", "rms_scaling",
-      "mask_zero", "use_gate", "attention_axes", "sliding_window", "noise_shape", "interpolation", "approximate",
+      "training", "synchronized", "renorm", "renorm_clipping", "renorm_momentum", "rms_scaling", "mask_zero",
+      "use_gate",
+      "attention_axes", "sliding_window", "flash_attention", "gptq_unpacked_column_size", "approximate",
     ]
     guard golden.config["approximate"] == true else { return golden.settings(without: single) }
     return golden.settings(without: single, ["activation": Config(["gelu": Config(["approximate": true])])])

@@ -105,9 +105,49 @@ def regression(made):
     record(made, "huber/at_delta", losses.Huber(), np.zeros((1, 4), np.float32), np.float32([[-1, 1, 0, 2]]), extra={"delta": 1.0})
 
 
+def others(made):
+    losses = keras.losses
+    for shape in ((ROWS, 3), (3, 2, 4)):
+        name = "x".join(map(str, shape))
+        truth, pred = Seeded(f"others/truth/{name}").normal(*shape), Seeded(f"others/pred/{name}").normal(*shape)
+        both(made, f"log_cosh/{name}", losses.LogCosh, truth, pred)
+        both(made, f"cosine_similarity/{name}", losses.CosineSimilarity, truth, pred)
+        both(made, f"mean_absolute_percentage_error/{name}", losses.MeanAbsolutePercentageError, truth, pred)
+        both(made, f"mean_squared_logarithmic_error/{name}", losses.MeanSquaredLogarithmicError, abs(truth), abs(pred))
+        both(made, f"poisson/{name}", losses.Poisson, np.floor(abs(truth) * 3), abs(pred) + np.float32(0.1))
+        signs, bits = np.sign(truth), (truth > 0).astype(np.float32)
+        for kind, make in (("hinge", losses.Hinge), ("squared_hinge", losses.SquaredHinge)):
+            both(made, f"{kind}/{name}", make, signs, pred)
+            both(made, f"{kind}/{name}/bits", make, bits, pred)
+        labels = Seeded(f"others/labels/{name}").integers(*shape[:-1], high=shape[-1])
+        one_hot = np.eye(shape[-1], dtype=np.float32)[labels]
+        p, soft = Seeded(f"others/p/{name}").probabilities(*shape), Seeded(f"others/soft/{name}").probabilities(*shape)
+        both(made, f"categorical_hinge/{name}", losses.CategoricalHinge, one_hot, pred)
+        both(made, f"kl_divergence/{name}", losses.KLDivergence, soft, p)
+        both(made, f"categorical_focal/{name}", losses.CategoricalFocalCrossentropy, one_hot, p)
+        both(made, f"categorical_focal/{name}/options", lambda: losses.CategoricalFocalCrossentropy(
+            alpha=0.5, gamma=1.5, from_logits=True, label_smoothing=0.1), one_hot, pred)
+        record(made, f"categorical_generalized/{name}", losses.CategoricalGeneralizedCrossEntropy(), labels, p)
+        both(made, f"binary_focal/{name}", losses.BinaryFocalCrossentropy, bits, p)
+        both(made, f"binary_focal/{name}/options", lambda: losses.BinaryFocalCrossentropy(
+            apply_class_balancing=True, alpha=0.3, gamma=1.5, from_logits=True, label_smoothing=0.1), bits, pred)
+        record(made, f"dice/{name}", losses.Dice(), bits, p)
+        record(made, f"dice/{name}/axis", losses.Dice(axis=tuple(range(1, len(shape)))), bits, p)
+        record(made, f"tversky/{name}", losses.Tversky(alpha=0.3, beta=0.8), bits, p)
+        record(made, f"tversky/{name}/axis", losses.Tversky(axis=-1), bits, p)
+    record(made, "cosine_similarity/axis1", losses.CosineSimilarity(axis=1), Seeded("others/a").normal(3, 2, 4), Seeded("others/b").normal(3, 2, 4))
+    x = Seeded("others/circle").normal(8, 4)
+    x /= np.linalg.norm(x, axis=-1, keepdims=True)
+    for name, options in {"circle": {}, "circle/options": dict(gamma=10.0, margin=0.2, remove_diagonal=False)}.items():
+        record(made, name, losses.Circle(**options), np.int32([0, 1, 0, 2, 1, 0, 3, 2]), x)
+    spoken = np.int32([[1, 2, 2, 0], [3, 0, 0, 0], [2, 1, 3, 1]])
+    record(made, "ctc", losses.CTC(), spoken, Seeded("others/ctc").normal(3, 9, 4))
+
+
 def archive():
     made = Archive("losses")
     cross_entropies(made)
     binary(made)
     regression(made)
+    others(made)
     return made

@@ -116,5 +116,15 @@ def archive():
     pairs = (Seeded("recurrent/pairs").normal(3, 5, 5) > -0.5).astype("int32")
     recurrent(made, "attention/pairs", attention(2, 3), x, x + 0.5, x - 0.5, pairs, roles=roles, config=options,
               call=lambda l, t: l(t[0], t[1], t[2], attention_mask=t[3] != 0))
+    gap = x.copy()
+    gap[0, 3:] = gap[2, :1] = 0
+    recurrent(made, "pooling/masked", L.GlobalAveragePooling1D(), gap, mask=np.any(gap != 0, axis=-1))
+    signals, films = Seeded("recurrent/signals").normal(2, 3, 6, 2), Seeded("recurrent/films").normal(2, 3, 5, 4, 2)
+    volumes = Seeded("recurrent/volumes").normal(2, 3, 3, 4, 3, 2)
+    for rank, x in ((1, signals), (2, films), (3, volumes)):
+        make = getattr(L, f"ConvLSTM{rank}D")
+        recurrent(made, f"conv_lstm/{rank}", make(3, 2, return_sequences=True, return_state=True), x)
+        recurrent(made, f"conv_lstm/{rank}/same", make(2, 3, padding="same", activation="relu"), x)
+    recurrent(made, "conv_lstm/2/strides", L.ConvLSTM2D(2, (2, 3), strides=(2, 1), go_backwards=True), films)
     recurrent(made, "repeat_vector", L.RepeatVector(3), step)
     return made

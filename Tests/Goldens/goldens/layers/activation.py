@@ -7,7 +7,8 @@ from .dense import ACTIVATIONS
 from .probe import probe
 
 EDGES = np.float32([[-80, -20, -6, -3.5, -3, -2.5, -1, -0.5], [-1e-4, -0.0, 0.0, 1e-4, 0.5, 1, 2.5, 3], [3.5, 5.5, 6, 6.5, 10, 20, 50, 80]])
-EXTRA = ["hard_silu", "mish", "hard_tanh", "log_sigmoid", "squareplus", "celu"]
+EXTRA = ["hard_silu", "mish", "hard_tanh", "log_sigmoid", "squareplus", "celu", "glu", "hard_shrink", "soft_shrink", "tanh_shrink",
+         "sparse_plus", "sparse_sigmoid", "sparsemax"]
 
 
 def add(made):
@@ -24,3 +25,6 @@ def add(made):
     probe(made, "prelu", keras.layers.PReLU(), x)
     probe(made, "softmax/last", keras.layers.Softmax(), x)
     probe(made, "softmax/axis1", keras.layers.Softmax(axis=1), Seeded("softmax/axis1").normal(2, 3, 4))
+    threshold = keras.layers.Activation(lambda v: keras.activations.threshold(v, 0.5, -1.0))
+    given = {"activation": {"name": "threshold", "threshold": 0.5, "default_value": -1.0}}
+    probe(made, "activation/threshold", threshold, x, config=given)

@@ -24,3 +24,20 @@ def add(made):
     causal = attention(num_heads=2, key_dim=3)
     probe(made, "attention/self/causal", causal, x, call=lambda layer, t: layer(t[0], t[0], use_causal_mask=True),
           config={"num_heads": 2, "key_dim": 3, "value_dim": 3, "use_bias": True, "use_causal_mask": True})
+    same = Seeded("attention/same").normal(2, 4, 6)
+    listed = lambda layer, t: layer(list(t))
+    for name, options in {"dot": {}, "dot/scale": dict(use_scale=True), "concat": dict(score_mode="concat"),
+                          "concat/scale": dict(score_mode="concat", use_scale=True)}.items():
+        probe(made, f"attention_layer/{name}", keras.layers.Attention(**options), x, same, call=listed)
+    probe(made, "attention_layer/key", keras.layers.Attention(), x, source, same, call=listed)
+    causal = lambda layer, t: layer(list(t), use_causal_mask=True)
+    layer = keras.layers.Attention()
+    probe(made, "attention_layer/causal", layer, x, same, call=causal,
+          config={"use_scale": False, "score_mode": "dot", "dropout": 0.0, "use_causal_mask": True})
+    probe(made, "additive_attention", keras.layers.AdditiveAttention(), x, same, call=listed)
+    probe(made, "additive_attention/plain", keras.layers.AdditiveAttention(use_scale=False), x, source, same, call=listed)
+    grouped = keras.layers.GroupQueryAttention
+    probe(made, "group_query_attention", grouped(head_dim=3, num_query_heads=4, num_key_value_heads=2), x, source, call=as_cross,
+          kind="GroupQueryAttention")
+    probe(made, "group_query_attention/one", grouped(head_dim=2, num_query_heads=3, num_key_value_heads=1, use_bias=False), x, source,
+          call=as_cross, kind="GroupQueryAttention")

@@ -20,3 +20,5 @@ def add(made):
         probe(made, f"dense/{rank}/no_bias", keras.layers.Dense(3, use_bias=False), x)
     probe(made, "dense/wide", keras.layers.Dense(10, activation="softmax"), Seeded("dense/wide").normal(9, 131))
     probe(made, "dense/one_row", keras.layers.Dense(1, activation="sigmoid"), Seeded("dense/one_row").normal(1, 1))
+    probe(made, "dense/lora", keras.layers.Dense(4, lora_rank=2, lora_alpha=3.0), Seeded("dense/lora").normal(3, 5),
+          config={"units": 4, "use_bias": True, "activation": "linear", "lora_rank": 2, "lora_alpha": 3.0})

@@ -1,4 +1,4 @@
-"""Batch and layer normalization."""
+"""Normalization by statistics of the batch, of samples and of groups of channels."""
 import keras
 
 from ..seeded import Seeded
@@ -33,3 +33,11 @@ def add(made):
     for name, (shape, options) in LAYER.items():
         x = Seeded(f"layer/{name}").normal(*shape, scale=1.7, shift=0.6)
         probe(made, f"layer_normalization/{name}", keras.layers.LayerNormalization(**options), x)
+    x = Seeded("normalization/image").normal(2, 3, 4, 6, scale=1.7, shift=0.6)
+    for name, options in {"groups2": dict(groups=2), "each": dict(groups=-1), "plain": dict(groups=3, center=False, scale=False),
+                          "axis1": dict(groups=3, axis=1), "epsilon": dict(groups=1, epsilon=0.1)}.items():
+        probe(made, f"group_normalization/{name}", keras.layers.GroupNormalization(**options), x)
+    for name, options in {"last": {}, "axes": dict(axis=[2, 3]), "epsilon": dict(epsilon=0.1)}.items():
+        probe(made, f"rms_normalization/{name}", keras.layers.RMSNormalization(**options), x)
+    probe(made, "unit_normalization/last", keras.layers.UnitNormalization(), x)
+    probe(made, "unit_normalization/axes", keras.layers.UnitNormalization(axis=[1, 2]), x)

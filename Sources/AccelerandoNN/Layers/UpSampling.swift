@@ -1,0 +1,205 @@
+// Larger sequences, images and volumes: each element repeated, or new ones computed between its neighbours.
+
+import AccelerandoCore
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+/// How an element between others follows from them.
+public enum Interpolation: String, Hashable, Sendable, CaseIterable {
+  /// The nearest one.
+  case nearest
+  /// A line between two.
+  case bilinear
+  /// A cubic function of four (Keys, 1981, with a = −½).
+  case bicubic
+  /// A windowed sinc of six.
+  case lanczos3
+  /// A windowed sinc of ten.
+  case lanczos5
+}
+
+/// Each element repeated along the spatial axes: `[N, spatial…, C]` to `[N, spatial · size…, C]`.
+public protocol UpSamplingLayer: ConfigurableLayer {
+  /// The number of spatial axes.
+  static var spatialRank: Int { get }
+  /// How many times each spatial axis gets longer.
+  var size: [Int] { get }
+  /// Where the channels are.
+  var dataFormat: DataFormat { get }
+}
+
+extension UpSamplingLayer {
+  /// The input with each element repeated.
+  fileprivate func repeated(_ x: Tensor) -> Tensor {
+    guard let images = x.asSpatial(Self.spatialRank, dataFormat) else { return x }
+    var (spread, axes, result) = ([images.shape[0]], [0], [images.shape[0]])
+    for (index, factor) in size.enumerated() {
+      axes.append(spread.count)
+      spread += [images.shape[index + 1], factor]
+      result.append(images.shape[index + 1] * factor)
+    }
+    axes.append(spread.count)
+    let channels = images.dim(-1)
+    return images.broadcast(to: spread + [channels], axes: axes).reshaped(result + [channels]).inFormat(dataFormat)
+  }
+}
+
+/// Repeats the steps of sequences: `[N, L, C]` to `[N, L · size, C]`.
+public struct UpSampling1D: UpSamplingLayer {
+  public static var spatialRank: Int { 1 }
+  public let size: [Int]
+  public var dataFormat: DataFormat { .channelsLast }
+  public let name: String?
+
+  /// Makes the layer.
+  public init(size: Int = 2, name: String? = nil) {
+    self.size = [size]
+    self.name = name
+  }
+
+  public func forward(_ x: Tensor) -> Tensor { repeated(x) }
+
+  public static var summary: String { "Repeats the steps of sequences." }
+
+  public init(config: ConfigReader) throws {
+    self.init(size: try config.sizes("size", rank: 1, default: [2])[0], name: try config.optionalString("name"))
+  }
+
+  public func config() -> Config { Config(name: name, [("size", .ints(size))]) }
+}
+
+/// Repeats voxels: `[N, D, H, W, C]` to `[N, D · depth, H · rows, W · columns, C]`.
+public struct UpSampling3D: UpSamplingLayer {
+  public static var spatialRank: Int { 3 }
+  public let size: [Int]
+  public let dataFormat: DataFormat
+  public let name: String?
+
+  /// Makes the layer.
+  public init(size: (Int, Int, Int) = (2, 2, 2), dataFormat: DataFormat = .channelsLast, name: String? = nil) {
+    self.size = [size.0, size.1, size.2]
+    self.dataFormat = dataFormat
+    self.name = name
+  }
+
+  public func forward(_ x: Tensor) -> Tensor { repeated(x) }
+
+  public static var summary: String { "Repeats the planes, rows and columns of volumes." }
+
+  public init(config: ConfigReader) throws {
+    let size = try config.sizes("size", rank: 3, default: [2, 2, 2])
+    self.init(
+      size: (size[0], size[1], size[2]), dataFormat: try config.dataFormat(), name: try config.optionalString("name"))
+  }
+
+  public func config() -> Config {
+    Config(name: name, [("size", .ints(size)), ("data_format", dataFormat.config)])
+  }
+}
+
+/// Larger images: `[N, H, W, C]` to `[N, H · rows, W · columns, C]`.
+public struct UpSampling2D: UpSamplingLayer {
+  public static var spatialRank: Int { 2 }
+  /// The factors of height and width.
+  public let size: [Int]
+  /// How new pixels follow from the old ones.
+  public let interpolation: Interpolation
+  public let dataFormat: DataFormat
+  public let name: String?
+
+  /// Makes the layer.
+  public init(
+    size: (Int, Int) = (2, 2), interpolation: Interpolation = .nearest, dataFormat: DataFormat = .channelsLast,
+    name: String? = nil
+  ) {
+    self.size = [size.0, size.1]
+    self.interpolation = interpolation
+    self.dataFormat = dataFormat
+    self.name = name
+  }
+
+  public func forward(_ x: Tensor) -> Tensor {
+    if interpolation == .nearest { return repeated(x) }
+    guard let images = x.asSpatial(2, dataFormat) else { return x }
+    let target = images.type.with([
+      images.shape[0], images.shape[1] * size[0], images.shape[2] * size[1], images.shape[3],
+    ])
+    if let problem = target.problem { return x.rejected("makes \(target): \(problem)") }
+    guard (1...2).allSatisfy({ images.shape[$0] * target.shape[$0] <= 1 << 27 }) else {
+      return x.rejected(
+        "interpolates from \(images.shape) to \(target.shape): at most 134217728 weights along an axis.")
+    }
+    let rows = images.constant(interpolation.weights(of: images.shape[1], factor: size[0]).converted(to: x.dtype))
+    let columns = images.constant(interpolation.weights(of: images.shape[2], factor: size[1]).converted(to: x.dtype))
+    return einsum("nywc,xw->nyxc", einsum("nhwc,yh->nywc", images, rows), columns).inFormat(dataFormat)
+  }
+
+  public static var summary: String { "Larger images, by repeated pixels or interpolation." }
+
+  public init(config: ConfigReader) throws {
+    self.init(
+      size: try config.pair("size", default: (2, 2)),
+      interpolation: try config.choice("interpolation", default: .nearest), dataFormat: try config.dataFormat(),
+      name: try config.optionalString("name"))
+  }
+
+  public func config() -> Config {
+    Config(
+      name: name,
+      [
+        ("size", .ints(size)),
+        ("interpolation", interpolation == .nearest ? nil : Config(.string(interpolation.rawValue))),
+        ("data_format", dataFormat.config),
+      ])
+  }
+}
+
+extension Interpolation {
+  /// The parts of `count` elements in each of `count · factor`, `[count · factor, count]`. Elements are at the centres of
+  /// their intervals; weights of elements that do not exist are shared by the others.
+  func weights(of count: Int, factor: Int) -> NDArray {
+    let results = count * factor
+    var weights = [Float](repeating: 0, count: results * count)
+    for result in 0..<results {
+      let centre = (Double(result) + 0.5) / Double(factor) - 0.5
+      let below = Int(centre.rounded(.down))
+      let nearby = max(0, below - radius)..<min(count, below + radius + 2)
+      let values = nearby.map { kernel(Double($0) - centre) }
+      let sum = values.reduce(0, +)
+      for (place, value) in zip(nearby, values) { weights[result * count + place] = Float(value / sum) }
+    }
+    return (try? NDArray(weights).reshaped([results, count])) ?? NDArray(weights)
+  }
+
+  /// How far the elements are that count.
+  private var radius: Int {
+    switch self {
+    case .nearest, .bilinear: 1
+    case .bicubic: 2
+    case .lanczos3: 3
+    case .lanczos5: 5
+    }
+  }
+
+  /// The weight of an element at a distance.
+  private func kernel(_ distance: Double) -> Double {
+    let x = distance.magnitude
+    switch self {
+    case .nearest: return x <= 0.5 ? 1 : 0
+    case .bilinear: return max(1 - x, 0)
+    case .bicubic:
+      if x <= 1 { return (1.5 * x - 2.5) * x * x + 1 }
+      return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0
+    case .lanczos3, .lanczos5:
+      let reach = Double(radius)
+      if x == 0 { return 1 }
+      return x < reach ? reach * sin(.pi * x) * sin(.pi * x / reach) / (.pi * .pi * x * x) : 0
+    }
+  }
+}

@@ -8,20 +8,13 @@ extension Program {
   /// An equal program, up to rounding, in which convolutions over three axes are convolutions over two.
   /// - Throws: never for a program that was traced without error.
   func unfoldingVolumes() throws(GraphError) -> Program {
-    guard instructions.contains(where: { Self.hasVolumes($0) }) else { return self }
+    guard instructions.contains(where: { ($0.operation as? Convolution)?.strides.count == 3 }) else { return self }
     return try rewriting(sharesEqualNodes: true) { instruction, operands, graph in
       if let convolution = instruction.operation as? Convolution, let result = unfolded(convolution, operands) {
         return [result]
       }
-      return graph.add(instruction.operation, operands) { program throws(GraphError) in
-        try program.unfoldingVolumes()
-      }
+      return graph.add(instruction.operation, operands)
     }
-  }
-
-  private static func hasVolumes(_ instruction: Instruction) -> Bool {
-    if let convolution = instruction.operation as? Convolution { return convolution.strides.count == 3 }
-    return instruction.operation.regions.contains { $0.instructions.contains(where: hasVolumes) }
   }
 }
 

@@ -40,6 +40,9 @@ public enum Initializer: Hashable, Sendable {
   indirect case parts([Initializer])
   /// `gain` on the diagonal of a matrix, 0 elsewhere.
   case identity(gain: Double = 1)
+  /// Another initializer that draws by a seed of its own instead of the model's: the same numbers for each parameter of a
+  /// shape.
+  indirect case seeded(Initializer, seed: UInt32)
 
   /// Glorot uniform: variance 2 / (fan in + fan out); Keras' default for dense and convolutional kernels.
   public static let glorotUniform = Initializer.varianceScaling(scale: 1, mode: .fanAverage, distribution: .uniform)
@@ -59,6 +62,7 @@ public enum Initializer: Hashable, Sendable {
   public func makeArray(_ type: TensorType, key: RandomKey) -> NDArray {
     let count = type.elementCount
     switch self {
+    case .seeded(let other, let seed): return other.makeArray(type, key: RandomKey(seed: UInt64(seed)))
     case .zeros: return NDArray(zeros: type)
     case .ones: return NDArray(repeating: 1, type: type)
     case .constant(let value): return NDArray(repeating: value, type: type)

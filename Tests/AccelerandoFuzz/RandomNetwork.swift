@@ -231,7 +231,6 @@ private struct NetworkBuilder {
 
   /// Settings for a layer on a value of the given shape, and what other values it takes; nil where it does not fit.
   private mutating func settings(_ name: String, _ shape: [Int]) -> (settings: [Config.Entry], more: [Int])? {
-    let isImage = shape.count == 3
     func entry(_ key: String, _ value: Config) -> Config.Entry { Config.Entry(key, value) }
     func number(_ range: ClosedRange<Int>) -> Config { Config(.int(random.integer(range))) }
     func padding() -> Config { Config(.string(random.pick(["valid", "same"]))) }

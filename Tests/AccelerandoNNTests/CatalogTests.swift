@@ -87,7 +87,8 @@ private func message(_ body: () throws -> Void) -> String {
         .randomUniform(from: -2, to: 1), .randomNormal(mean: 1, standardDeviation: 2),
         .truncatedNormal(mean: 1, standardDeviation: 2), .orthogonal(gain: 2), .parts([.ones, .zeros]),
         .identity(gain: 3),
-        .varianceScaling(scale: 3, mode: .fanOut, distribution: .normal),
+        .varianceScaling(scale: 3, mode: .fanOut, distribution: .normal), .seeded(.heNormal, seed: 7),
+        .seeded(.randomUniform(from: 0, to: 2), seed: 9), .seeded(.orthogonal(), seed: 1),
       ])
     try expectRoundTrips(
       .activations,

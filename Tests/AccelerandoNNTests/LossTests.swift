@@ -67,8 +67,9 @@ private func problem(_ prediction: [Int], _ target: [Int], _ body: (Tensor, Tens
     for dtype in [DType.float16, .bfloat16, .float32, .float64] {
       for name in Catalog.losses.names {
         let loss = try Catalog.losses.named(name)
-        let isSparse = name.hasPrefix("sparse")
-        let types = [TensorType(dtype, [4, 3]), TensorType(.uint8, isSparse ? [4] : [4, 3])]
+        let isSparse = name.hasPrefix("sparse") || ["circle", "categorical_generalized_cross_entropy"].contains(name)
+        let shape = name == "ctc" ? [4, 6, 3] : [4, 3]
+        let types = [TensorType(dtype, shape), TensorType(.uint8, isSparse ? [4] : [4, 3])]
         let program = try Program.trace(types) { [loss.values($0[0], $0[1])] }
         #expect(program.outputTypes == [TensorType(dtype == .float64 ? .float64 : .float32, [4])])
       }

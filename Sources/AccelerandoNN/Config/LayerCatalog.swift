@@ -66,10 +66,19 @@ public struct LayerCatalog: CatalogListing, Sendable {
 
   /// The type of a name; `dense` and `max_pooling2d` are found as well as `Dense` and `MaxPooling2D`.
   private func type(named name: String, at location: SourceLocation?) throws -> any ConfigurableLayer.Type {
-    if let type = types[name] ?? types.first(where: { sameName($0.key, name) })?.value { return type }
+    for name in [name, Self.fullName(name)] {
+      if let type = types[name] ?? types.first(where: { sameName($0.key, name) })?.value { return type }
+    }
     throw ConfigError(
       "there is no layer '\(name)'.\(advice(for: name, in: subject, among: names)) "
         + "Known: \(names.joined(separator: ", ")).", at: location)
+  }
+
+  /// The name that Keras' other names of layers stand for: `MaxPool2D` is `MaxPooling2D`, `Convolution1D` is `Conv1D`.
+  private static func fullName(_ name: String) -> String {
+    name.replacing("Convolution", with: "Conv").replacing("AvgPool", with: "AveragePool")
+      .replacing("Pool1D", with: "Pooling1D").replacing("Pool2D", with: "Pooling2D")
+      .replacing("Pool3D", with: "Pooling3D")
   }
 
   /// A layer is written as its name, or as an object with the name as its only key, but for an id.

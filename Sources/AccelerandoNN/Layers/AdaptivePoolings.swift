@@ -54,8 +54,8 @@ extension Tensor {
     // The longest windows have one element more than the quotient, or two where they begin and end inside of others'.
     let longest = Swift.min(count / size + 2, count)
     let gathered = Array(shape[..<axis]) + [size, longest] + Array(shape[(axis + 1)...])
-    if let problem = TensorType(dtype, gathered).problem {
-      graph.report(GraphError("pools \(count) elements into \(size): \(problem)"))
+    guard size <= 1 << 24, TensorType(dtype, gathered).problem == nil else {
+      graph.report(GraphError("cannot pool \(count) elements into \(size) windows: at most 16777216 overlap."))
       return nil
     }
     let starts = (0..<size).map { $0 * count / size }

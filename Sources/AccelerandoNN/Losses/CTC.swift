@@ -72,7 +72,7 @@ extension Tensor {
   /// The elements of the second axis moved to higher places.
   fileprivate func shifted(by count: Int, filling value: Tensor) -> Tensor {
     let (rows, columns) = (shape[0], shape[1])
-    let front = value.broadcast(to: [rows, min(count, columns)])
+    let front = value.broadcast(to: [rows, Swift.min(count, columns)])
     guard columns > count else { return front }
     return Tensor.concatenating([front, sliced(axis: 1, 0..<columns - count)], axis: 1)
   }

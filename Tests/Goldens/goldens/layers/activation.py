@@ -1,6 +1,7 @@
 """Activations by themselves, also where they are steep, flat or bent."""
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ..seeded import Seeded
 from .dense import ACTIVATIONS
@@ -8,7 +9,16 @@ from .probe import probe
 
 EDGES = np.float32([[-80, -20, -6, -3.5, -3, -2.5, -1, -0.5], [-1e-4, -0.0, 0.0, 1e-4, 0.5, 1, 2.5, 3], [3.5, 5.5, 6, 6.5, 10, 20, 50, 80]])
 EXTRA = ["hard_silu", "mish", "hard_tanh", "log_sigmoid", "squareplus", "celu", "glu", "hard_shrink", "soft_shrink", "tanh_shrink",
-         "sparse_plus", "sparse_sigmoid", "sparsemax"]
+         "sparse_plus", "sparse_sigmoid"]
+
+
+def sparsemax(x):
+    """The projection onto distributions as Martins and Astudillo define it; in Keras 3.15 the results do not sum to 1."""
+    ordered = tf.sort(x, direction="DESCENDING", axis=-1)
+    sums, ranks = tf.cumsum(ordered, axis=-1), tf.range(1, x.shape[-1] + 1, dtype=x.dtype)
+    inside = tf.cast(1 + ranks * ordered > sums, x.dtype)
+    count = tf.reduce_sum(inside, axis=-1, keepdims=True)
+    return tf.maximum(x - (tf.reduce_sum(ordered * inside, axis=-1, keepdims=True) - 1) / count, 0)
 
 
 def add(made):
@@ -28,3 +38,5 @@ def add(made):
     threshold = keras.layers.Activation(lambda v: keras.activations.threshold(v, 0.5, -1.0))
     given = {"activation": {"name": "threshold", "threshold": 0.5, "default_value": -1.0}}
     probe(made, "activation/threshold", threshold, x, config=given)
+    for ending, value in (("", x), ("/edges", EDGES)):
+        probe(made, f"activation/sparsemax{ending}", keras.layers.Activation(sparsemax), value, config={"activation": "sparsemax"})

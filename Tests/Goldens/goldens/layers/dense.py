@@ -20,5 +20,9 @@ def add(made):
         probe(made, f"dense/{rank}/no_bias", keras.layers.Dense(3, use_bias=False), x)
     probe(made, "dense/wide", keras.layers.Dense(10, activation="softmax"), Seeded("dense/wide").normal(9, 131))
     probe(made, "dense/one_row", keras.layers.Dense(1, activation="sigmoid"), Seeded("dense/one_row").normal(1, 1))
-    probe(made, "dense/lora", keras.layers.Dense(4, lora_rank=2, lora_alpha=3.0), Seeded("dense/lora").normal(3, 5),
+    # Built with a rank, the layer of Keras 3.15 forgets its alpha; the function takes it.
+    lora = keras.layers.Dense(4)
+    lora.build((None, 5))
+    lora.enable_lora(2, lora_alpha=3.0)
+    probe(made, "dense/lora", lora, Seeded("dense/lora").normal(3, 5),
           config={"units": 4, "use_bias": True, "activation": "linear", "lora_rank": 2, "lora_alpha": 3.0})

@@ -1,0 +1,62 @@
+// What Keras offers is offered here too, or there is a reason: the list of names is Keras' own (Tests/Goldens/keras_names.py).
+
+import AccelerandoCore
+import AccelerandoNN
+import Foundation
+import Testing
+
+@Suite struct KerasNamesTests {
+  /// Names that have no meaning here, with the reason.
+  static let excluded: [String: String] = [
+    "TFSMLayer": "runs TensorFlow", "JaxLayer": "runs JAX", "FlaxLayer": "runs JAX", "TorchModuleWrapper": "runs PyTorch",
+    "InputLayer": "inputs are described by the model", "Wrapper": "a base class; any layer may hold others",
+    "Pipeline": "Sequential is one", "Lambda": "a closure cannot be written to a file; in Swift there is Lambda",
+    "MaxNumBoundingBoxes": "a part of image preprocessing",
+    "LossScaleOptimizer": "a property of the precision, not an optimizer", "MeanMetricWrapper": "any loss is a metric",
+    "deserialize": "a function", "serialize": "a function", "get": "a function",
+  ]
+
+  /// Names that are not there yet.
+  static let later: [String: [String]] = [
+    "preprocessing": [
+      "AugMix", "AutoContrast", "CategoryEncoding", "CenterCrop", "ContrastLimitedAdaptiveHistogramEqualization",
+      "CutMix", "Discretization", "Equalization", "HashedCrossing", "Hashing", "IntegerLookup", "MelSpectrogram",
+      "MixUp", "Normalization", "RandAugment", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter",
+      "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur",
+      "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation",
+      "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom", "Resizing", "STFT",
+      "STFTInitializer", "STFTSpectrogram", "Solarization", "StringLookup", "TextVectorization", "stft",
+    ],
+    "state beside the weights": ["ActivityRegularization", "MultiOptimizer", "ReversibleEmbedding", "SpectralNormalization"],
+    "metrics with state": [
+      "AUC", "BinaryIoU", "ConcordanceCorrelation", "CosineSimilarity", "F1Score", "FBetaScore", "FalseNegatives",
+      "FalsePositives", "IoU", "Mean", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "PearsonCorrelation", "Precision",
+      "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision", "RootMeanSquaredError", "SensitivityAtSpecificity",
+      "SpecificityAtSensitivity", "Sum", "TrueNegatives", "TruePositives",
+    ],
+  ]
+
+  static let catalogs: [any CatalogListing & Sendable] = CatalogListingTests.catalogs
+
+  @Test(arguments: catalogs.indices)
+  func everyNameOfKerasIsKnownOrExcludedWithAReason(_ index: Int) throws {
+    let catalog = Self.catalogs[index]
+    let names = try Self.names(of: catalog.subject)
+    #expect(names.count > 5)
+    let known = Set(Self.excluded.keys).union(Self.later.values.joined())
+    for name in names where (try? catalog.entry(name)) == nil {
+      #expect(known.contains(name), "Keras has the \(catalog.subject) '\(name)'")
+    }
+  }
+
+  private static func names(of subject: String) throws -> [String] {
+    let url = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Goldens/data/keras_names.json")
+    let config = try Config(json: try String(contentsOf: url.standardized, encoding: .utf8), file: "keras_names.json")
+    let list = try #require(config["names"]?[subject], "the file has no \(subject)")
+    guard case .array(let names) = list.value else { return [] }
+    return names.compactMap { name in
+      if case .string(let text) = name.value { return text }
+      return nil
+    }
+  }
+}

@@ -10,11 +10,14 @@ public struct ModelInput: Hashable, Sendable {
   public let shape: [Int]
   /// The element type that the architecture is checked with. Data of other types are accepted too.
   public let dtype: DType
+  /// The name, for data by name; inputs without one are called `input`, `input_1` and so on.
+  public let name: String?
 
   /// Describes an input.
-  public init(_ shape: [Int], dtype: DType = .float32) {
+  public init(_ shape: [Int], dtype: DType = .float32, name: String? = nil) {
     self.shape = shape
     self.dtype = dtype
+    self.name = name
   }
 }
 
@@ -33,6 +36,8 @@ public final class Model {
   public let seed: UInt64
   /// What the model is trained with, once it is compiled.
   public private(set) var compilation: Compilation?
+  /// What training does with each output.
+  private(set) var tasks: [OutputTask] = []
   /// Applied to every read of a parameter, in order: masks, casts, quantization. They are functions, which files cannot
   /// hold: a model that has some is not saved, its weights are.
   public let parameterTransforms: [Scope.Transform]
@@ -98,7 +103,8 @@ public final class Model {
   ///   - seed: the seed of initial weights, shuffling and dropout.
   public convenience init(inputs: [Input], outputs: [LayerOutput], backend: any Backend, seed: UInt64 = 0) {
     self.init(
-      Functional(inputs: inputs, outputs: outputs), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
+      Functional(inputs: inputs, outputs: outputs),
+      inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype, name: $0.name) },
       backend: backend, seed: seed)
   }
 
@@ -107,7 +113,8 @@ public final class Model {
     inputs: [Input], outputs: KeyValuePairs<String, LayerOutput>, backend: any Backend, seed: UInt64 = 0
   ) {
     self.init(
-      Functional(inputs: inputs, outputs: outputs), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
+      Functional(inputs: inputs, outputs: outputs),
+      inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype, name: $0.name) },
       backend: backend, seed: seed)
   }
 
@@ -126,14 +133,45 @@ public final class Model {
         optimizer: optimizer, loss: loss, metrics: metrics, weightedMetrics: weightedMetrics, precision: precision))
   }
 
+  /// Sets optimizer, losses and metrics of a model with several outputs, by the names of the outputs. Logs have the sum
+  /// `loss`, and `NAME_loss` and `NAME_METRIC` for each output.
+  /// - Parameters:
+  ///   - optimizer: the optimizer.
+  ///   - losses: the loss of each output that has one.
+  ///   - lossWeights: what the losses are multiplied by in the sum that training minimizes; 1 where nothing is said.
+  ///   - metrics: metrics with equal weights for all samples.
+  ///   - weightedMetrics: metrics with sample weights.
+  ///   - precision: the element types that the model computes in.
+  /// - Throws: `GraphError` when the architecture is invalid, `TrainingError` for outputs that do not exist.
+  public func compile(
+    optimizer: any Optimizer, losses: [String: any Loss], lossWeights: [String: Double] = [:],
+    metrics: [String: [any Metric]] = [:], weightedMetrics: [String: [any Metric]] = [:],
+    precision: Precision = .float32
+  ) throws {
+    if let stranger = lossWeights.keys.sorted().first(where: { losses[$0] == nil }) {
+      throw TrainingError("there is a weight for the loss of '\(stranger)', which has no loss.")
+    }
+    func watched(_ metrics: [String: [any Metric]], _ isWeighted: Bool) -> [OutputMetric] {
+      metrics.sorted { $0.key < $1.key }.flatMap { output, metrics in
+        metrics.map { OutputMetric($0, of: output, isWeighted: isWeighted) }
+      }
+    }
+    try compile(
+      Compilation(
+        optimizer: optimizer,
+        losses: losses.sorted { $0.key < $1.key }.map {
+          OutputLoss($0.value, of: $0.key, weight: lossWeights[$0.key] ?? 1)
+        }, watching: watched(metrics, false) + watched(weightedMetrics, true), precision: precision))
+  }
+
   /// Says what the model is trained with.
   public func compile(_ compilation: Compilation) throws { try compile(compilation, optimizerState: nil) }
 
   /// Says what the model is trained with.
   /// - Parameter optimizerState: where the optimizer stands; nil for a new beginning.
   func compile(_ compilation: Compilation, optimizerState: Store?) throws {
-    try compilation.checkNames()
     try compilation.checkSettings()
+    let tasks = try compilation.tasks(for: try outline().outputNames)
     try checkSize(slots: compilation.optimizer.slots.count)
     try prepareValues()
     session.forget(prefixes: [
@@ -141,6 +179,7 @@ public final class Model {
       StateName.learningRate,
     ])
     self.compilation = compilation
+    self.tasks = tasks
     try session.set(StateName.randomKey, RandomKey(seed: seed).folded("layers").array)
     let initial = try initialOptimizerState(of: compilation)
     if let mismatch = optimizerState?.mismatch(with: initial.map { ($0.name, $0.type) }) { throw mismatch }
@@ -231,6 +270,16 @@ public final class Model {
     settling = nil
   }
 
+  /// The names of the inputs.
+  var inputNames: [String] {
+    var count = 0
+    return inputs.map { input in
+      if let name = input.name { return name }
+      defer { count += 1 }
+      return count == 0 ? "input" : "input_\(count)"
+    }
+  }
+
   func compiled() throws -> Compilation {
     guard let compilation else {
       throw TrainingError("the model is not compiled: call compile(optimizer:loss:metrics:) first.")
@@ -249,7 +298,8 @@ public final class Model {
   func feeder(
     _ data: Dataset, _ kind: StepKind, batchSize: Int, shuffles: Bool = false, classWeights: [Int: Double]? = nil
   ) throws -> Feeder {
-    let expectation = DataExpectation(inputs: inputs, outline: try outline(), compilation: compilation)
+    let expectation = DataExpectation(
+      inputs: inputs, names: inputNames, outline: try outline(), tasks: kind == .predict ? [] : tasks)
     return try Feeder(
       data, kind: kind, batchSize: batchSize, key: RandomKey(seed: seed).folded("shuffle"), shuffles: shuffles,
       session: session, programs: try programs(), expectation: expectation, classWeights: classWeights)

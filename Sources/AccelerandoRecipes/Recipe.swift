@@ -21,6 +21,8 @@ public struct Recipe: Sendable {
   public let model: Sequential
   /// The losses to minimize.
   public let losses: [OutputLoss]
+  /// The parameters that are frozen, or trained by another optimizer or rate.
+  public let groups: [ParameterGroup]
   /// The metrics to report.
   public let metrics: [OutputMetric]
   /// The element types that the model computes in.
@@ -111,6 +113,7 @@ public struct Recipe: Sendable {
     let compile = try CompileSettings(ConfigReader(parts.compile, subject: "compile"))
     optimizerConfig = compile.optimizer
     losses = compile.losses
+    groups = compile.groups
     metrics = compile.metrics
     precision = compile.precision
     fit = try FitSettings(ConfigReader(parts.fit, subject: "fit"))

@@ -26,6 +26,7 @@ struct CompileSettings {
   let losses: [OutputLoss]
   let metrics: [OutputMetric]
   let precision: Precision
+  let groups: [ParameterGroup]
 
   init(_ reader: ConfigReader) throws {
     optimizer = reader.value("optimizer", kind: "an optimizer", default: "adam") ?? "adam"
@@ -33,6 +34,7 @@ struct CompileSettings {
     metrics = try Compilation.metrics(reader, "metrics")
     precision = try reader.choice(
       "precision", default: Precision.float32, about: "The element types to compute in")
+    groups = try Compilation.groups(reader)
     try reader.finish()
   }
 }

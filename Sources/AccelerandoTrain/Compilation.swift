@@ -47,12 +47,15 @@ public struct Compilation: Sendable {
   public var watched: [OutputMetric]
   /// The element types that the model computes in.
   public var precision: Precision
+  /// The parameters that are frozen, or trained by another optimizer or rate.
+  public var groups: [ParameterGroup]
 
   /// Makes a compilation of losses and metrics for outputs by name.
   public init(
     optimizer: any Optimizer, losses: [OutputLoss], watching metrics: [OutputMetric] = [],
-    precision: Precision = .float32
+    precision: Precision = .float32, groups: [ParameterGroup] = []
   ) {
+    self.groups = groups
     self.optimizer = optimizer
     self.losses = losses
     self.precision = precision
@@ -62,12 +65,12 @@ public struct Compilation: Sendable {
   /// Makes a compilation of one loss, and metrics for the only output.
   public init(
     optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = [],
-    precision: Precision = .float32
+    precision: Precision = .float32, groups: [ParameterGroup] = []
   ) {
     self.init(
       optimizer: optimizer, losses: [OutputLoss(loss)],
       watching: metrics.map { OutputMetric($0) } + weightedMetrics.map { OutputMetric($0, isWeighted: true) },
-      precision: precision)
+      precision: precision, groups: groups)
   }
 
   /// The loss, if there is exactly one.
@@ -82,6 +85,7 @@ public struct Compilation: Sendable {
   /// - Throws: `ConfigError` naming the setting, what was received and what is allowed.
   func checkSettings() throws {
     try optimizer.checkSettings()
+    for group in groups { try group.optimizer?.checkSettings() }
     for loss in losses { try Catalog.losses.check(loss.loss) }
     for entry in watched { try Catalog.metrics.check(entry.metric) }
   }

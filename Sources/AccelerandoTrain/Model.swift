@@ -126,11 +126,12 @@ public final class Model {
   /// - Throws: `GraphError` when the architecture is invalid, `TrainingError` when two metrics have one name.
   public func compile(
     optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = [],
-    precision: Precision = .float32
+    precision: Precision = .float32, groups: [ParameterGroup] = []
   ) throws {
     try compile(
       Compilation(
-        optimizer: optimizer, loss: loss, metrics: metrics, weightedMetrics: weightedMetrics, precision: precision))
+        optimizer: optimizer, loss: loss, metrics: metrics, weightedMetrics: weightedMetrics, precision: precision,
+        groups: groups))
   }
 
   /// Sets optimizer, losses and metrics of a model with several outputs, by the names of the outputs. Logs have the sum
@@ -142,11 +143,12 @@ public final class Model {
   ///   - metrics: metrics with equal weights for all samples.
   ///   - weightedMetrics: metrics with sample weights.
   ///   - precision: the element types that the model computes in.
+  ///   - groups: the parameters that are frozen, or trained by another optimizer or rate.
   /// - Throws: `GraphError` when the architecture is invalid, `TrainingError` for outputs that do not exist.
   public func compile(
     optimizer: any Optimizer, losses: [String: any Loss], lossWeights: [String: Double] = [:],
     metrics: [String: [any Metric]] = [:], weightedMetrics: [String: [any Metric]] = [:],
-    precision: Precision = .float32
+    precision: Precision = .float32, groups: [ParameterGroup] = []
   ) throws {
     if let stranger = lossWeights.keys.sorted().first(where: { losses[$0] == nil }) {
       throw TrainingError("there is a weight for the loss of '\(stranger)', which has no loss.")
@@ -161,7 +163,8 @@ public final class Model {
         optimizer: optimizer,
         losses: losses.sorted { $0.key < $1.key }.map {
           OutputLoss($0.value, of: $0.key, weight: lossWeights[$0.key] ?? 1)
-        }, watching: watched(metrics, false) + watched(weightedMetrics, true), precision: precision))
+        }, watching: watched(metrics, false) + watched(weightedMetrics, true), precision: precision,
+        groups: groups))
   }
 
   /// Says what the model is trained with.
@@ -172,6 +175,7 @@ public final class Model {
   func compile(_ compilation: Compilation, optimizerState: Store?) throws {
     try compilation.checkSettings()
     let tasks = try compilation.tasks(for: try outline().outputNames)
+    let plan = try ParameterPlan(compilation, for: try outline())
     try checkSize(slots: compilation.optimizer.slots.count)
     try prepareValues()
     session.forget(prefixes: [
@@ -181,20 +185,35 @@ public final class Model {
     self.compilation = compilation
     self.tasks = tasks
     try session.set(StateName.randomKey, RandomKey(seed: seed).folded("layers").array)
-    let initial = try initialOptimizerState(of: compilation)
+    let initial = initialOptimizerState(of: compilation, plan)
     if let mismatch = optimizerState?.mismatch(with: initial.map { ($0.name, $0.type) }) { throw mismatch }
     for (name, type, value) in initial {
       try session.set(name, optimizerState?[name] ?? NDArray(repeating: value, type: type))
     }
   }
 
+  /// Changes what training does from now on; state that there is already stays.
+  func recompile(_ compilation: Compilation) throws {
+    try compilation.checkSettings()
+    let tasks = try compilation.tasks(for: try outline().outputNames)
+    let initial = initialOptimizerState(of: compilation, try ParameterPlan(compilation, for: try outline()))
+    let known = Set(initial.map(\.name))
+    session.forget(prefixes: session.buffers.keys.filter { $0.hasPrefix("slot/") && !known.contains($0) })
+    (self.compilation, self.tasks) = (compilation, tasks)
+    for (name, type, value) in initial where session.buffers[name] == nil {
+      try session.set(name, NDArray(repeating: value, type: type))
+    }
+  }
+
   /// What an optimizer begins with: its slots for each parameter that it trains, the count of its steps, the learning
   /// rate, the scale of the loss.
-  private func initialOptimizerState(of compilation: Compilation) throws
-    -> [(name: String, type: TensorType, value: Double)]
-  {
-    var state = try outline().parameters.filter { $0.role == .trainable }.flatMap { spec in
-      compilation.optimizer.slots.map { (StateName.slot($0.name, of: spec.name), spec.type, $0.initialValue) }
+  private func initialOptimizerState(
+    of compilation: Compilation, _ plan: ParameterPlan
+  ) -> [(name: String, type: TensorType, value: Double)] {
+    var state = plan.groups.flatMap { group in
+      group.parameters.flatMap { spec in
+        group.optimizer.slots.map { (StateName.slot($0.name, of: spec.name), spec.type, $0.initialValue) }
+      }
     }
     if compilation.precision.scalesLoss {
       state.append((LossScale.scaleName, TensorType(.float32, []), Double(LossScale.initial)))
@@ -203,6 +222,10 @@ public final class Model {
     state.append((StateName.iteration, TensorType(.int32, []), 0))
     if case .constant(let rate) = compilation.optimizer.learningRate {
       state.append((StateName.learningRate, TensorType(.float32, []), rate))
+    }
+    for group in plan.groups where group.rateName != StateName.learningRate {
+      guard case .constant(let rate) = group.optimizer.learningRate else { continue }
+      state.append((group.rateName, TensorType(.float32, []), rate))
     }
     return state
   }
@@ -358,7 +381,8 @@ extension Model {
   public func optimizerState() throws -> Store {
     _ = try compiled()
     let names = session.buffers.keys.filter {
-      $0.hasPrefix("slot/") || $0.hasPrefix("loss_scale/") || $0 == StateName.iteration || $0 == StateName.learningRate
+      $0.hasPrefix("slot/") || $0.hasPrefix("loss_scale/") || $0 == StateName.iteration
+        || $0.hasPrefix(StateName.learningRate)
     }
     return Store(try names.sorted().compactMap { name in try session.value(name).map { (name, $0) } })
   }

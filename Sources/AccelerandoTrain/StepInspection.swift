@@ -34,7 +34,8 @@ struct StepInspection {
     let scope = Scope(
       graph: graph, names: try model.outline().names, values: parameters, isTraining: true,
       randomKey: key.foldingIn(iteration), transforms: model.parameterTransforms,
-      computeType: compilation.precision.computeType)
+      computeType: compilation.precision.computeType,
+      frozen: try ParameterPlan(compilation, for: try model.outline()).frozen)
     var flags: [Tensor] = []
     var paths: [[String]] = []
     let count = batch.count

@@ -59,7 +59,8 @@ struct StepPrograms {
     let share = signature.workers > 1 ? trace.share(signature, leastSamples: leastSamples) : nil
     let scope = Scope(
       graph: trace.graph, names: outline.names, values: parameters, isTraining: signature.kind == .train,
-      randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType)
+      randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType,
+      frozen: signature.kind == .train ? try compilation.map { try ParameterPlan($0, for: outline).frozen } ?? [] : [])
     scope.onResult = notes.map { notes in { path, _, result in notes.look(at: result, of: path) } }
     let predictions = scope.run { layer.applied(to: features) }.map { $0.widenedPrediction() }
     if signature.kind == .predict {
@@ -101,7 +102,7 @@ struct StepPrograms {
     totals += outputTotals
     if let iteration {
       let mean = lossSum / Double(max(signature.globalCount, 1))
-      let update = addUpdate(trace, compilation, mean, parameters, iteration, share)
+      let update = try addUpdate(trace, compilation, mean, parameters, iteration, share)
       for (name, value) in scope.updates.sorted(by: { $0.key < $1.key }) {
         // Each worker has the statistics of its own part.
         let common = value.dtype.isFloating ? share?.averaged(value) ?? value : value
@@ -133,17 +134,17 @@ struct StepPrograms {
   private func addUpdate(
     _ trace: StepTrace, _ compilation: Compilation, _ loss: Tensor, _ parameters: [String: Tensor],
     _ iteration: Tensor, _ share: BatchShare?
-  ) -> Update {
-    let optimizer = compilation.optimizer
-    let trainable = outline.parameters.filter { $0.role == .trainable }
+  ) throws -> Update {
+    let plan = try ParameterPlan(compilation, for: outline)
+    let trainable = plan.trained
+    guard !trainable.isEmpty else {
+      throw TrainingError(
+        outline.parameters.contains { $0.role == .trainable }
+          ? "all parameters are frozen: there is nothing to train. Train some again with setTrainable(true, …)."
+          : "the model has no parameters to train.")
+    }
     let weights = trainable.compactMap { parameters[$0.name] }
     let step = iteration.converted(to: .float32) + 1
-    let rate: Tensor
-    switch optimizer.learningRate {
-    case .constant: rate = trace.input(StateName.learningRate, TensorType(.float32, []))
-    case .schedule: rate = optimizer.learningRate.value(step: step)
-    }
-    let slotNames = optimizer.slots.map(\.name)
     let raw: [Tensor]
     var update = Update(counts: nil, scale: nil)
     func gradients(of value: Tensor) -> [Tensor] {
@@ -165,18 +166,35 @@ struct StepPrograms {
     } else {
       raw = gradients(of: loss)
     }
-    for ((spec, weight), gradient) in zip(zip(trainable, weights), optimizer.clipped(raw)) {
-      let names = slotNames.map { StateName.slot($0, of: spec.name) }
-      let slots = names.map { trace.input($0, spec.type) }
-      trace.graph.path = ["optimizer", spec.name]
-      let updated = optimizer.update(
-        weight: weight, gradient: gradient, slots: slots, step: step, learningRate: rate)
-      trace.graph.path = []
-      trace.assign(StateName.parameter(spec.name), update.kept(updated.weight, weight))
-      for (name, (new, old)) in zip(names, zip(updated.slots, slots)) { trace.assign(name, update.kept(new, old)) }
+    var rates: [String: Tensor] = [:]
+    var first = 0
+    for group in plan.groups {
+      let members = first..<first + group.parameters.count
+      first = members.upperBound
+      let rate = rates[group.rateName] ?? learningRate(trace, group, step)
+      rates[group.rateName] = rate
+      let own = group.rateFactor == 1 ? rate : rate * group.rateFactor
+      for (number, gradient) in zip(members, group.optimizer.clipped(Array(raw[members]))) {
+        let (spec, weight) = (trainable[number], weights[number])
+        let names = group.optimizer.slots.map { StateName.slot($0.name, of: spec.name) }
+        let slots = names.map { trace.input($0, spec.type) }
+        trace.graph.path = ["optimizer", spec.name]
+        let updated = group.optimizer.update(
+          weight: weight, gradient: gradient, slots: slots, step: step, learningRate: own)
+        trace.graph.path = []
+        trace.assign(StateName.parameter(spec.name), update.kept(updated.weight, weight))
+        for (name, (new, old)) in zip(names, zip(updated.slots, slots)) { trace.assign(name, update.kept(new, old)) }
+      }
     }
     trace.assign(StateName.iteration, update.kept(iteration + 1, iteration))
     return update
+  }
+
+  private func learningRate(_ trace: StepTrace, _ group: ParameterPlan.Group, _ step: Tensor) -> Tensor {
+    switch group.optimizer.learningRate {
+    case .constant: trace.input(group.rateName, TensorType(.float32, []))
+    case .schedule: group.optimizer.learningRate.value(step: step)
+    }
   }
 }
 

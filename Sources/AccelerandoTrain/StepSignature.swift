@@ -109,6 +109,8 @@ struct StepSignature: Hashable {
 enum StateName {
   static let iteration = "iteration"
   static let learningRate = "learning_rate"
+  /// The learning rate of a group that has an optimizer of its own.
+  static func learningRate(ofGroup number: Int) -> String { "learning_rate/\(number)" }
   static let randomKey = "random_key"
   static func parameter(_ name: String) -> String { "parameter/\(name)" }
   static func slot(_ name: String, of parameter: String) -> String { "slot/\(parameter).\(name)" }

@@ -15,8 +15,32 @@ extension Compilation {
       losses: try Self.losses(reader, catalogs.losses),
       watching: try Self.metrics(reader, "metrics", catalogs.metrics)
         + Self.metrics(reader, "weighted_metrics", catalogs.metrics, isWeighted: true),
-      precision: try reader.choice("precision", default: Precision.float32))
+      precision: try reader.choice("precision", default: Precision.float32),
+      groups: try Self.groups(reader, catalogs.optimizers))
     try reader.finish()
+  }
+
+  /// Reads groups of parameters: `[{match: [stem], trainable: false}, {match: ["block*"], optimizer: …, rate_factor: 0.1}]`.
+  /// - Throws: `ConfigError` for settings that are unknown or wrong.
+  public static func groups(
+    _ reader: ConfigReader, _ catalog: Catalog<any Optimizer> = .optimizers
+  ) throws -> [ParameterGroup] {
+    let kind = "a list of groups, {match: [patterns], trainable: …, optimizer: …, rate_factor: …}"
+    let about = "Parameters that are frozen, or trained by another optimizer or rate"
+    guard reader.value("groups", kind: kind, default: [], about: about) != nil else { return [] }
+    return try reader.array("groups").map { entry in
+      let group = try ConfigReader(entry, subject: "a group of parameters")
+      let patterns = try group.array("match", kind: "a list of patterns").map { value in
+        guard case .string(let pattern) = value.value else { throw group.refused("match", "a list of patterns") }
+        return pattern
+      }
+      let made = ParameterGroup(
+        patterns, isTrainable: try group.bool("trainable", default: true),
+        optimizer: try group.value("optimizer").map { try catalog.make($0) },
+        rateFactor: try group.double("rate_factor", default: 1, in: .notNegative))
+      try group.finish()
+      return made
+    }
   }
 
   /// Reads `loss`, or `losses` and `loss_weights`.
@@ -99,6 +123,7 @@ extension Compilation {
       entries.append(Config.Entry(key, try Self.config(of: watched.filter { $0.isWeighted == isWeighted })))
     }
     if precision != .float32 { entries.append(Config.Entry("precision", Config(.string(precision.rawValue)))) }
+    if !groups.isEmpty { entries.append(Config.Entry("groups", Config(.array(try groups.map { try $0.config() })))) }
     return Config(.object(entries))
   }
 
@@ -111,5 +136,17 @@ extension Compilation {
     for metric in metrics { if let name = metric.output, !outputs.contains(name) { outputs.append(name) } }
     return Config(
       .object(try outputs.map { name in Config.Entry(name, try list(metrics.filter { $0.output == name })) }))
+  }
+}
+
+extension ParameterGroup {
+  /// The group in the form in which it is read.
+  /// - Throws: `ConfigError` when the optimizer cannot be written.
+  func config() throws -> Config {
+    var entries = [Config.Entry("match", Config(.array(patterns.map { Config(.string($0)) })))]
+    if !isTrainable { entries.append(Config.Entry("trainable", Config(.bool(false)))) }
+    if let optimizer { entries.append(Config.Entry("optimizer", try Catalog.optimizers.config(of: optimizer))) }
+    if rateFactor != 1 { entries.append(Config.Entry("rate_factor", Config(.double(rateFactor)))) }
+    return Config(.object(entries))
   }
 }

@@ -116,6 +116,9 @@ extension Model {
       }
     }
     settings.append(RunSetting("precision", compilation.precision.rawValue))
+    for (number, group) in compilation.groups.enumerated() {
+      settings += list("group \(number) of parameters", { try group.config() }, or: group)
+    }
     settings.append(RunSetting("transforms of parameters", parameterTransforms.count))
     settings.append(RunSetting("rule for parameters", parameterRule.map { "\($0)" } ?? "none"))
     return settings

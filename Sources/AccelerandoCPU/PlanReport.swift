@@ -51,7 +51,7 @@ public struct PlanReport: Codable, Hashable, Sendable {
     public var flops: Double
     /// Bytes read and written per run, in caches or memory.
     public var bytes: Double
-    /// Expected time of one core for all of it, in seconds, at typical rates.
+    /// Expected time of one core for all of it, in seconds, from rates that are measured once (`MachineRates`).
     public var predictedSeconds: Double
     /// Measured time, summed over the threads, in seconds per run; nil if nothing was run.
     public var measuredSeconds: Double?
@@ -74,17 +74,18 @@ public struct PlanReport: Codable, Hashable, Sendable {
 
 extension PlanReport {
   /// - Parameter memory: the addresses of the values, once the program is bound; kernels then report what they decided.
-  init(_ plan: Plan, _ memory: Memory? = nil) {
+  init(_ plan: Plan, _ rates: MachineRates, _ memory: Memory? = nil) {
     phases = plan.phases.enumerated().map { index, phase in
       switch phase {
       case .parts(let parts):
-        Phase(kind: index < plan.setupPhases ? "once" : "parts", parts: parts.map { Part($0, memory) })
-      case .loop(let loop): Phase(kind: "while", inner: [PlanReport(loop.condition), PlanReport(loop.body.plan)])
+        Phase(kind: index < plan.setupPhases ? "once" : "parts", parts: parts.map { Part($0, rates, memory) })
+      case .loop(let loop):
+        Phase(kind: "while", inner: [PlanReport(loop.condition, rates), PlanReport(loop.body.plan, rates)])
       case .scan(let scan):
         Phase(
           kind: "scan of \(scan.length)\(scan.units.map { ", \($0) units apart" } ?? "")",
-          inner: [PlanReport(scan.body.plan)])
-      case .branch(let branch): Phase(kind: "case", inner: branch.branches.map { PlanReport($0) })
+          inner: [PlanReport(scan.body.plan, rates)])
+      case .branch(let branch): Phase(kind: "case", inner: branch.branches.map { PlanReport($0, rates) })
       }
     }
     arenaBytes = plan.arenaBytes
@@ -93,11 +94,11 @@ extension PlanReport {
 }
 
 extension PlanReport.Part {
-  init(_ part: Plan.Part, _ memory: Memory?) {
+  init(_ part: Plan.Part, _ rates: MachineRates, _ memory: Memory?) {
     switch part {
     case .kernel(let kernel, let path):
       let decision = memory.flatMap { kernel.decision($0) }
-      let entry = PlanReport.Kernel(decision?.label ?? kernel.label, path, decision?.cost ?? kernel.cost)
+      let entry = PlanReport.Kernel(decision?.label ?? kernel.label, path, decision?.cost ?? kernel.cost, rates)
       segments = [PlanReport.Segment(tile: 1, kernels: [entry])]
     case .region(let region):
       units = region.units
@@ -110,7 +111,8 @@ extension PlanReport.Part {
           kernels: segment.kernels.map { entry in
             let kernel = entry.kernel
             let decision = memory.flatMap { kernel.decision($0) }
-            return PlanReport.Kernel(decision?.label ?? kernel.label, entry.path, decision?.cost ?? kernel.cost)
+            return PlanReport.Kernel(
+              decision?.label ?? kernel.label, entry.path, decision?.cost ?? kernel.cost, rates)
           })
       }
     }
@@ -118,9 +120,9 @@ extension PlanReport.Part {
 }
 
 extension PlanReport.Kernel {
-  init(_ label: String, _ path: [String], _ cost: Cost) {
+  init(_ label: String, _ path: [String], _ cost: Cost, _ rates: MachineRates) {
     self.init(
-      label: label, path: path, flops: cost.flops, bytes: cost.bytes, predictedSeconds: cost.seconds)
+      label: label, path: path, flops: cost.flops, bytes: cost.bytes, predictedSeconds: rates.seconds(cost))
   }
 }
 

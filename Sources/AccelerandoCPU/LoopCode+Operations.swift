@@ -34,8 +34,12 @@ extension LoopCode {
       return emit(op, x[0], x[1], x[2])
     case let operation as Convert: return convert(x[0], from: types[0].dtype, to: operation.dtype)
     case let operation as Iota: return iota(operation.type, axis: operation.axis)
-    case is Relu:
-      if Lane(result.dtype) == .float { return emit(accOpMaxImmF, x[0], bits: Float(0).bitPattern) }
+    case let operation as Relu:
+      if Lane(result.dtype) == .float {
+        let rectified = emit(accOpMaxImmF, x[0], bits: Float(0).bitPattern)
+        guard let limit = operation.limit else { return rectified }
+        return fitted(emit(accOpMinImmF, rectified, bits: Float(limit).bitPattern), result.dtype)
+      }
       return emit(accOpMaxI, x[0], constant(bits: 0))
     case is ThreeWayCompare: return threeWayCompare(x[0], x[1], types[0].dtype)
     case is Erf: return unaryF(accOpErfF, x[0])

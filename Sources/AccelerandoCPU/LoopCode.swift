@@ -7,8 +7,8 @@ import CKernels
 /// The code of a fused loop while it is being written. Registers are virtual until `kernel` is called.
 struct LoopCode {
   var instructions: [AccVMInst] = []
-  private var accesses: [AccVMAccess] = []
-  private var pointers: [Int] = []
+  private(set) var accesses: [AccVMAccess] = []
+  private(set) var pointers: [Int] = []
   private var loaded: [View: Int] = [:]
   private var constants: [Constant32: Int] = [:]
   private var nextRegister = 0
@@ -60,7 +60,8 @@ struct LoopCode {
     return nextRegister - 1
   }
 
-  private var virtual: [(dst: Int, a: Int, b: Int, c: Int)] = []
+  /// The virtual registers of each instruction; its result has its own index.
+  private(set) var virtual: [(dst: Int, a: Int, b: Int, c: Int)] = []
 
   mutating func constant(bits: UInt32) -> Int {
     if let register = constants[Constant32(bits: bits)] { return register }

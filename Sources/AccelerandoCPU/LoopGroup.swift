@@ -31,6 +31,15 @@ final class LoopGroup {
     views.contains { loadedRoots.contains($0.root) || computed.contains($0.root) }
   }
 
+  func computes(_ value: Int) -> Bool { computed.contains(value) }
+
+  func stores(_ value: Int) -> Bool { stored.contains(value) }
+
+  /// The instruction that computes a value, and how its operands are read.
+  func member(computing value: Int) -> (instruction: Program.Instruction, loads: [View])? {
+    members.first { $0.instruction.results.contains(value) }
+  }
+
   /// Adds an instruction.
   func add(_ instruction: Program.Instruction, loads: [View]) {
     members.append((instruction, loads))
@@ -57,7 +66,7 @@ final class LoopGroup {
     var strided: Set<Int> = []
     for (instruction, loads) in members where needed.contains(instruction.results.lowerBound) {
       let operands = loads.map { view -> Int in
-        if let register = registers[view.root], computed.contains(view.root) { return register }
+        if view.isContiguous, let register = registers[view.root], computed.contains(view.root) { return register }
         if let constant = lowering.constants[view.root], constant.elementCount == 1 { return code.constant(constant) }
         used.insert(view.root)
         let (register, isContiguous) = code.load(view)
@@ -71,7 +80,8 @@ final class LoopGroup {
     for value in stored {
       if let register = registers[value] { code.store(register, to: value, lowering.type(value).dtype) }
     }
-    let kernel = code.kernel(count: count, isa: lowering.isa)
+    let kernel: any Kernel =
+      code.channelKernel(count: count, isa: lowering.isa) ?? code.kernel(count: count, isa: lowering.isa)
     return (kernel, Array(used).sorted(), stored, used.subtracting(strided))
   }
 }

@@ -202,6 +202,10 @@ final class Lowering {
 
   /// Puts a waiting instruction into a loop, after those that it needs.
   private func place(_ value: Int) {
+    if waiting[value] == nil { return }
+    let outer = firstFresh
+    firstFresh = drafts.count
+    defer { firstFresh = outer }
     var stack = [value]
     while let next = stack.last {
       guard let instruction = waiting[next] else {
@@ -243,14 +247,14 @@ final class Lowering {
         guard producedAt[view.root] == step else { return true }
         return view.isContiguous
       }
-      guard inside, step == earliest || loop.sharesOperand(with: loads) else { continue }
+      guard inside, step == earliest || step >= firstFresh || loop.sharesOperand(with: loads) else { continue }
+      markLoads(loads, of: loop, besides: step)
       loop.add(instruction, loads: loads)
       wrote(result, at: step)
-      markLoads(loads, besides: step)
       return
     }
     let loop = LoopGroup(count: count, isFrozen: isFrozen[result])
-    markLoads(loads, besides: -1)
+    markLoads(loads, of: loop, besides: -1)
     loop.add(instruction, loads: loads)
     drafts.append(Draft(loop: loop, path: instruction.path))
     recentLoops.append(drafts.count - 1)
@@ -258,9 +262,49 @@ final class Lowering {
   }
 
   private var recentLoops: [Int] = []
+  /// Loops from here on compute parts of the value that is being placed, and are best one.
+  private var firstFresh = Int.max
 
-  private func markLoads(_ loads: [View], besides step: Int) {
-    for view in loads where producedAt[view.root] != step { finishLoop(computing: view.root) }
+  /// What `select(mask, value, 0)` reads, for a kernel that applies the mask itself: if only loops and such kernels need
+  /// the selection, and the value is in memory anyway.
+  func maskedValue(_ selection: Int) -> (mask: Int, value: Int)? {
+    guard let instruction = waiting[selection], instruction.operation is Select, !program.outputs.contains(selection),
+      users[selection].allSatisfy({ user in
+        let instruction = program.instructions[user]
+        return instruction.operation is CenteredSums || instruction.operation is Binary
+      })
+    else { return nil }
+    let parts = instruction.operands.map { view($0) }
+    guard let zero = constants[parts[2].root], zero.elementCount == 1, zero.elements(as: Float.self).first == 0,
+      parts[0].isContiguous, parts[0].type.dtype == .bool, parts[0].type.shape == type(selection).shape,
+      parts[1].isContiguous, waiting[parts[1].root] == nil,
+      byteCounts[parts[1].root] == type(selection).byteCount
+    else { return nil }
+    return (contiguous(parts[0]), contiguous(parts[1]))
+  }
+
+  private func markLoads(_ loads: [View], of loop: LoopGroup, besides step: Int) {
+    for view in loads where producedAt[view.root] != step && !recompute(view, in: loop) {
+      finishLoop(computing: view.root)
+    }
+  }
+
+  /// Computes a value again where another loop computes it and need not store it, if that reads no more than its result would
+  /// take: a sum, difference or product of a value in memory and something much smaller.
+  private func recompute(_ view: View, in loop: LoopGroup) -> Bool {
+    guard view.isContiguous, let step = producedAt[view.root], step >= 0, let other = drafts[step].loop,
+      other.count == loop.count, other.isFrozen == loop.isFrozen, !other.stores(view.root),
+      let (instruction, loads) = other.member(computing: view.root), instruction.operation is Binary
+    else { return false }
+    let wide = loads.filter { 16 * byteCounts[$0.root] > view.type.byteCount }
+    guard wide.count == 1, wide[0].isContiguous, let source = producedAt[wide[0].root],
+      source < 0 || drafts[source].loop == nil
+    else { return false }
+    if !loop.computes(view.root) {
+      for load in loads { finishLoop(computing: load.root) }
+      loop.add(instruction, loads: loads)
+    }
+    return true
   }
 }
 

@@ -14,11 +14,19 @@ extension Lowering {
     case let composite as LogSoftmaxGradient: return first.dtype == .float32 && composite.axis == first.rank - 1
     case is SparseCrossEntropy, is SparseCrossEntropyGradient: return first.dtype == .float32
     case is LayerNormalization, is LayerNormalizationGradient: return first.dtype == .float32
-    case is ScaledDotProductAttention, is ScaledDotProductAttentionGradient: return first.dtype == .float32
+    case is ScaledDotProductAttention, is ScaledDotProductAttentionGradient:
+      return first.dtype == .float32 || first.dtype.isHalf
+    // Rows of channels: the other axes are one.
+    case let composite as Moments: return sumsChannels(first, composite.axis)
+    case let composite as CenteredSums: return sumsChannels(first, composite.axis)
     case is AdamUpdate: return first.dtype == .float32
     case let composite as MomentumUpdate: return first.dtype == .float32 && !composite.decays
     default: return false
     }
+  }
+
+  private static func sumsChannels(_ type: TensorType, _ axis: Int) -> Bool {
+    type.dtype == .float32 && axis == type.rank - 1 && type.rank > 1 && type.elementCount > 0
   }
 
   /// Lowers one instruction.
@@ -59,6 +67,8 @@ extension Lowering {
     case let operation as LayerNormalizationGradient: lowerLayerNormalizationGradient(operation, instruction)
     case let operation as ScaledDotProductAttention: lowerAttention(operation, instruction)
     case let operation as ScaledDotProductAttentionGradient: lowerAttentionGradient(operation, instruction)
+    case is Moments: lowerMoments(instruction)
+    case is CenteredSums: lowerCenteredSums(instruction)
     case is AdamUpdate, is MomentumUpdate: lowerUpdate(instruction)
     case let operation as DynamicSlice: lowerDynamicSlice(operation, instruction)
     case is DynamicUpdateSlice: lowerDynamicUpdateSlice(instruction)

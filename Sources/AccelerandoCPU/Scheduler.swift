@@ -46,7 +46,8 @@ struct Scheduler {
 
   init(_ lowering: Lowering) {
     self.lowering = lowering
-    drafts = lowering.drafts
+    // Loops whose values others compute again have nothing to do.
+    drafts = lowering.drafts.filter { $0.loop == nil || !$0.writes.isEmpty }
     batch = Self.batch(of: lowering)
     orderDrafts()
   }
@@ -187,18 +188,23 @@ struct Scheduler {
     }
     let units = phases[phases.count - 1].parts[part].units ?? 1
     let leaves = Region.leafCount(units: units)
-    let value = drafts[draft].writes[0]
+    let value = partial.value
     let accumulator = lowering.temporary(lowering.byteCounts[value] * leaves)
     add(draft, slicing, to: part, accumulator: accumulator)
-    let fold = FoldKernel(
+    var fold: any Kernel = FoldKernel(
       function: partial.function, source: accumulator, result: value, leaves: leaves,
       elementCount: partial.elementCount, isa: lowering.isa)
+    if var pair = partial.pair {
+      (pair.source, pair.leaves) = (accumulator, leaves)
+      fold = pair
+    }
+    let results = drafts[draft].writes
     drafts[draft].writes = [accumulator]
     drafts.append(
-      Lowering.Draft(step: .kernel(fold), reads: [accumulator], writes: [value], path: drafts[draft].path))
+      Lowering.Draft(step: .kernel(fold), reads: [accumulator], writes: results, path: drafts[draft].path))
     let index = drafts.count - 1
     for other in predecessors.indices {
-      if drafts[other].reads.contains(value) {
+      if results.contains(where: drafts[other].reads.contains) {
         predecessors[other] = predecessors[other].map { $0 == draft ? index : $0 }
       }
     }

@@ -71,6 +71,8 @@ struct Slicing: Sendable {
     let function: ReduceKernel.Function
     let value: Int
     let elementCount: Int
+    /// How leaves are combined that hold two results; nil if they hold one.
+    var pair: ChannelFold?
   }
 
   /// Divides operands into aligned and whole ones.

@@ -49,6 +49,7 @@ private struct Widening {
     switch Self.treatment(of: operation) {
     case .product:
       return compute(instruction, zip(operands, numbers).map { rounded($0, $1) }, operands, graph, isRounded: false)
+    case .composite: return computeAll(instruction, loose, operands, graph)
     case .sum: return compute(instruction, loose, operands, graph, isRounded: nil)
     case .choice: return compute(instruction, loose, operands, graph, isRounded: loose.allSatisfy(\.isRounded))
     case .scatter:
@@ -76,6 +77,8 @@ private struct Widening {
   private enum Treatment {
     /// On rounded operands in float32; the result is rounded later.
     case product
+    /// Several results, from operands that need not be rounded; rounded later.
+    case composite
     /// In float32, and rounded at once.
     case sum
     /// In float32; its results are some of its operands' elements.
@@ -97,11 +100,14 @@ private struct Widening {
   private static func treatment(of operation: any Operation) -> Treatment {
     switch operation {
     case is DotGeneral, is Convolution: .product
+    case is ScaledDotProductAttention, is ScaledDotProductAttentionGradient: .composite
     case let operation as Reduce: operation.function == .max || operation.function == .min ? .choice : .sum
     case let operation as ReduceWindow: operation.function == .max || operation.function == .min ? .choice : .sum
     case is SelectAndScatter: .scatter
     case is ArgMax: .index
-    case is Reshape, is Transpose, is BroadcastInDim, is Slice, is Reverse, is Relu, is Select, is Clamp: .movement
+    case is Reshape, is Transpose, is BroadcastInDim, is Slice, is Reverse, is Select, is Clamp: .movement
+    // Small whole numbers are the same in all types.
+    case let relu as Relu: relu.limit.map { $0 != $0.rounded() || abs($0) > 128 } ?? false ? .other : .movement
     case let operation as Compare:
       .comparison(asksForEquality: operation.direction == .equal || operation.direction == .notEqual)
     case let operation as Binary:
@@ -134,6 +140,18 @@ private struct Widening {
       wide[instruction.results.lowerBound] = Wide(tensor: result, isRounded: isRounded)
     }
     return [result.converted(to: half)]
+  }
+
+  private mutating func computeAll(
+    _ instruction: Program.Instruction, _ parts: [Wide], _ operands: [Tensor], _ graph: Graph
+  ) -> [Tensor] {
+    let half = operands.first { $0.dtype.isHalf }?.dtype
+    let results = graph.add(instruction.operation, parts.map(\.tensor))
+    return zip(instruction.results, results).map { number, result in
+      guard let half, result.dtype == .float32 else { return result }
+      wide[number] = Wide(tensor: result, isRounded: false)
+      return result.converted(to: half)
+    }
   }
 
   /// A value in float32, rounded to 16 bits; others unchanged.

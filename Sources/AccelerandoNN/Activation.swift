@@ -54,9 +54,9 @@ public enum Activation: Hashable, Sendable {
     case .mish: return x * x.softplus().tanh()
     case .softsign: return x / (1 + x.abs())
     case .squareplus: return (x + (x * x + 4).sqrt()) * 0.5
-    case .relu6: return x.relu6()
-    case .hardSigmoid: return (x + 3).relu6() / 6
-    case .hardSilu: return x * ((x + 3).relu6() / 6)
+    case .relu6: return x.relu(limit: 6)
+    case .hardSigmoid: return (x + 3).relu(limit: 6) / 6
+    case .hardSilu: return x * ((x + 3).relu(limit: 6) / 6)
     case .hardTanh: return x.clamped(-1...1)
     case .elu(let alpha):
       let zero = x.zerosLike()
@@ -125,12 +125,6 @@ extension Tensor {
     }
     let half = shape[along] / 2
     return sliced(axis: along, 0..<half) * sliced(axis: along, half..<shape[along]).sigmoid()
-  }
-
-  /// 0 and 6 pass no gradient, as in TensorFlow.
-  fileprivate func relu6() -> Tensor {
-    let (zero, six) = (zerosLike(), filled(6))
-    return select(lessOrEqual(to: zero), zero, select(greaterOrEqual(to: six), six, self))
   }
 
   /// log(1 + eˣ) without overflow.

@@ -12,6 +12,7 @@
 #include "impl_reduce.h"
 #include "impl_softmax.h"
 #include "impl_norm.h"
+#include "impl_channels.h"
 #include "impl_pool.h"
 #include "impl_maxpool.h"
 #include "impl_conv.h"
@@ -74,6 +75,12 @@ const AccKernels TABLE = {
     .layer_norm_f32 = layer_norm_f32,
     .layer_norm_backward_f32 = layer_norm_backward_f32,
     .layer_norm_scale_backward_f32 = layer_norm_scale_backward_f32,
+    .channel_moments = channel_moments,
+    .channel_moments_fold = channel_moments_fold,
+    .channel_sums = channel_sums,
+    .channel_sums_fold = channel_sums_fold,
+    .channel_scale = channel_scale,
+    .channel_gradient = channel_gradient,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
     .attention_scratch_bytes = attention_scratch_bytes,

@@ -26,6 +26,34 @@ import Testing
     }
   }
 
+  @Test(arguments: [DType.bfloat16, .float16])
+  func attentionAndItsGradientRunByTheirKernels(_ dtype: DType) throws {
+    for seed in 0..<8 as Range<UInt64> {
+      var random = RandomSource(seed: seed)
+      let (batch, heads, size) = (random.integer(1...3), random.integer(1...3), random.integer(1...20))
+      let shape = [batch, random.integer(1...40), heads, size]
+      let halves = try (0..<4).map { _ in try tensor(shape, dtype, &random) }
+      let wholes = halves.map { $0.converted(to: .float32) }
+      func program(_ types: [TensorType]) throws -> Program {
+        try Program.trace(types) { x in
+          let attention = ScaledDotProductAttention(scale: 0.5, isCausal: seed % 2 == 0)
+          let context = x[0].graph.add(attention, Array(x[0..<3]))[0]
+          return [context] + gradients(of: (context * x[3]).sum(), withRespectTo: Array(x[0..<3]))
+        }
+      }
+      let backend = CPUBackend(threads: 2)
+      let half = try program(halves.map(\.type))
+      let received = try backend.evaluate(half, halves)
+      for (a, b) in zip(received, try backend.evaluate(program(wholes.map(\.type)), wholes)) {
+        let (x, y) = (a.elements(as: Double.self), b.elements(as: Double.self))
+        let distance = zip(x, y).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
+        #expect(distance <= 8 * dtype.precision * (1e-2 + y.reduce(0) { $0 + $1 * $1 }.squareRoot()), "seed \(seed)")
+      }
+      let labels = try backend.explain(half).kernels.map(\.label)
+      #expect(labels.filter { $0.hasPrefix("attention") }.count == 2, "\(labels)")
+    }
+  }
+
   /// Convolution, bias, relu, pooling, a product and a softmax, with the gradients of the parameters.
   private func network(_ types: [TensorType]) throws -> Program {
     try Program.trace(types) { x in

@@ -52,7 +52,7 @@ extension Lowering {
         }
       }
     }
-    if let user = onlyUser(of: result), program.instructions[user].operation is Relu {
+    if let user = onlyUser(of: result), (program.instructions[user].operation as? Relu) == Relu() {
       epilogue.relu = true
       result = program.instructions[user].results.lowerBound
       absorb(user)

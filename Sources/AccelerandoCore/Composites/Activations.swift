@@ -1,10 +1,13 @@
 // Activation functions that are more than one elementwise operation. Each is a composite, so that a backend can run it
 // in one pass, with a gradient rule that needs as little of the forward pass as possible.
 
-/// max(x, 0), elementwise. The gradient at 0 is 0.
+/// max(x, 0), and at most `limit` if there is one, elementwise. The gradient at 0 and from the limit on is 0.
 public struct Relu: Composite {
+  /// The upper limit of the result; nil for none.
+  public let limit: Double?
+
   /// Makes the operation.
-  public init() {}
+  public init(limit: Double? = nil) { self.limit = limit }
 
   public var name: String { "relu" }
   public var hasOwnPullback: Bool { true }
@@ -12,16 +15,21 @@ public struct Relu: Composite {
   public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
     try requireCount(operands, 1)
     guard operands[0].dtype != .bool else { throw GraphError("takes numbers; received \(operands[0]).") }
+    if limit != nil { try requireFloating(operands[0]) }
     return [operands[0]]
   }
 
-  public func expand(_ operands: [Tensor]) -> [Tensor] { [operands[0].maximum(0)] }
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let rectified = operands[0].maximum(0)
+    return [limit.map { rectified.minimum($0) } ?? rectified]
+  }
 
   public func pullback(_ context: PullbackContext) -> [Tensor?] {
     guard context.operand.dtype.isFloating else { return [nil] }
     // Uses the result, so that the operand's memory is free after the forward pass.
-    let isPositive = context.result.greater(than: context.result.zerosLike())
-    return [select(isPositive, context.gradient, context.gradient.zerosLike())]
+    var passes = context.result.greater(than: context.result.zerosLike())
+    if let limit { passes = passes.and(context.result.less(than: context.result.filled(limit))) }
+    return [select(passes, context.gradient, context.gradient.zerosLike())]
   }
 }
 
@@ -85,8 +93,8 @@ public struct Silu: Composite {
 }
 
 extension Tensor {
-  /// max(x, 0), elementwise.
-  public func relu() -> Tensor { graph.add(Relu(), self) }
+  /// max(x, 0), and at most `limit` if there is one, elementwise.
+  public func relu(limit: Double? = nil) -> Tensor { graph.add(Relu(limit: limit), self) }
   /// x·Φ(x), elementwise; with `approximate`, using tanh instead of the error function.
   public func gelu(approximate: Bool = false) -> Tensor { graph.add(Gelu(approximate: approximate), self) }
   /// x·σ(x), elementwise.

@@ -1,5 +1,63 @@
 // Batch normalization, and the moments that all normalizations need. The gradient rules are the closed forms:
-// differentiating the formulas would read the data several more times.
+// differentiating the formulas would read the data several more times. The sums are operations of their own, so that a
+// backend can compute both of a kind while it reads the data once.
+
+/// The mean and the (biased) variance for each index of one axis, over all other axes.
+public struct Moments: Composite {
+  /// The axis that is kept, counted from the first.
+  public let axis: Int
+
+  /// Makes the operation.
+  public init(axis: Int) { self.axis = axis }
+
+  public var name: String { "moments" }
+
+  public func resultCount(operandCount: Int) -> Int { 2 }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    try requireCount(operands, 1)
+    try requireFeatures(operands, axis: axis)
+    let vector = operands[0].with([operands[0].shape[axis]])
+    return [vector, vector]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let (mean, variance) = operands[0].moments(axes: operands[0].shape.indices.filter { $0 != axis })
+    return [mean, variance]
+  }
+}
+
+/// For each index of one axis, Σ g and Σ g · (x − mean) over all other axes: the sums in the gradient of batch
+/// normalization.
+///
+/// Operands: g and x, of one type; the mean, a vector along the axis.
+public struct CenteredSums: Composite {
+  /// The axis that is kept, counted from the first.
+  public let axis: Int
+
+  /// Makes the operation.
+  public init(axis: Int) { self.axis = axis }
+
+  public var name: String { "centered_sums" }
+
+  public func resultCount(operandCount: Int) -> Int { 2 }
+
+  public func infer(_ operands: [TensorType]) throws(GraphError) -> [TensorType] {
+    try requireCount(operands, 3)
+    guard operands[0] == operands[1] else {
+      throw GraphError("needs a gradient of the type of x; received \(operands[0]) and \(operands[1]).")
+    }
+    try requireFeatures([operands[1], operands[2]], axis: axis)
+    return [operands[2], operands[2]]
+  }
+
+  public func expand(_ operands: [Tensor]) -> [Tensor] {
+    let (g, x) = (operands[0], operands[1])
+    let others = x.shape.indices.filter { $0 != axis }
+    let centered = x - operands[2].broadcast(to: x.shape, axes: [axis])
+    return [g.sum(axes: others), (g * centered).sum(axes: others)]
+  }
+}
 
 /// (x − mean) / √(variance + ε) · scale + offset, with the operand's own mean and (biased) variance over all axes but
 /// one.
@@ -30,7 +88,8 @@ public struct BatchNormTraining: Composite {
 
   public func expand(_ operands: [Tensor]) -> [Tensor] {
     let x = operands[0]
-    let (mean, variance) = x.moments(axes: others(x))
+    let moments = x.graph.add(Moments(axis: axis), [x])
+    let (mean, variance) = (moments[0], moments[1])
     let factor = operands[1] * (variance + epsilon).rsqrt()
     return [(x - spread(mean, x)) * spread(factor, x) + spread(operands[2], x), mean, variance]
   }
@@ -43,8 +102,9 @@ public struct BatchNormTraining: Composite {
     let centered = x - spread(mean, x)
     let inverse = (variance + epsilon).rsqrt()
     // Two sums over the data and one more pass: everything else works on vectors of features.
-    let byOffset = g.sum(axes: others(x))
-    let byScale = (g * centered).sum(axes: others(x)) * inverse
+    let sums = x.graph.add(CenteredSums(axis: axis), [g, x, mean])
+    let byOffset = sums[0]
+    let byScale = sums[1] * inverse
     let factor = scale * inverse
     var slope = -factor * inverse * byScale / count
     var constant = -factor * byOffset / count

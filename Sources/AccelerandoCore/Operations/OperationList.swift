@@ -12,7 +12,8 @@ public let allOperations: [any Operation.Type] = [
   SoftmaxGradient.self, LogSoftmaxGradient.self, SparseCrossEntropy.self, SparseCrossEntropyGradient.self,
   ScaledDotProductAttention.self, ScaledDotProductAttentionGradient.self,
   Threefry.self, RngBitGenerator.self, RngSplit.self, RngFoldIn.self, Dropout.self,
-  ThreeWayCompare.self, CumulativeSum.self, BatchNormTraining.self, BatchNormInference.self, LayerNormalization.self,
-  LayerNormalizationGradient.self,
+  ThreeWayCompare.self, CumulativeSum.self, Moments.self, CenteredSums.self, BatchNormTraining.self,
+  BatchNormInference.self,
+  LayerNormalization.self, LayerNormalizationGradient.self,
   AdamUpdate.self, MomentumUpdate.self,
 ]

@@ -36,7 +36,8 @@ public struct Conv3D: ConvolutionLayer {
     self.init(
       filters: filters,
       window: ConvolutionWindow(
-        [kernelSize.0, kernelSize.1, kernelSize.2], [strides.0, strides.1, strides.2], padding, [dilation.0, dilation.1, dilation.2], dataFormat),
+        [kernelSize.0, kernelSize.1, kernelSize.2], [strides.0, strides.1, strides.2], padding,
+        [dilation.0, dilation.1, dilation.2], dataFormat),
       groups: groups, output: ConvolutionOutput(activation, usesBias), weight: weightInitializer,
       bias: biasInitializer, name: name)
   }

@@ -37,7 +37,8 @@ public struct Conv3DTranspose: TransposedConvolutionLayer {
     self.init(
       filters: filters,
       window: ConvolutionWindow(
-        [kernelSize.0, kernelSize.1, kernelSize.2], [strides.0, strides.1, strides.2], padding, [dilation.0, dilation.1, dilation.2], dataFormat),
+        [kernelSize.0, kernelSize.1, kernelSize.2], [strides.0, strides.1, strides.2], padding,
+        [dilation.0, dilation.1, dilation.2], dataFormat),
       outputPadding: outputPadding.map { [$0.0, $0.1, $0.2] }, output: ConvolutionOutput(activation, usesBias),
       weight: weightInitializer, bias: biasInitializer, name: name)
   }
@@ -55,5 +56,7 @@ public struct Conv3DTranspose: TransposedConvolutionLayer {
     self.bias = Parameter(bias)
   }
 
-  public static var summary: String { "Transposed convolution over volumes: [N, D, H, W, C] to [N, D', H', W', filters]." }
+  public static var summary: String {
+    "Transposed convolution over volumes: [N, D, H, W, C] to [N, D', H', W', filters]."
+  }
 }

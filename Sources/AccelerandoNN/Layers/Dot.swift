@@ -46,7 +46,8 @@ public struct Dot: MergeLayer, ConfigurableLayer {
   public init(config: ConfigReader) throws {
     let axes = try config.axes("axes")
     guard axes.count == 1 || axes.count == 2 else { throw config.refused("axes", "a whole number or a list of 2") }
-    self.init(axes: axes, normalizes: try config.bool("normalize", default: false), name: try config.optionalString("name"))
+    self.init(
+      axes: axes, normalizes: try config.bool("normalize", default: false), name: try config.optionalString("name"))
   }
 
   public func config() -> Config {

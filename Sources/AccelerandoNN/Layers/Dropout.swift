@@ -85,7 +85,9 @@ public struct SpatialDropout1D: SpatialDropoutLayer {
     self.name = name
   }
 
-  public static var summary: String { "While training, sets whole channels of sequences to zero with probability rate." }
+  public static var summary: String {
+    "While training, sets whole channels of sequences to zero with probability rate."
+  }
 }
 
 /// While training, sets whole channels of images to zero with probability `rate`.

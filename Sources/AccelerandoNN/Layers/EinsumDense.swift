@@ -57,7 +57,8 @@ public struct EinsumDense: ConfigurableLayer {
     var result = einsum(letters.text, x, kernel)
     if let biasAxes {
       let wanted = biasAxes.filter { $0 != " " }
-      guard !wanted.isEmpty, Set(wanted).count == wanted.count, wanted.allSatisfy({ letters.result.contains($0) }) else {
+      guard !wanted.isEmpty, Set(wanted).count == wanted.count, wanted.allSatisfy({ letters.result.contains($0) })
+      else {
         return x.rejected("needs bias axes of the result '\(String(letters.result))'; received '\(biasAxes)'.")
       }
       // From the first of its axes on, with size 1 for those that it lacks.
@@ -73,7 +74,9 @@ public struct EinsumDense: ConfigurableLayer {
   public init(config: ConfigReader) throws {
     let kind = "a whole number of at least 1, or a list of them with null for the input's size"
     let shape = try config.required("output_shape", kind, sample: [nil, 1]) { value -> [Int?] in
-      guard case .array(let sizes) = value.value else { return [try config.ints("output_shape", default: [], in: .counts)[0]] }
+      guard case .array(let sizes) = value.value else {
+        return [try config.ints("output_shape", default: [], in: .counts)[0]]
+      }
       return try sizes.map { size in
         switch size.value {
         case .null: return nil
@@ -120,7 +123,8 @@ private struct EinsumLetters {
     let sides = plain.components("->")
     let terms = sides.first?.components(",") ?? []
     guard sides.count == 2, terms.count == 2 else {
-      throw GraphError("needs an equation of an input, a weight and a result, like 'ab,bc->ac'; received '\(equation)'.")
+      throw GraphError(
+        "needs an equation of an input, a weight and a result, like 'ab,bc->ac'; received '\(equation)'.")
     }
     let named = (terms[0] + terms[1] + sides[1]).filter { $0 != "." }
     guard named.allSatisfy({ $0.isASCII && $0.isLetter }) else {
@@ -157,5 +161,7 @@ private struct EinsumLetters {
 
 extension String {
   /// The parts between separators.
-  fileprivate func components(_ separator: String) -> [String] { split(separator: separator, omittingEmptySubsequences: false).map(String.init) }
+  fileprivate func components(_ separator: String) -> [String] {
+    split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+  }
 }

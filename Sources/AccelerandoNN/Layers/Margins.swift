@@ -105,7 +105,8 @@ public struct ZeroPadding1D: ZeroPaddingLayer {
 
   /// Makes a layer with the same number at all ends.
   public init(_ padding: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 1), dataFormat: dataFormat, name: name)
+    self.init(
+      axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 1), dataFormat: dataFormat, name: name)
   }
 
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {
@@ -133,7 +134,8 @@ public struct ZeroPadding2D: ZeroPaddingLayer {
 
   /// Makes a layer with the same number at all ends.
   public init(_ padding: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 2), dataFormat: dataFormat, name: name)
+    self.init(
+      axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 2), dataFormat: dataFormat, name: name)
   }
 
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {
@@ -162,7 +164,8 @@ public struct ZeroPadding3D: ZeroPaddingLayer {
 
   /// Makes a layer with the same number at all ends.
   public init(_ padding: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 3), dataFormat: dataFormat, name: name)
+    self.init(
+      axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 3), dataFormat: dataFormat, name: name)
   }
 
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {
@@ -188,7 +191,8 @@ public struct Cropping1D: CroppingLayer {
 
   /// Makes a layer with the same number at all ends.
   public init(_ cropping: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(axes: [(low: Int, high: Int)](repeating: (cropping, cropping), count: 1), dataFormat: dataFormat, name: name)
+    self.init(
+      axes: [(low: Int, high: Int)](repeating: (cropping, cropping), count: 1), dataFormat: dataFormat, name: name)
   }
 
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {
@@ -216,7 +220,8 @@ public struct Cropping2D: CroppingLayer {
 
   /// Makes a layer with the same number at all ends.
   public init(_ cropping: Int = 0, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(axes: [(low: Int, high: Int)](repeating: (cropping, cropping), count: 2), dataFormat: dataFormat, name: name)
+    self.init(
+      axes: [(low: Int, high: Int)](repeating: (cropping, cropping), count: 2), dataFormat: dataFormat, name: name)
   }
 
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {
@@ -245,7 +250,8 @@ public struct Cropping3D: CroppingLayer {
 
   /// Makes a layer with the same number at all ends.
   public init(_ cropping: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(axes: [(low: Int, high: Int)](repeating: (cropping, cropping), count: 3), dataFormat: dataFormat, name: name)
+    self.init(
+      axes: [(low: Int, high: Int)](repeating: (cropping, cropping), count: 3), dataFormat: dataFormat, name: name)
   }
 
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {

@@ -21,7 +21,8 @@ public struct MaxPooling3D: PoolingLayer {
     dataFormat: DataFormat = .channelsLast, name: String? = nil
   ) {
     self.init(
-      window: PoolingWindow([poolSize.0, poolSize.1, poolSize.2], strides.map { [$0.0, $0.1, $0.2] }, padding, dataFormat), name: name)
+      window: PoolingWindow(
+        [poolSize.0, poolSize.1, poolSize.2], strides.map { [$0.0, $0.1, $0.2] }, padding, dataFormat), name: name)
   }
 
   public init(window: PoolingWindow, name: String?) {

@@ -21,7 +21,7 @@ public struct ReLU: ConfigurableLayer {
   }
 
   public func forward(_ x: Tensor) -> Tensor {
-    if negativeSlope == 0, threshold == 0, maximum == nil { return x.relu() }
+    if negativeSlope == 0, threshold == 0 { return x.relu(limit: maximum) }
     let isAbove = x.greater(than: x.filled(threshold))
     var above = x
     if let maximum {

@@ -72,7 +72,8 @@ extension Tensor {
   fileprivate func featureAxes(_ axes: [Int]) -> [Int]? {
     let along = axes.map { $0 < 0 ? $0 + rank : $0 }
     guard !along.isEmpty, Set(along).count == along.count, along.allSatisfy((1..<Swift.max(rank, 1)).contains) else {
-      graph.report(GraphError("needs different axes that the input has, beside the batch axis; received \(axes) for \(shape)."))
+      graph.report(
+        GraphError("needs different axes that the input has, beside the batch axis; received \(axes) for \(shape)."))
       return nil
     }
     return along.sorted()

@@ -132,7 +132,8 @@ public struct UpSampling2D: UpSamplingLayer {
     ])
     if let problem = target.problem { return x.rejected("makes \(target): \(problem)") }
     guard (1...2).allSatisfy({ images.shape[$0] * target.shape[$0] <= 1 << 27 }) else {
-      return x.rejected("interpolates from \(images.shape) to \(target.shape): at most 134217728 weights along an axis.")
+      return x.rejected(
+        "interpolates from \(images.shape) to \(target.shape): at most 134217728 weights along an axis.")
     }
     let rows = images.constant(interpolation.weights(of: images.shape[1], factor: size[0]).converted(to: x.dtype))
     let columns = images.constant(interpolation.weights(of: images.shape[2], factor: size[1]).converted(to: x.dtype))

@@ -457,6 +457,27 @@ struct AccKernels {
   void (*layer_norm_scale_backward_f32)(const float *x, const float *g, const float *moments, float *dscale, long rows, long cols,
                                         long c0, long c1, bool accumulate);
 
+  // ---- rows of channels, x is [rows][cols]: what batch normalization computes. Sums go over the rows in order, columns
+  // c0..<c1 only. Split-invariant over columns.
+
+  /// The mean of each column and the sum of squared deviations from it. With before > 0, mean and squares hold those of so many
+  /// earlier rows, and become those of all.
+  void (*channel_moments)(const float *x, long rows, long cols, long c0, long c1, long before, float *mean, float *squares);
+  /// Mean and (biased) variance from `count` parts, one after another, each [mean][squares][rows, an int64_t], in order.
+  void (*channel_moments_fold)(const float *parts, long count, long cols, long c0, long c1, float *mean, float *variance);
+  /// sums (+)= sum of g, products (+)= sum of g * (x - mean). Where `mask` (or NULL), one byte per element, is 0, g counts as 0.
+  void (*channel_sums)(const float *g, const uint8_t *mask, const float *x, const float *mean, long rows, long cols, long c0, long c1,
+                       bool accumulate, float *sums, float *products);
+  /// The sums of `count` parts, one after another, each [sums][products], in order.
+  void (*channel_sums_fold)(const float *parts, long count, long cols, long c0, long c1, float *sums, float *products);
+  /// y = (x - mean) * factor + offset + residual (or NULL); with `relu`, at least 0 and at most `limit`, which may be infinite;
+  /// NaN stays. mask (or NULL, and without relu): 1 where 0 < y < limit, else 0. y may be x or the residual.
+  void (*channel_scale)(const float *x, const float *residual, const float *mean, const float *factor, const float *offset, float *y,
+                        uint8_t *mask, long rows, long cols, bool relu, float limit);
+  /// dx = g * factor + (x - mean) * slope + constant, g as in channel_sums. dx may be g or x.
+  void (*channel_gradient)(const float *g, const uint8_t *mask, const float *x, const float *mean, const float *factor,
+                           const float *slope, const float *constant, float *dx, long rows, long cols);
+
   // ---- pooling, samples n0..<n1; x, y, dx, dy point at sample 0
 
   /// Padding counts as -inf. NaN propagates.

@@ -74,7 +74,8 @@ import Testing
   /// Keras' settings without those that have one meaning here only.
   private func settings(of golden: Golden) -> Config {
     let single = [
-      "training", "synchronized", "renorm", "renorm_clipping", "renorm_momentum", "rms_scaling", "mask_zero", "use_gate",
+      "training", "synchronized", "renorm", "renorm_clipping", "renorm_momentum", "rms_scaling", "mask_zero",
+      "use_gate",
       "attention_axes", "sliding_window", "flash_attention", "gptq_unpacked_column_size", "approximate",
     ]
     guard golden.config["approximate"] == true else { return golden.settings(without: single) }

@@ -8,7 +8,8 @@ extension OperationCatalog {
 
   private static let functions: [CatalogEntry] =
     [
-      simple("relu", Relu(), DType.numbers), simple("gelu", Gelu(approximate: false)),
+      simple("relu", Relu(), DType.numbers), simple("relu with a limit", Relu(limit: 0.75)),
+      simple("gelu", Gelu(approximate: false)),
       simple("gelu, approximate", Gelu(approximate: true)), simple("silu", Silu()), simple("erf", Erf()),
       CatalogEntry("erf_inv", ErfInverse.self, DType.floating) { maker in
         Example(
@@ -62,6 +63,16 @@ extension OperationCatalog {
 
   private static let normalizations: [CatalogEntry] = [
     layerNormalizationGradient,
+    CatalogEntry("moments", Moments.self, DType.floating) { maker in
+      let (shape, axis) = features(&maker)
+      return Example(Moments(axis: axis), [maker.tensor(shape, .moderate)], ulps: 256, terms: 256)
+    },
+    CatalogEntry("centered_sums", CenteredSums.self, DType.floating) { maker in
+      let (shape, axis) = features(&maker)
+      return Example(
+        CenteredSums(axis: axis), [shape, shape, [shape[axis]]].map { maker.tensor($0, .moderate) }, ulps: 256,
+        terms: 256)
+    },
     CatalogEntry("batch_norm_training", BatchNormTraining.self, DType.floating) { maker in
       let (shape, axis) = features(&maker)
       let vectors = (0..<2).map { _ in maker.tensor([shape[axis]], .moderate) }

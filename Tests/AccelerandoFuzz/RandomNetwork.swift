@@ -237,7 +237,8 @@ private struct NetworkBuilder {
     switch name {
     case "Dense":
       return ([entry("units", number(1...12)), entry("activation", activation()), entry("use_bias", flag(0.8))], [])
-    case let name where name.hasSuffix("1D") || name.contains("2D") || name.hasSuffix("3D") || name.hasSuffix("Transpose"):
+    case let name
+    where name.hasSuffix("1D") || name.contains("2D") || name.hasSuffix("3D") || name.hasSuffix("Transpose"):
       return spatialSettings(name, shape).map { ($0, []) }
     case "BatchNormalization":
       return (

@@ -8,7 +8,8 @@ import Testing
 @Suite struct KerasNamesTests {
   /// Names that have no meaning here, with the reason.
   static let excluded: [String: String] = [
-    "TFSMLayer": "runs TensorFlow", "JaxLayer": "runs JAX", "FlaxLayer": "runs JAX", "TorchModuleWrapper": "runs PyTorch",
+    "TFSMLayer": "runs TensorFlow", "JaxLayer": "runs JAX", "FlaxLayer": "runs JAX",
+    "TorchModuleWrapper": "runs PyTorch",
     "InputLayer": "inputs are described by the model", "Wrapper": "a base class; any layer may hold others",
     "Pipeline": "Sequential is one", "Lambda": "a closure cannot be written to a file; in Swift there is Lambda",
     "MaxNumBoundingBoxes": "a part of image preprocessing",
@@ -27,7 +28,9 @@ import Testing
       "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom", "Resizing", "STFT",
       "STFTInitializer", "STFTSpectrogram", "Solarization", "StringLookup", "TextVectorization", "stft",
     ],
-    "state beside the weights": ["ActivityRegularization", "MultiOptimizer", "ReversibleEmbedding", "SpectralNormalization"],
+    "state beside the weights": [
+      "ActivityRegularization", "MultiOptimizer", "ReversibleEmbedding", "SpectralNormalization",
+    ],
     "metrics with state": [
       "AUC", "BinaryIoU", "ConcordanceCorrelation", "CosineSimilarity", "F1Score", "FBetaScore", "FalseNegatives",
       "FalsePositives", "IoU", "Mean", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "PearsonCorrelation", "Precision",

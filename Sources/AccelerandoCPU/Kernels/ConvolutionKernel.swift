@@ -415,7 +415,8 @@ extension Convolution {
     }
     let rows = Convolution(
       dimensions: Dimensions(
-        inputBatch: moved(d.inputBatch, behind: d.inputSpatial), inputFeature: moved(d.inputFeature, behind: d.inputSpatial),
+        inputBatch: moved(d.inputBatch, behind: d.inputSpatial),
+        inputFeature: moved(d.inputFeature, behind: d.inputSpatial),
         inputSpatial: both(d.inputSpatial), kernelInput: moved(d.kernelInput, behind: d.kernelSpatial),
         kernelOutput: moved(d.kernelOutput, behind: d.kernelSpatial), kernelSpatial: both(d.kernelSpatial),
         outputBatch: moved(d.outputBatch, behind: d.outputSpatial),

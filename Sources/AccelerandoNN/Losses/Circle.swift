@@ -48,9 +48,17 @@ public struct Circle: Loss, Hashable {
 extension Circle: Configurable {
   public var configName: String { name }
   public static var summary: String { "Embeddings of one class near each other, others far away; class indices." }
-  public func config() -> Config { Config(["gamma": Config(.double(gamma)), "margin": Config(.double(margin)), "remove_diagonal": Config(.bool(removesDiagonal))]) }
+  public func config() -> Config {
+    Config([
+      "gamma": Config(.double(gamma)), "margin": Config(.double(margin)),
+      "remove_diagonal": Config(.bool(removesDiagonal)),
+    ])
+  }
   public init(config: ConfigReader) throws {
-    self.init(gamma: try config.double("gamma", default: 80, in: .positive), margin: try config.double("margin", default: 0.4, in: .fraction), removesDiagonal: try config.bool("remove_diagonal", default: true))
+    self.init(
+      gamma: try config.double("gamma", default: 80, in: .positive),
+      margin: try config.double("margin", default: 0.4, in: .fraction),
+      removesDiagonal: try config.bool("remove_diagonal", default: true))
   }
 }
 

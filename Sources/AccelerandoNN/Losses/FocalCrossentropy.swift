@@ -18,7 +18,8 @@ public struct BinaryFocalCrossentropy: Loss, Hashable {
 
   /// Makes the loss.
   public init(
-    balancesClasses: Bool = false, alpha: Double = 0.25, gamma: Double = 2, fromLogits: Bool = false, labelSmoothing: Double = 0
+    balancesClasses: Bool = false, alpha: Double = 0.25, gamma: Double = 2, fromLogits: Bool = false,
+    labelSmoothing: Double = 0
   ) {
     self.balancesClasses = balancesClasses
     self.alpha = alpha
@@ -50,9 +51,20 @@ public struct BinaryFocalCrossentropy: Loss, Hashable {
 extension BinaryFocalCrossentropy: Configurable {
   public var configName: String { name }
   public static var summary: String { "Binary cross-entropy in which easy samples count less." }
-  public func config() -> Config { Config(["apply_class_balancing": Config(.bool(balancesClasses)), "alpha": Config(.double(alpha)), "gamma": Config(.double(gamma)), "from_logits": Config(.bool(fromLogits)), "label_smoothing": Config(.double(labelSmoothing))]) }
+  public func config() -> Config {
+    Config([
+      "apply_class_balancing": Config(.bool(balancesClasses)), "alpha": Config(.double(alpha)),
+      "gamma": Config(.double(gamma)), "from_logits": Config(.bool(fromLogits)),
+      "label_smoothing": Config(.double(labelSmoothing)),
+    ])
+  }
   public init(config: ConfigReader) throws {
-    self.init(balancesClasses: try config.bool("apply_class_balancing", default: false), alpha: try config.double("alpha", default: 0.25, in: .notNegative), gamma: try config.double("gamma", default: 2, in: .notNegative), fromLogits: try config.bool("from_logits", default: false), labelSmoothing: try config.double("label_smoothing", default: 0, in: .fraction))
+    self.init(
+      balancesClasses: try config.bool("apply_class_balancing", default: false),
+      alpha: try config.double("alpha", default: 0.25, in: .notNegative),
+      gamma: try config.double("gamma", default: 2, in: .notNegative),
+      fromLogits: try config.bool("from_logits", default: false),
+      labelSmoothing: try config.double("label_smoothing", default: 0, in: .fraction))
   }
 }
 
@@ -99,9 +111,18 @@ public struct CategoricalFocalCrossentropy: Loss, Hashable {
 extension CategoricalFocalCrossentropy: Configurable {
   public var configName: String { name }
   public static var summary: String { "Cross-entropy of one-hot targets in which easy samples count less." }
-  public func config() -> Config { Config(["alpha": Config(.double(alpha)), "gamma": Config(.double(gamma)), "from_logits": Config(.bool(fromLogits)), "label_smoothing": Config(.double(labelSmoothing))]) }
+  public func config() -> Config {
+    Config([
+      "alpha": Config(.double(alpha)), "gamma": Config(.double(gamma)), "from_logits": Config(.bool(fromLogits)),
+      "label_smoothing": Config(.double(labelSmoothing)),
+    ])
+  }
   public init(config: ConfigReader) throws {
-    self.init(alpha: try config.double("alpha", default: 0.25, in: .notNegative), gamma: try config.double("gamma", default: 2, in: .notNegative), fromLogits: try config.bool("from_logits", default: false), labelSmoothing: try config.double("label_smoothing", default: 0, in: .fraction))
+    self.init(
+      alpha: try config.double("alpha", default: 0.25, in: .notNegative),
+      gamma: try config.double("gamma", default: 2, in: .notNegative),
+      fromLogits: try config.bool("from_logits", default: false),
+      labelSmoothing: try config.double("label_smoothing", default: 0, in: .fraction))
   }
 }
 

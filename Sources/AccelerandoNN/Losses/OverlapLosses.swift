@@ -70,9 +70,13 @@ public struct Tversky: Loss, Hashable {
 extension Tversky: Configurable {
   public var configName: String { name }
   public static var summary: String { "1 − the Tversky index of predicted and labelled areas." }
-  public func config() -> Config { Config(["alpha": Config(.double(alpha)), "beta": Config(.double(beta)), "axis": axes.map { .ints($0) }]) }
+  public func config() -> Config {
+    Config(["alpha": Config(.double(alpha)), "beta": Config(.double(beta)), "axis": axes.map { .ints($0) }])
+  }
   public init(config: ConfigReader) throws {
-    self.init(alpha: try config.double("alpha", default: 0.5, in: .notNegative), beta: try config.double("beta", default: 0.5, in: .notNegative), axes: try config.overlapAxes())
+    self.init(
+      alpha: try config.double("alpha", default: 0.5, in: .notNegative),
+      beta: try config.double("beta", default: 0.5, in: .notNegative), axes: try config.overlapAxes())
   }
 }
 
@@ -86,7 +90,8 @@ private struct Overlap {
     let along = axes.map { $0.map { $0 < 0 ? $0 + predictions.rank : $0 } }
     guard along.map({ Set($0).count == $0.count && $0.allSatisfy((0..<predictions.rank).contains) }) ?? true else {
       predictions.graph.report(
-        GraphError("needs different axes of the predictions \(predictions.shape); received \(axes ?? []).", path: [user]))
+        GraphError(
+          "needs different axes of the predictions \(predictions.shape); received \(axes ?? []).", path: [user]))
       return nil
     }
     common = (targets * predictions).sum(axes: along)

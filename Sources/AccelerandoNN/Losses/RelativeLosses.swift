@@ -147,7 +147,8 @@ public struct CosineSimilarity: Loss, Hashable {
     let along = axis < 0 ? axis + scores.rank : axis
     guard (1..<max(scores.rank, 1)).contains(along) else {
       scores.graph.report(
-        GraphError("needs an axis beside the batch axis; received \(axis) for \(scores.shape).", path: ["loss '\(name)'"]))
+        GraphError(
+          "needs an axis beside the batch axis; received \(axis) for \(scores.shape).", path: ["loss '\(name)'"]))
       return scores.perSample()
     }
     return -(scores.unit(axes: [along]) * targets.unit(axes: [along])).sum(axes: [along]).perSample()

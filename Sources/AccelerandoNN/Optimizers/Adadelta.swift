@@ -15,8 +15,9 @@ public struct Adadelta: Optimizer {
 
   /// Makes the optimizer with Keras' defaults.
   public init(
-    _ learningRate: LearningRate = 0.001, rho: Double = 0.95, epsilon: Double = 1e-7, weightDecay: Double? =
-    nil, clipping: GradientClipping? = nil
+    _ learningRate: LearningRate = 0.001, rho: Double = 0.95, epsilon: Double = 1e-7,
+    weightDecay: Double? =
+      nil, clipping: GradientClipping? = nil
   ) {
     self.learningRate = learningRate
     self.rho = rho
@@ -43,15 +44,18 @@ extension Adadelta: Configurable {
   public var configName: String { "adadelta" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("rho", Config(.double(rho))),
-      Config.Entry("epsilon", Config(.double(epsilon))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("rho", Config(.double(rho))),
+        Config.Entry("epsilon", Config(.double(epsilon))),
+      ])
   }
 
   init(config: ConfigReader) throws {
     self.init(
-      try config.learningRate(default: 0.001), rho: try config.double("rho", default: 0.95, in: .fraction), epsilon: try config.double("epsilon", default: 1e-7, in: .notNegative),
+      try config.learningRate(default: 0.001), rho: try config.double("rho", default: 0.95, in: .fraction),
+      epsilon: try config.double("epsilon", default: 1e-7, in: .notNegative),
       weightDecay: try config.weightDecay(default: nil), clipping: try config.clipping())
   }
 }

@@ -22,9 +22,10 @@ public struct Adafactor: Optimizer {
 
   /// Makes the optimizer with Keras' defaults.
   public init(
-    _ learningRate: LearningRate = 0.001, beta2Decay: Double = -0.8, epsilon1: Double = 1e-30, epsilon2: Double
-    = 1e-3, clipThreshold: Double = 1, relativeStep: Bool = true, weightDecay: Double? = nil, clipping:
-    GradientClipping? = nil
+    _ learningRate: LearningRate = 0.001, beta2Decay: Double = -0.8, epsilon1: Double = 1e-30, epsilon2: Double = 1e-3,
+    clipThreshold: Double = 1, relativeStep: Bool = true, weightDecay: Double? = nil,
+    clipping:
+      GradientClipping? = nil
   ) {
     self.learningRate = learningRate
     self.beta2Decay = beta2Decay
@@ -65,7 +66,8 @@ public struct Adafactor: Optimizer {
     return (weight - change * (size / excess), next)
   }
 
-  private func rootMeanSquare(_ x: Tensor) -> Tensor { x.squared().mean().sqrt()
+  private func rootMeanSquare(_ x: Tensor) -> Tensor {
+    x.squared().mean().sqrt()
   }
 }
 
@@ -73,17 +75,20 @@ extension Adafactor: Configurable {
   public var configName: String { "adafactor" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("beta_2_decay", Config(.double(beta2Decay))), Config.Entry("epsilon_1", Config(.double(epsilon1))),
-      Config.Entry("epsilon_2", Config(.double(epsilon2))),
-      Config.Entry("clip_threshold", Config(.double(clipThreshold))),
-      Config.Entry("relative_step", Config(.bool(relativeStep))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("beta_2_decay", Config(.double(beta2Decay))), Config.Entry("epsilon_1", Config(.double(epsilon1))),
+        Config.Entry("epsilon_2", Config(.double(epsilon2))),
+        Config.Entry("clip_threshold", Config(.double(clipThreshold))),
+        Config.Entry("relative_step", Config(.bool(relativeStep))),
+      ])
   }
 
   init(config: ConfigReader) throws {
     self.init(
-      try config.learningRate(default: 0.001), beta2Decay: try config.double("beta_2_decay", default: -0.8, in: .notPositive),
+      try config.learningRate(default: 0.001),
+      beta2Decay: try config.double("beta_2_decay", default: -0.8, in: .notPositive),
       epsilon1: try config.double("epsilon_1", default: 1e-30, in: .notNegative),
       epsilon2: try config.double("epsilon_2", default: 1e-3, in: .notNegative),
       clipThreshold: try config.double("clip_threshold", default: 1, in: .positive),

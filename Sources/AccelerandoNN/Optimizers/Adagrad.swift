@@ -15,8 +15,9 @@ public struct Adagrad: Optimizer {
 
   /// Makes the optimizer with Keras' defaults.
   public init(
-    _ learningRate: LearningRate = 0.001, initialAccumulator: Double = 0.1, epsilon: Double = 1e-7, weightDecay:
-    Double? = nil, clipping: GradientClipping? = nil
+    _ learningRate: LearningRate = 0.001, initialAccumulator: Double = 0.1, epsilon: Double = 1e-7,
+    weightDecay:
+      Double? = nil, clipping: GradientClipping? = nil
   ) {
     self.learningRate = learningRate
     self.initialAccumulator = initialAccumulator
@@ -42,15 +43,18 @@ extension Adagrad: Configurable {
   public var configName: String { "adagrad" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("initial_accumulator_value", Config(.double(initialAccumulator))),
-      Config.Entry("epsilon", Config(.double(epsilon))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("initial_accumulator_value", Config(.double(initialAccumulator))),
+        Config.Entry("epsilon", Config(.double(epsilon))),
+      ])
   }
 
   init(config: ConfigReader) throws {
     self.init(
-      try config.learningRate(default: 0.001), initialAccumulator: try config.double("initial_accumulator_value", default: 0.1, in: .notNegative),
+      try config.learningRate(default: 0.001),
+      initialAccumulator: try config.double("initial_accumulator_value", default: 0.1, in: .notNegative),
       epsilon: try config.double("epsilon", default: 1e-7, in: .notNegative),
       weightDecay: try config.weightDecay(default: nil), clipping: try config.clipping())
   }

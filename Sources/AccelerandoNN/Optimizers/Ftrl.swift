@@ -62,19 +62,22 @@ extension Ftrl: Configurable {
   public var configName: String { "ftrl" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("learning_rate_power", Config(.double(learningRatePower))),
-      Config.Entry("initial_accumulator_value", Config(.double(initialAccumulator))),
-      Config.Entry("l1_regularization_strength", Config(.double(l1))),
-      Config.Entry("l2_regularization_strength", Config(.double(l2))),
-      Config.Entry("l2_shrinkage_regularization_strength", Config(.double(l2Shrinkage))),
-      Config.Entry("beta", Config(.double(beta))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("learning_rate_power", Config(.double(learningRatePower))),
+        Config.Entry("initial_accumulator_value", Config(.double(initialAccumulator))),
+        Config.Entry("l1_regularization_strength", Config(.double(l1))),
+        Config.Entry("l2_regularization_strength", Config(.double(l2))),
+        Config.Entry("l2_shrinkage_regularization_strength", Config(.double(l2Shrinkage))),
+        Config.Entry("beta", Config(.double(beta))),
+      ])
   }
 
   init(config: ConfigReader) throws {
     self.init(
-      try config.learningRate(default: 0.001), learningRatePower: try config.double("learning_rate_power", default: -0.5, in: .notPositive),
+      try config.learningRate(default: 0.001),
+      learningRatePower: try config.double("learning_rate_power", default: -0.5, in: .notPositive),
       initialAccumulator: try config.double("initial_accumulator_value", default: 0.1, in: .notNegative),
       l1: try config.double("l1_regularization_strength", default: 0, in: .notNegative),
       l2: try config.double("l2_regularization_strength", default: 0, in: .notNegative),

@@ -52,10 +52,12 @@ extension Lamb: Configurable {
   public var configName: String { "lamb" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
-      Config.Entry("epsilon", Config(.double(epsilon))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
+        Config.Entry("epsilon", Config(.double(epsilon))),
+      ])
   }
 
   init(config: ConfigReader) throws {

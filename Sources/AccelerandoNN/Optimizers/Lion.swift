@@ -42,9 +42,11 @@ extension Lion: Configurable {
   public var configName: String { "lion" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
+      ])
   }
 
   init(config: ConfigReader) throws {

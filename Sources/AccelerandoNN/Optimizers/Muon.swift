@@ -38,7 +38,8 @@ public struct Muon: Optimizer {
   /// Makes the optimizer with Keras' defaults.
   public init(
     _ learningRate: LearningRate = 0.001, momentum: Double = 0.95, nesterov: Bool = true, iterations: Int = 5,
-    coefficients: (Double, Double, Double) = (3.4445, -4.775, 2.0315), rmsRate: Double? = 0.2, excludedLayers: [String] = [],
+    coefficients: (Double, Double, Double) = (3.4445, -4.775, 2.0315), rmsRate: Double? = 0.2,
+    excludedLayers: [String] = [],
     excludesEmbeddings: Bool = true, adamRateRatio: Double = 1, adamBeta1: Double = 0.9, adamBeta2: Double = 0.999,
     epsilon: Double = 1e-7, adamWeightDecay: Double? = 0.004, weightDecay: Double? = 0.004,
     clipping: GradientClipping? = nil
@@ -64,7 +65,8 @@ public struct Muon: Optimizer {
 
   public func rule(for parameter: ParameterSpec) -> any Optimizer {
     let name = parameter.name.lowercased()
-    let isExcluded = excludesEmbeddings && name.contains("embedding") || excludedLayers.contains(where: parameter.name.contains)
+    let isExcluded =
+      excludesEmbeddings && name.contains("embedding") || excludedLayers.contains(where: parameter.name.contains)
     if parameter.type.rank == 2, !isExcluded { return self }
     let adam = Adam(
       learningRate, beta1: adamBeta1, beta2: adamBeta2, epsilon: epsilon, weightDecay: adamWeightDecay,
@@ -126,19 +128,22 @@ extension Muon: Configurable {
   public var configName: String { "muon" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("momentum", Config(.double(momentum))), Config.Entry("nesterov", Config(.bool(nesterov))),
-      Config.Entry("ns_steps", Config(.int(iterations))), Config.Entry("muon_a", Config(.double(coefficients.0))),
-      Config.Entry("muon_b", Config(.double(coefficients.1))),
-      Config.Entry("muon_c", Config(.double(coefficients.2))),
-      Config.Entry("rms_rate", rmsRate.map { Config(.double($0)) } ?? Config(.double(0))),
-      Config.Entry("exclude_layers", Config(.array(excludedLayers.map { Config(.string($0)) }))),
-      Config.Entry("exclude_embeddings", Config(.bool(excludesEmbeddings))),
-      Config.Entry("adam_lr_ratio", Config(.double(adamRateRatio))),
-      Config.Entry("adam_beta_1", Config(.double(adamBeta1))), Config.Entry("adam_beta_2", Config(.double(adamBeta2))),
-      Config.Entry("epsilon", Config(.double(epsilon))),
-      Config.Entry("adam_weight_decay", Config(.double(adamWeightDecay ?? 0))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("momentum", Config(.double(momentum))), Config.Entry("nesterov", Config(.bool(nesterov))),
+        Config.Entry("ns_steps", Config(.int(iterations))), Config.Entry("muon_a", Config(.double(coefficients.0))),
+        Config.Entry("muon_b", Config(.double(coefficients.1))),
+        Config.Entry("muon_c", Config(.double(coefficients.2))),
+        Config.Entry("rms_rate", rmsRate.map { Config(.double($0)) } ?? Config(.double(0))),
+        Config.Entry("exclude_layers", Config(.array(excludedLayers.map { Config(.string($0)) }))),
+        Config.Entry("exclude_embeddings", Config(.bool(excludesEmbeddings))),
+        Config.Entry("adam_lr_ratio", Config(.double(adamRateRatio))),
+        Config.Entry("adam_beta_1", Config(.double(adamBeta1))),
+        Config.Entry("adam_beta_2", Config(.double(adamBeta2))),
+        Config.Entry("epsilon", Config(.double(epsilon))),
+        Config.Entry("adam_weight_decay", Config(.double(adamWeightDecay ?? 0))),
+      ])
   }
 
   init(config: ConfigReader) throws {

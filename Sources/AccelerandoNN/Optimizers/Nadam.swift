@@ -53,10 +53,12 @@ extension Nadam: Configurable {
   public var configName: String { "nadam" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
-      Config.Entry("epsilon", Config(.double(epsilon))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
+        Config.Entry("epsilon", Config(.double(epsilon))),
+      ])
   }
 
   init(config: ConfigReader) throws {

@@ -58,10 +58,12 @@ extension ScheduleFreeAdamW: Configurable {
   public var configName: String { "schedule_free_adamw" }
 
   public func config() throws -> Config {
-    try configuration(learningRate, weightDecay, clipping, [
-      Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
-      Config.Entry("epsilon", Config(.double(epsilon))), Config.Entry("warmup_steps", Config(.int(warmupSteps))),
-    ])
+    try configuration(
+      learningRate, weightDecay, clipping,
+      [
+        Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
+        Config.Entry("epsilon", Config(.double(epsilon))), Config.Entry("warmup_steps", Config(.int(warmupSteps))),
+      ])
   }
 
   init(config: ConfigReader) throws {

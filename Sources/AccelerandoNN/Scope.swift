@@ -245,7 +245,7 @@ extension Scope {
 // MARK: - Masks
 
 extension Scope {
-  func mask(of x: Tensor) -> Tensor? { masks[x.place] }
+  package func mask(of x: Tensor) -> Tensor? { masks[x.place] }
   func setMask(_ mask: Tensor, of x: Tensor) { masks[x.place] = mask }
 }
 

@@ -13,6 +13,8 @@ struct OutputPart {
   let target: Tensor
   /// The weights of the samples, or of their elements; nil for equal weights.
   let weights: Tensor?
+  /// Which places of the prediction count, `[N, T]`; nil if all do.
+  let mask: Tensor?
   /// The worker's part of the batch, if several share it.
   let share: BatchShare?
   let signature: StepSignature
@@ -26,7 +28,7 @@ struct OutputPart {
     graph.path = place + ["loss '\(loss.name)'"]
     var values: Tensor
     var weights = weights
-    if let places = weights, places.rank > 1 {
+    if let places = placeWeights() {
       values = weighted(loss, by: places)
       weights = nil
     } else {
@@ -43,15 +45,49 @@ struct OutputPart {
     return (sum, signature.count > Tensor.mostAddends ? total(values) : share?.summed(sum) ?? sum)
   }
 
-  /// The loss of each sample, the weighted mean over its elements.
+  /// What each place of a sequence counts: its weight, and by the mask nothing or, as in Keras, so much more that the
+  /// places that count have a mean of one. Nil where samples count as a whole.
+  private func placeWeights() -> Tensor? {
+    guard let mask, mask.rank == 2, Array(target.shape.prefix(2)) == mask.shape else {
+      return weights.flatMap { $0.rank > 1 ? $0 : nil }
+    }
+    let counts = mask.converted(to: .float32)
+    let rows = counts.sum(axes: [1])
+    let sum = (share?.masked(rows) ?? rows).sum()
+    let all = Double(signature.globalCount) * Double(mask.shape[1])
+    let factors = counts * (sum.scalar(all) / (share?.summed(sum) ?? sum).maximum(1))
+    guard let weights = weights?.converted(to: .float32) else { return factors }
+    if weights.rank == 1 { return factors * weights.expandingDims(1) }
+    return weights.type.elementCount == factors.type.elementCount ? factors * weights.reshaped(factors.shape) : weights
+  }
+
+  /// The loss of each sample, the weighted mean over its places.
   private func weighted(_ loss: any Loss, by weights: Tensor) -> Tensor {
-    guard let values = (loss as? any PlacewiseLoss)?.placeValues(prediction, target),
-      values.shape.elementCount == weights.shape.elementCount
-    else {
-      graph.report(GraphError("weights for each place \(weights.shape) need a loss with a value for each place."))
+    var shape = weights.shape
+    while shape.count > 2, shape.last == 1 { shape.removeLast() }
+    guard Array(prediction.shape.prefix(shape.count)) == shape, Array(target.shape.prefix(shape.count)) == shape else {
+      graph.report(
+        GraphError(
+          "needs weights of the places of the prediction \(prediction.shape) and the labels \(target.shape); "
+            + "received \(weights.shape)."))
       return loss.values(prediction, target)
     }
-    return (values * weights.reshaped(values.shape).converted(to: values.dtype)).perSample()
+    // A place is to the loss what a sample is.
+    let values = loss.values(
+      flattened(prediction, shape), target.reshaped([shape.elementCount] + target.shape.dropFirst(shape.count)))
+    return (values * weights.reshaped(values.shape).converted(to: values.dtype)).reshaped(shape).perSample()
+  }
+
+  /// `[N, T, …]` as `[N · T, …]`. Losses look for a final softmax or sigmoid, which therefore stays last.
+  private func flattened(_ x: Tensor, _ places: [Int]) -> Tensor {
+    let shape = [places.elementCount] + x.shape.dropFirst(places.count)
+    switch x.definition?.operation {
+    case let softmax as AccelerandoCore.Softmax where softmax.axis == x.rank - 1 && x.rank > places.count:
+      return x.definition?.operands[0].reshaped(shape).softmax() ?? x.reshaped(shape)
+    case let unary as Unary where unary.function == .logistic:
+      return x.definition?.operands[0].reshaped(shape).sigmoid() ?? x.reshaped(shape)
+    default: return x.reshaped(shape)
+    }
   }
 
   /// The sum of a number of each sample, over all workers.

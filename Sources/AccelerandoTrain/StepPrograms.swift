@@ -62,7 +62,8 @@ struct StepPrograms {
       randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType,
       frozen: signature.kind == .train ? try compilation.map { try ParameterPlan($0, for: outline).frozen } ?? [] : [])
     scope.onResult = notes.map { notes in { path, _, result in notes.look(at: result, of: path) } }
-    let predictions = scope.run { layer.applied(to: features) }.map { $0.widenedPrediction() }
+    let results = scope.run { layer.applied(to: features) }
+    let predictions = results.map { $0.widenedPrediction() }
     if signature.kind == .predict {
       trace.outputs += predictions
       return try trace.program()
@@ -85,7 +86,8 @@ struct StepPrograms {
       }
       let part = OutputPart(
         task: task, prediction: predictions[task.index], target: target,
-        weights: column(signature.weights, weights, task), share: share, signature: signature)
+        weights: column(signature.weights, weights, task), mask: scope.mask(of: results[task.index]), share: share,
+        signature: signature)
       if let loss = task.loss {
         notes?.look(at: part.prediction, loss)
         let (sum, total) = part.lossSum(loss)

@@ -8,7 +8,7 @@ import AccelerandoCore
 ///
 /// Predictions `[N, …, classes]`, targets are class indices `[N, …]` or `[N, …, 1]` of any number type. A label outside
 /// the classes makes the sample's loss NaN.
-public struct SparseCategoricalCrossentropy: Loss, Hashable, PlacewiseLoss {
+public struct SparseCategoricalCrossentropy: Loss, Hashable {
   /// Whether predictions are logits instead of probabilities.
   public let fromLogits: Bool
 
@@ -18,15 +18,11 @@ public struct SparseCategoricalCrossentropy: Loss, Hashable, PlacewiseLoss {
   public var name: String { "sparse_categorical_crossentropy" }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
-    placeValues(prediction, target).perSample()
-  }
-
-  package func placeValues(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     guard let scores = classScores(prediction, user: "loss '\(name)'") else { return prediction.perSample() }
     // Plain probabilities are limited first and made to sum to 1 after it: the softmax of logarithms does that.
     let logits = logits(of: scores, fromLogits) ?? limited(scores.widened()).log()
     let labels = target.labels(for: scores, of: "loss '\(name)'", otherwise: "'categorical_crossentropy'")
-    return logits.sparseCrossEntropy(labels: labels)
+    return logits.sparseCrossEntropy(labels: labels).perSample()
   }
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {

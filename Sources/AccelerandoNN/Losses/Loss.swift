@@ -24,13 +24,6 @@ extension Loss {
   public func check(targets: NDArray, predictionShape: [Int]) throws {}
 }
 
-/// A loss that compares element by element, such as the steps of a sequence, and takes the mean over a sample's
-/// elements.
-package protocol PlacewiseLoss: Loss {
-  /// The loss of each place, `[N, …]`.
-  func placeValues(_ prediction: Tensor, _ target: Tensor) -> Tensor
-}
-
 extension Tensor {
   /// The mean over all axes but the first.
   package func perSample() -> Tensor { rank > 1 ? mean(axes: Array(1..<rank)) : self }

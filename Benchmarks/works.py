@@ -44,6 +44,8 @@ MODELS = {
     # The nets that people train.
     "resnet50": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
     "mobilenet": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
+    "inverted": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
+    "convnext": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
     "densenet": Model((32, 32, 3), 10, steps=4, peers=("torch", "onnx")),
     "unet": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
     "decoder": Model((128,), 10, steps=8, vocabulary=1000, peers=("torch",)),
@@ -137,9 +139,10 @@ def _works():
         yield f"train/{name}", None
     for name in ("resnet50/16", "mobilenet/32", "densenet/32"):
         yield f"train/{name}", target(1.5)
-    for name in ("unet/16", "decoder/16", "widest-mlp/8"):
+    for name in ("unet/16", "decoder/16", "widest-mlp/8", "inverted/32", "convnext/16"):
         yield f"train/{name}", target(1.2)
-    for name in ("latency/resnet50", "latency/mobilenet", "latency/densenet", "predict/resnet50/16", "predict/widest-mlp/32"):
+    latencies = [f"latency/{name}" for name in ("resnet50", "mobilenet", "inverted", "convnext", "densenet")]
+    for name in (*latencies, "predict/resnet50/16", "predict/widest-mlp/32"):
         yield name, target(1.05)
     for name in ("lstm/32", "long-lstm/32", "gru/64", "text-lstm/32"):
         yield f"train/{name}", target(1.5)

@@ -87,6 +87,53 @@ def make_model(name):
             channels = width
         return layers + pooled(channels)
 
+    class Inverted(nn.Module):
+        def __init__(self, i, o, stride, widening):
+            super().__init__()
+            wide = i * widening
+            self.adds = stride == 1 and i == o
+            self.widen = nn.Sequential(*([*normalized(i, wide, 1), nn.ReLU6()] if widening > 1 else []))
+            self.spatial = nn.Sequential(*normalized(wide, wide, stride=stride, groups=wide), nn.ReLU6())
+            self.gates = nn.Sequential(
+                nn.AdaptiveAvgPool2d(1), nn.Conv2d(wide, wide // 4, 1), nn.ReLU(), nn.Conv2d(wide // 4, wide, 1), nn.Sigmoid())
+            self.narrow = nn.Sequential(*normalized(wide, o, 1))
+
+        def forward(self, x):
+            y = self.spatial(self.widen(x))
+            y = self.narrow(y * self.gates(y))
+            return x + y if self.adds else y
+
+    def inverted():
+        blocks = [(16, 1, 1), (24, 2, 6), (24, 1, 6), (40, 2, 6), (40, 1, 6), (80, 2, 6), (80, 1, 6), (160, 2, 6)]
+        layers, channels = [*normalized(3, 32, stride=2), nn.ReLU6()], 32
+        for o, stride, widening in blocks:
+            layers.append(Inverted(channels, o, stride, widening))
+            channels = o
+        return [*layers, *normalized(160, 960, 1), nn.ReLU6(), *pooled(960)]
+
+    class ChannelNorm(nn.LayerNorm):
+        def forward(self, x):
+            return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    class ConvNeXt(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.block = nn.Sequential(
+                conv(width, width, 7, groups=width), ChannelNorm(width), conv(width, 4 * width, 1), nn.GELU(),
+                conv(4 * width, width, 1))
+
+        def forward(self, x):
+            return x + self.block(x)
+
+    def convnext():
+        layers = [nn.Conv2d(3, 48, 4, 4), ChannelNorm(48)]
+        for stage, count in enumerate((2, 2, 4, 2)):
+            width = 48 << stage
+            if stage:
+                layers += [ChannelNorm(width // 2), nn.Conv2d(width // 2, width, 2, 2)]
+            layers += [ConvNeXt(width) for _ in range(count)]
+        return [*layers, *pooled(384)]
+
     class Grown(nn.Module):
         def __init__(self, i):
             super().__init__()
@@ -197,6 +244,8 @@ def make_model(name):
             *separable(128, 128, 1), *pooled(128)],
         "resnet50": resnet50,
         "mobilenet": mobilenet,
+        "inverted": inverted,
+        "convnext": convnext,
         "densenet": densenet,
         "unet": lambda: [UNet(), *pooled(16)],
         "decoder": lambda: [

@@ -17,7 +17,7 @@ enum Work: Sendable {
   case transformed
   /// Multiply-adds whose operands are read for few of them.
   case depthwise
-  /// Exponential functions beside arithmetic.
+  /// Arithmetic that is not multiply-adds only: exponential functions, selections.
   case functions
   /// Copies that rearrange.
   case packing
@@ -34,7 +34,8 @@ struct MachineRates: Sendable {
 
   /// The time that a kernel should take, in seconds.
   func seconds(_ cost: Cost) -> Double {
-    let streaming = cost.bytes / memory
+    // What is small is still in a cache from the kernel before.
+    let streaming = cost.bytes / (cost.bytes < Self.cachedBytes ? 2 * memory : memory)
     switch cost.work {
     case .stream: return max(streaming, cost.flops / product)
     case .interpreted(let steps): return steps / interpreted + streaming
@@ -43,10 +44,12 @@ struct MachineRates: Sendable {
     case .transformed: return max(cost.flops / (1.2 * product), streaming)
     case .depthwise: return cost.flops / (0.25 * product) + streaming
     case .functions: return max(cost.flops / (0.4 * product), streaming)
-    case .packing: return 2.5 * streaming
+    case .packing: return 2.5 * cost.bytes / memory
     }
   }
 
+  /// Fewer bytes than this are read from a cache.
+  private static let cachedBytes = 4e6
   /// Loading and storing an element of a tile costs as much as so many multiply-adds.
   private static let tileCost = 20.0
 

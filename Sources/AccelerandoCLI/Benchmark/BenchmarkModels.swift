@@ -92,6 +92,28 @@ struct BenchmarkModel {
       let first = ReLU()(normalized(x, 32, stride: 2))
       return GlobalAveragePooling2D()(blocks.reduce(first) { separable($0, $1.0, stride: $1.1) })
     },
+    BenchmarkModel("inverted", [64, 64, 3], steps: 4) { x in
+      let blocks = [(16, 1, 1), (24, 2, 6), (24, 1, 6), (40, 2, 6), (40, 1, 6), (80, 2, 6), (80, 1, 6), (160, 2, 6)]
+      var (x, channels) = (ReLU(maximum: 6)(normalized(x, 32, stride: 2)), 32)
+      for (filters, stride, widening) in blocks {
+        x = inverted(x, from: channels, to: filters, stride: stride, widening: widening)
+        channels = filters
+      }
+      return GlobalAveragePooling2D()(ReLU(maximum: 6)(normalized(x, 960, size: 1)))
+    },
+    BenchmarkModel("convnext", [64, 64, 3], steps: 4) { x in
+      var x = LayerNormalization()(Conv2D(48, kernelSize: (4, 4), strides: (4, 4))(x))
+      for (stage, count) in [2, 2, 4, 2].enumerated() {
+        let width = 48 << stage
+        if stage > 0 { x = Conv2D(width, kernelSize: (2, 2), strides: (2, 2))(LayerNormalization()(x)) }
+        for _ in 0..<count {
+          let spatial = LayerNormalization()(DepthwiseConv2D(kernelSize: (7, 7), padding: .same)(x))
+          let wide = Conv2D(4 * width, kernelSize: (1, 1), activation: .gelu)(spatial)
+          x = Add()([x, Conv2D(width, kernelSize: (1, 1))(wide)])
+        }
+      }
+      return GlobalAveragePooling2D()(x)
+    },
     BenchmarkModel("densenet", [32, 32, 3], steps: 4) { x in
       func after(_ x: LayerOutput, _ filters: Int, size: Int) -> LayerOutput {
         let activated = ReLU()(BatchNormalization()(x))
@@ -171,6 +193,21 @@ struct BenchmarkModel {
     let narrow = ReLU()(normalized(x, filters, size: 1))
     let main = normalized(ReLU()(normalized(narrow, filters, stride: stride)), 4 * filters, size: 1)
     return ReLU()(Add()([main, widens ? normalized(x, 4 * filters, size: 1, stride: stride) : x]))
+  }
+
+  /// A wide depthwise convolution between two 1x1 convolutions, its channels weighted by what a small net makes of their
+  /// means; with the input added where the shape is the same.
+  private static func inverted(
+    _ x: LayerOutput, from channels: Int, to filters: Int, stride: Int, widening: Int
+  ) -> LayerOutput {
+    let width = channels * widening
+    let wide = widening == 1 ? x : ReLU(maximum: 6)(normalized(x, width, size: 1))
+    let depthwise = DepthwiseConv2D(kernelSize: (3, 3), strides: (stride, stride), padding: .same, usesBias: false)
+    let spatial = ReLU(maximum: 6)(BatchNormalization()(depthwise(wide)))
+    let squeezed = Dense(width / 4, activation: .relu)(GlobalAveragePooling2D()(spatial))
+    let gates = Reshape([1, 1, width])(Dense(width, activation: .sigmoid)(squeezed))
+    let narrow = normalized(Multiply()([spatial, gates]), filters, size: 1)
+    return stride == 1 && channels == filters ? Add()([x, narrow]) : narrow
   }
 
   private static func separable(_ x: LayerOutput, _ filters: Int, stride: Int = 1) -> LayerOutput {

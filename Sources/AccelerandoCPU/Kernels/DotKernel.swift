@@ -154,7 +154,8 @@ extension DotKernel {
   var cost: Cost {
     let elements = shape.m * shape.k + shape.k * shape.n + shape.m * shape.n
     return Cost(
-      flops: Double(shape.flops), bytes: Double(4 * shape.batch * elements), work: .product(depth: shape.k))
+      flops: Double(shape.flops), bytes: Double(4 * shape.batch * elements),
+      work: .product(depth: min(shape.k, 4 * shape.n)))
   }
 
   func slicings(_ units: Units) -> [Slicing] {

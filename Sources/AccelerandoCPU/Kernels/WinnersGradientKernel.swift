@@ -33,7 +33,7 @@ struct WinnersGradientKernel: Kernel {
 
   var cost: Cost {
     let elements = geometry.N * geometry.H * geometry.W * geometry.C + windows * pool.C
-    return Cost(flops: 2 * Double(windows * weightCount), bytes: 4 * Double(elements))
+    return Cost(flops: 2 * Double(windows * weightCount), bytes: 4 * Double(elements), work: .functions)
   }
 
   func taskCount(threads: Int) -> Int { 1 }

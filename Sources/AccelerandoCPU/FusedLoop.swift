@@ -23,7 +23,9 @@ struct FusedLoop: Kernel {
   }
 
   var cost: Cost {
-    Cost(flops: Double(count * operations), bytes: accesses.reduce(0) { $0 + Self.bytes($1, count) })
+    Cost(
+      flops: Double(count * operations), bytes: accesses.reduce(0) { $0 + Self.bytes($1, count) },
+      work: .interpreted(Double(count * (operations + 10 * code.count { Self.functions.contains($0.op) }))))
   }
 
   /// Arithmetic operations on an element. Random bits are one instruction, with three operations for each of 20 rounds.
@@ -31,6 +33,13 @@ struct FusedLoop: Kernel {
     let ciphers = [accOpThreefryFirst, accOpThreefrySecond, accOpThreefryXor].map { UInt16($0.rawValue) }
     return code.count + 60 * code.count { ciphers.contains($0.op) }
   }
+
+  /// Operations that take about as long as ten others.
+  private static let functions = Set(
+    [
+      accOpPowF, accOpRemF, accOpAtan2F, accOpExpF, accOpExpm1F, accOpLogF, accOpLog1pF, accOpCbrtF, accOpTanhF,
+      accOpLogisticF, accOpSinF, accOpCosF, accOpTanF, accOpErfF,
+    ].map { UInt16($0.rawValue) })
 
   private static func width(_ access: AccVMAccess) -> Int {
     switch AccType(rawValue: UInt32(access.type)) {
@@ -77,6 +86,11 @@ struct FusedLoop: Kernel {
       let isAligned = units.divide(
         value, axes: axes(access), offset: access.offset, width: Self.width(access))
       operands.append((value, isAligned))
+    }
+    for instruction in code where instruction.op == UInt16(accOpAffineF.rawValue) {
+      for access in [instruction.b, instruction.c, instruction.d] {
+        operands.append((pointers[Int(accesses[Int(access)].pointer)], false))
+      }
     }
     return sliced(units, operands: operands)
   }

@@ -19,8 +19,11 @@ struct Cost: Sendable {
   var flops = 0.0
   /// Bytes read and written.
   var bytes = 0.0
+  /// What limits it, for predictions.
+  var work = Work.stream
 
-  /// The expected time on one core, in seconds, at the rates of an ordinary core that reads from its L2 cache.
+  /// The expected time on one core, in seconds, at the rates of an ordinary core that reads from its L2 cache: what plans
+  /// are made from. `MachineRates` predicts more closely.
   var seconds: Double { max(flops / 80e9, bytes / 20e9) }
 
   static func + (left: Cost, right: Cost) -> Cost {
@@ -28,7 +31,7 @@ struct Cost: Sendable {
   }
 
   static func * (cost: Cost, factor: Double) -> Cost {
-    Cost(flops: cost.flops * factor, bytes: cost.bytes * factor)
+    Cost(flops: cost.flops * factor, bytes: cost.bytes * factor, work: cost.work)
   }
 }
 

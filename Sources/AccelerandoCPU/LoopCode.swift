@@ -60,6 +60,8 @@ struct LoopCode {
     return nextRegister - 1
   }
 
+  /// The accesses of the vectors of instructions that scale and shift.
+  private var affine: [Int: (mean: Int, factor: Int, offset: Int)] = [:]
   /// The virtual registers of each instruction; its result has its own index.
   private(set) var virtual: [(dst: Int, a: Int, b: Int, c: Int)] = []
 
@@ -152,7 +154,10 @@ struct LoopCode {
   /// instruction that reads them; those with loop-invariant values are kept.
   func kernel(count: Int, isa: InstructionSet) -> FusedLoop {
     let isInvariant = invariants(count: count)
-    let order = instructions.indices.filter { isInvariant[$0] } + instructions.indices.filter { !isInvariant[$0] }
+    let isLive = living()
+    let order =
+      instructions.indices.filter { isInvariant[$0] && isLive[$0] }
+      + instructions.indices.filter { !isInvariant[$0] && isLive[$0] }
     var lastUse = [Int](repeating: -1, count: nextRegister)
     for (position, index) in order.enumerated() {
       for operand in operands(index) {
@@ -171,6 +176,11 @@ struct LoopCode {
         Self.namesAccess(instruction.op) ? UInt16(truncatingIfNeeded: names.a) : register(names.a)
       instruction.b = register(names.b)
       instruction.c = register(names.c)
+      if let vectors = affine[index] {
+        instruction.b = UInt16(truncatingIfNeeded: vectors.mean)
+        instruction.c = UInt16(truncatingIfNeeded: vectors.factor)
+        instruction.d = UInt16(truncatingIfNeeded: vectors.offset)
+      }
       for operand in Set(operands(index)) where lastUse[operand] == position { free.append(physical[operand]) }
       if instruction.op != UInt16(accOpStore.rawValue) {
         if let reused = free.popLast() {
@@ -186,7 +196,28 @@ struct LoopCode {
     }
     return FusedLoop(
       code: code, accesses: accesses, pointers: pointers, registers: max(registers, 1),
-      invariants: isInvariant.filter { $0 }.count, count: count, isa: isa)
+      invariants: instructions.indices.count { isInvariant[$0] && isLive[$0] }, count: count, isa: isa)
+  }
+
+  /// Turns (x − mean) · factor + offset with vectors that repeat into one instruction, where nothing else needs its parts.
+  mutating func joinAffine() {
+    var uses = [Int](repeating: 0, count: nextRegister)
+    for index in instructions.indices { for operand in operands(index) { uses[operand] += 1 } }
+    for index in instructions.indices {
+      guard let parts = affineParts(index), parts.inner.allSatisfy({ uses[$0] == 1 }) else { continue }
+      instructions[index].op = UInt16(accOpAffineF.rawValue)
+      virtual[index] = (index, parts.source, -1, -1)
+      affine[index] = parts.vectors
+    }
+  }
+
+  /// Which instructions store something, or compute what others need.
+  private func living() -> [Bool] {
+    var result = instructions.map { $0.op == UInt16(accOpStore.rawValue) }
+    for index in instructions.indices.reversed() where result[index] {
+      for operand in operands(index) { result[operand] = true }
+    }
+    return result
   }
 
   /// Which instructions are loop-invariant: constants, loads from one position or with a period that divides a block,
@@ -198,7 +229,7 @@ struct LoopCode {
       var result = none
       for index in instructions.indices {
         switch instructions[index].op {
-        case UInt16(accOpStore.rawValue), UInt16(accOpIota.rawValue): break
+        case UInt16(accOpStore.rawValue), UInt16(accOpIota.rawValue), UInt16(accOpAffineF.rawValue): break
         case UInt16(accOpConst.rawValue): result[index] = keepsConstants
         case UInt16(accOpLoad.rawValue):
           let access = accesses[virtual[index].a]

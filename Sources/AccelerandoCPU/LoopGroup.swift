@@ -80,8 +80,11 @@ final class LoopGroup {
     for value in stored {
       if let register = registers[value] { code.store(register, to: value, lowering.type(value).dtype) }
     }
-    let kernel: any Kernel =
-      code.channelKernel(count: count, isa: lowering.isa) ?? code.kernel(count: count, isa: lowering.isa)
+    if let kernel = code.channelKernel(count: count, isa: lowering.isa) {
+      return (kernel, Array(used).sorted(), stored, used.subtracting(strided))
+    }
+    code.joinAffine()
+    let kernel = code.kernel(count: count, isa: lowering.isa)
     return (kernel, Array(used).sorted(), stored, used.subtracting(strided))
   }
 }

@@ -50,7 +50,7 @@ public struct PlanReport: Codable, Hashable, Sendable {
     public var flops: Double
     /// Bytes read and written per run, in caches or memory.
     public var bytes: Double
-    /// Expected time of one core for all of it, in seconds, at typical rates.
+    /// Expected time of one core for all of it, in seconds, from rates that are measured once (`MachineRates`).
     public var predictedSeconds: Double
     /// Measured time, summed over the threads, in seconds per run; nil if nothing was run.
     public var measuredSeconds: Double?
@@ -73,13 +73,14 @@ public struct PlanReport: Codable, Hashable, Sendable {
 
 extension PlanReport {
   /// - Parameter memory: the addresses of the values, once the program is bound; kernels then report what they decided.
-  init(_ plan: Plan, _ memory: Memory? = nil) {
+  init(_ plan: Plan, _ rates: MachineRates, _ memory: Memory? = nil) {
     phases = plan.phases.enumerated().map { index, phase in
       switch phase {
       case .parts(let parts):
-        Phase(kind: index < plan.setupPhases ? "once" : "parts", parts: parts.map { Part($0, memory) })
-      case .loop(let loop): Phase(kind: "while", inner: [PlanReport(loop.condition), PlanReport(loop.body)])
-      case .branch(let branch): Phase(kind: "case", inner: branch.branches.map { PlanReport($0) })
+        Phase(kind: index < plan.setupPhases ? "once" : "parts", parts: parts.map { Part($0, rates, memory) })
+      case .loop(let loop):
+        Phase(kind: "while", inner: [PlanReport(loop.condition, rates), PlanReport(loop.body, rates)])
+      case .branch(let branch): Phase(kind: "case", inner: branch.branches.map { PlanReport($0, rates) })
       }
     }
     arenaBytes = plan.arenaBytes
@@ -88,11 +89,11 @@ extension PlanReport {
 }
 
 extension PlanReport.Part {
-  init(_ part: Plan.Part, _ memory: Memory?) {
+  init(_ part: Plan.Part, _ rates: MachineRates, _ memory: Memory?) {
     switch part {
     case .kernel(let kernel, let path):
       let decision = memory.flatMap { kernel.decision($0) }
-      let entry = PlanReport.Kernel(decision?.label ?? kernel.label, path, decision?.cost ?? kernel.cost)
+      let entry = PlanReport.Kernel(decision?.label ?? kernel.label, path, decision?.cost ?? kernel.cost, rates)
       segments = [PlanReport.Segment(tile: 1, kernels: [entry])]
     case .region(let region):
       units = region.units
@@ -105,7 +106,8 @@ extension PlanReport.Part {
           kernels: segment.kernels.map { entry in
             let kernel = entry.kernel
             let decision = memory.flatMap { kernel.decision($0) }
-            return PlanReport.Kernel(decision?.label ?? kernel.label, entry.path, decision?.cost ?? kernel.cost)
+            return PlanReport.Kernel(
+              decision?.label ?? kernel.label, entry.path, decision?.cost ?? kernel.cost, rates)
           })
       }
     }
@@ -113,9 +115,9 @@ extension PlanReport.Part {
 }
 
 extension PlanReport.Kernel {
-  init(_ label: String, _ path: [String], _ cost: Cost) {
+  init(_ label: String, _ path: [String], _ cost: Cost, _ rates: MachineRates) {
     self.init(
-      label: label, path: path, flops: cost.flops, bytes: cost.bytes, predictedSeconds: cost.seconds)
+      label: label, path: path, flops: cost.flops, bytes: cost.bytes, predictedSeconds: rates.seconds(cost))
   }
 }
 

@@ -52,14 +52,14 @@ extension CPUBackend {
   ///   - frozenInputs: inputs whose values do not change, as in `compile(_:frozenInputs:)`.
   /// - Throws: `GraphError` when the program cannot run here.
   public func explain(_ program: Program, frozenInputs: Set<Int> = []) throws -> PlanReport {
-    PlanReport(try plan(program, frozenInputs: frozenInputs))
+    PlanReport(try plan(program, frozenInputs: frozenInputs), .measured(instructionSet))
   }
 
   /// The plan of a program that this engine has bound, with decisions that depend on the values of frozen weights.
   /// - Throws: `GraphError` when the execution belongs to another backend.
   public func explain(_ execution: any Execution) throws -> PlanReport {
     let frame = try own(execution).frame
-    return PlanReport(frame.plan, Memory(table: UnsafePointer(frame.table)))
+    return PlanReport(frame.plan, .measured(instructionSet), Memory(table: UnsafePointer(frame.table)))
   }
 
   private func own(_ execution: any Execution) throws -> CPUExecution {

@@ -118,7 +118,7 @@ extension CompressionVerdict {
         array.1.elements(as: Double.self).reduce(0) { $0 + ($1 != 0 ? 1 : 0) }
       }
       return Side(
-        loss: model.compilation?.loss.name ?? "", metrics: metrics,
+        loss: model.compilation?.lossDescription ?? "", metrics: metrics,
         parameters: weights.entries.reduce(0) { $0 + $1.1.elementCount },
         nonzero: summary.reduce(0, +), bytes: dense.bytes, gzipBytes: dense.gzipBytes, sparseBytes: sparse.bytes,
         sparseGzipBytes: sparse.gzipBytes, latency: latency, throughput: Double(batchSize) / batch,

@@ -67,6 +67,8 @@ public final class Scope: @unchecked Sendable {
   /// Is told every output of every layer, inner layers first, with the path to the layer.
   package var onResult: ((_ path: [String], _ layer: any Layer, _ result: Tensor) -> Void)?
 
+  /// The names of the parameters that do not change in this trace, state included.
+  private let frozen: Set<String>
   private let names: ParameterNames
   private var values: [String: Tensor]
   /// Whether parameters become inputs of the graph as they are met: in the first trace of a model.
@@ -98,10 +100,13 @@ public final class Scope: @unchecked Sendable {
   ///   - transforms: applied to every read of a parameter, in order.
   ///   - share: the part of the batch that is traced, if several workers compute it together.
   ///   - computeType: the element type that layers compute in, if not that of their inputs and parameters.
+  ///   - frozen: the names of parameters that do not change, and whose updates are ignored.
   public init(
     graph: Graph, names: ParameterNames, values: [String: Tensor]? = nil, isTraining: Bool = false,
-    randomKey: Tensor? = nil, transforms: [Transform] = [], share: BatchShare? = nil, computeType: DType? = nil
+    randomKey: Tensor? = nil, transforms: [Transform] = [], share: BatchShare? = nil, computeType: DType? = nil,
+    frozen: Set<String> = []
   ) {
+    self.frozen = frozen
     self.share = share
     self.computeType = computeType
     self.graph = graph
@@ -224,9 +229,19 @@ extension Scope {
       graph.report(GraphError("parameter '\(name)' is \(spec.type); updated with \(value.type)."))
       return
     }
+    if frozen.contains(name) { return }
     updates[name] = value
     transformed[name] = value
   }
+}
+
+extension Parameter {
+  /// Whether the parameter is frozen in the current trace: then a layer computes with it as in inference.
+  public var isFrozen: Bool { Scope.current?.isFrozen(self) ?? false }
+}
+
+extension Scope {
+  fileprivate func isFrozen(_ parameter: Parameter) -> Bool { names.name(of: parameter).map(frozen.contains) ?? false }
 }
 
 // MARK: - Layers

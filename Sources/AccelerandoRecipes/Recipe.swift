@@ -4,6 +4,7 @@
 import AccelerandoCore
 import AccelerandoFormats
 import AccelerandoNN
+import AccelerandoTrain
 import Foundation
 
 /// A model, its data and its training, read from YAML.
@@ -18,10 +19,12 @@ public struct Recipe: Sendable {
   public let data: RecipeData
   /// The model.
   public let model: Sequential
-  /// The loss to minimize.
-  public let loss: any Loss
+  /// The losses to minimize.
+  public let losses: [OutputLoss]
+  /// The parameters that are frozen, or trained by another optimizer or rate.
+  public let groups: [ParameterGroup]
   /// The metrics to report.
-  public let metrics: [any Metric]
+  public let metrics: [OutputMetric]
   /// The element types that the model computes in.
   public var precision: Precision
   /// How training runs.
@@ -109,7 +112,8 @@ public struct Recipe: Sendable {
     model = Sequential(parts.layers, name: name)
     let compile = try CompileSettings(ConfigReader(parts.compile, subject: "compile"))
     optimizerConfig = compile.optimizer
-    loss = compile.loss
+    losses = compile.losses
+    groups = compile.groups
     metrics = compile.metrics
     precision = compile.precision
     fit = try FitSettings(ConfigReader(parts.fit, subject: "fit"))

@@ -23,18 +23,18 @@ struct RecipeParts {
 /// What a recipe's model is trained with.
 struct CompileSettings {
   let optimizer: Config
-  let loss: any Loss
-  let metrics: [any Metric]
+  let losses: [OutputLoss]
+  let metrics: [OutputMetric]
   let precision: Precision
+  let groups: [ParameterGroup]
 
   init(_ reader: ConfigReader) throws {
     optimizer = reader.value("optimizer", kind: "an optimizer", default: "adam") ?? "adam"
-    let loss = try reader.required("loss", kind: "a loss", about: "What to minimize")
-    let metrics = try reader.list("metrics", of: "metrics", about: "The metrics to report")
+    losses = try Compilation.losses(reader)
+    metrics = try Compilation.metrics(reader, "metrics")
     precision = try reader.choice(
       "precision", default: Precision.float32, about: "The element types to compute in")
-    self.loss = try Catalog.losses.make(loss)
-    self.metrics = try metrics.map { try Catalog.metrics.make($0) }
+    groups = try Compilation.groups(reader)
     try reader.finish()
   }
 }

@@ -22,7 +22,7 @@ extension Recipe {
   /// The optimizer, loss and metrics of the recipe.
   /// - Throws: `ConfigError` when the optimizer's settings are wrong.
   public func makeCompilation() throws -> Compilation {
-    Compilation(optimizer: try makeOptimizer(), loss: loss, metrics: metrics, precision: precision)
+    Compilation(optimizer: try makeOptimizer(), losses: losses, watching: metrics, precision: precision, groups: groups)
   }
 
   /// The recipe's callbacks.

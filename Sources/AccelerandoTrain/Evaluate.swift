@@ -44,7 +44,7 @@ extension Model {
 
   /// The running means of the totals; NaN where no step counted.
   func logs(_ kind: StepKind) throws -> Logs {
-    guard let compilation else { return [:] }
+    if compilation == nil { return [:] }
     func total(_ total: Total) throws -> Double { try session.scalar(StateName.total(kind, total)) }
     // The sign of a NaN says nothing.
     func quotient(_ sum: Double, _ count: Double) -> Double {
@@ -53,10 +53,17 @@ extension Model {
     }
     let samples = try total(.samples)
     var logs: Logs = ["loss": quotient(try total(.loss), samples)]
-    for (metric, isWeighted) in compilation.watched {
-      let weight = isWeighted ? try total(.weights) : samples
-      // Weights that are all 0 leave nothing to take a mean of; Keras says 0.
-      logs[metric.name] = weight == 0 && samples > 0 ? 0 : quotient(try total(.metric(metric.name)), weight)
+    for task in tasks {
+      if let label = task.lossLabel { logs[label] = quotient(try total(.outputLoss(label)), samples) }
+      for watch in task.metrics {
+        let weight = watch.isWeighted ? try total(.weights(task.output)) : samples
+        let state = try watch.metric.stateNames.map { name in
+          try session.value(StateName.total(kind, .metric(watch.label, state: name)))?.elements(as: Double.self) ?? []
+        }
+        // Before the first step there is nothing to compute with.
+        let value = samples > 0 && !state.contains([]) ? watch.metric.result(state, weight: weight) : .nan
+        logs[watch.label] = value.isNaN ? .nan : value
+      }
     }
     return logs
   }
@@ -65,17 +72,32 @@ extension Model {
   /// - Parameters:
   ///   - data: the samples; labels are ignored.
   ///   - batchSize: samples in a step.
+  /// - Throws: `TrainingError` for a model with several outputs; `predictOutputs` gives all of them.
   public func predict(_ data: Dataset, batchSize: Int = 32) throws -> NDArray {
+    let names = try outline().outputNames
+    guard names.count == 1 else {
+      throw TrainingError(
+        "the model has the outputs \(names.joined(separator: ", ")): predictOutputs(_:) gives all of them by name.")
+    }
+    return try predictOutputs(data, batchSize: batchSize)[0]
+  }
+
+  /// All outputs of the model for samples, in their order, by the names of the outputs: `[N, …]` each.
+  /// - Parameters:
+  ///   - data: the samples; labels are ignored.
+  ///   - batchSize: samples in a step.
+  public func predictOutputs(_ data: Dataset, batchSize: Int = 32) throws -> NamedArrays {
     try prepareValues()
     warnOfFreshValues()
     let feeder = try feeder(data.shuffled(false), .predict, batchSize: batchSize)
     try feeder.begin(pass: 0)
-    var parts: [NDArray] = []
+    let names = try outline().outputNames
+    var parts = [[NDArray]](repeating: [], count: names.count)
     while let step = try feeder.next()?.step {
       try step.execution.run()
-      if let output = try step.prediction() { parts.append(output) }
+      for (index, output) in try step.predictions().enumerated() { parts[index].append(output) }
     }
-    return try concatenated(parts)
+    return NamedArrays(try zip(names, parts).map { ($0, try concatenated($1)) })
   }
 
   /// The model's output for samples of one input.

@@ -269,16 +269,16 @@ final class Feeder {
     guard batch.count > 0 else { throw TrainingError("a batch without samples\(origin.map { " (\($0))" } ?? "").") }
     var result = try expectation.fitted(batch)
     if kind == .predict {
-      result.labels = nil
-      result.sampleWeights = nil
+      result.targets = []
+      result.weights = []
       try expectation.checkIndices(result, origin: origin)
       return result
     }
-    guard let labels = batch.labels else {
+    guard let labels = batch.labels, !result.targets.isEmpty else {
       throw TrainingError("the dataset has no labels; training and evaluation need them.")
     }
     if let classWeights {
-      guard result.sampleWeights == nil else {
+      guard result.weights.isEmpty else {
         throw TrainingError("class weights and sample weights do not go together; multiply them yourself.")
       }
       result.sampleWeights = try expectation.sampleWeights(for: labels, classWeights: classWeights)

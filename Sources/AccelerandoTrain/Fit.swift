@@ -64,7 +64,7 @@ extension Model {
       (training, validation) = (parts.first, parts.last)
     }
     if callbacks.contains(where: { $0 is ReduceLROnPlateau || $0 is LearningRateScheduler }),
-      compilation?.watched.contains(where: { $0.metric.name == "learning_rate" }) ?? false
+      tasks.contains(where: { $0.metrics.contains { $0.label == "learning_rate" } })
     {
       throw TrainingError(
         "a metric has the label 'learning_rate', under which a callback logs the learning rate. Give it another label.")
@@ -80,7 +80,7 @@ extension Model {
     let run = TrainingRun(
       model: self, epochs: epochs, firstEpoch: initialEpoch, stepsPerEpoch: stepsPerEpoch ?? feeder.stepCount,
       expectedLogs: ExpectedLogs(
-        try compiled(), validationFrequency: validationFeeder == nil ? nil : validationFrequency))
+        tasks, validationFrequency: validationFeeder == nil ? nil : validationFrequency))
     // Errors are reported before any file is written, not after the first epoch.
     try feeder.check()
     try validationFeeder?.check()

@@ -15,8 +15,14 @@ import AccelerandoNN
 public final class InferenceFunction {
   /// The types of the inputs, batch axis included.
   public let inputTypes: [TensorType]
-  /// The type of the output.
-  public let outputType: TensorType
+  /// The names of the outputs.
+  public let outputNames: [String]
+  /// The types of the outputs.
+  public let outputTypes: [TensorType]
+  /// The type of the output; of the first, where there are several.
+  public var outputType: TensorType { outputTypes[0] }
+  /// The names of the inputs.
+  public let inputNames: [String]
   private let compiled: Compiled
   private let inputs: [any Buffer]
   private let execution: any Execution
@@ -29,22 +35,26 @@ public final class InferenceFunction {
   }
 
   /// - Parameters:
-  ///   - program: takes the parameters, then the inputs; returns one output.
+  ///   - program: takes the parameters, then the inputs; returns the outputs.
   ///   - parameters: the parameters' values.
-  init(_ program: Program, parameters: [NDArray], on backend: any Backend) throws {
+  init(
+    _ program: Program, parameters: [NDArray], inputNames: [String], outputNames: [String], on backend: any Backend
+  ) throws {
+    self.inputNames = inputNames
+    self.outputNames = outputNames
     compiled = Compiled(
       backend: backend,
       executable: try backend.compile(program, frozenInputs: Set(parameters.indices)),
       parameters: try parameters.map(backend.upload))
     inputTypes = program.inputs.dropFirst(parameters.count).map(\.type)
-    outputType = program.outputTypes[0]
+    outputTypes = program.outputTypes
     (inputs, execution) = try Self.bind(compiled, inputTypes)
   }
 
   private init(sharing other: InferenceFunction) throws {
     compiled = other.compiled
     inputTypes = other.inputTypes
-    outputType = other.outputType
+    (inputNames, outputNames, outputTypes) = (other.inputNames, other.outputNames, other.outputTypes)
     (inputs, execution) = try Self.bind(compiled, inputTypes)
   }
 
@@ -70,12 +80,32 @@ public final class InferenceFunction {
 
   /// The model's output for inputs in an array; see above.
   public func callAsFunction(_ arrays: [NDArray]) throws -> NDArray {
+    guard outputTypes.count == 1 else {
+      throw GraphError(
+        "the model has the outputs \(outputNames.joined(separator: ", ")): outputs(of:) gives all of them by name.")
+    }
+    try run(arrays)
+    return try execution.outputs[0].read()
+  }
+
+  /// All outputs of the model, by their names, for inputs by name or in order; see above.
+  public func outputs(of arrays: NamedArrays) throws -> NamedArrays {
+    let known = inputNames.joined(separator: ", ")
+    let given = try arrays.ordered(as: inputNames, "input", byPosition: [inputs.count])
+    let present = given.compactMap { $0 }
+    guard present.count == inputs.count else {
+      throw GraphError("the model has the inputs \(known); received \(arrays.names.joined(separator: ", ")).")
+    }
+    try run(present)
+    return NamedArrays(try zip(outputNames, execution.outputs).map { ($0, try $1.read()) })
+  }
+
+  private func run(_ arrays: [NDArray]) throws {
     guard arrays.count == inputs.count else {
       throw GraphError("the model has \(inputs.count) inputs; received \(arrays.count).")
     }
     for (array, input) in zip(arrays, inputs) { try input.write(try converted(array, to: input.type.dtype)) }
     try execution.run()
-    return try execution.outputs[0].read()
   }
 
   private func converted(_ array: NDArray, to dtype: DType) throws -> NDArray {
@@ -93,8 +123,10 @@ public final class InferenceFunction {
   /// - Throws: `GraphError` when a size or an element type does not fit.
   public func callAsFunction(_ input: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>) throws
   {
-    guard inputs.count == 1, inputTypes[0].dtype == .float32, outputType.dtype == .float32 else {
-      throw GraphError("needs one float32 input and a float32 output; the model takes \(inputTypes) to \(outputType).")
+    guard inputs.count == 1, outputTypes.count == 1, inputTypes[0].dtype == .float32, outputType.dtype == .float32
+    else {
+      throw GraphError(
+        "needs one float32 input and one float32 output; the model takes \(inputTypes) to \(outputTypes).")
     }
     guard input.count == inputTypes[0].elementCount, output.count == outputType.elementCount else {
       throw GraphError(
@@ -119,6 +151,8 @@ extension Model {
     programs.rule = nil
     let program = try programs.program(StepSignature(inferenceOn: types))
     let weights = try settledWeights()
-    return try InferenceFunction(program, parameters: weights.entries.map(\.1), on: backend)
+    return try InferenceFunction(
+      program, parameters: weights.entries.map(\.1), inputNames: inputNames,
+      outputNames: try outline().outputNames, on: backend)
   }
 }

@@ -10,11 +10,14 @@ public struct ModelInput: Hashable, Sendable {
   public let shape: [Int]
   /// The element type that the architecture is checked with. Data of other types are accepted too.
   public let dtype: DType
+  /// The name, for data by name; inputs without one are called `input`, `input_1` and so on.
+  public let name: String?
 
   /// Describes an input.
-  public init(_ shape: [Int], dtype: DType = .float32) {
+  public init(_ shape: [Int], dtype: DType = .float32, name: String? = nil) {
     self.shape = shape
     self.dtype = dtype
+    self.name = name
   }
 }
 
@@ -33,6 +36,8 @@ public final class Model {
   public let seed: UInt64
   /// What the model is trained with, once it is compiled.
   public private(set) var compilation: Compilation?
+  /// What training does with each output.
+  private(set) var tasks: [OutputTask] = []
   /// Applied to every read of a parameter, in order: masks, casts, quantization. They are functions, which files cannot
   /// hold: a model that has some is not saved, its weights are.
   public let parameterTransforms: [Scope.Transform]
@@ -98,7 +103,8 @@ public final class Model {
   ///   - seed: the seed of initial weights, shuffling and dropout.
   public convenience init(inputs: [Input], outputs: [LayerOutput], backend: any Backend, seed: UInt64 = 0) {
     self.init(
-      Functional(inputs: inputs, outputs: outputs), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
+      Functional(inputs: inputs, outputs: outputs),
+      inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype, name: $0.name) },
       backend: backend, seed: seed)
   }
 
@@ -107,7 +113,8 @@ public final class Model {
     inputs: [Input], outputs: KeyValuePairs<String, LayerOutput>, backend: any Backend, seed: UInt64 = 0
   ) {
     self.init(
-      Functional(inputs: inputs, outputs: outputs), inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype) },
+      Functional(inputs: inputs, outputs: outputs),
+      inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype, name: $0.name) },
       backend: backend, seed: seed)
   }
 
@@ -119,11 +126,45 @@ public final class Model {
   /// - Throws: `GraphError` when the architecture is invalid, `TrainingError` when two metrics have one name.
   public func compile(
     optimizer: any Optimizer, loss: any Loss, metrics: [any Metric] = [], weightedMetrics: [any Metric] = [],
-    precision: Precision = .float32
+    precision: Precision = .float32, groups: [ParameterGroup] = []
   ) throws {
     try compile(
       Compilation(
-        optimizer: optimizer, loss: loss, metrics: metrics, weightedMetrics: weightedMetrics, precision: precision))
+        optimizer: optimizer, loss: loss, metrics: metrics, weightedMetrics: weightedMetrics, precision: precision,
+        groups: groups))
+  }
+
+  /// Sets optimizer, losses and metrics of a model with several outputs, by the names of the outputs. Logs have the sum
+  /// `loss`, and `NAME_loss` and `NAME_METRIC` for each output.
+  /// - Parameters:
+  ///   - optimizer: the optimizer.
+  ///   - losses: the loss of each output that has one.
+  ///   - lossWeights: what the losses are multiplied by in the sum that training minimizes; 1 where nothing is said.
+  ///   - metrics: metrics with equal weights for all samples.
+  ///   - weightedMetrics: metrics with sample weights.
+  ///   - precision: the element types that the model computes in.
+  ///   - groups: the parameters that are frozen, or trained by another optimizer or rate.
+  /// - Throws: `GraphError` when the architecture is invalid, `TrainingError` for outputs that do not exist.
+  public func compile(
+    optimizer: any Optimizer, losses: [String: any Loss], lossWeights: [String: Double] = [:],
+    metrics: [String: [any Metric]] = [:], weightedMetrics: [String: [any Metric]] = [:],
+    precision: Precision = .float32, groups: [ParameterGroup] = []
+  ) throws {
+    if let stranger = lossWeights.keys.sorted().first(where: { losses[$0] == nil }) {
+      throw TrainingError("there is a weight for the loss of '\(stranger)', which has no loss.")
+    }
+    func watched(_ metrics: [String: [any Metric]], _ isWeighted: Bool) -> [OutputMetric] {
+      metrics.sorted { $0.key < $1.key }.flatMap { output, metrics in
+        metrics.map { OutputMetric($0, of: output, isWeighted: isWeighted) }
+      }
+    }
+    try compile(
+      Compilation(
+        optimizer: optimizer,
+        losses: losses.sorted { $0.key < $1.key }.map {
+          OutputLoss($0.value, of: $0.key, weight: lossWeights[$0.key] ?? 1)
+        }, watching: watched(metrics, false) + watched(weightedMetrics, true), precision: precision,
+        groups: groups))
   }
 
   /// Says what the model is trained with.
@@ -132,8 +173,9 @@ public final class Model {
   /// Says what the model is trained with.
   /// - Parameter optimizerState: where the optimizer stands; nil for a new beginning.
   func compile(_ compilation: Compilation, optimizerState: Store?) throws {
-    try compilation.checkNames()
     try compilation.checkSettings()
+    let tasks = try compilation.tasks(for: try outline().outputNames)
+    let plan = try ParameterPlan(compilation, for: try outline())
     try checkSize(slots: compilation.optimizer.slots.count)
     try prepareValues()
     session.forget(prefixes: [
@@ -141,22 +183,38 @@ public final class Model {
       StateName.learningRate,
     ])
     self.compilation = compilation
+    self.tasks = tasks
     try session.set(StateName.randomKey, RandomKey(seed: seed).folded("layers").array)
-    let initial = try initialOptimizerState(of: compilation)
+    let initial = initialOptimizerState(of: compilation, plan)
     if let mismatch = optimizerState?.mismatch(with: initial.map { ($0.name, $0.type) }) { throw mismatch }
     for (name, type, value) in initial {
       try session.set(name, optimizerState?[name] ?? NDArray(repeating: value, type: type))
     }
   }
 
+  /// Changes what training does from now on; state that there is already stays.
+  func recompile(_ compilation: Compilation) throws {
+    try compilation.checkSettings()
+    let tasks = try compilation.tasks(for: try outline().outputNames)
+    let initial = initialOptimizerState(of: compilation, try ParameterPlan(compilation, for: try outline()))
+    let known = Set(initial.map(\.name))
+    session.forget(prefixes: session.buffers.keys.filter { $0.hasPrefix("slot/") && !known.contains($0) })
+    (self.compilation, self.tasks) = (compilation, tasks)
+    for (name, type, value) in initial where session.buffers[name] == nil {
+      try session.set(name, NDArray(repeating: value, type: type))
+    }
+  }
+
   /// What an optimizer begins with: its slots for each parameter that it trains, the count of its steps, the learning
   /// rate, the scale of the loss.
-  private func initialOptimizerState(of compilation: Compilation) throws
-    -> [(name: String, type: TensorType, value: Double)]
-  {
-    var state = try outline().parameters.filter { $0.role == .trainable }.flatMap { spec in
-      compilation.optimizer.rule(for: spec).slots.map {
-        (StateName.slot($0.name, of: spec.name), $0.type(for: spec.type), $0.initialValue)
+  private func initialOptimizerState(
+    of compilation: Compilation, _ plan: ParameterPlan
+  ) -> [(name: String, type: TensorType, value: Double)] {
+    var state = plan.groups.flatMap { group in
+      group.parameters.flatMap { spec in
+        group.optimizer.rule(for: spec).slots.map {
+          (StateName.slot($0.name, of: spec.name), $0.type(for: spec.type), $0.initialValue)
+        }
       }
     }
     if compilation.precision.scalesLoss {
@@ -166,6 +224,10 @@ public final class Model {
     state.append((StateName.iteration, TensorType(.int32, []), 0))
     if case .constant(let rate) = compilation.optimizer.learningRate {
       state.append((StateName.learningRate, TensorType(.float32, []), rate))
+    }
+    for group in plan.groups where group.rateName != StateName.learningRate {
+      guard case .constant(let rate) = group.optimizer.learningRate else { continue }
+      state.append((group.rateName, TensorType(.float32, []), rate))
     }
     return state
   }
@@ -233,6 +295,16 @@ public final class Model {
     settling = nil
   }
 
+  /// The names of the inputs.
+  var inputNames: [String] {
+    var count = 0
+    return inputs.map { input in
+      if let name = input.name { return name }
+      defer { count += 1 }
+      return count == 0 ? "input" : "input_\(count)"
+    }
+  }
+
   func compiled() throws -> Compilation {
     guard let compilation else {
       throw TrainingError("the model is not compiled: call compile(optimizer:loss:metrics:) first.")
@@ -251,7 +323,8 @@ public final class Model {
   func feeder(
     _ data: Dataset, _ kind: StepKind, batchSize: Int, shuffles: Bool = false, classWeights: [Int: Double]? = nil
   ) throws -> Feeder {
-    let expectation = DataExpectation(inputs: inputs, outline: try outline(), compilation: compilation)
+    let expectation = DataExpectation(
+      inputs: inputs, names: inputNames, outline: try outline(), tasks: kind == .predict ? [] : tasks)
     return try Feeder(
       data, kind: kind, batchSize: batchSize, key: RandomKey(seed: seed).folded("shuffle"), shuffles: shuffles,
       session: session, programs: try programs(), expectation: expectation, classWeights: classWeights)
@@ -310,7 +383,8 @@ extension Model {
   public func optimizerState() throws -> Store {
     _ = try compiled()
     let names = session.buffers.keys.filter {
-      $0.hasPrefix("slot/") || $0.hasPrefix("loss_scale/") || $0 == StateName.iteration || $0 == StateName.learningRate
+      $0.hasPrefix("slot/") || $0.hasPrefix("loss_scale/") || $0 == StateName.iteration
+        || $0.hasPrefix(StateName.learningRate)
     }
     return Store(try names.sorted().compactMap { name in try session.value(name).map { (name, $0) } })
   }

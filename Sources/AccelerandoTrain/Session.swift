@@ -165,8 +165,9 @@ final class Session {
     }
     return Step(
       program: executable.program, execution: try executable.bind(inputs), shares: signature.shares,
-      features: signature.features.indices.compactMap { batch[StateName.feature($0)] }, labels: batch[StateName.labels],
-      weights: batch[StateName.weights], rows: batch[StateName.rows],
+      features: signature.features.indices.compactMap { batch[StateName.feature($0)] },
+      labels: signature.labels.compactMap { batch[StateName.labels($0.output)] },
+      weights: signature.weights.compactMap { batch[StateName.weights($0.output)] }, rows: batch[StateName.rows],
       range: batch[StateName.first].flatMap { first in batch[StateName.steps].map { (first, $0) } })
   }
 
@@ -196,19 +197,21 @@ final class Step {
   /// Whether it runs many steps at a time.
   var isLoop: Bool { range != nil }
   private let features: [any Buffer]
-  private let labels: (any Buffer)?
-  private let weights: (any Buffer)?
+  private let labels: [any Buffer]
+  private let weights: [any Buffer]
   /// The indices of the batch's samples, for a step that gathers them from a data set on the device.
   private let rows: (any Buffer)?
   /// The position in the order and the number of steps, for a program of many steps.
   private let range: (first: any Buffer, steps: any Buffer)?
   private var staging: [Int: NDArray] = [:]
+  /// The place in `staging` of the samples' numbers; features, labels and weights have those from 0 on.
+  private static let rowsPlace = -1
   /// Where rows are put into the order of the workers.
   private var rowsOfWorkers: [Int] = []
 
   init(
-    program: Program, execution: any Execution, shares: BatchShares, features: [any Buffer], labels: (any Buffer)?,
-    weights: (any Buffer)?, rows: (any Buffer)?, range: (first: any Buffer, steps: any Buffer)?
+    program: Program, execution: any Execution, shares: BatchShares, features: [any Buffer], labels: [any Buffer],
+    weights: [any Buffer], rows: (any Buffer)?, range: (first: any Buffer, steps: any Buffer)?
   ) {
     self.range = range
     self.program = program
@@ -232,8 +235,8 @@ final class Step {
   func load(_ batch: Batch) throws {
     if samples != nil { return try load(batch, rows: Array(0..<batch.count)[...]) }
     for (array, buffer) in zip(batch.features, features) { try buffer.write(array) }
-    if let labels, let array = batch.labels { try labels.write(array) }
-    if let weights, let array = batch.sampleWeights { try weights.write(array) }
+    for (array, buffer) in zip(batch.targets, labels) { try buffer.write(array) }
+    for (array, buffer) in zip(batch.weights, weights) { try buffer.write(array) }
   }
 
   /// Sets the indices of the batch's samples in the data set on the device.
@@ -249,10 +252,10 @@ final class Step {
       fill(host.memory)
       return
     }
-    var staged = staging.removeValue(forKey: -3) ?? NDArray(zeros: rows.type)
+    var staged = staging.removeValue(forKey: Self.rowsPlace) ?? NDArray(zeros: rows.type)
     staged.withUnsafeMutableBytes { fill($0) }
     try rows.write(staged)
-    staging[-3] = staged
+    staging[Self.rowsPlace] = staged
   }
 
   /// Sets the position in the sample order and the number of steps.
@@ -267,8 +270,15 @@ final class Step {
   func load(_ arrays: Batch, rows: ArraySlice<Int>) throws {
     let rows = ordered(rows)
     for index in features.indices { try gather(arrays.features[index], rows, into: features[index], place: index) }
-    if let labels, let array = arrays.labels { try gather(array, rows, into: labels, place: -1) }
-    if let weights, let array = arrays.sampleWeights { try gather(array, rows, into: weights, place: -2) }
+    var place = features.count
+    for index in labels.indices {
+      try gather(arrays.targets[index], rows, into: labels[index], place: place)
+      place += 1
+    }
+    for index in weights.indices {
+      try gather(arrays.weights[index], rows, into: weights[index], place: place)
+      place += 1
+    }
   }
 
   /// The rows of the batch's samples in the order of the workers.
@@ -278,9 +288,11 @@ final class Step {
     return rowsOfWorkers[...]
   }
 
-  /// The result of a prediction step, one row for each sample of the batch.
-  func prediction() throws -> NDArray? {
-    guard let output = try execution.outputs.first?.read() else { return nil }
+  /// The results of a prediction step, one row for each sample of the batch.
+  func predictions() throws -> [NDArray] { try execution.outputs.map { inOrder(try $0.read()) } }
+
+  /// An output of all workers without the rows that only fill up.
+  private func inOrder(_ output: NDArray) -> NDArray {
     guard samples != nil, shares.isPadded else { return output }
     let rows = (0..<shares.workers).flatMap { worker in (0..<shares[worker].count).map { worker * shares.rows + $0 } }
     var result = NDArray(zeros: output.type.with([rows.count] + output.shape.dropFirst()))
@@ -310,8 +322,9 @@ struct HeldData {
     // Row numbers are 32-bit integers.
     guard arrays.count <= Int(Int32.max) else { return nil }
     var named = arrays.features.enumerated().map { (StateName.feature($0.offset), $0.element) }
-    if let labels = arrays.labels { named.append((StateName.labels, labels)) }
-    if let weights = arrays.sampleWeights { named.append((StateName.weights, weights)) }
+    func name(_ arrays: NamedArrays, _ index: Int) -> String? { arrays.names.isEmpty ? nil : arrays.names[index] }
+    named += arrays.targets.enumerated().map { (StateName.labels(name(arrays.targets, $0.offset)), $0.element) }
+    named += arrays.weights.enumerated().map { (StateName.weights(name(arrays.weights, $0.offset)), $0.element) }
     var buffers: [String: any Buffer] = [:]
     for (name, array) in named {
       guard let buffer = try backend.hold(array) else { return nil }

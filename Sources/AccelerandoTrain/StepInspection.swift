@@ -34,7 +34,8 @@ struct StepInspection {
     let scope = Scope(
       graph: graph, names: try model.outline().names, values: parameters, isTraining: true,
       randomKey: key.foldingIn(iteration), transforms: model.parameterTransforms,
-      computeType: compilation.precision.computeType)
+      computeType: compilation.precision.computeType,
+      frozen: try ParameterPlan(compilation, for: try model.outline()).frozen)
     var flags: [Tensor] = []
     var paths: [[String]] = []
     let count = batch.count
@@ -46,10 +47,20 @@ struct StepInspection {
       flags.append(isFinite(result))
       paths.append(path)
     }
-    let prediction = scope.run { model.layer.applied(to: features) }[0].widenedPrediction()
-    let loss = batch.labels.map { compilation.loss.values(prediction, input(StateName.labels, $0)) }
-    var outputs = flags + scope.lookUps.map(\.indices) + [prediction.converted(to: .float32).abs().max()]
-    if let loss { outputs.append(isFinite(loss)) }
+    let predictions = scope.run { model.layer.applied(to: features) }.map { $0.widenedPrediction() }
+    let names = try model.outline().outputNames
+    let losses = model.tasks.compactMap { task -> Tensor? in
+      let name = names[task.index]
+      guard let loss = task.loss,
+        let labels = batch.targets.names.isEmpty ? batch.targets.first : batch.targets[name]
+      else { return nil }
+      return loss.values(predictions[task.index], input(StateName.labels(task.output), labels))
+    }
+    let largest = predictions.map { $0.converted(to: .float32).abs().max() }
+    var outputs = flags + scope.lookUps.map(\.indices) + [largest.dropFirst().reduce(largest[0]) { $0.maximum($1) }]
+    // A sample's losses are finite together or not.
+    let finite = losses.map(isFinite)
+    if let first = finite.first { outputs.append(finite.dropFirst().reduce(first) { $0.and($1) }) }
     let program = try Program(graph, outputs: outputs)
     let execution = try model.backend.compile(program).bind(try inputs.map(model.backend.upload))
     try execution.run()
@@ -57,7 +68,7 @@ struct StepInspection {
     layers = zip(paths, results).map { ($0, $1.elements(as: Bool.self)) }
     lookUps = zip(scope.lookUps, results.dropFirst(paths.count)).map { ($0.layer, $0.rows, $1) }
     largestPrediction = results[paths.count + lookUps.count].elements(as: Double.self).first ?? 0
-    if loss != nil { lossIsFinite = results.last?.elements(as: Bool.self) ?? [] }
+    if !finite.isEmpty { lossIsFinite = results.last?.elements(as: Bool.self) ?? [] }
   }
 
   /// Where numbers stop being finite, as a sentence; nil if they are all finite.

@@ -59,28 +59,50 @@ struct StepPrograms {
     let share = signature.workers > 1 ? trace.share(signature, leastSamples: leastSamples) : nil
     let scope = Scope(
       graph: trace.graph, names: outline.names, values: parameters, isTraining: signature.kind == .train,
-      randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType)
+      randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType,
+      frozen: signature.kind == .train ? try compilation.map { try ParameterPlan($0, for: outline).frozen } ?? [] : [])
     scope.onResult = notes.map { notes in { path, _, result in notes.look(at: result, of: path) } }
     let predictions = scope.run { layer.applied(to: features) }.map { $0.widenedPrediction() }
     if signature.kind == .predict {
       trace.outputs += predictions
       return try trace.program()
     }
-    guard predictions.count == 1 else {
-      throw TrainingError("the model has \(predictions.count) outputs; training needs a model with one.")
-    }
-    let prediction = predictions[0]
-    guard let compilation, let labelType = signature.labels else {
+    guard let compilation, !signature.labels.isEmpty else {
       throw TrainingError("training and evaluation need labels and a compiled model.")
     }
-    notes?.look(at: prediction, compilation.loss)
-    let labels = batch(StateName.labels, labelType)
-    let weights = signature.weights.map { batch(StateName.weights, $0) }
-    let loss = lossSum(trace.graph, signature, compilation, prediction, labels, weights, share)
-    var totals = loss.totals + metricTotals(trace.graph, signature, compilation, prediction, labels, weights, share)
+    let names = outline.outputNames
+    let labels = signature.labels.map { batch(StateName.labels($0.output), $0.type) }
+    let weights = signature.weights.map { batch(StateName.weights($0.output), $0.type) }
+    func column(_ columns: [StepSignature.Column], _ tensors: [Tensor], _ task: OutputTask) -> Tensor? {
+      columns.firstIndex { $0.output == nil || $0.output == names[task.index] }.map { tensors[$0] }
+    }
+    var lossSum: Tensor?
+    var totals: [Addend] = []
+    var outputTotals: [Addend] = []
+    for task in try compilation.tasks(for: names) {
+      guard let target = column(signature.labels, labels, task) else {
+        throw TrainingError("the output '\(names[task.index])' has a loss or a metric; it needs labels.")
+      }
+      let part = OutputPart(
+        task: task, prediction: predictions[task.index], target: target,
+        weights: column(signature.weights, weights, task), share: share, signature: signature)
+      if let loss = task.loss {
+        notes?.look(at: part.prediction, loss)
+        let (sum, total) = part.lossSum(loss)
+        let weighted = task.lossWeight == 1 ? sum : sum * task.lossWeight
+        lossSum = lossSum.map { $0 + weighted.converted(to: $0.dtype) } ?? weighted
+        let own = task.lossWeight == 1 ? total : total * task.lossWeight
+        totals = [(.loss, totals.first.map { $0.value.converted(to: own.dtype) + own } ?? own)]
+        if let label = task.lossLabel { outputTotals.append((.outputLoss(label), total)) }
+      }
+      outputTotals += part.metricTotals()
+    }
+    guard let lossSum else { throw TrainingError("no output has a loss: there is nothing to minimize.") }
+    totals.append((.samples, lossSum.constant(NDArray(scalar: Double(signature.globalCount)))))
+    totals += outputTotals
     if let iteration {
-      let mean = loss.sum / Double(max(signature.globalCount, 1))
-      let update = addUpdate(trace, compilation, mean, parameters, iteration, share)
+      let mean = lossSum / Double(max(signature.globalCount, 1))
+      let update = try addUpdate(trace, compilation, mean, parameters, iteration, share)
       for (name, value) in scope.updates.sorted(by: { $0.key < $1.key }) {
         // Each worker has the statistics of its own part.
         let common = value.dtype.isFloating ? share?.averaged(value) ?? value : value
@@ -88,95 +110,14 @@ struct StepPrograms {
       }
       trace.rememberBadStep(loss: totals[0].value, update, iteration: iteration)
       if let counts = update.counts {
-        totals = totals.map { ($0.total, select(counts, $0.value, $0.value.zerosLike())) }
+        totals = totals.map { total, value in
+          (total, select(value.rank == 0 ? counts : counts.broadcast(to: value.shape), value, value.zerosLike()))
+        }
         totals.append((.skippedSteps, 1 - counts.converted(to: .float32)))
       }
     }
     for (total, value) in totals { trace.accumulate(StateName.total(signature.kind, total), value) }
     return try trace.program()
-  }
-
-  /// A step's part of a running total, over all workers.
-  private typealias Addend = (total: Total, value: Tensor)
-
-  /// What a step adds to a total: the sum over the samples of all workers, in float64 where many float32 would lose
-  /// digits.
-  private func addend(_ values: Tensor, _ signature: StepSignature, _ share: BatchShare?) -> Tensor {
-    let rows = share?.masked(values) ?? values
-    let sum = (signature.count > Total.mostAddends ? rows.converted(to: .float64) : rows).sum()
-    return share?.summed(sum) ?? sum
-  }
-
-  /// A worker's own part of the sum of the batch's losses, Σ(weight · loss), and what it adds to the totals. The
-  /// gradients are summed over the workers, so that each sample counts the same.
-  private func lossSum(
-    _ graph: Graph, _ signature: StepSignature, _ compilation: Compilation, _ prediction: Tensor,
-    _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
-  ) -> (sum: Tensor, totals: [Addend]) {
-    graph.path = ["loss '\(compilation.loss.name)'"]
-    var values: Tensor
-    var weights = weights
-    if let places = weights, places.rank > 1 {
-      values = weighted(compilation.loss, prediction, labels, by: places)
-      weights = nil
-    } else {
-      values = compilation.loss.values(prediction, labels)
-    }
-    if values.shape != [signature.count] {
-      graph.report(
-        GraphError("a loss gives one value for each of \(signature.count) samples; received \(values.type)."))
-      values = labels.scalar(0).converted(to: .float32).broadcast(to: [signature.count])
-    }
-    if let weights { values = values * weights.converted(to: values.dtype) }
-    let sum = (share?.masked(values) ?? values).sum()
-    graph.path = []
-    return (
-      sum,
-      [
-        (.loss, signature.count > Total.mostAddends ? addend(values, signature, share) : share?.summed(sum) ?? sum),
-        (.samples, labels.constant(NDArray(scalar: Double(signature.globalCount)))),
-      ]
-    )
-  }
-
-  /// The loss of each sample, the weighted mean over its elements.
-  private func weighted(_ loss: any Loss, _ prediction: Tensor, _ labels: Tensor, by weights: Tensor) -> Tensor {
-    guard let values = (loss as? any PlacewiseLoss)?.placeValues(prediction, labels),
-      values.shape.elementCount == weights.shape.elementCount
-    else {
-      labels.graph.report(
-        GraphError("weights for each place \(weights.shape) need a loss with a value for each place."))
-      return loss.values(prediction, labels)
-    }
-    return (values * weights.reshaped(values.shape).converted(to: values.dtype)).perSample()
-  }
-
-  private func metricTotals(
-    _ graph: Graph, _ signature: StepSignature, _ compilation: Compilation, _ prediction: Tensor,
-    _ labels: Tensor, _ weights: Tensor?, _ share: BatchShare?
-  ) -> [Addend] {
-    var totals: [Addend] = []
-    if let weights, weights.rank > 1, !compilation.weightedMetrics.isEmpty {
-      graph.report(GraphError("weighted metrics need one weight for each sample; received \(weights.shape)."))
-    }
-    for (metric, isWeighted) in compilation.watched {
-      graph.path = ["metric '\(metric.name)'"]
-      var values = metric.values(prediction, labels).converted(to: .float32)
-      if values.shape != [signature.count] {
-        graph.report(
-          GraphError("a metric gives one value for each of \(signature.count) samples; received \(values.type)."))
-        values = values.sum().broadcast(to: [signature.count])
-      }
-      if isWeighted, let weights { values = values * weights }
-      graph.path = []
-      totals.append((.metric(metric.name), addend(values, signature, share)))
-    }
-    if !compilation.weightedMetrics.isEmpty {
-      let sum =
-        weights.map { addend($0, signature, share) } ?? labels.constant(NDArray(scalar: Double(signature.globalCount)))
-      totals.append((.weights, sum))
-    }
-    return totals
   }
 
   /// Further results of an update.
@@ -193,16 +134,17 @@ struct StepPrograms {
   private func addUpdate(
     _ trace: StepTrace, _ compilation: Compilation, _ loss: Tensor, _ parameters: [String: Tensor],
     _ iteration: Tensor, _ share: BatchShare?
-  ) -> Update {
-    let optimizer = compilation.optimizer
-    let trainable = outline.parameters.filter { $0.role == .trainable }
+  ) throws -> Update {
+    let plan = try ParameterPlan(compilation, for: outline)
+    let trainable = plan.trained
+    guard !trainable.isEmpty else {
+      throw TrainingError(
+        outline.parameters.contains { $0.role == .trainable }
+          ? "all parameters are frozen: there is nothing to train. Train some again with setTrainable(true, …)."
+          : "the model has no parameters to train.")
+    }
     let weights = trainable.compactMap { parameters[$0.name] }
     let step = iteration.converted(to: .float32) + 1
-    let rate: Tensor
-    switch optimizer.learningRate {
-    case .constant: rate = trace.input(StateName.learningRate, TensorType(.float32, []))
-    case .schedule: rate = optimizer.learningRate.value(step: step)
-    }
     let raw: [Tensor]
     var update = Update(counts: nil, scale: nil)
     func gradients(of value: Tensor) -> [Tensor] {
@@ -224,19 +166,36 @@ struct StepPrograms {
     } else {
       raw = gradients(of: loss)
     }
-    for ((spec, weight), gradient) in zip(zip(trainable, weights), optimizer.clipped(raw)) {
-      let rule = optimizer.rule(for: spec)
-      let names = rule.slots.map { StateName.slot($0.name, of: spec.name) }
-      let slots = zip(names, rule.slots).map { trace.input($0, $1.type(for: spec.type)) }
-      trace.graph.path = ["optimizer", spec.name]
-      let updated = rule.update(
-        weight: weight, gradient: gradient, slots: slots, step: step, learningRate: rate)
-      trace.graph.path = []
-      trace.assign(StateName.parameter(spec.name), update.kept(updated.weight, weight))
-      for (name, (new, old)) in zip(names, zip(updated.slots, slots)) { trace.assign(name, update.kept(new, old)) }
+    var rates: [String: Tensor] = [:]
+    var first = 0
+    for group in plan.groups {
+      let members = first..<first + group.parameters.count
+      first = members.upperBound
+      let rate = rates[group.rateName] ?? learningRate(trace, group, step)
+      rates[group.rateName] = rate
+      let own = group.rateFactor == 1 ? rate : rate * group.rateFactor
+      for (number, gradient) in zip(members, group.optimizer.clipped(Array(raw[members]))) {
+        let (spec, weight) = (trainable[number], weights[number])
+        let rule = group.optimizer.rule(for: spec)
+        let names = rule.slots.map { StateName.slot($0.name, of: spec.name) }
+        let slots = zip(names, rule.slots).map { trace.input($0, $1.type(for: spec.type)) }
+        trace.graph.path = ["optimizer", spec.name]
+        let updated = rule.update(
+          weight: weight, gradient: gradient, slots: slots, step: step, learningRate: own)
+        trace.graph.path = []
+        trace.assign(StateName.parameter(spec.name), update.kept(updated.weight, weight))
+        for (name, (new, old)) in zip(names, zip(updated.slots, slots)) { trace.assign(name, update.kept(new, old)) }
+      }
     }
     trace.assign(StateName.iteration, update.kept(iteration + 1, iteration))
     return update
+  }
+
+  private func learningRate(_ trace: StepTrace, _ group: ParameterPlan.Group, _ step: Tensor) -> Tensor {
+    switch group.optimizer.learningRate {
+    case .constant: trace.input(group.rateName, TensorType(.float32, []))
+    case .schedule: group.optimizer.learningRate.value(step: step)
+    }
   }
 }
 
@@ -250,7 +209,7 @@ extension StepPrograms {
     if missing.count == trainable.count {
       graph.report(
         GraphError(
-          "the loss '\(compilation.loss.name)' depends on none of the trainable parameters (\(missing.joined(separator: ", "))) "
+          "the loss '\(compilation.lossDescription)' depends on none of the trainable parameters (\(missing.joined(separator: ", "))) "
             + "in a way that has a gradient: nothing would be trained. Rounding, comparisons and the like have none."))
     } else {
       notes?.add(
@@ -290,7 +249,7 @@ private final class StepTrace {
 
   /// Adds to a running total.
   func accumulate(_ name: String, _ value: Tensor) {
-    assign(name, input(name, Total.type) + value.converted(to: Total.type.dtype))
+    assign(name, input(name, TensorType(Total.type.dtype, value.shape)) + value.converted(to: Total.type.dtype))
   }
 
   /// Remembers the first step of the epoch whose loss is not finite: where many steps run at a time, it is asked for

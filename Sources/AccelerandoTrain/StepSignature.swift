@@ -37,14 +37,22 @@ struct StepSignature: Hashable {
   let kind: StepKind
   /// The types of a worker's part of the batch.
   let features: [TensorType]
-  let labels: TensorType?
-  /// The weights of the samples, or of their elements; nil for equal weights.
-  let weights: TensorType?
+  /// The labels of the outputs that have some.
+  let labels: [Column]
+  /// The weights of the samples, or of their elements; one for all outputs has no name.
+  let weights: [Column]
   let source: BatchSource
   /// The workers that compute the step together.
   let workers: Int
   /// The number of samples in the whole batch.
   let globalCount: Int
+
+  /// Labels or weights of an output.
+  struct Column: Hashable {
+    /// The output's name; nil where there is one output, or one array for all.
+    let output: String?
+    let type: TensorType
+  }
 
   /// - Parameters:
   ///   - batch: the batch, or what batches are parts of.
@@ -57,16 +65,22 @@ struct StepSignature: Hashable {
     self.workers = workers
     globalCount = shares.count
     features = batch.features.map { resized($0.type) }
-    labels = kind == .predict ? nil : batch.labels.map { resized($0.type) }
-    weights = kind == .predict ? nil : batch.sampleWeights.map { resized($0.type) }
+    func columns(_ arrays: NamedArrays) -> [Column] {
+      if kind == .predict { return [] }
+      return arrays.enumerated().map { index, array in
+        Column(output: arrays.names.isEmpty ? nil : arrays.names[index], type: resized(array.type))
+      }
+    }
+    labels = columns(batch.targets)
+    weights = columns(batch.weights)
   }
 
   /// A step that predicts for features of these types.
   init(inferenceOn features: [TensorType]) {
     kind = .predict
     self.features = features
-    labels = nil
-    weights = nil
+    labels = []
+    weights = []
     source = .brought
     workers = 1
     globalCount = features.first?.shape.first ?? 0
@@ -81,7 +95,10 @@ struct StepSignature: Hashable {
   /// The inputs of the program that change with the batch.
   var batchNames: Set<String> {
     switch source {
-    case .brought: Set(features.indices.map(StateName.feature) + [StateName.labels, StateName.weights])
+    case .brought:
+      Set(
+        features.indices.map(StateName.feature) + labels.map { StateName.labels($0.output) }
+          + weights.map { StateName.weights($0.output) })
     case .held: [StateName.rows]
     case .looped: [StateName.first, StateName.steps]
     }
@@ -92,12 +109,14 @@ struct StepSignature: Hashable {
 enum StateName {
   static let iteration = "iteration"
   static let learningRate = "learning_rate"
+  /// The learning rate of a group that has an optimizer of its own.
+  static func learningRate(ofGroup number: Int) -> String { "learning_rate/\(number)" }
   static let randomKey = "random_key"
   static func parameter(_ name: String) -> String { "parameter/\(name)" }
   static func slot(_ name: String, of parameter: String) -> String { "slot/\(parameter).\(name)" }
   static func feature(_ index: Int) -> String { "x\(index)" }
-  static let labels = "y"
-  static let weights = "w"
+  static func labels(_ output: String?) -> String { output.map { "y/\($0)" } ?? "y" }
+  static func weights(_ output: String?) -> String { output.map { "w/\($0)" } ?? "w" }
   /// The indices of the batch's samples in the data set.
   static let rows = "rows"
   /// For many steps at a time: the order of the samples in a pass, the position to begin at, and the number of steps.

@@ -31,13 +31,15 @@ extension Model {
       let bytes = types.reduce(0) { $0 + $1.byteCount }
       return " \(title) params: \(Self.grouped(count)) (\(Self.size(bytes)))"
     }
-    let trained = outline.parameters.filter { $0.role == .trainable }
+    let plan = try compilation.map { try ParameterPlan($0, for: outline) }
+    let trained = plan?.trained ?? outline.parameters.filter { $0.role == .trainable }
+    let names = Set(trained.map(\.name))
     let trainable = trained.map(\.type)
-    let state = outline.parameters.filter { $0.role == .state }.map(\.type)
+    let state = outline.parameters.filter { !names.contains($0.name) }.map(\.type)
     var optimizer: [TensorType] = []
-    if let compilation {
-      optimizer = trained.flatMap { spec in
-        compilation.optimizer.rule(for: spec).slots.map { $0.type(for: spec.type) }
+    if let plan {
+      optimizer = plan.groups.flatMap { group in
+        group.parameters.flatMap { spec in group.optimizer.rule(for: spec).slots.map { $0.type(for: spec.type) } }
       }
       // The step counter and the learning rate count as well, as in Keras.
       optimizer += [TensorType(.int32, []), TensorType(.float32, [])]

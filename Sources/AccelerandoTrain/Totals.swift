@@ -3,31 +3,31 @@
 
 import AccelerandoCore
 
-/// A sum over the samples of an epoch, kept on the device from step to step.
+/// A sum over the samples of an epoch, a number or a tensor, kept on the device from step to step.
 enum Total: Hashable {
   /// The losses, weighted.
   case loss
   /// The samples.
   case samples
-  /// The samples' weights.
-  case weights
-  /// A metric, by its label.
-  case metric(String)
+  /// The losses of an output, by their label, where several outputs have some.
+  case outputLoss(String)
+  /// The samples' weights, for an output.
+  case weights(String?)
+  /// A tensor of a metric, by the metric's label. The sum of a mean has no name.
+  case metric(String, state: String)
   /// The steps that a loss scale left out; they count in no other total.
   case skippedSteps
 
-  /// The type of a total on the device.
+  /// The type of a total that is a number.
   static let type = TensorType(.float64, [])
-
-  /// More float32 values than this lose digits when they are added up as float32.
-  static let mostAddends = 4096
 
   fileprivate var name: String {
     switch self {
     case .loss: "loss"
     case .samples: "samples"
-    case .weights: "weights"
-    case .metric(let label): "metric/\(label)"
+    case .outputLoss(let label): "output_loss/\(label)"
+    case .weights(let output): output.map { "weights/\($0)" } ?? "weights"
+    case .metric(let label, let state): state.isEmpty ? "metric/\(label)" : "metric_\(state)/\(label)"
     case .skippedSteps: "skipped_steps"
     }
   }
@@ -58,8 +58,8 @@ extension StateName {
         switch label {
         case "loss": .loss
         case "count": .samples
-        case "weights": .weights
-        default: .metric(label)
+        case "weights": .weights(nil)
+        default: .metric(label, state: "")
         }
       return (self.total(kind, total), value.converted(to: .float64))
     }

@@ -8,13 +8,18 @@ import AccelerandoNN
 public struct BatchTypes: Hashable, Sendable {
   /// The type of one sample of each input of the model, without the batch axis.
   public var features: [TensorType]
-  /// The type of one label, without the batch axis; nil if there are none.
-  public var labels: TensorType?
+  /// The type of one label of each output, without the batch axis; empty if there are none.
+  public var targets: [TensorType]
 
   /// Describes batches.
-  public init(features: [TensorType], labels: TensorType? = nil) {
+  public init(features: [TensorType], targets: [TensorType]) {
     self.features = features
-    self.labels = labels
+    self.targets = targets
+  }
+
+  /// Describes batches for a model with one output.
+  public init(features: [TensorType], labels: TensorType? = nil) {
+    self.init(features: features, targets: labels.map { [$0] } ?? [])
   }
 }
 
@@ -37,9 +42,13 @@ extension Model {
     let compilation = compilation ?? self.compilation
     func row(_ type: TensorType) -> NDArray { NDArray(zeros: type.with([1] + type.shape)) }
     // One sample stands for all: it takes the shapes that a real batch would be brought into.
-    let expectation = DataExpectation(inputs: inputs, outline: try outline(), compilation: compilation)
+    let expectation = DataExpectation(
+      inputs: inputs, names: inputNames, outline: try outline(),
+      tasks: kind == .predict ? [] : try compilation?.tasks(for: try outline().outputNames) ?? [])
     let sample = try expectation.fitted(
-      Batch(features: types.features.map(row), labels: kind == .predict ? nil : types.labels.map(row)))
+      Batch(
+        features: NamedArrays(types.features.map(row)),
+        targets: kind == .predict ? [] : NamedArrays(types.targets.map(row))))
     let programs = StepPrograms(
       layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
       rule: parameterRule)

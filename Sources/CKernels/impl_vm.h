@@ -205,6 +205,25 @@ static void vm_threefry(int op, const Block *A, const Block *B, const Block *C, 
   }
 }
 
+// A vector for each parameter, read from memory as it repeats: three instructions and three copies of vectors in one.
+static void vm_affine(const AccVM *program, const AccVMInst *in, void *const *pointers, long begin, long n, const Block *A, Block *D) {
+  const AccVMAccess *m = &program->accesses[in->b], *f = &program->accesses[in->c], *o = &program->accesses[in->d];
+  const float *mean = (const float *)pointers[m->pointer] + m->offset, *factor = (const float *)pointers[f->pointer] + f->offset,
+              *offset = (const float *)pointers[o->pointer] + o->offset;
+  const long period = m->period;
+#define AFFINE(lanes)                                                                                                              \
+  vstore_n(D->f + k + j, lanes, vfma(vload_n(A->f + k + j, lanes) - vload_n(mean + at + j, lanes), vload_n(factor + at + j, lanes), \
+                                     vload_n(offset + at + j, lanes)))
+  for (long k = 0, at = begin % period; k < n; at = 0) {
+    const long run = min_l(n - k, period - at);
+    long j = 0;
+    for (; j + VL <= run; j += VL) AFFINE(VL);
+    if (j < run) AFFINE(run - j);
+    k += run;
+  }
+#undef AFFINE
+}
+
 static void vm_block(const AccVM *program, long pc, long last, void *const *pointers, long begin, long n, Block *own, Block **regs) {
   static const uint8_t type_bytes[] = {1, 1, 1, 4, 4, 2, 2, 4};
   for (long r = 0; r < program->register_count; r++) regs[r] = &own[r];
@@ -237,7 +256,8 @@ static void vm_block(const AccVM *program, long pc, long last, void *const *poin
       vm_own(program, own, regs, D, sizeof(Block));
     }
     const bool reads = in->op != accOpConst && in->op != accOpIota;
-    const Block *A = reads ? regs[in->a] : NULL, *B = regs[in->b], *C = regs[in->c];
+    const bool isAffine = in->op == accOpAffineF; // b and c name accesses
+    const Block *A = reads ? regs[in->a] : NULL, *B = isAffine ? NULL : regs[in->b], *C = isAffine ? NULL : regs[in->c];
     regs[in->dst] = D;
 #define LOOP(body) for (long k = 0; k < vectors; k++) { body; } break
 #define F1(op, expr) case op: LOOP(const vf x = A->vf_[k]; D->vf_[k] = (vf)(expr))
@@ -294,6 +314,7 @@ static void vm_block(const AccVM *program, long pc, long last, void *const *poin
     S2(accOpRemF, fmodf);
     S2(accOpAtan2F, atan2f);
     F3(accOpFmaF, vfma(x, y, z));
+    case accOpAffineF: vm_affine(program, in, pointers, begin, n, A, D); break;
     F3(accOpClampF, vmin_nan(vmax_nan(y, x), z));
     F1(accOpNegF, (vi)x ^ INT32_MIN);
     F1(accOpAbsF, vabs(x));

@@ -13,7 +13,7 @@ import Testing
     try NDArray((0..<shape.elementCount).map { _ in Float(random.real(range)) }, shape: shape)
   }
 
-  /// Normalization, perhaps a residual, perhaps a relu, with or without limit; its result, statistics and gradients.
+  /// Normalization, perhaps a residual, which may be normalized as well, and an activation; result, statistics, gradients.
   private func step(_ seed: UInt64, mean: Double = 0) throws -> (program: Program, inputs: [NDArray]) {
     var random = RandomSource(seed: seed)
     let channels = random.pick([1, 3, 8, 16, 17, 24, 40, 64, 65, 130])
@@ -24,14 +24,19 @@ import Testing
       try numbers(shape, &random, mean - 1...mean + 1), try numbers([channels], &random, 0.5...2),
       try numbers([channels], &random), try numbers(shape, &random), try numbers(shape, &random),
     ]
-    let (addsResidual, activation) = (random.chance(0.4), random.integer(0...3))
+    let (addsResidual, normalizesResidual) = (random.chance(0.4), random.chance(0.5))
+    let activation = random.integer(0...4)
     let program = try Program.trace(inputs.map(\.type)) { x in
       let results = x[0].graph.add(BatchNormTraining(axis: shape.count - 1, epsilon: 1e-3), [x[0], x[1], x[2]])
       var y = results[0]
-      if addsResidual { y = y + x[3] }
+      if addsResidual {
+        let second = BatchNormTraining(axis: shape.count - 1, epsilon: 1e-2)
+        y = y + (normalizesResidual ? x[0].graph.add(second, [x[3], x[1], x[2]])[0] : x[3])
+      }
       switch activation {
       case 0: break
       case 1: y = y.relu(limit: 0.5)
+      case 2: y = y * y.sigmoid()
       default: y = y.relu()
       }
       let loss = (y * x[4]).sum()

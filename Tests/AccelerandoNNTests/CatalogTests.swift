@@ -58,6 +58,18 @@ private func message(_ body: () throws -> Void) -> String {
         .loss(CategoricalGeneralizedCrossEntropy()), .loss(CategoricalHinge()), .loss(Circle()), .loss(CTC()),
         .loss(Dice()), .loss(Hinge()), .loss(KLDivergence()), .loss(LogCosh()), .loss(MeanAbsolutePercentageError()),
         .loss(MeanSquaredLogarithmicError()), .loss(Poisson()), .loss(SquaredHinge()), .loss(Tversky()),
+        .truePositives(threshold: 0.3), .falseNegatives(), .trueNegatives(),
+        .falsePositives(threshold: 0.1), .precision(topK: 2),
+        .recall(threshold: 0.4, classID: 1), .precision(atRecall: 0.7), .recall(atPrecision: 0.2),
+        .sensitivity(atSpecificity: 0.1), .specificity(atSensitivity: 0.9),
+        AUC(curve: .pr, summation: .minoring, thresholdCount: 30, isMultiLabel: true, fromLogits: true, name: "area"),
+        .f1Score(average: .weighted, threshold: 0.5), FBetaScore(beta: 2, average: .micro, name: "f2"),
+        .meanIoU(classes: 3), IoU(classCount: 4, targetClasses: [1, 2], ignoredClass: 0),
+        IoU(classCount: 4, targetClasses: [1], predictions: .sparse, targets: .oneHot),
+        IoU(classCount: 4, predictions: .oneHot, targets: .oneHot, name: "regions"),
+        IoU(classCount: 2, targetClasses: [1], predictions: .binary(threshold: 0.2)), .rootMeanSquaredError,
+        R2Score(aggregation: .varianceWeightedAverage), Similarity(.pearson), Similarity(.concordance, name: "c"),
+        Similarity(.cosine),
       ])
     #expect(try Catalog.metrics.make(config(#"{"name": "top_k_categorical_accuracy", "label": "top"}"#)).name == "top")
   }

@@ -23,7 +23,9 @@ private func problem(_ prediction: [Int], _ target: [Int], _ body: (Tensor, Tens
     #expect(problem([8], [8]) { SparseCategoricalCrossentropy().values($0, $1) }.contains("[N, …, classes]"))
     #expect(problem([8, 4], [7]) { Accuracy().values($0, $1) }.contains("metric 'accuracy': needs class indices"))
     for metric in ["sparse_categorical_accuracy", "top_k_categorical_accuracy", "binary_accuracy"] {
-      let text = problem([8], [3]) { ((try? Catalog.metrics.named(metric)) ?? Accuracy()).values($0, $1) }
+      let text = problem([8], [3]) {
+        ((try? Catalog.metrics.named(metric)) ?? Accuracy()).sums($0, $1, weights: nil)[0]
+      }
       #expect(text.contains("needs"), "\(metric)")
     }
   }

@@ -32,7 +32,7 @@ import Testing
     }
     let layer = problem { _ = try LayerCatalog().layer("GRU") }
     #expect(layer.contains("there is no layer 'GRU'. Keras has it; it is not available here. Known: Activation"))
-    #expect(problem { _ = try Catalog.metrics.named("AUC") }.contains("not available here"))
+    #expect(problem { _ = try Catalog.metrics.named("Mean") }.contains("not available here"))
     #expect(problem { _ = try Catalog.optimizers.named("LossScaleOptimizer") }.contains("not available here"))
   }
 }

@@ -37,7 +37,7 @@ import Testing
     let count = outline.parameters.reduce(0) { $0 + $1.type.elementCount }
     #expect(count == (name == "mlp" ? 101_770 : 54_410))
     #expect(recipe.fit.batchSize == 32)
-    #expect(recipe.metrics.map(\.name) == ["accuracy"])
+    #expect(recipe.metrics.map(\.metric.name) == ["accuracy"])
   }
 
   @Test func whatIsKnownOfDataWithoutThemIsWhatTheyAre() throws {

@@ -74,10 +74,4 @@ private func largestDifference(_ a: Store, _ b: Store) -> Double {
     let after = try model.weights()
     #expect(state.allSatisfy { after[$0] != before[$0] })
   }
-
-  @Test func severalOutputsAreRefusedWithAReason() throws {
-    let input = Input(shape: [2])
-    let model = Model(inputs: [input], outputs: [Dense(1)(input), Dense(1)(input)], backend: testBackend)
-    #expect(message { _ = try model.summary() }.contains("one output; received 2"))
-  }
 }

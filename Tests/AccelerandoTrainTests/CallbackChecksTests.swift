@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// A metric that says nothing about itself, and one that says what its name hides.
-private struct Watched: Metric {
+private struct Watched: MeanMetric {
   let name: String
   var direction: MetricDirection?
   func values(_ prediction: Tensor, _ target: Tensor) -> Tensor { Accuracy().values(prediction, target) }

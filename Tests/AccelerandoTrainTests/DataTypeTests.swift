@@ -92,7 +92,7 @@ import Testing
       return try model.weights()
     }
     let arrays = { (batch: Batch) in
-      try Dataset(features: batch.features, labels: batch.labels, sampleWeights: batch.sampleWeights)
+      try Dataset(features: batch.features, targets: batch.targets, weights: batch.weights)
     }
     #expect(try train(weights, arrays) == train(weights.converted(to: .float32), arrays))
     #expect(try train(weights, stream) == train(weights.converted(to: .float32), stream))

@@ -32,7 +32,7 @@ private struct Focal: Loss {
   }
 }
 
-private struct Often: Metric {
+private struct Often: MeanMetric {
   var name: String { "often" }
   func values(_ prediction: Tensor, _ target: Tensor) -> Tensor { prediction.sum(axes: [1]) }
 }

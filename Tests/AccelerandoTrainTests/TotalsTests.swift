@@ -22,7 +22,9 @@ import Testing
     try model.fit(x, y, batchSize: 6, verbose: .silent)
     // As after 20 million samples of loss 0 and 2²⁴ of loss 1: a float32 would stand still here.
     let before = 16_777_216.0
-    for total in [Total.loss, .samples, .weights, .metric("mean_absolute_error"), .metric("weighted")] {
+    for total in [
+      Total.loss, .samples, .weights(nil), .metric("mean_absolute_error", state: ""), .metric("weighted", state: ""),
+    ] {
       let name = StateName.total(.train, total)
       #expect(model.session.buffers[name]?.type == TensorType(.float64, []), "\(name)")
       try model.session.set(name, NDArray(scalar: before))
@@ -33,7 +35,9 @@ import Testing
       try feeder.begin(pass: 0)
       while let launch = try feeder.next() { try launch.step.execution.run() }
     }
-    for total in [Total.loss, .samples, .weights, .metric("mean_absolute_error"), .metric("weighted")] {
+    for total in [
+      Total.loss, .samples, .weights(nil), .metric("mean_absolute_error", state: ""), .metric("weighted", state: ""),
+    ] {
       #expect(try model.session.scalar(StateName.total(.train, total)) == before + 12, "\(total)")
     }
   }
@@ -105,7 +109,8 @@ import Testing
       switch name {
       case StateName.total(.train, .loss): earlier["train/loss"] = value.converted(to: .float32)
       case StateName.total(.train, .samples): earlier["train/count"] = value.converted(to: .float32)
-      case StateName.total(.train, .metric("accuracy")): earlier["train/accuracy"] = value.converted(to: .float32)
+      case StateName.total(.train, .metric("accuracy", state: "")):
+        earlier["train/accuracy"] = value.converted(to: .float32)
       case _ where StateName.isTotal(name): break
       default: earlier[name] = value
       }

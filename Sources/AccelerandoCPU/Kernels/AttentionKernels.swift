@@ -71,7 +71,9 @@ struct AttentionKernel: Kernel {
   var label: String { "attention of \(shape.label)" }
   var scratchBytes: Int { shape.scratchBytes(isa) }
 
-  var cost: Cost { Cost(flops: Double(shape.flops) + Double(shape.drawing), bytes: 1 * Double(shape.bytes)) }
+  var cost: Cost {
+    Cost(flops: Double(shape.flops) + Double(shape.drawing), bytes: 1 * Double(shape.bytes), work: .functions)
+  }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: max(shape.flops, shape.drawing), threads: threads, minimumPerTask: 60_000)
@@ -103,7 +105,9 @@ struct AttentionGradientKernel: Kernel {
   var label: String { "attention gradient of \(shape.label)" }
   var scratchBytes: Int { shape.scratchBytes(isa) }
 
-  var cost: Cost { Cost(flops: 2.5 * Double(shape.flops) + Double(shape.drawing), bytes: 2.5 * Double(shape.bytes)) }
+  var cost: Cost {
+    Cost(flops: 2.5 * Double(shape.flops) + Double(shape.drawing), bytes: 2.5 * Double(shape.bytes), work: .functions)
+  }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: max(shape.flops, shape.drawing), threads: threads, minimumPerTask: 30_000)

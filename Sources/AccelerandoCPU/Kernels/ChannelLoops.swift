@@ -216,6 +216,21 @@ extension LoopCode {
     }
   }
 
+  /// The parts of (x − mean) · factor + offset, as names of registers, and the accesses of the vectors.
+  func affineParts(_ name: Int) -> (source: Int, inner: [Int], vectors: (mean: Int, factor: Int, offset: Int))? {
+    for (product, offset) in pairs(accOpAddF, name) {
+      for (difference, factor) in pairs(accOpMulF, product) where isOperation(accOpSubF, difference) {
+        let (source, mean) = (virtual[difference].a, virtual[difference].b)
+        let periods = [mean, factor, offset].map { vector($0)?.period }
+        guard let period = periods[0], period >= Self.fewestChannels, periods.allSatisfy({ $0 == period }),
+          vector(source) == nil
+        else { continue }
+        return (source, [product, difference], (virtual[mean].a, virtual[factor].a, virtual[offset].a))
+      }
+    }
+    return nil
+  }
+
   // MARK: Instructions
 
   private func isOperation(_ op: AccOp, _ name: Int) -> Bool { instructions[name].op == UInt16(op.rawValue) }

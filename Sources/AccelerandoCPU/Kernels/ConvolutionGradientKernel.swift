@@ -35,7 +35,9 @@ struct ConvolutionGradientKernel: Kernel {
   var cost: Cost {
     let c = geometry
     let (pixels, outputs) = (c.N * c.H * c.W * c.C, c.N * c.OH * c.OW * c.O)
-    return Cost(flops: 2 * Double(outputs) * Double(rows), bytes: 4 * Double(pixels + outputs + rows * c.O))
+    return Cost(
+      flops: 2 * Double(outputs) * Double(rows), bytes: 4 * Double(pixels + outputs + rows * c.O),
+      work: .product(depth: geometry.N * geometry.OH * geometry.OW))
   }
 
   func taskCount(threads: Int) -> Int {

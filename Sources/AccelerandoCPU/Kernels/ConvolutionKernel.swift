@@ -59,7 +59,21 @@ struct ConvolutionKernel: Kernel {
   var cost: Cost {
     let c = geometry
     let elements = c.N * (c.H * c.W * c.C + c.OH * c.OW * c.O) + weightCount
-    return Cost(flops: 2 * Double(multiplications), bytes: 4 * Double(elements))
+    return Cost(flops: 2 * Double(multiplications), bytes: 4 * Double(elements), work: work)
+  }
+
+  /// What it is limited by, for predictions: see `CKernels` for the algorithms.
+  var work: Work {
+    let c = geometry
+    let channels = c.C / max(c.groups, 1)
+    if channels == 1, c.groups > 1 { return .depthwise }
+    let isPlain = c.KH == 3 && c.KW == 3 && c.stride_h == 1 && c.stride_w == 1 && c.dil_h == 1 && c.dil_w == 1
+    if isPlain, c.groups == 1, min(c.C, c.O) >= 16, min(c.OH, c.OW) > 2 { return .transformed }
+    switch direction {
+    case .forward: return .product(depth: c.KH * c.KW * channels)
+    case .backwardData: return .product(depth: c.KH * c.KW * c.O / max(c.groups, 1))
+    case .backwardWeights: return .product(depth: c.O / max(c.groups, 1))
+    }
   }
 
   private var weightCount: Int { geometry.KH * geometry.KW * geometry.C / max(geometry.groups, 1) * geometry.O }
@@ -168,7 +182,7 @@ struct PackKernel: Kernel {
     return "pack [\(c.KH), \(c.KW), \(c.C / max(c.groups, 1)), \(c.O)] for \(direction.rawValue)"
   }
 
-  var cost: Cost { Cost(bytes: 2 * Double(packedBytes)) }
+  var cost: Cost { Cost(bytes: 2 * Double(packedBytes), work: .packing) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: packedBytes, threads: threads, minimumPerTask: 32_768)

@@ -36,7 +36,9 @@ struct ConvolutionPoolKernel: Kernel {
 
   var cost: Cost {
     let elements = geometry.N * (geometry.H * geometry.W * geometry.C + pool.OH * pool.OW * pool.C)
-    return Cost(flops: 2 * Double(multiplications), bytes: 4 * Double(elements))
+    return Cost(
+      flops: 2 * Double(multiplications), bytes: 4 * Double(elements),
+      work: .product(depth: multiplications / max([geometry.N, geometry.OH, geometry.OW, geometry.O].elementCount, 1)))
   }
 
   func taskCount(threads: Int) -> Int {

@@ -153,7 +153,8 @@ struct DotKernel: Kernel {
 extension DotKernel {
   var cost: Cost {
     let elements = shape.m * shape.k + shape.k * shape.n + shape.m * shape.n
-    return Cost(flops: Double(shape.flops), bytes: Double(4 * shape.batch * elements))
+    return Cost(
+      flops: Double(shape.flops), bytes: Double(4 * shape.batch * elements), work: .product(depth: shape.k))
   }
 
   func slicings(_ units: Units) -> [Slicing] {

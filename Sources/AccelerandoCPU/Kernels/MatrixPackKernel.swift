@@ -13,7 +13,7 @@ struct MatrixPackKernel: Kernel {
 
   var label: String { "pack [\(depth), \(columns)]" }
   var packedBytes: Int { isa.kernels.sgemm_packed_bytes?(depth, columns) ?? 0 }
-  var cost: Cost { Cost(bytes: 2 * Double(packedBytes)) }
+  var cost: Cost { Cost(bytes: 2 * Double(packedBytes), work: .packing) }
 
   private var panels: Int { isa.kernels.sgemm_panels?(columns) ?? 1 }
 

@@ -99,7 +99,7 @@ struct GenericReduceKernel: Kernel {
 
   var label: String { "\(dtype.rawValue) reduce \(function.rawValue) [\(outer), \(reduce), \(inner)]" }
 
-  var cost: Cost { Cost(flops: 30 * Double(outer * reduce * inner)) }
+  var cost: Cost { Cost(flops: 30 * Double(outer * reduce * inner), work: .functions) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: outer * reduce * inner, threads: threads, minimumPerTask: 16_000)

@@ -19,7 +19,7 @@ struct RowKernel: Kernel {
 
   var label: String { "\(function.rawValue) [\(rows), \(columns)]" }
 
-  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 8 * Double(rows * columns)) }
+  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 8 * Double(rows * columns), work: .functions) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: rows * columns, threads: threads, minimumPerTask: 4_000)
@@ -56,7 +56,7 @@ struct CrossEntropyKernel: Kernel {
 
   var label: String { "cross-entropy [\(rows), \(columns)]" }
 
-  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 4 * Double(rows * columns)) }
+  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 4 * Double(rows * columns), work: .functions) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: rows * columns, threads: threads, minimumPerTask: 4_000)
@@ -90,7 +90,7 @@ struct CrossEntropyGradientKernel: Kernel {
 
   var label: String { "cross-entropy gradient [\(rows), \(columns)]" }
 
-  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 8 * Double(rows * columns)) }
+  var cost: Cost { Cost(flops: 20 * Double(rows * columns), bytes: 8 * Double(rows * columns), work: .functions) }
 
   func taskCount(threads: Int) -> Int {
     AccelerandoCPU.taskCount(work: rows * columns, threads: threads, minimumPerTask: 4_000)

@@ -42,7 +42,8 @@ struct UnpackedConvolutionKernel: Kernel {
     let (pixels, outputs) = (c.N * c.H * c.W * c.C, c.N * c.OH * c.OW * c.O)
     let weights = c.KH * c.KW * c.C * c.O
     return Cost(
-      flops: 2 * Double(outputs) * Double(c.KH * c.KW * c.C), bytes: 4 * Double(pixels + outputs + weights))
+      flops: 2 * Double(outputs) * Double(c.KH * c.KW * c.C), bytes: 4 * Double(pixels + outputs + weights),
+      work: .product(depth: c.C))
   }
 
   /// Parts of the channels, and parts of the samples if these are too few.

@@ -15,7 +15,7 @@ public final class ConfigReader {
   public private(set) var settings: [Setting] = []
   private let entries: [Config.Entry]
   /// Whether nothing is read but what is asked for: settings that have to be there are made up.
-  let isDescribing: Bool
+  package let isDescribing: Bool
   /// The layers that those inside may refer to.
   let reading: LayerReading
 

@@ -58,7 +58,7 @@ public struct BatchNormalization: ConfigurableLayer {
     let wide = x.widened()
     let scale = scales ? gamma[features].converted(to: wide.dtype) : wide.scalar(1).broadcast(to: [features])
     let shift = centers ? beta[features].converted(to: wide.dtype) : wide.scalar(0).broadcast(to: [features])
-    if Scope.isTraining {
+    if Scope.isTraining, !movingMean.isFrozen {
       let results = normalized(wide, feature, scale, shift)
       update(movingMean, runningMean, results[1])
       update(movingVariance, runningVariance, results[2])

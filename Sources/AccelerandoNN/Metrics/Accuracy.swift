@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// The accuracy that fits the shapes: binary for one output, sparse categorical where targets are class indices,
 /// categorical where they have a number for each class.
-public struct Accuracy: Metric, Hashable {
+public struct Accuracy: MeanMetric, Hashable {
   public let name: String
   public var direction: MetricDirection? { .maximize }
 
@@ -19,7 +19,7 @@ public struct Accuracy: Metric, Hashable {
     try meaning(predictionShape, targets.shape).check(targets: targets, predictionShape: predictionShape)
   }
 
-  private func meaning(_ prediction: [Int], _ target: [Int]) -> any Metric {
+  private func meaning(_ prediction: [Int], _ target: [Int]) -> any MeanMetric {
     if prediction.last ?? 1 == 1 || prediction.count < 2 { return BinaryAccuracy(name: name) }
     if target.count < prediction.count || target.last == 1 { return SparseCategoricalAccuracy(name: name) }
     return CategoricalAccuracy(name: name)
@@ -27,7 +27,7 @@ public struct Accuracy: Metric, Hashable {
 }
 
 /// Whether the output is on the target's side of a threshold, the mean over a sample's outputs.
-public struct BinaryAccuracy: Metric, Hashable {
+public struct BinaryAccuracy: MeanMetric, Hashable {
   public let name: String
   public var direction: MetricDirection? { .maximize }
   /// Outputs above it count as 1, others as 0.
@@ -47,7 +47,7 @@ public struct BinaryAccuracy: Metric, Hashable {
 }
 
 /// Whether the largest output is the labelled class. Targets are class indices `[N, …]` or `[N, …, 1]`.
-public struct SparseCategoricalAccuracy: Metric, Hashable {
+public struct SparseCategoricalAccuracy: MeanMetric, Hashable {
   public let name: String
   public var direction: MetricDirection? { .maximize }
 
@@ -67,7 +67,7 @@ public struct SparseCategoricalAccuracy: Metric, Hashable {
 }
 
 /// Whether the largest output is where the target is largest. Both are `[N, …, classes]`.
-public struct CategoricalAccuracy: Metric, Hashable {
+public struct CategoricalAccuracy: MeanMetric, Hashable {
   public let name: String
   public var direction: MetricDirection? { .maximize }
 

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// A loss that is reported instead of minimized.
-public struct LossMetric: Metric {
+public struct LossMetric: MeanMetric {
   /// The loss.
   public let loss: any Loss
   public let name: String

@@ -1,5 +1,5 @@
-// Numbers that describe how good a model is. A metric gives a value for each sample, in the compiled step; the value of
-// an epoch is the mean over its samples, weighted if there are sample weights.
+// Numbers that describe how good a model is. A metric says what each batch adds to some tensors, in the compiled step, and
+// what they amount to at the end of an epoch. The mean over samples is the simplest one.
 
 import AccelerandoCore
 
@@ -11,7 +11,10 @@ public enum MetricDirection: String, Hashable, Sendable, CaseIterable {
   case maximize = "max"
 }
 
-/// A number for each sample whose mean tells how good a model is.
+/// A number that tells how good a model is on all samples of an epoch.
+///
+/// Steps add up tensors, its state, over the samples, whatever the batches and the workers that share them. The sums are
+/// `float64`. Most metrics are a mean over samples: conform to `MeanMetric` then.
 public protocol Metric: Sendable {
   /// The name in logs and recipes: `accuracy`.
   var name: String { get }
@@ -20,12 +23,23 @@ public protocol Metric: Sendable {
   /// look for the best epoch then have to be told.
   var direction: MetricDirection? { get }
 
-  /// The metric of each sample.
+  /// The names of the tensors that are added up.
+  var stateNames: [String] { get }
+
+  /// What a batch adds to the state: one tensor for each of `stateNames`, of any shape that does not depend on the number of
+  /// samples.
   /// - Parameters:
   ///   - prediction: the model's output, `[N, …]`.
   ///   - target: what it should be.
-  /// - Returns: a `float32` tensor `[N]`.
-  func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
+  ///   - weights: how much each sample counts, `[N]`, or each place of each sample, `[N, …]`; nil where all count 1. The sums
+  ///     must be linear in them, so that a sample of weight 2 is the same as two samples, and one of weight 0 is none.
+  func sums(_ prediction: Tensor, _ target: Tensor, weights: Tensor?) -> [Tensor]
+
+  /// The metric of all samples.
+  /// - Parameters:
+  ///   - state: the elements of each tensor that was added up, row-major.
+  ///   - weight: the sum of the weights of all samples.
+  func result(_ state: [[Double]], weight: Double) -> Double
 
   /// Looks at targets on the host before they are measured with.
   /// - Throws: when a target has no meaning, such as a label outside the classes; the error names the sample.
@@ -34,10 +48,48 @@ public protocol Metric: Sendable {
 
 extension Metric {
   public func check(targets: NDArray, predictionShape: [Int]) throws {}
+  public var direction: MetricDirection? { nil }
 }
 
-extension Metric {
-  public var direction: MetricDirection? { nil }
+/// A number for each sample whose mean tells how good a model is.
+public protocol MeanMetric: Metric {
+  /// The metric of each sample.
+  /// - Parameters:
+  ///   - prediction: the model's output, `[N, …]`.
+  ///   - target: what it should be.
+  /// - Returns: a `float32` tensor `[N]`.
+  func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
+}
+
+extension MeanMetric {
+  public var stateNames: [String] { [""] }
+
+  public func sums(_ prediction: Tensor, _ target: Tensor, weights: Tensor?) -> [Tensor] {
+    var values = values(prediction, target).converted(to: .float32)
+    if values.shape != [prediction.dim(0)] {
+      values.graph.report(
+        GraphError("a metric gives one value for each of \(prediction.dim(0)) samples; received \(values.type)."))
+      values = values.sum().broadcast(to: [prediction.dim(0)])
+    }
+    if let weights, weights.rank == 1 { values = values * weights.converted(to: .float32) }
+    return [values.sumOfSamples()]
+  }
+
+  public func result(_ state: [[Double]], weight: Double) -> Double {
+    // Weights that are all 0 leave nothing to take a mean of; Keras says 0.
+    weight == 0 ? 0 : (state.first?.first ?? .nan) / weight
+  }
+}
+
+extension Tensor {
+  /// More float32 values than this lose digits when they are added up as float32.
+  package static let mostAddends = 4096
+
+  /// The sum over the first axis, the samples: in `float64` where many `float32` would lose digits.
+  public func sumOfSamples() -> Tensor {
+    guard rank > 0 else { return self }
+    return (dim(0) > Self.mostAddends ? converted(to: .float64) : self).sum(axes: [0])
+  }
 }
 
 extension Tensor {

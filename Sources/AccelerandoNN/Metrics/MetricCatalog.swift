@@ -31,6 +31,7 @@ extension Catalog where Item == any Metric {
           name: try $0.string("label", default: "sparse_top_k_categorical_accuracy"))
       }
       .addingLosses()
+      .addingCounts()
   }
 
   private func addingLosses() -> Catalog {

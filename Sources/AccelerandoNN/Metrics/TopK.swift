@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// Whether the labelled class is among the `k` largest outputs. Targets are class indices `[N, …]` or `[N, …, 1]`.
-public struct SparseTopKCategoricalAccuracy: Metric, Hashable {
+public struct SparseTopKCategoricalAccuracy: MeanMetric, Hashable {
   public let name: String
   public var direction: MetricDirection? { .maximize }
   /// The number of places.
@@ -28,7 +28,7 @@ public struct SparseTopKCategoricalAccuracy: Metric, Hashable {
 }
 
 /// Whether the class where the target is largest is among the `k` largest outputs. Both are `[N, …, classes]`.
-public struct TopKCategoricalAccuracy: Metric, Hashable {
+public struct TopKCategoricalAccuracy: MeanMetric, Hashable {
   public let name: String
   public var direction: MetricDirection? { .maximize }
   /// The number of places.

@@ -17,13 +17,16 @@ public struct ExpectedLogs: Sendable {
   /// Whether these are the numbers before an epoch is over.
   private let isInsideEpoch: Bool
 
-  init(_ compilation: Compilation, validationFrequency: Int?, isInsideEpoch: Bool = false) {
+  init(_ tasks: [OutputTask], validationFrequency: Int?, isInsideEpoch: Bool = false) {
     self.isInsideEpoch = isInsideEpoch
-    let own = ["loss"] + compilation.watched.map(\.metric.name)
+    let metrics = tasks.flatMap(\.metrics)
+    let losses = ["loss"] + tasks.compactMap(\.lossLabel)
+    let own = losses + metrics.map(\.label)
     names = (own + (validationFrequency == nil ? [] : own.map { "val_\($0)" })).sorted()
     self.validationFrequency = validationFrequency
-    var directions: [String: MetricDirection] = ["loss": .minimize]
-    for (metric, _) in compilation.watched { directions[metric.name] = metric.direction }
+    var directions: [String: MetricDirection] = [:]
+    for label in losses { directions[label] = .minimize }
+    for watch in metrics { directions[watch.label] = watch.metric.direction }
     self.directions = directions
   }
 
@@ -58,7 +61,7 @@ public struct ExpectedLogs: Sendable {
 extension TrainingRun {
   /// The numbers that there are in the middle of an epoch: those of its steps.
   func numbersOfSteps() throws -> ExpectedLogs {
-    ExpectedLogs(try model.compiled(), validationFrequency: nil, isInsideEpoch: true)
+    ExpectedLogs(model.tasks, validationFrequency: nil, isInsideEpoch: true)
   }
 
   /// Lets callbacks refuse what they could not do later. Each is told of the numbers that those before it add.
@@ -81,7 +84,7 @@ extension Model {
   ///   - validates: whether there will be validation.
   /// - Throws: what the callbacks throw.
   public func checkCallbacks(_ callbacks: [any Callback], epochs: Int, validates: Bool) throws {
-    let numbers = ExpectedLogs(try compiled(), validationFrequency: validates ? 1 : nil)
+    let numbers = ExpectedLogs(tasks, validationFrequency: validates ? 1 : nil)
     try TrainingRun(model: self, epochs: epochs, firstEpoch: 0, stepsPerEpoch: nil, expectedLogs: numbers)
       .check(callbacks)
   }

@@ -10,7 +10,7 @@ extension Dataset {
     guard case .arrays(let arrays) = source else { return "a stream" }
     let sum = try SHA256Digest()
     try sum.update("\(rows) \(transforms.count)")
-    for array in arrays.features + [arrays.labels, arrays.sampleWeights].compactMap({ $0 }) {
+    for array in [arrays.features, arrays.targets, arrays.weights].joined() {
       try sum.update("\(array.type)")
       try array.withUnsafeBytes { try sum.update($0) }
     }

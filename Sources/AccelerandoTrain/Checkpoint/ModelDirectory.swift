@@ -61,7 +61,7 @@ extension Model {
     var compilation: String?
     var omission: ConfigError?
     do {
-      compilation = try self.compilation.map { try config(of: $0).json }
+      compilation = try self.compilation.map { try $0.config().json }
     } catch let error as ConfigError {
       omission = error
     }
@@ -107,7 +107,9 @@ extension Model {
     let reader = try ConfigReader(root, subject: "the model", layerCatalog: catalogs.layers)
     let inputs = try reader.array("inputs").map { value in
       let input = try ConfigReader(value, subject: "an input")
-      return ModelInput(try input.ints("shape"), dtype: try input.choice("dtype", default: .float32))
+      return ModelInput(
+        try input.ints("shape"), dtype: try input.choice("dtype", default: .float32),
+        name: try input.optionalString("name"))
     }
     guard let seed = UInt64(try reader.string("seed", default: "0")) else {
       throw ConfigError("the model: 'seed' needs a whole number in quotes.", at: root.location)
@@ -135,39 +137,15 @@ extension Model {
     Config([
       "inputs": Config(
         .array(
-          inputs.map { Config(["shape": .ints($0.shape), "dtype": Config(.string($0.dtype.rawValue))]) })),
+          inputs.map { input in
+            Config([
+              "shape": .ints(input.shape), "dtype": Config(.string(input.dtype.rawValue)),
+              "name": input.name.map { Config(.string($0)) },
+            ])
+          })),
       // A seed may be larger than the whole numbers that readers of JSON keep exact.
       "seed": Config(.string(String(seed))),
       "layer": try Config(of: layer),
     ])
   }
-}
-
-extension Compilation {
-  /// Reads a compilation: `{"optimizer": "adam", "loss": …, "metrics": […]}`.
-  /// - Throws: `ConfigError` for names and settings that are unknown or wrong.
-  public init(config: Config, catalogs: ModelCatalogs = ModelCatalogs()) throws {
-    let reader = try ConfigReader(config, subject: "compile")
-    func metrics(_ key: String) throws -> [any Metric] {
-      reader.has(key) ? try reader.array(key).map { try catalogs.metrics.make($0) } : []
-    }
-    self.init(
-      optimizer: try catalogs.optimizers.make(try reader.required("optimizer")),
-      loss: try catalogs.losses.make(try reader.required("loss")), metrics: try metrics("metrics"),
-      weightedMetrics: try metrics("weighted_metrics"),
-      precision: try reader.choice("precision", default: Precision.float32))
-    try reader.finish()
-  }
-}
-
-/// The compilation in the form that `Compilation(config:)` reads.
-private func config(of compilation: Compilation) throws -> Config {
-  Config([
-    "optimizer": try Catalog.optimizers.config(of: compilation.optimizer),
-    "loss": try Catalog.losses.config(of: compilation.loss),
-    "metrics": Config(.array(try compilation.metrics.map { try Catalog.metrics.config(of: $0) })),
-    "weighted_metrics": Config(
-      .array(try compilation.weightedMetrics.map { try Catalog.metrics.config(of: $0) })),
-    "precision": compilation.precision == .float32 ? nil : Config(.string(compilation.precision.rawValue)),
-  ])
 }

@@ -101,14 +101,24 @@ extension Model {
     settings += list("model", { try Config(of: layer).withoutName }, or: layer)
     settings += list(
       "optimizer", { try Catalog.optimizers.config(of: compilation.optimizer) }, or: compilation.optimizer)
-    settings += list("loss", { try Catalog.losses.config(of: compilation.loss) }, or: compilation.loss)
-    for (name, metrics) in [("metrics", compilation.metrics), ("weighted metrics", compilation.weightedMetrics)] {
-      settings.append(RunSetting(name, metrics.map(\.name).joined(separator: ", ")))
-      for metric in metrics {
-        settings += list("metric '\(metric.name)'", { try Catalog.metrics.config(of: metric) }, or: metric)
+    for loss in compilation.losses {
+      let name = loss.output.map { "loss of '\($0)'" } ?? "loss"
+      settings += list(name, { try Catalog.losses.config(of: loss.loss) }, or: loss.loss)
+      if loss.weight != 1 { settings.append(RunSetting("weight of the \(name)", loss.weight)) }
+    }
+    let watched = tasks.flatMap(\.metrics)
+    for (name, isWeighted) in [("metrics", false), ("weighted metrics", true)] {
+      let metrics = watched.filter { $0.isWeighted == isWeighted }
+      settings.append(RunSetting(name, metrics.map(\.label).joined(separator: ", ")))
+      for watch in metrics {
+        settings += list(
+          "metric '\(watch.label)'", { try Catalog.metrics.config(of: watch.metric) }, or: watch.metric)
       }
     }
     settings.append(RunSetting("precision", compilation.precision.rawValue))
+    for (number, group) in compilation.groups.enumerated() {
+      settings += list("group \(number) of parameters", { try group.config() }, or: group)
+    }
     settings.append(RunSetting("transforms of parameters", parameterTransforms.count))
     settings.append(RunSetting("rule for parameters", parameterRule.map { "\($0)" } ?? "none"))
     return settings

@@ -11,14 +11,20 @@ extension DataExpectation {
   ///   classes]`, one-hot or, for categorical cross-entropy, a distribution, whose largest number is the class.
   /// - Throws: `TrainingError` for other labels, and for weights that are no weights.
   func sampleWeights(for labels: NDArray, classWeights: [Int: Double]) throws -> NDArray {
-    try check(classWeights)
+    guard outputs.count == 1, let output = outputs.first else {
+      throw TrainingError(
+        "class weights need a model with one output; this one has \(outputs.count). Give sample weights by the name of the output."
+      )
+    }
+    let loss = tasks.first?.loss
+    try check(classWeights, output)
     let count = labels.shape.first ?? 0
     let width = Array(labels.shape.dropFirst()).elementCount
     let values = labels.elements(as: Double.self)
     func weight(_ label: Int) -> Float { Float(classWeights[label] ?? 1) }
     let places = Array(output.shape.dropFirst().dropLast())
     let hasPlaces =
-      compilation?.loss is SparseCategoricalCrossentropy && places.elementCount == width && !places.isEmpty
+      loss is SparseCategoricalCrossentropy && places.elementCount == width && !places.isEmpty
     if labels.shape.count == 1 || width == 1 || hasPlaces {
       let weights = try values.enumerated().map { index, value in
         guard let label = Int(exactly: value) else {
@@ -30,14 +36,14 @@ extension DataExpectation {
       return try NDArray(weights, shape: [count] + (hasPlaces ? places : []))
     }
     guard labels.shape.count == 2, output.shape.count == 2, output.shape[1] == width,
-      !(compilation?.loss is BinaryCrossentropy)
+      !(loss is BinaryCrossentropy)
     else {
       throw TrainingError(
         "class weights need one class for each sample: labels [N], [N, 1] or one-hot [N, classes]; received "
-          + "\(labels.shape) for loss '\(compilation?.loss.name ?? "none")' and outputs \(output.shape.dropFirst()). Give "
+          + "\(labels.shape) for loss '\(loss?.name ?? "none")' and outputs \(output.shape.dropFirst()). Give "
           + "sample weights instead.")
     }
-    let isDistribution = compilation?.loss is CategoricalCrossentropy
+    let isDistribution = loss is CategoricalCrossentropy
     return NDArray(
       try (0..<count).map { sample in
         let row = values[sample * width..<(sample + 1) * width]
@@ -51,7 +57,7 @@ extension DataExpectation {
       })
   }
 
-  private func check(_ classWeights: [Int: Double]) throws {
+  private func check(_ classWeights: [Int: Double], _ output: TensorType) throws {
     for (label, weight) in classWeights.sorted(by: { $0.key < $1.key }) {
       guard weight >= 0, weight.isFinite else {
         throw TrainingError("a class weight is a number of at least 0; class \(label) has \(weight).")

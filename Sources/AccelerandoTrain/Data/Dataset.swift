@@ -39,8 +39,24 @@ public struct Dataset: Sendable {
   ///   - sampleWeights: the weight of each sample, `[N]`.
   /// - Throws: `TrainingError` when the arrays differ in the number of samples.
   public init(features: [NDArray], labels: NDArray? = nil, sampleWeights: NDArray? = nil) throws {
-    let batch = Batch(
-      features: features, labels: labels, sampleWeights: sampleWeights.map { $0.converted(to: .float32) })
+    try self.init(Batch(features: features, labels: labels, sampleWeights: sampleWeights))
+  }
+
+  /// Makes a dataset of named arrays: `features: ["image": images, "age": ages]`.
+  /// - Parameters:
+  ///   - features: the model's inputs by name, or in order, `[N, …]` each.
+  ///   - targets: the targets by the name of the output, or in the order of the outputs, `[N, …]` each. Outputs without a loss
+  ///     and without metrics need none.
+  ///   - weights: the weights of the samples, `[N]` each: one array for all outputs, or arrays by the name of the output.
+  /// - Throws: `TrainingError` when the arrays differ in the number of samples.
+  public init(features: NamedArrays, targets: NamedArrays, weights: NamedArrays = []) throws {
+    try self.init(Batch(features: features, targets: targets, weights: weights))
+  }
+
+  /// Makes a dataset of one batch with all samples.
+  private init(_ batch: Batch) throws {
+    var batch = batch
+    batch.weights = batch.weights.mapArrays { $0.converted(to: .float32) }
     try batch.checkCounts()
     source = .arrays(batch)
     rows = 0..<batch.count
@@ -232,7 +248,7 @@ extension Batch {
       return result
     }
     return Batch(
-      features: features.map(gather), labels: labels.map(gather), sampleWeights: sampleWeights.map(gather))
+      features: features.mapArrays(gather), targets: targets.mapArrays(gather), weights: weights.mapArrays(gather))
   }
 }
 

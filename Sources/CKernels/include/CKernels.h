@@ -173,7 +173,7 @@ typedef struct AccVMAccess {
 /// One instruction: registers dst = op(a, b, c), with an immediate where the operation says so. dst may equal a, b or c.
 /// Operands that the operation does not use must be 0.
 typedef struct AccVMInst {
-  uint16_t op, dst, a, b, c, reserved;
+  uint16_t op, dst, a, b, c, d;
   union { float f; int32_t i; uint32_t u; } imm;
 } AccVMInst;
 
@@ -205,6 +205,7 @@ typedef enum AccOp {
   accOpRemF,             // fmod: sign of the dividend
   accOpAtan2F,           // libm
   accOpFmaF,             // a * b + c (one rounding where the processor has fma)
+  accOpAffineF,          // (a - accesses[b]) * accesses[c] + accesses[d], all periodic float32 with one period
   accOpClampF,           // min(max(b, a), c): a is the lower bound, b the value, c the upper bound; NaN propagates
   accOpNegF, accOpAbsF,
   accOpExpF,             // 1.0 ULP

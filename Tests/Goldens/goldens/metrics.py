@@ -34,6 +34,71 @@ def both(made, name, make, batches):
     record(made, f"{name}/weighted", make(), batches, weighted=True)
 
 
+def counts(made, one_hot):
+    """Counts over thresholds: of one column, of three, and of classes."""
+    metrics = keras.metrics
+    for columns in (1, 3):
+        batches = []
+        for i, n in enumerate(SIZES):
+            draw = Seeded(f"metrics/counts{columns}/{i}")
+            y = draw.integers(n, columns, high=2).astype(np.float32)
+            q = np.clip(0.3 * y + 0.8 * draw.uniform(n, columns), 0, 1).astype(np.float32)
+            q[0, 0], q[-1, -1] = 0.5, 0.0
+            batches.append((y, q))
+        for make in (metrics.TruePositives, metrics.TrueNegatives, metrics.FalsePositives, metrics.FalseNegatives):
+            both(made, f"{make().name}/{columns}", make, batches)
+            both(made, f"{make().name}/{columns}/threshold", lambda: make(thresholds=0.3), batches)
+        for make in (metrics.Precision, metrics.Recall):
+            both(made, f"{make().name}/{columns}", make, batches)
+            both(made, f"{make().name}/{columns}/threshold", lambda: make(thresholds=0.7), batches)
+        for curve in ("ROC", "PR"):
+            for how in ("interpolation", "minoring", "majoring"):
+                both(made, f"auc/{curve}/{how}/{columns}", lambda: metrics.AUC(curve=curve, summation_method=how), batches)
+            both(made, f"auc/{curve}/few/{columns}", lambda: metrics.AUC(curve=curve, num_thresholds=7), batches)
+        logits = [(y, np.float32(4 * q - 2)) for y, q in batches]
+        both(made, f"auc/logits/{columns}", lambda: metrics.AUC(from_logits=True), logits)
+        both(made, f"precision_at_recall/{columns}", lambda: metrics.PrecisionAtRecall(0.6), batches)
+        both(made, f"recall_at_precision/{columns}", lambda: metrics.RecallAtPrecision(0.7), batches)
+        both(made, f"recall_at_precision/none/{columns}", lambda: metrics.RecallAtPrecision(1.0, num_thresholds=3), batches)
+        both(made, f"sensitivity_at_specificity/{columns}", lambda: metrics.SensitivityAtSpecificity(0.6), batches)
+        both(made, f"specificity_at_sensitivity/{columns}", lambda: metrics.SpecificityAtSensitivity(0.7), batches)
+        for threshold in (0.5, 0.2):
+            # Keras cannot spread weights of samples over several columns here.
+            record(made, f"binary_iou/{threshold}/{columns}",
+                   metrics.BinaryIoU(threshold=threshold, dtype="float32"), batches, weighted=False)
+        if columns == 3:
+            both(made, "auc/multi_label", lambda: metrics.AUC(multi_label=True, num_labels=3), batches)
+    for make in (metrics.Precision, metrics.Recall):
+        both(made, f"{make().name}/class", lambda: make(class_id=2), one_hot)
+        both(made, f"{make().name}/top", lambda: make(top_k=2), one_hot)
+        both(made, f"{make().name}/top_class", lambda: make(top_k=2, class_id=1, thresholds=0.1), one_hot)
+    both(made, "precision_at_recall/class", lambda: metrics.PrecisionAtRecall(0.5, class_id=3), one_hot)
+    for average in ("micro", "macro", "weighted"):
+        both(made, f"f1/{average}", lambda: metrics.F1Score(average=average), one_hot)
+        both(made, f"f1/{average}/threshold", lambda: metrics.F1Score(average=average, threshold=0.3), one_hot)
+        both(made, f"fbeta/{average}", lambda: metrics.FBetaScore(average=average, beta=2.0), one_hot)
+
+
+def regions(made):
+    """Classes of places: labels and predictions as numbers of classes, or with a number for each class."""
+    metrics, classes = keras.metrics, 4
+    sparse, labelled, one_hot = [], [], []
+    for i, n in enumerate(SIZES):
+        draw = Seeded(f"metrics/regions{i}")
+        y, p = draw.integers(n, high=classes), draw.integers(n, high=classes)
+        p = np.where(draw.uniform(n) < 0.5, y, p).astype(np.int32)
+        q = (np.eye(classes)[p] + 0.5 * draw.uniform(n, classes)).astype(np.float32)
+        sparse.append((y, p))
+        labelled.append((y, q))
+        one_hot.append((np.eye(classes, dtype=np.float32)[y], q))
+    both(made, "iou", lambda: metrics.IoU(classes, [0, 2], dtype="float32"), sparse)
+    both(made, "iou/of_scores", lambda: metrics.IoU(classes, [1], sparse_y_pred=False, dtype="float32"), labelled)
+    both(made, "mean_iou", lambda: metrics.MeanIoU(classes, dtype="float32"), sparse)
+    both(made, "mean_iou/missing", lambda: metrics.MeanIoU(classes + 2, dtype="float32"), sparse)
+    both(made, "one_hot_iou", lambda: metrics.OneHotIoU(classes, [3, 1], dtype="float32"), one_hot)
+    both(made, "one_hot_mean_iou", lambda: metrics.OneHotMeanIoU(classes, dtype="float32"), one_hot)
+
+
 def archive():
     made, metrics = Archive("metrics"), keras.metrics
     classes = 5
@@ -70,4 +135,17 @@ def archive():
         both(made, f"mean_absolute_error/columns{columns}", metrics.MeanAbsoluteError, pairs)
         both(made, f"root_mean_squared_error/columns{columns}", metrics.RootMeanSquaredError, pairs)
     both(made, "sparse_categorical_crossentropy", metrics.SparseCategoricalCrossentropy, sparse)
+    counts(made, one_hot)
+    regions(made)
+    for columns in (1, 3):
+        pairs = []
+        for i, n in enumerate(SIZES):
+            t = Seeded(f"metrics/r2/{columns}/{i}").normal(n, columns)
+            pairs.append((t, t + 0.5 * Seeded(f"metrics/r2q/{columns}/{i}").normal(n, columns)))
+        for how in ("uniform_average", "variance_weighted_average"):
+            both(made, f"r2/{how}/{columns}", lambda: metrics.R2Score(class_aggregation=how), pairs)
+    pairs = [(t, t + Seeded(f"metrics/c/{i}").normal(n, 6))
+             for i, n in enumerate(SIZES) for t in [Seeded(f"metrics/ct/{i}").normal(n, 6)]]
+    for make in (metrics.CosineSimilarity, metrics.PearsonCorrelation, metrics.ConcordanceCorrelation):
+        both(made, make().name, make, pairs)
     return made

@@ -135,7 +135,8 @@ def others(made):
         record(made, f"dice/{name}/axis", losses.Dice(axis=tuple(range(1, len(shape)))), bits, p)
         record(made, f"tversky/{name}", losses.Tversky(alpha=0.3, beta=0.8), bits, p)
         record(made, f"tversky/{name}/axis", losses.Tversky(axis=-1), bits, p)
-    record(made, "cosine_similarity/axis1", losses.CosineSimilarity(axis=1), Seeded("others/a").normal(3, 2, 4), Seeded("others/b").normal(3, 2, 4))
+    record(made, "cosine_similarity/axis1", losses.CosineSimilarity(axis=1), Seeded("others/a").normal(3, 2, 4), Seeded("others/b").normal(3, 2, 4),
+           extra={"axis": 1})
     x = Seeded("others/circle").normal(8, 4)
     x /= np.linalg.norm(x, axis=-1, keepdims=True)
     for name, options in {"circle": {}, "circle/options": dict(gamma=10.0, margin=0.2, remove_diagonal=False)}.items():

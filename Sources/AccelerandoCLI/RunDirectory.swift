@@ -75,6 +75,14 @@ struct RunDirectory {
     }
   }
 
+  /// Whether a path is a directory with a trained model and its recipe.
+  static func isRun(_ path: String) -> Bool {
+    let url = URL(fileURLWithPath: path, isDirectory: true)
+    return ["recipe.yaml", "model"].allSatisfy {
+      FileManager.default.fileExists(atPath: url.appendingPathComponent($0).path)
+    }
+  }
+
   /// Whether a path is a directory, and so not a recipe.
   static func isDirectory(_ path: String) -> Bool {
     var isDirectory: ObjCBool = false

@@ -8,7 +8,8 @@ import Foundation
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Trains a recipe's model.")
 
-  @Argument(help: "A built-in recipe's name or the path of a YAML file.")
+  @Argument(
+    help: "A built-in recipe's name, the path of a YAML file, or the directory of a run whose trained model goes on.")
   var recipe: String?
 
   @Option(parsing: .unconditional, help: "The number of passes over the data.")
@@ -74,7 +75,9 @@ struct Train: ParsableCommand {
   /// Trains, or resumes training.
   /// - Parameter arguments: what this command was made of, to be kept with the run.
   private func train(_ arguments: RunArguments) throws {
-    var recipe = try Recipe(recipe ?? "")
+    // A trained model goes on with its own recipe.
+    let earlier = try self.recipe.flatMap { try RunDirectory.isRun($0) ? RunDirectory(opening: $0) : nil }
+    var recipe = try earlier?.loadRecipe() ?? Recipe(recipe ?? "")
     recipe.fit.epochs = epochs ?? recipe.fit.epochs
     recipe.fit.batchSize = batchSize ?? recipe.fit.batchSize
     recipe.fit.validationSplit = validationSplit ?? recipe.fit.validationSplit
@@ -99,7 +102,12 @@ struct Train: ParsableCommand {
         "Validation is on the last \(split) of the training samples, as the split says; the data's own validation part is "
           + "left for 'accelerando evaluate'.")
     }
-    let model = try recipe.makeModel(for: data.input, backend: backend)
+    let model = try makeModel(recipe, goingOnFrom: earlier, on: data, backend: backend)
+    if earlier == nil, !(resumes && directory?.hasCheckpoints ?? false),
+      let transfer = try recipe.takeWeights(into: model), isFirst
+    {
+      tell("\(transfer)")
+    }
     let interruption = InterruptionWatch(listens: isFirst)
     defer { interruption.end() }
     var callbacks: [any Callback] = try recipe.makeCallbacks(writingTo: directory?.url)
@@ -118,5 +126,16 @@ struct Train: ParsableCommand {
     }
     (group as? MPIGroup)?.leave()
     if let directory, isFirst { tell("The model is saved in \(directory.url.path).") }
+  }
+
+  /// The recipe's model; or the model of an earlier run, with its weights and its optimizer's state.
+  private func makeModel(
+    _ recipe: Recipe, goingOnFrom earlier: RunDirectory?, on data: LoadedData, backend: any Backend
+  ) throws -> Model {
+    guard let earlier else { return try recipe.makeModel(for: data.input, backend: backend) }
+    let model = try earlier.loadModel(backend: backend)
+    if model.compilation == nil { try model.compile(try recipe.makeCompilation()) }
+    if let learningRate { try model.setLearningRate(learningRate) }
+    return model
   }
 }

@@ -12,17 +12,19 @@ package struct NamedParameter {
   package let layerType: String
   /// The innermost layer that stores it.
   package let owner: (any Layer)?
-  /// Its name inside the layer of the summary, behind that layer's name: `trunk.weight`.
-  let pathInLayer: String?
+  /// Its name by the layers that use it: `trunk.weight`.
+  package let lastingName: String
 
   /// Whether a pattern matches this parameter or a layer that it is in: by name in the summary (`trunk`, `trunk.bias`), by
   /// given name, by type (`Dense`), or by path (`layers.3`). `*` stands for any characters or none.
   package func fits(_ pattern: String) -> Bool {
-    var names = [spec.name, layer, layerType] + (pathInLayer.map { [$0] } ?? [])
+    var names = [layer, layerType]
     if let owner { names += [owner.typeName] + (owner.name.map { [$0] } ?? []) }
-    // `layers.3` matches everything inside it.
-    let parts = spec.name.split(separator: ".")
-    names += parts.indices.dropFirst().map { parts[..<$0].joined(separator: ".") }
+    // `layers.3` and `block` match everything inside.
+    for name in [spec.name, lastingName] {
+      let parts = name.split(separator: ".")
+      names += parts.indices.dropFirst().map { parts[..<$0].joined(separator: ".") } + [name]
+    }
     return names.contains { matches(pattern, $0) }
   }
 }
@@ -31,17 +33,11 @@ extension Outline {
   /// The parameters with the names of their layers, in the order of first use.
   package var namedParameters: [NamedParameter] {
     var layers: [String: Scope.LayerCall] = [:]
-    var paths: [String: String] = [:]
-    for call in layerCalls {
-      for name in call.parameters where layers[name] == nil { layers[name] = call }
-      for (inner, outer) in names.names(inside: call.layer) where paths[outer] == nil {
-        paths[outer] = "\(call.name).\(inner)"
-      }
-    }
+    for call in layerCalls { for name in call.parameters where layers[name] == nil { layers[name] = call } }
     return parameters.map { spec in
       NamedParameter(
         spec: spec, layer: layers[spec.name]?.name ?? spec.name, layerType: layers[spec.name]?.typeName ?? "",
-        owner: names.owner(of: spec.name), pathInLayer: paths[spec.name])
+        owner: names.owner(of: spec.name), lastingName: lastingNames[spec.name] ?? spec.name)
     }
   }
 }

@@ -17,6 +17,9 @@ public struct Outline: Sendable {
   public let layerCalls: [Scope.LayerCall]
   /// The names of the parameters by property, for tracing the model again.
   public let names: ParameterNames
+  /// The parameters' names by layer, as in `stem.weight` or `block.dense_1.bias`, by their names by property: names that a
+  /// further layer without parameters does not change.
+  public let lastingNames: [String: String]
   /// The inputs whose elements are used as row indices of a table.
   public let indexInputs: [IndexInput]
 
@@ -44,6 +47,7 @@ public struct Outline: Sendable {
     var calls: [Scope.LayerCall] = []
     var outputs: [TensorType] = []
     var indexInputs: [IndexInput] = []
+    var lastingNames: [String: String] = [:]
     for isTraining in [true, false] {
       let graph = Graph()
       let key = graph.input("key", TensorType(.uint32, [2]))
@@ -55,9 +59,11 @@ public struct Outline: Sendable {
       collected += scope.parameters.filter { !known.contains($0.name) }
       outputs = results.map(\.type)
       calls = scope.layerCalls
+      lastingNames.merge(scope.lastingNames) { first, _ in first }
       if !isTraining { indexInputs = try Self.indexInputs(graph, scope.lookUps, inputs: inputs.count) }
     }
     self.indexInputs = indexInputs
+    self.lastingNames = lastingNames
     parameters = collected
     self.outputs = outputs
     outputNames = (layer as? any MultiOutputLayer)?.outputNames ?? ["output"]

@@ -77,6 +77,9 @@ public final class Scope: @unchecked Sendable {
   private let randomKey: Tensor?
   private var randomCount = 0
   private var specs: [String: ParameterSpec] = [:]
+  /// The names of parameters by the layers that use them first, by their own names.
+  private(set) var lastingNames: [String: String] = [:]
+  private var takenNames: Set<String> = []
   private var transformed: [String: Tensor] = [:]
   private var frames: [Frame] = []
   /// The masks of tensors, by their places in the graph.
@@ -84,6 +87,11 @@ public final class Scope: @unchecked Sendable {
 
   /// A layer that is being called.
   private struct Frame {
+    /// The layer, and its name in the layer around.
+    let layer: any Layer
+    let name: String
+    /// The names of its parameters, once they are asked for.
+    var parameterNames: ParameterNames?
     /// The calls of unnamed layers inside, by type.
     var typeCounts: [String: Int] = [:]
     /// The calls of layers inside.
@@ -190,6 +198,7 @@ extension Scope {
       }
       specs[name] = spec
       parameters.append(spec)
+      if addsInputs { lastingNames[name] = lastingName(of: parameter, otherwise: name) }
     }
     guard let value = value(for: spec) else { return graph.input(name, type) }
     var result = transforms.reduce(value) { $1(spec, $0) }
@@ -198,6 +207,16 @@ extension Scope {
     }
     transformed[name] = result
     return result
+  }
+
+  /// The names of the layers that are being called, and the parameter's name in the last one.
+  private func lastingName(of parameter: Parameter, otherwise name: String) -> String {
+    guard let last = frames.indices.last else { return name }
+    let names = frames[last].parameterNames ?? ParameterNames(of: frames[last].layer)
+    frames[last].parameterNames = names
+    let path = frames.dropFirst().map(\.name) + [names.name(of: parameter) ?? name]
+    let lasting = path.joined(separator: ".")
+    return takenNames.insert(lasting).inserted ? lasting : name
   }
 
   private func value(for spec: ParameterSpec) -> Tensor? {
@@ -276,7 +295,7 @@ extension Scope {
     let outer = graph.path
     graph.path = outer + [frames.isEmpty && layer.name == nil ? typeName : "\(typeName) '\(name)'"]
     let parametersBefore = parameters.count
-    frames.append(Frame())
+    frames.append(Frame(layer: layer, name: name))
     let results = body()
     frames.removeLast()
     for result in results { onResult?(graph.path, layer, result) }

@@ -68,6 +68,13 @@ public struct StoreMismatch: Error, Hashable, Sendable, CustomStringConvertible 
     public let expected: TensorType
     /// The type that was received.
     public let received: TensorType
+
+    /// Describes a difference.
+    public init(name: String, expected: TensorType, received: TensorType) {
+      self.name = name
+      self.expected = expected
+      self.received = received
+    }
   }
 
   /// Names that the model has and the values lack.

@@ -25,6 +25,8 @@ public struct Recipe: Sendable {
   public let groups: [ParameterGroup]
   /// The metrics to report.
   public let metrics: [OutputMetric]
+  /// Where the model takes its first weights from; nil for random ones.
+  public let weights: WeightSource?
   /// The element types that the model computes in.
   public var precision: Precision
   /// How training runs.
@@ -116,6 +118,7 @@ public struct Recipe: Sendable {
     groups = compile.groups
     metrics = compile.metrics
     precision = compile.precision
+    weights = try parts.weights.map { try WeightSource(ConfigReader($0, subject: "weights")) }
     fit = try FitSettings(ConfigReader(parts.fit, subject: "fit"))
     callbacks = parts.callbacks
     try reader.finish()

@@ -19,6 +19,7 @@ public enum RecipeReference {
     settings("data", "data") { _ = try RecipeData($0) }
     text += "\nOne of `name`, `npz` and `inputs` says where the data come from.\n"
     settings("compile", "compile") { _ = try CompileSettings($0) }
+    settings("weights", "weights") { _ = try WeightSource($0) }
     settings("fit", "fit") { _ = try FitSettings($0) }
     let directory = URL(fileURLWithPath: ".", isDirectory: true)
     let catalogs: [(title: String, catalog: any CatalogListing)] = [

@@ -19,6 +19,16 @@ extension Recipe {
     return model
   }
 
+  /// Gives a model the weights that the recipe names, if it names some.
+  /// - Returns: what was taken and what was not.
+  /// - Throws: what `Model.takeWeights` throws.
+  public func takeWeights(into model: Model) throws -> WeightTransfer? {
+    try weights.map { source in
+      try model.takeWeights(
+        from: URL(fileURLWithPath: source.path, relativeTo: directory), layers: source.layers, except: source.except)
+    }
+  }
+
   /// The optimizer, loss and metrics of the recipe.
   /// - Throws: `ConfigError` when the optimizer's settings are wrong.
   public func makeCompilation() throws -> Compilation {

@@ -356,6 +356,14 @@ extension Model {
     for (name, value) in store.entries { try session.set(StateName.parameter(name), value) }
   }
 
+  /// Sets the values of some parameters, whose types fit.
+  func take(_ values: [(String, NDArray)]) throws {
+    try prepareValues()
+    let names = Set(values.map(\.0))
+    beginsAnew.removeAll { names.contains($0) }
+    for (name, value) in values { try session.set(StateName.parameter(name), value) }
+  }
+
   /// The number of steps of the optimizer.
   public func iteration() throws -> Int {
     try session.value(StateName.iteration)?.elements(as: Int32.self).first.map(Int.init) ?? 0

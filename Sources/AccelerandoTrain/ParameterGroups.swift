@@ -69,14 +69,7 @@ struct ParameterPlan {
       guard group.rateFactor >= 0, group.rateFactor.isFinite else {
         throw TrainingError("a rate factor is a number of at least 0; received \(group.rateFactor).")
       }
-      for pattern in group.patterns where !named.contains(where: { $0.fits(pattern) }) {
-        var layers: [String] = []
-        for parameter in named where !layers.contains(parameter.layer) { layers.append(parameter.layer) }
-        let near = nearestWord(to: pattern, among: layers).map { " Did you mean '\($0)'?" } ?? ""
-        throw TrainingError(
-          "the pattern '\(pattern)' of a group matches no parameter and no layer with parameters.\(near) Layers: "
-            + "\(layers.joined(separator: ", ")).")
-      }
+      for pattern in group.patterns { try Model.check(pattern, named, "of a group") }
     }
     var members = [[ParameterSpec]](repeating: [], count: compilation.groups.count + 1)
     for parameter in named {

@@ -43,7 +43,7 @@ import Testing
     try withTemporaryDirectory { directory in
       let misspelt = try Command.run("layers", "Desne", in: directory)
       #expect(misspelt.status == 64 && misspelt.errors.contains("Did you mean 'Dense'?"), "\(misspelt)")
-      let missing = try Command.run("metrics", "auc", in: directory)
+      let missing = try Command.run("metrics", "mean", in: directory)
       #expect(
         missing.status == 64 && missing.errors.contains("not available here") && !missing.errors.contains("'acc'?"))
     }

@@ -98,24 +98,8 @@ extension Model {
   public static func load(
     from directory: URL, backend: any Backend, catalogs: ModelCatalogs = ModelCatalogs()
   ) throws -> Model {
-    recoverDirectory(directory)
-    let inside = directory.appendingPathComponent("model", isDirectory: true)
-    if FileManager.default.fileExists(atPath: inside.appendingPathComponent(ModelFile.architecture).path) {
-      throw ConfigError("\(directory.path) is the directory of a training; its model is \(inside.path). Load that.")
-    }
-    let root = try readConfig(directory.appendingPathComponent(ModelFile.architecture))
-    let reader = try ConfigReader(root, subject: "the model", layerCatalog: catalogs.layers)
-    let inputs = try reader.array("inputs").map { value in
-      let input = try ConfigReader(value, subject: "an input")
-      return ModelInput(
-        try input.ints("shape"), dtype: try input.choice("dtype", default: .float32),
-        name: try input.optionalString("name"))
-    }
-    guard let seed = UInt64(try reader.string("seed", default: "0")) else {
-      throw ConfigError("the model: 'seed' needs a whole number in quotes.", at: root.location)
-    }
-    let model = Model(try reader.layer("layer"), inputs: inputs, backend: backend, seed: seed)
-    try reader.finish()
+    let saved = try SavedModel(directory, catalogs)
+    let model = Model(saved.layer, inputs: saved.inputs, backend: backend, seed: saved.seed)
     try model.loadWeights(from: directory.appendingPathComponent(ModelFile.weights))
     let compilation = directory.appendingPathComponent(ModelFile.compilation)
     if FileManager.default.fileExists(atPath: compilation.path) {
@@ -148,4 +132,45 @@ extension Model {
       "layer": try Config(of: layer),
     ])
   }
+}
+
+/// A model's directory, read without a device.
+struct SavedModel {
+  let layer: any Layer
+  let inputs: [ModelInput]
+  let seed: UInt64
+  private let directory: URL
+
+  /// Reads the architecture.
+  /// - Throws: `ConfigError` or `FormatError` naming the file and the place for files that are missing or damaged.
+  init(_ directory: URL, _ catalogs: ModelCatalogs) throws {
+    self.directory = directory
+    recoverDirectory(directory)
+    let inside = directory.appendingPathComponent("model", isDirectory: true)
+    if FileManager.default.fileExists(atPath: inside.appendingPathComponent(ModelFile.architecture).path) {
+      throw ConfigError("\(directory.path) is the directory of a training; its model is \(inside.path). Load that.")
+    }
+    let root = try readConfig(directory.appendingPathComponent(ModelFile.architecture))
+    let reader = try ConfigReader(root, subject: "the model", layerCatalog: catalogs.layers)
+    inputs = try reader.array("inputs").map { value in
+      let input = try ConfigReader(value, subject: "an input")
+      return ModelInput(
+        try input.ints("shape"), dtype: try input.choice("dtype", default: .float32),
+        name: try input.optionalString("name"))
+    }
+    guard let number = UInt64(try reader.string("seed", default: "0")) else {
+      throw ConfigError("the model: 'seed' needs a whole number in quotes.", at: root.location)
+    }
+    seed = number
+    layer = try reader.layer("layer")
+    try reader.finish()
+  }
+
+  /// The parameters and shapes of the architecture.
+  func outline() throws -> Outline {
+    try Outline(of: layer, inputs: inputs.map { TensorType($0.dtype, [1] + $0.shape) })
+  }
+
+  /// The values of the parameters.
+  func weights() throws -> Store { try readStore(directory.appendingPathComponent(ModelFile.weights)) }
 }

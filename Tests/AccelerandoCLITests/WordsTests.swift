@@ -122,7 +122,7 @@ import Testing
       let exported = try Command.run("export", "run", "--step", "predict", "--stablehlo", "-", in: directory)
       #expect(exported.output.hasPrefix("module") && exported.output.contains("3x1xf32"), "\(exported.errors)")
       let again = try Command.run("train", "run", in: directory)
-      #expect(again.status == 65 && again.errors.contains("its recipe is run/recipe.yaml"), "\(again.errors)")
+      #expect(again.status == 0, "a trained model goes on: \(again.errors)")
     }
   }
 

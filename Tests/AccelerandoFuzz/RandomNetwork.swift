@@ -107,6 +107,7 @@ private struct NetworkBuilder {
     let batchSize = random.integer(2...9)
     let count = batchSize * random.integer(1...2) + random.integer(0...batchSize - 1)
     addInputs(count)
+    if seed % 2 == 0 { addPlanned(Int(seed / 2 % 1000), count) }
     for _ in 0..<random.integer(2...9) { addLayer() }
     joinLooseEnds()
     let (loss, labels, metrics) = addHead(count)
@@ -146,6 +147,23 @@ private struct NetworkBuilder {
           [first], "Embedding")
       default: addInput([random.integer(2...20)], .float32, nil, count)
       }
+    }
+  }
+
+  /// Adds a layer over sequences, images or volumes with an input that it fits: so that each kind has its turn, however
+  /// rarely chance would draw it.
+  private mutating func addPlanned(_ number: Int, _ count: Int) {
+    let recurrent = ["LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed", "Masking", "RepeatVector"]
+    let kinds = catalog.names.filter {
+      recurrent.contains($0) || $0.contains("1D") || $0.contains("2D") || $0.contains("3D")
+    }
+    let name = kinds[number % kinds.count]
+    for shape in [[6], [5, 4], [5, 4, 3], [3, 4, 3, 2], [2, 3, 3, 3, 2]] {
+      guard let (settings, _) = settings(name, shape) else { continue }
+      let place = inputs.count
+      addInput(shape, .float32, nil, count)
+      if append(layer(name, settings), [place], name) { return }
+      append("Identity", [place], "Identity")
     }
   }
 
@@ -237,6 +255,13 @@ private struct NetworkBuilder {
     switch name {
     case "Dense":
       return ([entry("units", number(1...12)), entry("activation", activation()), entry("use_bias", flag(0.8))], [])
+    case "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional", "RNN":
+      return recurrentSettings(name, shape).map { ($0, []) }
+    case "TimeDistributed":
+      guard shape.count > 1 else { return nil }
+      return ([entry("layer", layer("Dense", [entry("units", number(1...6)), entry("activation", activation())]))], [])
+    case "Masking": return shape.count > 1 ? ([entry("mask_value", 0)], []) : nil
+    case "RepeatVector": return shape.count == 1 ? ([entry("n", number(1...4))], []) : nil
     case let name
     where name.hasSuffix("1D") || name.contains("2D") || name.hasSuffix("3D") || name.hasSuffix("Transpose"):
       return spatialSettings(name, shape).map { ($0, []) }
@@ -297,6 +322,8 @@ private struct NetworkBuilder {
     case "Reshape":
       let count = shape.elementCount
       let first = random.pick((1...count).filter { count % $0 == 0 })
+      // Five axes are sequences of volumes.
+      if random.chance(0.2) { return ([entry("target_shape", .ints([first, 1, -1, 1, 1]))], []) }
       return ([entry("target_shape", .ints(random.chance(0.5) ? [first, count / first] : [first, -1, 1]))], [])
     case "Permute": return ([entry("dims", .ints(Array(1...shape.count).shuffled(using: &random)))], [])
     case "Rescaling": return ([entry("scale", Config(.double(random.real(0.5...1.5)))), entry("offset", 0.1)], [])
@@ -324,6 +351,42 @@ private struct NetworkBuilder {
       guard case .object(let settings) = block.value else { return nil }
       return (settings, [])
     default: return nil  // A test asks for the names that are never drawn.
+    }
+  }
+
+  /// Settings for a recurrent layer; nil where the value is no sequence.
+  private mutating func recurrentSettings(_ name: String, _ shape: [Int]) -> [Config.Entry]? {
+    let axes = name.hasSuffix("D") ? Int(String(name.dropLast().last ?? "1")) ?? 1 : 0
+    guard shape.count == axes + 2 else { return nil }
+    func entry(_ key: String, _ value: Config) -> Config.Entry { Config.Entry(key, value) }
+    func units() -> Config.Entry { entry("units", Config(.int(random.integer(1...6)))) }
+    let returning = [entry("return_sequences", flag(0.5)), entry("go_backwards", flag(0.3))]
+    switch name {
+    case "RNN":
+      let cells = (0..<random.integer(1...2)).map { _ in
+        let name = random.pick(["SimpleRNNCell", "LSTMCell", "GRUCell"])
+        names.insert(name)
+        return layer(name, [units()])
+      }
+      if cells.count > 1 { names.insert("StackedRNNCells") }
+      let cell = cells.count == 1 ? cells[0] : layer("StackedRNNCells", [entry("cells", Config(.array(cells)))])
+      return [entry("cell", cell)] + returning
+    case "Bidirectional":
+      let inner = random.pick(["SimpleRNN", "LSTM", "GRU"])
+      let mode = random.pick(["concat", "sum", "mul", "ave"])
+      return [
+        entry("layer", layer(inner, [units(), returning[0]])), entry("merge_mode", Config(.string(mode))),
+      ]
+    case "LSTM", "GRU", "SimpleRNN":
+      var settings = [units(), entry("use_bias", flag(0.8)), entry("dropout", Config(.double(random.pick([0, 0.1]))))]
+      if name == "GRU" { settings.append(entry("reset_after", flag(0.7))) }
+      return settings + returning
+    default:
+      let size = (0..<axes).map { _ in random.integer(1...3) }
+      return [
+        entry("filters", Config(.int(random.integer(1...3)))), entry("kernel_size", .ints(size)),
+        entry("padding", Config(.string(random.pick(["valid", "same"])))),
+      ] + returning
     }
   }
 

@@ -59,6 +59,7 @@ import Testing
         settings[setting.key] = Config(.array([Config(["shape": .ints([12])])]))
       case let kind where kind.contains("list of nodes"):
         settings[setting.key] = Config(.array([Config(["layer": "Flatten", "inputs": .ints([0])])]))
+      case _ where setting.key == "equation": settings[setting.key] = "...x,xy->...y"
       case let kind where kind.contains("list of whole numbers"): settings[setting.key] = .ints([2, 1])
       case let kind where kind.contains("an activation"): settings[setting.key] = "relu"
       case let kind where kind.contains("whole number"): settings[setting.key] = 2

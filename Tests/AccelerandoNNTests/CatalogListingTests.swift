@@ -32,7 +32,7 @@ import Testing
       ])
     #expect(dense.settings[0].isRequired && dense.settings[0].kind == "a whole number of at least 1")
     #expect(dense.settings[1].fallback == "linear" && dense.settings[2].fallback == true)
-    #expect(dense.settings[3].fallback == "glorot_uniform")
+    #expect(dense.settings[5].fallback == "glorot_uniform")
     let dropout = try LayerCatalog().entry("Dropout")
     #expect(dropout.settings[0] == Setting("rate", kind: "a number from 0 to 1", isRequired: true))
     let pooling = try LayerCatalog().entry("MaxPooling2D")

@@ -59,7 +59,7 @@ private func problem(_ layer: any Layer, _ shapes: [Int]...) -> String {
       return "no error"
     }
     let margins = problem(#"{"ZeroPadding2D": {"padding": [1, 2, 3]}}"#)
-    #expect(margins.contains("'padding' needs a whole number, [rows, columns]"))
+    #expect(margins.contains("'padding' needs a whole number, a list of 2"))
     #expect(!problem(#"{"Dense": {"units": 2, "kernel_regularizer": "l2"}}"#).contains("did you mean"))
     let attention = problem(#"{"MultiHeadAttention": {"num_heads": 2, "key_dim": 3, "output_shape": [1, 2]}}"#)
     #expect(attention.contains("list of one"))

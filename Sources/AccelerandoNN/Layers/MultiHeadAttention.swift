@@ -138,14 +138,16 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
     return masks.dropFirst().reduce(masks[0]) { $0.and($1) }
   }
 
-  /// Attention with a mask: where it is false, scores are so low that their share is zero.
+  /// Attention with a mask: where it is false, the share is zero. A query that may attend to nothing attends to everything
+  /// alike, as in Keras.
   private func attended(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ allowed: Tensor) -> Tensor {
     let graph = queries.graph
     let scores = graph.add(
       DotGeneral(leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3]),
       queries * (1 / Double(keySize).squareRoot()), keys)
-    let lowered = (1 - allowed.converted(to: scores.dtype)) * (scores.dtype == .float16 ? -3e4 : -1e9)
-    var shares = (scores + lowered).softmax()
+    let isAllowed = allowed.broadcast(to: scores.shape)
+    let lowest = scores.filled(scores.dtype == .float16 ? -3e4 : -1e9)
+    var shares = select(isAllowed, scores, lowest).softmax()
     if dropout > 0, let scope = Scope.current, scope.isTraining { shares = scope.dropout(shares, rate: dropout) }
     return graph.add(
       DotGeneral(leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1]), shares,

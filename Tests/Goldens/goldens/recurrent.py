@@ -109,10 +109,17 @@ def archive():
     marks = tf.constant(np.any(padded != 0, axis=-1))
     roles = [f"{n}/{r}" for n in ("query", "key", "value", "attention_output") for r in ("kernel", "bias")]
     options = {"num_heads": 2, "key_dim": 3, "value_dim": 3}
+
+    def attend(layer, x, **options):
+        """Self-attention with a mask on the tensor, which Keras looks at for the query."""
+        masked = tf.identity(x)
+        keras.src.backend.set_keras_mask(masked, marks)
+        return layer(masked, masked, value_mask=marks, **options)
+
     recurrent(made, "attention/masked", attention(2, 3), padded, roles=roles, config=options,
-              call=lambda l, t: l(t[0], t[0], query_mask=marks, value_mask=marks))
+              call=lambda l, t: attend(l, t[0]))
     recurrent(made, "attention/masked/causal", attention(2, 3), padded, roles=roles, config=options | {"use_causal_mask": True},
-              call=lambda l, t: l(t[0], t[0], query_mask=marks, value_mask=marks, use_causal_mask=True))
+              call=lambda l, t: attend(l, t[0], use_causal_mask=True))
     pairs = (Seeded("recurrent/pairs").normal(3, 5, 5) > -0.5).astype("int32")
     recurrent(made, "attention/pairs", attention(2, 3), x, x + 0.5, x - 0.5, pairs, roles=roles, config=options,
               call=lambda l, t: l(t[0], t[1], t[2], attention_mask=t[3] != 0))

@@ -81,8 +81,6 @@ struct ScanGradient {
     // Backward. Values that both ways know are read, not computed again.
     let seedsOfCarry = moving.map { number in arrived.first { $0.result == number }?.seed ?? before[number] }
     let accumulators = added.map { graph.input("sum", $0.type) }
-    var known = Set(kept)
-    known.formUnion(([index] + before + arrived.map(\.seed) + accumulators).map(resolved))
     let outputs = carryEnds + zip(accumulators, added).map { $0 + $1 } + elementEnds + stacked
     let seedsOfOutputs = arrived.filter { $0.result >= carryCount }
     let sequences = Array(before[carryCount..<constantStart])

@@ -54,8 +54,6 @@ public struct Bidirectional: MultiOutputLayer, ConfigurableLayer {
     }
   }
 
-  private var outputCountOfEach: Int { mergeMode == .none ? 2 : 1 }
-
   public var outputNames: [String] {
     let outputs = mergeMode == .none ? ["forward", "backward"] : ["output"]
     guard forwardLayer.settings.returnsState else { return outputs }

@@ -84,7 +84,7 @@ public struct StackedRNNCells: RecurrentCell, ConfigurableLayer {
 
   public func rounds(over sequence: Tensor) -> RecurrentRounds {
     guard let first = cells.first else {
-      return RecurrentRounds(elements: [sequence]) { ($0[0].rejected("has no cells."), $1) }
+      return RecurrentRounds(elements: [sequence]) { ($0[0].rejected("needs at least one cell; received none."), $1) }
     }
     let rounds = first.rounds(over: sequence)
     return RecurrentRounds(elements: rounds.elements) { elements, states in

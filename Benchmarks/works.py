@@ -28,7 +28,7 @@ class Model:
 
     @property
     def convolutional(self):
-        return len(self.input) == 3
+        return len(self.input) >= 3
 
 
 MODELS = {
@@ -48,6 +48,10 @@ MODELS = {
     "convnext": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
     "densenet": Model((32, 32, 3), 10, steps=4, peers=("torch", "onnx")),
     "unet": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
+    "transposed-unet": Model((64, 64, 3), 10, steps=4, peers=("torch", "onnx")),
+    # Signals and volumes.
+    "signal": Model((1000, 16), 10, steps=4, peers=("torch", "onnx")),
+    "volume": Model((16, 16, 16, 2), 10, steps=4, peers=("torch", "onnx")),
     "decoder": Model((128,), 10, steps=8, vocabulary=1000, peers=("torch",)),
     "widest-mlp": Model((1024,), 10, steps=8, peers=("torch", "onnx")),
     # Sequences, which are read one element after the other.
@@ -139,7 +143,9 @@ def _works():
         yield f"train/{name}", None
     for name in ("resnet50/16", "mobilenet/32", "densenet/32"):
         yield f"train/{name}", target(1.5)
-    for name in ("unet/16", "decoder/16", "widest-mlp/8", "inverted/32", "convnext/16"):
+    for name in (
+        "unet/16", "transposed-unet/16", "signal/32", "volume/16", "decoder/16", "widest-mlp/8", "inverted/32", "convnext/16",
+    ):
         yield f"train/{name}", target(1.2)
     latencies = [f"latency/{name}" for name in ("resnet50", "mobilenet", "inverted", "convnext", "densenet")]
     for name in (*latencies, "predict/resnet50/16", "predict/widest-mlp/32"):

@@ -160,11 +160,12 @@ def make_model(name):
         return nn.Sequential(conv(i, o), nn.ReLU(), conv(o, o), nn.ReLU())
 
     class UNet(nn.Module):
-        def __init__(self):
+        def __init__(self, transposed=False):
             super().__init__()
+            self.larger = nn.ModuleList(nn.ConvTranspose2d(2 * o, o, 2, 2) for o in (64, 32, 16)) if transposed else None
             self.down = nn.ModuleList(twice(i, o) for i, o in [(3, 16), (16, 32), (32, 64)])
             self.bottom = twice(64, 128)
-            self.narrow = nn.ModuleList(conv(2 * o, o) for o in (64, 32, 16))
+            self.narrow = None if transposed else nn.ModuleList(conv(2 * o, o) for o in (64, 32, 16))
             self.up = nn.ModuleList(twice(2 * o, o) for o in (64, 32, 16))
 
         def forward(self, x):
@@ -173,8 +174,11 @@ def make_model(name):
                 skipped.append(block(x))
                 x = F.max_pool2d(skipped[-1], 2)
             x = self.bottom(x)
-            for narrow, block in zip(self.narrow, self.up):
-                x = F.relu(narrow(F.interpolate(x, scale_factor=2.0)))
+            for index, block in enumerate(self.up):
+                if self.larger:
+                    x = self.larger[index](x)
+                else:
+                    x = F.relu(self.narrow[index](F.interpolate(x, scale_factor=2.0)))
                 x = block(torch().cat([skipped.pop(), x], 1))
             return x
 
@@ -248,6 +252,15 @@ def make_model(name):
         "convnext": convnext,
         "densenet": densenet,
         "unet": lambda: [UNet(), *pooled(16)],
+        "transposed-unet": lambda: [UNet(transposed=True), *pooled(16)],
+        "signal": lambda: [
+            *[layer for i, o in [(16, 32), (32, 64), (64, 128)]
+              for layer in (nn.Conv1d(i, o, 5, padding=2), nn.ReLU(), nn.MaxPool1d(2))],
+            nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(128, 10)],
+        "volume": lambda: [
+            *[layer for i, o in [(2, 16), (16, 32), (32, 64)]
+              for layer in (nn.Conv3d(i, o, 3, padding=1), nn.ReLU(), nn.MaxPool3d(2))],
+            nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(64, 10)],
         "decoder": lambda: [
             nn.Embedding(1000, 256), *[Encoder(256, 4, 1024, 0.1, True) for _ in range(4)], Mean(), nn.Linear(256, 10)],
         "widest-mlp": lambda: [
@@ -269,11 +282,19 @@ def make_model(name):
 
 def build(job, module):
     model = module.nn.Sequential(*make_model(job.work.model)).to(job.device)
-    return model.to(memory_format=module.channels_last) if "channels-last" in job.variant else model
+    if "channels-last" not in job.variant:
+        return model
+    return model.to(memory_format=module.channels_last_3d if job.work.model == "volume" else module.channels_last)
 
 
 def tensor(module, array, job):
     """Samples as PyTorch wants them: channels first, in memory either way."""
+    if job.work.model == "signal":
+        return module.from_numpy(array).permute(0, 2, 1).contiguous()
+    if array.ndim == 5:
+        result = module.from_numpy(array).permute(0, 4, 1, 2, 3)
+        layout = module.channels_last_3d if "channels-last" in job.variant else module.contiguous_format
+        return result.contiguous(memory_format=layout)
     if array.ndim != 4:
         return module.from_numpy(array)
     result = module.from_numpy(array).permute(0, 3, 1, 2)

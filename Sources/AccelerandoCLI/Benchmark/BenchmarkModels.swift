@@ -141,6 +141,36 @@ struct BenchmarkModel {
       }
       return GlobalAveragePooling2D()(x)
     },
+    BenchmarkModel("transposed-unet", [64, 64, 3], steps: 4) { x in
+      var x = x
+      var skipped: [LayerOutput] = []
+      for filters in [16, 32, 64] {
+        x = convolved(convolved(x, filters), filters)
+        skipped.append(x)
+        x = MaxPooling2D()(x)
+      }
+      x = convolved(convolved(x, 128), 128)
+      for (filters, skip) in zip([64, 32, 16], skipped.reversed()) {
+        x = Concatenate()([skip, Conv2DTranspose(filters, kernelSize: 2, strides: 2)(x)])
+        x = convolved(convolved(x, filters), filters)
+      }
+      return GlobalAveragePooling2D()(x)
+    },
+    // Signals and volumes.
+    BenchmarkModel("signal", [1000, 16], steps: 4) { x in
+      var x = x
+      for filters in [32, 64, 128] {
+        x = MaxPooling1D()(Conv1D(filters, kernelSize: 5, padding: .same, activation: .relu)(x))
+      }
+      return GlobalAveragePooling1D()(x)
+    },
+    BenchmarkModel("volume", [16, 16, 16, 2], steps: 4) { x in
+      var x = x
+      for filters in [16, 32, 64] {
+        x = MaxPooling3D()(Conv3D(filters, kernelSize: 3, padding: .same, activation: .relu)(x))
+      }
+      return GlobalAveragePooling3D()(x)
+    },
     BenchmarkModel("decoder", [128], steps: 8, vocabulary: 1000) { x in
       var x = Embedding(inputDim: 1000, outputDim: 256)(x)
       for _ in 0..<4 { x = encoder(x, width: 256, hidden: 1024, dropout: 0.1, isCausal: true) }

@@ -23,7 +23,7 @@ import Testing
       Function(name: "expm1", bound: 1.5, bend: -18...89, apply: { $0.expm1() }, exact: { Foundation.expm1($0) }),
       Function(name: "log", bound: 0.9, bend: 0.25...4, apply: { $0.log() }, exact: { Foundation.log($0) }),
       Function(name: "log1p", bound: 0.9, bend: -0.999...3, apply: { $0.log1p() }, exact: { Foundation.log1p($0) }),
-      Function(name: "tanh", bound: 1.3, bend: -10...10, apply: { $0.tanh() }, exact: { Foundation.tanh($0) }),
+      Function(name: "tanh", bound: 1.4, bend: -10...10, apply: { $0.tanh() }, exact: { Foundation.tanh($0) }),
       Function(
         name: "logistic", bound: 2.3, bend: -90...20, apply: { $0.sigmoid() },
         exact: { 1 / (1 + Foundation.exp(-$0)) }),

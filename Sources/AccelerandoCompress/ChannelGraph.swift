@@ -117,65 +117,40 @@ struct ChannelGraph {
 
   /// The layout of a layer's output.
   private mutating func layout(_ layer: any Layer, _ inputs: [Value], _ output: Tensor) -> [Int] {
-    guard let first = inputs.first, let extent = output.shape.last else { return fixedChannels(output) }
-    let own = names.names(inside: layer)
-    switch layer {
-    case let dense as Dense where dense.lora == nil:
-      return produced(layer, own, first.layout, rank: 2, sized: dense.units, fixing: dense.activation)
-    case let convolution as any ConvolutionLayer
-    where convolution.groups == 1 && convolution.dataFormat == .channelsLast:
-      return produced(
-        layer, own, first.layout, rank: convolution.kernelSize.count + 2, sized: convolution.filters,
-        fixing: convolution.activation)
-    case let depthwise as any DepthwiseConvolutionLayer where depthwise.dataFormat == .channelsLast:
-      let layout = first.layout.flatMap { [Int](repeating: $0, count: depthwise.depthMultiplier) }
-      note(own["weight"], axis: depthwise.kernelSize.count, first.layout)
-      note(own["bias"], axis: 0, layout)
-      if mixes(depthwise.activation) { fix(layout, because: layer.name ?? layer.typeName) }
-      return layout
-    case let normalization as BatchNormalization:
-      let axis = normalization.axis < 0 ? normalization.axis + output.rank : normalization.axis
-      guard axis == output.rank - 1 else { return first.layout }
-      for role in ["gamma", "beta", "movingMean", "movingVariance"] { note(own[role], axis: 0, first.layout) }
-      if let variance = own["movingVariance"], !scales.contains(where: { $0.variance == variance }) {
-        scales.append((normalization.scales ? own["gamma"] : nil, variance, first.layout))
-      }
-      return first.layout
-    case let activation as ActivationLayer:
-      if mixes(activation.activation) { fix(first.layout, because: layer.name ?? layer.typeName) }
-      return first.layout
-    case is ReLU, is LeakyReLU, is ELU, is AccelerandoNN.Dropout, is Rescaling, is Identity, is GaussianNoise,
-      is GaussianDropout, is UpSampling1D:
-      return first.layout
-    case let pooling as any PoolingLayer where pooling.dataFormat == .channelsLast: return first.layout
-    case let pooling as any GlobalPoolingLayer where pooling.dataFormat == .channelsLast: return first.layout
-    case let pooling as any AdaptivePoolingLayer where pooling.dataFormat == .channelsLast: return first.layout
-    case let sampling as any UpSamplingLayer where sampling.dataFormat == .channelsLast: return first.layout
-    case let padding as any ZeroPaddingLayer where padding.dataFormat == .channelsLast: return first.layout
-    case let cropping as any CroppingLayer where cropping.dataFormat == .channelsLast: return first.layout
-    case let dropout as any SpatialDropoutLayer where dropout.dataFormat == .channelsLast: return first.layout
-    case let flatten as Flatten
-    where flatten.dataFormat == .channelsLast && first.tensor.rank >= 2 && !first.layout.isEmpty:
-      return (0..<extent).map { first.layout[$0 % first.layout.count] }
-    case is Add, is Average, is Subtract, is Maximum, is Minimum, is Multiply:
-      return merged(inputs, output, layer.name ?? layer.typeName)
-    case let concatenate as AccelerandoNN.Concatenate:
-      let axis = concatenate.axis < 0 ? concatenate.axis + output.rank : concatenate.axis
-      if axis == output.rank - 1 { return inputs.flatMap(\.layout) }
-      return merged(inputs, output, layer.name ?? layer.typeName)
-    default:
-      // An unknown layer needs all its inputs, in order.
-      for input in inputs { fix(input.layout, because: layer.name ?? layer.typeName) }
+    guard let input = inputs.first?.layout, let extent = output.shape.last else { return fixedChannels(output) }
+    let flow = layer.channelFlow(of: inputs.map(\.tensor.type))
+    let name = layer.name ?? layer.typeName
+    let layout: [Int]
+    switch flow.outputs {
+    case .separate: layout = inputs.count == 1 ? input : merged(inputs, output, name)
+    case .repeated(let count): layout = input.flatMap { [Int](repeating: $0, count: count) }
+    case .tiled where !input.isEmpty: layout = (0..<extent).map { input[$0 % input.count] }
+    case .concatenated: layout = inputs.flatMap(\.layout)
+    case .produced(let parameter, let count, _): layout = produced(layer, name, parameter, input, count)
+    case .mixed, .tiled:
+      // It needs all its inputs, in order.
+      for input in inputs { fix(input.layout, because: name) }
       return fixedChannels(output)
     }
+    for axis in flow.axes {
+      note(names.name(of: axis.parameter), axis: axis.axis, axis.isOfInput ? input : layout)
+    }
+    if let scale = flow.scale, let variance = names.name(of: scale.variance),
+      !scales.contains(where: { $0.variance == variance })
+    {
+      scales.append((scale.gamma.flatMap { names.name(of: $0) }, variance, layout))
+    }
+    if flow.mixesResults { fix(layout, because: name) }
+    return layout
   }
 
   /// The outputs of a layer with a kernel of inputs and outputs. Used a second time, it has the outputs that it had.
   private mutating func produced(
-    _ layer: any Layer, _ own: [String: String], _ input: [Int], rank: Int, sized count: Int,
-    fixing activation: Activation
+    _ layer: any Layer, _ name: String, _ kernel: Parameter, _ input: [Int], _ count: Int
   ) -> [Int] {
-    guard let weight = own["weight"] else { return channels(count, isFixed: true) }
+    guard let weight = names.name(of: kernel), let rank = Scope.current?.value(of: weight)?.rank else {
+      return channels(count, isFixed: true)
+    }
     if let known = producers.first(where: { $0.weight == weight }) {
       note(weight, axis: rank - 2, input)
       return known.channels
@@ -183,10 +158,7 @@ struct ChannelGraph {
     let outputs = channels(count)
     note(weight, axis: rank - 2, input)
     note(weight, axis: rank - 1, outputs)
-    note(own["bias"], axis: 0, outputs)
-    let name = layer.name ?? layer.typeName
     producers.append(Producer(layer: layer, name: name, weight: weight, channels: outputs))
-    if mixes(activation) { fix(outputs, because: name) }
     return outputs
   }
 
@@ -211,7 +183,4 @@ struct ChannelGraph {
       axes.append(Axis(parameter: parameter, axis: axis, channels: channels))
     }
   }
-
-  /// Whether the result for one channel depends on the others.
-  private func mixes(_ activation: Activation) -> Bool { !activation.isElementwise }
 }

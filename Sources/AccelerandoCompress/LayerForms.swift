@@ -124,7 +124,7 @@ extension Model {
   fileprivate func kernelLayers() throws -> [KernelLayer] {
     let weights = try settledWeights()
     return try outline().layerCalls.compactMap { call -> KernelLayer? in
-      guard call.layer is Dense || call.layer is any ConvolutionLayer, call.inputs.count == 1 else { return nil }
+      guard case .produced = call.layer.channelFlow(of: call.inputs).outputs, call.inputs.count == 1 else { return nil }
       let own = ParameterNames(of: call.layer).all
       let values = own.compactMap { name -> (String, NDArray)? in
         guard let full = call.parameters.first(where: { $0.hasSuffix(".\(name)") }), let value = weights[full]

@@ -7,13 +7,8 @@ extension Layer {
   /// The layer with another number of outputs; nil for layers without such a number.
   /// - Throws: `ConfigError` when the layer cannot be described.
   func resized(outputs: Int) throws -> (any Layer)? {
-    let key: String
-    switch self {
-    case is Dense: key = "units"
-    case is any ConvolutionLayer: key = "filters"
-    default: return nil
-    }
-    return try changed(key, to: Config(.int(outputs)))
+    guard case .produced(_, _, let setting) = channelFlow(of: []).outputs else { return nil }
+    return try changed(setting, to: Config(.int(outputs)))
   }
 
   /// The layer with another setting.

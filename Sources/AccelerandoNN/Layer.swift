@@ -27,6 +27,9 @@ public protocol Layer: Sendable {
   /// The mask of the outputs (see `Tensor.mask`), unless the layer's formula gives them one; nil for none. By default
   /// that of the inputs, if the layer passes it.
   func outputMask(of inputs: [Tensor]) -> Tensor?
+
+  /// What the layer does with channels. Only from layers that say it can channels be removed.
+  func channelFlow(of inputs: [TensorType]) -> ChannelFlow
 }
 
 /// A layer that computes its output from several inputs, like a sum of branches.
@@ -56,6 +59,7 @@ extension Layer {
   public var name: String? { nil }
   public var typeName: String { String(describing: Self.self) }
   public var acceptsIntegers: Bool { false }
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .mixed }
 
   /// The number of outputs.
   public var outputCount: Int { (self as? any MultiOutputLayer)?.outputNames.count ?? 1 }

@@ -34,7 +34,8 @@ public struct ParameterNames: Sendable {
   /// Notes that a model has trained values of all parameters, or was given them.
   package func noteLearning() { for parameter in ordered { parameter.key.hasLearned = true } }
 
-  func name(of parameter: Parameter) -> String? { names[parameter.key] }
+  /// The name of a parameter; nil for one that the layer does not store.
+  package func name(of parameter: Parameter) -> String? { names[parameter.key] }
 
   private mutating func visit(
     _ value: Any, path: String, owner: any Layer, _ visitedObjects: inout Set<ObjectIdentifier>

@@ -42,7 +42,34 @@ private func silence(_ model: Model, _ changes: [(parameter: String, axis: Int, 
   try model.setWeights(weights)
 }
 
+/// A layer of one's own that says what it does with channels.
+private struct Gain: Layer {
+  let factor = Parameter(.ones)
+  func forward(_ x: Tensor) -> Tensor { x * factor[x.dim(-1)] }
+  func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.with(factor) }
+}
+
+/// One that says nothing.
+private struct Mixture: Layer {
+  let matrix = Parameter(.glorotUniform)
+  func forward(_ x: Tensor) -> Tensor { x.matmul(matrix[x.dim(-1), x.dim(-1)]) }
+}
+
 @Suite struct ShrinkingTests {
+  @Test func channelsPassThroughLayersOfOnesOwnThatSaySo() throws {
+    func model(_ own: any Layer) -> Model {
+      Model(
+        Sequential {
+          Dense(8, activation: .relu, name: "first")
+          own
+          Dense(3)
+        }, inputShape: [4], backend: testBackend, seed: 1)
+    }
+    let small = try model(Gain()).withoutChannels(0.5)
+    #expect(try small.weights().entries.map(\.1.shape) == [[4, 4], [4], [4], [4, 3], [3]])
+    #expect(throws: CompressionError.self) { try model(Mixture()).withoutChannels(0.5) }
+  }
+
   @Test func channelsAreFollowedThroughTheWholeGraph() throws {
     let model = network()
     let small = try model.withoutChannels(0.5)

@@ -29,3 +29,7 @@ public struct ActivationLayer: ConfigurableLayer {
     Config(["name": name.map { Config(.string($0)) }, "activation": try Catalog.activations.config(of: activation)])
   }
 }
+
+extension ActivationLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.followed(by: activation) }
+}

@@ -202,3 +202,7 @@ public struct AdaptiveMaxPooling3D: AdaptivePoolingLayer {
 
   public static var summary: String { "The largest element of each channel of volumes in output_size windows." }
 }
+
+extension AdaptivePoolingLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.where(dataFormat) }
+}

@@ -128,3 +128,14 @@ public struct BatchNormalization: ConfigurableLayer {
     ])
   }
 }
+
+extension BatchNormalization {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow {
+    guard let rank = inputs.first?.rank, axis == -1 || axis == rank - 1 else { return .separate }
+    var flow = ChannelFlow.separate.with(movingMean).with(movingVariance)
+    if scales { flow = flow.with(gamma) }
+    if centers { flow = flow.with(beta) }
+    flow.scale = (scales ? gamma : nil, movingVariance)
+    return flow
+  }
+}

@@ -40,3 +40,10 @@ public struct Concatenate: MergeLayer, ConfigurableLayer {
     Config(["name": name.map { Config(.string($0)) }, "axis": Config(.int(axis))])
   }
 }
+
+extension Concatenate {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow {
+    guard let rank = inputs.first?.rank, axis == -1 || axis == rank - 1 else { return .separate }
+    return ChannelFlow(.concatenated)
+  }
+}

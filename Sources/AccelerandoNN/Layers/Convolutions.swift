@@ -103,3 +103,11 @@ extension ConvolutionLayer {
         ])
   }
 }
+
+extension ConvolutionLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow {
+    guard groups == 1 else { return .mixed }
+    let flow = ChannelFlow(.produced(by: weight, count: filters, setting: "filters")).followed(by: activation)
+    return (usesBias ? flow.with(bias) : flow).where(dataFormat)
+  }
+}

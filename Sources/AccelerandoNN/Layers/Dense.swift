@@ -72,3 +72,11 @@ public struct Dense: ConfigurableLayer {
       ])
   }
 }
+
+extension Dense {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow {
+    guard lora == nil else { return .mixed }
+    let flow = ChannelFlow(.produced(by: weight, count: units, setting: "units")).followed(by: activation)
+    return usesBias ? flow.with(bias) : flow
+  }
+}

@@ -184,3 +184,11 @@ extension Tensor {
       dilation: window.dilation, groups: Swift.max(channels, 1))
   }
 }
+
+extension DepthwiseConvolutionLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow {
+    let flow = ChannelFlow(.repeated(depthMultiplier)).with(weight, axis: kernelSize.count, isOfInput: true)
+      .followed(by: activation)
+    return (usesBias ? flow.with(bias) : flow).where(dataFormat)
+  }
+}

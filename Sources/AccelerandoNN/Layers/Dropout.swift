@@ -122,3 +122,11 @@ public struct SpatialDropout3D: SpatialDropoutLayer {
 
   public static var summary: String { "While training, sets whole channels of volumes to zero with probability rate." }
 }
+
+extension Dropout {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension SpatialDropoutLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.where(dataFormat) }
+}

@@ -32,3 +32,10 @@ public struct Flatten: ConfigurableLayer {
 
   public func config() -> Config { Config(name: name, [("data_format", dataFormat.config)]) }
 }
+
+extension Flatten {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow {
+    // Of a vector for each sample, or a number, there is nothing to be made flat.
+    (inputs.first?.rank ?? 0) >= 2 ? ChannelFlow(.tiled).where(dataFormat) : .mixed
+  }
+}

@@ -152,3 +152,7 @@ public struct GlobalMaxPooling3D: GlobalPoolingLayer {
 
   public static var summary: String { "The largest element of each channel of volumes: [N, D, H, W, C] to [N, C]." }
 }
+
+extension GlobalPoolingLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.where(dataFormat) }
+}

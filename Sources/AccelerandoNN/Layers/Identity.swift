@@ -19,3 +19,7 @@ public struct Identity: ConfigurableLayer {
   public init(config: ConfigReader) throws { self.init(name: try config.optionalString("name")) }
   public func config() -> Config { Config(name: name, []) }
 }
+
+extension Identity {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}

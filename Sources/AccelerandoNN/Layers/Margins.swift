@@ -246,3 +246,11 @@ public struct Cropping3D: CroppingLayer {
 
   public static var summary: String { "Cuts elements off at both ends of each spatial axis of volumes." }
 }
+
+extension ZeroPaddingLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.where(dataFormat) }
+}
+
+extension CroppingLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.where(dataFormat) }
+}

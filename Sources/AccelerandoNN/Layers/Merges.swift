@@ -118,3 +118,27 @@ private func combined(_ inputs: [Tensor], _ combine: (Tensor, Tensor) -> Tensor)
     return combine(sum, input)
   }
 }
+
+extension Add {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension Subtract {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension Multiply {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension Average {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension Maximum {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension Minimum {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}

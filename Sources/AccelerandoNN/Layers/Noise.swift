@@ -145,3 +145,11 @@ extension Scope {
     return (uniform(x.shape, x) * (1 - low) + low).maximum(low).erfInverse() * 2.0.squareRoot()
   }
 }
+
+extension GaussianNoise {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension GaussianDropout {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}

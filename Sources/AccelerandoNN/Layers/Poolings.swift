@@ -139,3 +139,7 @@ extension Tensor {
     return result
   }
 }
+
+extension PoolingLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.where(dataFormat) }
+}

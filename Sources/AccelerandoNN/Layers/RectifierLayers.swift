@@ -148,3 +148,15 @@ public struct PReLU: ConfigurableLayer {
     ])
   }
 }
+
+extension ReLU {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension LeakyReLU {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}
+
+extension ELU {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}

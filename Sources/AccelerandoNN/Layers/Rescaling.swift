@@ -34,3 +34,7 @@ public struct Rescaling: ConfigurableLayer {
     ])
   }
 }
+
+extension Rescaling {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate }
+}

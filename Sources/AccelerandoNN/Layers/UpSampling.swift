@@ -213,3 +213,7 @@ extension Interpolation {
     }
   }
 }
+
+extension UpSamplingLayer {
+  public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.where(dataFormat) }
+}

@@ -144,7 +144,8 @@ struct ChannelGraph {
     case let activation as ActivationLayer:
       if mixes(activation.activation) { fix(first.layout, because: layer.name ?? layer.typeName) }
       return first.layout
-    case is ReLU, is LeakyReLU, is ELU, is AccelerandoNN.Dropout, is Rescaling, is Identity, is GaussianNoise,
+    case is ActivityRegularization, is ReLU, is LeakyReLU, is ELU, is AccelerandoNN.Dropout, is Rescaling, is Identity,
+      is GaussianNoise,
       is GaussianDropout, is UpSampling1D:
       return first.layout
     case let pooling as any PoolingLayer where pooling.dataFormat == .channelsLast: return first.layout

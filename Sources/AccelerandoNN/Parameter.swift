@@ -23,6 +23,10 @@ public struct Parameter: Sendable {
   public let dtype: DType
   /// Whether the value is read in its own element type even if the model computes in another.
   public let keepsPrecision: Bool
+  /// The penalty on the value, unless the layer's options say another; nil for none.
+  public let regularizer: (any Regularizer)?
+  /// What holds for the value after each step, unless the layer's options say something else; nil for nothing.
+  public let constraint: (any Constraint)?
   let key = ParameterKey()
 
   /// Declares a parameter. It must be a stored property of a layer (directly, or inside arrays, optionals,
@@ -32,9 +36,14 @@ public struct Parameter: Sendable {
   ///   - role: who changes the value.
   ///   - dtype: the element type of the value.
   ///   - keepsPrecision: whether it is read in its own element type even if the model computes in 16 bits.
+  ///   - regularizer: the penalty on the value, which is added to the loss.
+  ///   - constraint: what holds for the value after each step of training.
   public init(
-    _ initializer: Initializer, role: ParameterRole = .trainable, dtype: DType = .float32, keepsPrecision: Bool = false
+    _ initializer: Initializer, role: ParameterRole = .trainable, dtype: DType = .float32, keepsPrecision: Bool = false,
+    regularizer: (any Regularizer)? = nil, constraint: (any Constraint)? = nil
   ) {
+    self.regularizer = regularizer
+    self.constraint = constraint
     self.keepsPrecision = keepsPrecision
     self.initializer = initializer
     self.role = role

@@ -185,6 +185,7 @@ final class FitLoop {
       if run.stepsPerEpoch == nil { run.stepsPerEpoch = run.stepsDone }
       try finishEpoch(epoch, seconds: seconds)
     }
+    if !run.wasInterrupted { try run.model.adoptAverages() }
     inform { try $0.onTrainEnd(run) }
     if let interruption = run.interruption { throw interruption }
   }

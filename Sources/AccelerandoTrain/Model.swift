@@ -46,6 +46,8 @@ public final class Model {
 
   /// The passes through data that training has begun: the next one has an order of its own.
   var passes = 0
+  /// Whether the weights and their running means have changed places.
+  var holdsAverages = false
   /// What tracing found that is likely not meant.
   let notes = TraceNotes()
 
@@ -176,7 +178,7 @@ public final class Model {
     try compilation.checkSettings()
     let tasks = try compilation.tasks(for: try outline().outputNames)
     let plan = try ParameterPlan(compilation, for: try outline())
-    try checkSize(slots: compilation.optimizer.slots.count)
+    try checkSize(slots: compilation.optimizer.slots.count + compilation.optimizer.options.slots.count)
     try prepareValues()
     session.forget(prefixes: [
       "slot/", "loss_scale/", StateName.totals(.train), StateName.totals(.evaluate), StateName.iteration,
@@ -200,8 +202,14 @@ public final class Model {
     let known = Set(initial.map(\.name))
     session.forget(prefixes: session.buffers.keys.filter { $0.hasPrefix("slot/") && !known.contains($0) })
     (self.compilation, self.tasks) = (compilation, tasks)
+    // A mean of weights begins with the weights as they are; the first of all steps would see to that itself.
+    let means = Dictionary(
+      uniqueKeysWithValues: try outline().parameters.map {
+        (StateName.slot(OptimizerOptions.average, of: $0.name), StateName.parameter($0.name))
+      })
     for (name, type, value) in initial where session.buffers[name] == nil {
-      try session.set(name, NDArray(repeating: value, type: type))
+      let start = try means[name].flatMap { try session.value($0) }
+      try session.set(name, start ?? NDArray(repeating: value, type: type))
     }
   }
 
@@ -212,7 +220,7 @@ public final class Model {
   ) -> [(name: String, type: TensorType, value: Double)] {
     var state = plan.groups.flatMap { group in
       group.parameters.flatMap { spec in
-        group.optimizer.rule(for: spec).slots.map {
+        group.slots(of: spec).map {
           (StateName.slot($0.name, of: spec.name), $0.type(for: spec.type), $0.initialValue)
         }
       }

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// `activation(x ⋆ weight + bias)`, cross-correlation over the spatial axes: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol ConvolutionLayer: ConfigurableLayer {
+public protocol ConvolutionLayer: ConfigurableLayer, TrainableLayer {
   /// The number of spatial axes.
   static var spatialRank: Int { get }
   /// The number of output channels.
@@ -26,6 +26,8 @@ public protocol ConvolutionLayer: ConfigurableLayer {
 }
 
 extension ConvolutionLayer {
+  public static var weightNames: KeyValuePairs<String, String> { ["weight": "kernel", "bias": "bias"] }
+
   /// The window's sizes.
   public var kernelSize: [Int] { window.size }
   /// The window's steps.

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// `activation(x ⋆ weight + bias)` with windows of one channel each: `[N, spatial…, C]` to
 /// `[N, spatial…, C · depthMultiplier]`. The outputs of one input channel are adjacent.
-public protocol DepthwiseConvolutionLayer: ConfigurableLayer {
+public protocol DepthwiseConvolutionLayer: ConfigurableLayer, TrainableLayer {
   /// The number of spatial axes.
   static var spatialRank: Int { get }
   /// The window.
@@ -25,6 +25,8 @@ public protocol DepthwiseConvolutionLayer: ConfigurableLayer {
 }
 
 extension DepthwiseConvolutionLayer {
+  public static var weightNames: KeyValuePairs<String, String> { ["weight": "depthwise", "bias": "bias"] }
+
   /// The window's sizes.
   public var kernelSize: [Int] { window.size }
   /// The window's steps.
@@ -65,7 +67,7 @@ extension DepthwiseConvolutionLayer {
 }
 
 /// A depthwise convolution followed by one of window 1: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol SeparableConvolutionLayer: ConfigurableLayer {
+public protocol SeparableConvolutionLayer: ConfigurableLayer, TrainableLayer {
   /// The number of spatial axes.
   static var spatialRank: Int { get }
   /// The number of output channels.
@@ -90,6 +92,10 @@ public protocol SeparableConvolutionLayer: ConfigurableLayer {
 }
 
 extension SeparableConvolutionLayer {
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["depthwiseKernel": "depthwise", "pointwiseKernel": "pointwise", "bias": "bias"]
+  }
+
   public func forward(_ x: Tensor) -> Tensor {
     guard let images = window.input(x) else { return x }
     let between = images.depthwise(depthwiseKernel, window, depthMultiplier)

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// `(x − mean) / √(variance + epsilon) · gamma + beta`, with a mean and a (biased) variance for each sample and group of
 /// channels, over all places (Wu and He, 2018).
-public struct GroupNormalization: ConfigurableLayer {
+public struct GroupNormalization: ConfigurableLayer, TrainableLayer {
   /// The number of groups; −1 for one of each channel.
   public let groups: Int
   /// The axis of the channels; negative ones count from the last.
@@ -16,6 +16,8 @@ public struct GroupNormalization: ConfigurableLayer {
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["gamma": "gamma", "beta": "beta"] }
   public var passesMask: Bool { true }
   let gamma: Parameter
   let beta: Parameter

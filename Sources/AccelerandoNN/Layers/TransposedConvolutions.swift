@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// `activation(x ⋆ᵀ weight + bias)`, the gradient of a convolution's input: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol TransposedConvolutionLayer: ConfigurableLayer {
+public protocol TransposedConvolutionLayer: ConfigurableLayer, TrainableLayer {
   /// The number of spatial axes.
   static var spatialRank: Int { get }
   /// The number of output channels.
@@ -26,6 +26,8 @@ public protocol TransposedConvolutionLayer: ConfigurableLayer {
 }
 
 extension TransposedConvolutionLayer {
+  public static var weightNames: KeyValuePairs<String, String> { ["weight": "kernel", "bias": "bias"] }
+
   /// The window's sizes.
   public var kernelSize: [Int] { window.size }
   /// The window's steps in the result.

@@ -85,6 +85,10 @@ public protocol ConvLSTMLayer: RecurrentLayer {
 }
 
 extension ConvLSTMLayer {
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["kernel": "kernel", "recurrentKernel": "recurrent", "bias": "bias"]
+  }
+
   /// Makes the layer: sequences `[N, T, spatial…, C]` to the last output `[N, spatial…, filters]`, or to all of them.
   /// - Parameters:
   ///   - filters: the number of output channels.
@@ -174,6 +178,7 @@ public struct ConvLSTM1D: ConvLSTMLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
 
   public init(cell: any RecurrentCell, settings: RecurrentSettings, name: String?) {
     self.cell = cell
@@ -192,6 +197,7 @@ public struct ConvLSTM2D: ConvLSTMLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
 
   public init(cell: any RecurrentCell, settings: RecurrentSettings, name: String?) {
     self.cell = cell
@@ -210,6 +216,7 @@ public struct ConvLSTM3D: ConvLSTMLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
 
   public init(cell: any RecurrentCell, settings: RecurrentSettings, name: String?) {
     self.cell = cell

@@ -73,6 +73,14 @@ public struct Parameter: Sendable {
 /// The identity of a parameter: an object, so that it is unique without a counter that everybody shares.
 final class ParameterKey: Sendable, Hashable {
   private let learned = Atomic<Bool>(false)
+  private let memory = Mutex<(any Sendable)?>(nil)
+
+  /// Where the model that trained the parameter last has its value; nil before there is such a model. What it is, only
+  /// models know.
+  var home: (any Sendable)? {
+    get { memory.withLock { $0 } }
+    set { memory.withLock { $0 = newValue } }
+  }
 
   /// Whether some model has trained values of the parameter, or was given them. Values belong to models; this only lets a
   /// second model of the same layers say that it has none of them.

@@ -46,6 +46,19 @@ public struct ParameterNames: Sendable {
   /// The names of the parameters that some model has trained values of, or was given them.
   package var learned: [String] { ordered.filter(\.key.hasLearned).map(\.name) }
 
+  /// Where the models that trained the parameters last have their values, by name.
+  package var homes: [String: any Sendable] {
+    Dictionary(uniqueKeysWithValues: ordered.compactMap { entry in entry.key.home.map { (entry.name, $0) } })
+  }
+
+  /// Notes where the values of parameters are.
+  /// - Parameters:
+  ///   - values: what stands for the place, by the parameter's name.
+  ///   - replaces: whether places that are known are forgotten.
+  package func note(homes values: [String: any Sendable], replaces: Bool) {
+    for (key, name) in ordered where replaces || key.home == nil { if let value = values[name] { key.home = value } }
+  }
+
   /// Notes that a model has trained values of all parameters, or was given them.
   package func noteLearning() { for parameter in ordered { parameter.key.hasLearned = true } }
 

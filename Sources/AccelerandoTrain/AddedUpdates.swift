@@ -1,63 +1,112 @@
-// What an optimizer's options add to a step: gradients that are collected over several batches, and a mean of the weights.
+// An optimizer's update of weights in a step, with what its options and the weights' constraints add to the formula.
 //
-// A step in which nothing is updated computes the update all the same and keeps the old values: the step stays one program,
-// and the update is small beside the gradients, which every step needs.
+// A step in which gradients are only collected computes the update all the same and keeps the old values: the step stays one
+// program, and the update is small beside the gradients, which every step needs.
 
 import AccelerandoCore
 import AccelerandoNN
 
-/// The options of an optimizer in a step that is being traced.
-struct AddedUpdates {
-  private let options: OptimizerOptions
+/// The update of weights by one optimizer, in a step that is being traced.
+struct WeightUpdate {
+  /// A weight, with its gradient over the whole batch.
+  struct Member {
+    let spec: ParameterSpec
+    let weight: Tensor
+    let gradient: Tensor
+    let constraint: (any Constraint)?
+  }
+
+  let optimizer: any Optimizer
+  let learningRate: Tensor
+  /// What begins the path of errors.
+  let path: [String]
   /// The number of updates before, a scalar `int32`.
   private let count: Tensor
   /// Whether weights are updated in the step; nil if they are in every one.
   private let updates: Tensor?
 
-  init(_ options: OptimizerOptions, _ iteration: Tensor) {
-    self.options = options
-    guard options.accumulationSteps > 1 else {
+  /// - Parameter iteration: the number of steps before, a scalar `int32`.
+  init(_ optimizer: any Optimizer, learningRate: Tensor, iteration: Tensor, path: [String]) {
+    self.optimizer = optimizer
+    self.learningRate = learningRate
+    self.path = path
+    guard optimizer.options.accumulationSteps > 1 else {
       (count, updates) = (iteration, nil)
       return
     }
-    let steps = iteration.constant(NDArray(scalar: Int32(clamping: options.accumulationSteps)))
+    let steps = iteration.constant(NDArray(scalar: Int32(clamping: optimizer.options.accumulationSteps)))
     count = iteration / steps
-    updates = Self.isTurn(iteration, of: options.accumulationSteps)
+    updates = Self.isTurn(iteration, of: optimizer.options.accumulationSteps)
   }
 
-  /// The number of the update, from 1, as formulas of optimizers count: a scalar `float32`.
-  var number: Tensor { count.converted(to: .float32) + 1 }
-
-  /// Whether gradients of several batches make one update.
-  var accumulates: Bool { updates != nil }
-  /// Whether a mean of the weights is kept.
-  var averages: Bool { options.averaging != nil }
-
-  /// Whether it is the last of every so many.
-  private static func isTurn(_ iteration: Tensor, of count: Int) -> Tensor {
-    let count = iteration.constant(NDArray(scalar: Int32(clamping: count)))
-    return (iteration + 1).remainder(count).equal(to: iteration.zerosLike())
+  /// The weights after the step.
+  /// - Parameters:
+  ///   - read: the value of a slot of a parameter.
+  ///   - write: says what it will be: the new value, and the old one.
+  func weights(
+    _ members: [Member], read: (Slot, ParameterSpec) -> Tensor,
+    write: (Slot, ParameterSpec, _ new: Tensor, _ old: Tensor) -> Void
+  ) -> [Tensor] {
+    let step = count.converted(to: .float32) + 1
+    let gradients = optimizer.clipped(collected(members, read: read, write: write))
+    return zip(members, gradients).map { member, gradient in
+      let (spec, graph) = (member.spec, member.weight.graph)
+      let rule = optimizer.rule(for: spec)
+      let slots = rule.slots.map { read($0, spec) }
+      graph.path = path + [spec.name]
+      defer { graph.path = [] }
+      let updated = rule.update(
+        weight: member.weight, gradient: gradient, slots: slots, step: step, learningRate: learningRate)
+      for (slot, (new, old)) in zip(rule.slots, zip(updated.slots, slots)) { write(slot, spec, kept(new, old), old) }
+      var weight = kept(updated.weight, member.weight)
+      if let averaging = optimizer.options.averaging {
+        let slot = Slot(OptimizerOptions.average)
+        let mean = read(slot, spec)
+        let next = averaged(weight, mean, averaging)
+        write(slot, spec, next.mean, mean)
+        weight = next.weight
+      }
+      guard let constraint = member.constraint else { return weight }
+      graph.path = ["constraint", spec.name]
+      return constraint.constrained(weight)
+    }
   }
 
-  /// The mean gradients since the last update, and their sums for the next step.
-  func collected(_ gradients: [Tensor], _ sums: [Tensor]) -> (means: [Tensor], sums: [Tensor]) {
-    let all = zip(gradients, sums).map(+)
-    return (all.map { $0 / Double(options.accumulationSteps) }, all.map { kept($0.zerosLike(), $0) })
+  /// The gradients of the update: those of the step, or the means since the last update.
+  private func collected(
+    _ members: [Member], read: (Slot, ParameterSpec) -> Tensor,
+    write: (Slot, ParameterSpec, _ new: Tensor, _ old: Tensor) -> Void
+  ) -> [Tensor] {
+    if updates == nil { return members.map(\.gradient) }
+    let slot = Slot(OptimizerOptions.gradientSum)
+    return members.map { member in
+      let old = read(slot, member.spec)
+      let sum = old + member.gradient
+      write(slot, member.spec, kept(sum.zerosLike(), sum), old)
+      return sum / Double(optimizer.options.accumulationSteps)
+    }
   }
 
   /// The new value in a step that updates, the old one in others.
-  func kept(_ new: Tensor, _ old: Tensor) -> Tensor {
+  private func kept(_ new: Tensor, _ old: Tensor) -> Tensor {
     updates.map { select($0.broadcast(to: new.shape), new, old) } ?? new
   }
 
-  /// The weight and its mean after the step: the mean of the first step is its weight.
-  func averaged(_ weight: Tensor, _ mean: Tensor) -> (weight: Tensor, mean: Tensor) {
-    guard let averaging = options.averaging else { return (weight, mean) }
+  /// The weight and its mean after the step: the mean of the first update is its weight.
+  private func averaged(
+    _ weight: Tensor, _ mean: Tensor, _ averaging: WeightAveraging
+  ) -> (weight: Tensor, mean: Tensor) {
     let isFirst = count.equal(to: count.zerosLike())
     let momentum = select(isFirst, weight.scalar(0), weight.scalar(averaging.momentum))
     let next = mean * momentum + weight * (1 - momentum)
     guard let frequency = averaging.overwriteFrequency else { return (weight, next) }
     let overwrites = Self.isTurn(count, of: frequency).broadcast(to: weight.shape)
     return (select(overwrites, next, weight), next)
+  }
+
+  /// Whether it is the last of every so many.
+  private static func isTurn(_ number: Tensor, of count: Int) -> Tensor {
+    let count = number.constant(NDArray(scalar: Int32(clamping: count)))
+    return (number + 1).remainder(count).equal(to: number.zerosLike())
   }
 }

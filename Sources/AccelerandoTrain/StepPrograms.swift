@@ -10,7 +10,7 @@ struct StepPrograms {
   let outline: Outline
   let compilation: Compilation?
   let transforms: [Scope.Transform]
-  var rule: (any ParameterRule)?
+  var rules: [any ParameterRule] = []
   /// Where to note what is likely not meant.
   var notes: TraceNotes?
   /// Parts of a batch with fewer samples have no statistics of their own.
@@ -24,9 +24,9 @@ struct StepPrograms {
     return try step.looped(batch: signature.globalCount, rows: signature.count, order: order)
   }
 
-  /// The program's inputs that are the model's values, and the rule's, if the program does not change them.
+  /// The program's inputs that are the model's values, and the rules', if the program does not change them.
   func values(in program: Program) -> Set<Int> {
-    let state = Set(rule?.initialState.names ?? [])
+    let state = Set(rules.flatMap(\.initialState.names))
     let names = Set(outline.parameters.map { StateName.parameter($0.name) })
     return Set(
       program.inputs.indices.filter { index in
@@ -41,7 +41,7 @@ struct StepPrograms {
       uniqueKeysWithValues: outline.parameters.map { spec in
         (spec.name, trace.input(StateName.parameter(spec.name), spec.type))
       })
-    if let rule { parameters.merge(trace.apply(rule, to: parameters, signature.kind)) { $1 } }
+    for rule in rules { parameters.merge(trace.apply(rule, to: parameters, signature.kind)) { $1 } }
     let rows = signature.source.samples.map { _ in trace.input(StateName.rows, TensorType(.int32, [signature.count])) }
     func batch(_ name: String, _ type: TensorType) -> Tensor {
       guard let held = signature.source.samples, let rows else { return trace.input(name, type) }
@@ -181,44 +181,19 @@ struct StepPrograms {
       let rate = rates[group.rateName] ?? learningRate(trace, group, step)
       rates[group.rateName] = rate
       let own = group.rateFactor == 1 ? rate : rate * group.rateFactor
-      let options = AddedUpdates(group.optimizer.options, iteration)
-      var sums: [Tensor] = []
-      var gradients = Array(raw[members])
-      if options.accumulates {
-        sums = members.map { number in
-          trace.input(StateName.slot(OptimizerOptions.gradientSum, of: trainable[number].name), trainable[number].type)
-        }
-        let collected = options.collected(gradients, sums)
-        gradients = collected.means
-        for (number, (new, old)) in zip(members, zip(collected.sums, sums)) {
-          trace.assign(
-            StateName.slot(OptimizerOptions.gradientSum, of: trainable[number].name), update.kept(new, old))
-        }
-      }
-      for (number, gradient) in zip(members, group.optimizer.clipped(gradients)) {
-        let (spec, weight) = (trainable[number], weights[number])
-        let rule = group.optimizer.rule(for: spec)
-        let names = rule.slots.map { StateName.slot($0.name, of: spec.name) }
-        let slots = zip(names, rule.slots).map { trace.input($0, $1.type(for: spec.type)) }
-        trace.graph.path = ["optimizer", spec.name]
-        let updated = rule.update(
-          weight: weight, gradient: gradient, slots: slots, step: options.number, learningRate: own)
-        var new = options.kept(updated.weight, weight)
-        let newSlots = zip(updated.slots, slots).map(options.kept)
-        if options.averages {
-          let name = StateName.slot(OptimizerOptions.average, of: spec.name)
-          let mean = trace.input(name, spec.type)
-          let averaged = options.averaged(new, mean)
-          new = averaged.weight
-          trace.assign(name, update.kept(averaged.mean, mean))
-        }
-        if let constraint = outline.names.options(of: spec.name).constraint {
-          trace.graph.path = ["constraint", spec.name]
-          new = constraint.constrained(new)
-        }
-        trace.graph.path = []
-        trace.assign(StateName.parameter(spec.name), update.kept(new, weight))
-        for (name, (new, old)) in zip(names, zip(newSlots, slots)) { trace.assign(name, update.kept(new, old)) }
+      let step = WeightUpdate(group.optimizer, learningRate: own, iteration: iteration, path: ["optimizer"])
+      let updated = step.weights(
+        members.map {
+          WeightUpdate.Member(
+            spec: trainable[$0], weight: weights[$0], gradient: raw[$0],
+            constraint: outline.names.options(of: trainable[$0].name).constraint)
+        },
+        read: { slot, spec in trace.input(StateName.slot(slot.name, of: spec.name), slot.type(for: spec.type)) },
+        write: { slot, spec, new, old in
+          trace.assign(StateName.slot(slot.name, of: spec.name), update.kept(new, old))
+        })
+      for (number, new) in zip(members, updated) {
+        trace.assign(StateName.parameter(trainable[number].name), update.kept(new, weights[number]))
       }
     }
     trace.assign(StateName.iteration, update.kept(iteration + 1, iteration))
@@ -255,7 +230,7 @@ extension StepPrograms {
 }
 
 /// A graph whose inputs have names that outputs can be assigned to.
-private final class StepTrace {
+final class StepTrace {
   let graph = Graph()
   var outputs: [Tensor] = []
   private var aliases: [Int: Int] = [:]

@@ -115,7 +115,7 @@ private func silence(_ model: Model, _ changes: [(parameter: String, axis: Int, 
     for (action, body) in actions {
       let text = message(body)
       #expect(text.contains("'\(name)' has the value \(value) at [1, 2, 5, 7]"), "\(action): \(text)")
-      #expect(model.parameterRule == nil)
+      #expect(model.parameterRules.isEmpty)
     }
   }
 

@@ -60,6 +60,7 @@ extension Model {
   /// - Throws: `ConfigError` or `FormatError` naming the file and the place for files that are missing or damaged,
   ///   `StoreMismatch` for weights of another model.
   public static func load(from directory: URL, layers: LayerCatalog = LayerCatalog()) throws -> Model {
-    try load(from: directory, backend: CPUBackend(), layers: layers)
+    try load(
+      from: directory, backend: CPUBackend(), catalogs: ModelCatalogs(layers: layers, parameterRules: .parameterRules))
   }
 }

@@ -106,6 +106,18 @@ struct Initializers: CatalogCommand {
   @OptionGroup var choice: CatalogChoice
 }
 
+struct Regularizers: CatalogCommand {
+  static let configuration = configuration("regularizers")
+  static var catalog: any CatalogListing { Catalog.regularizers }
+  @OptionGroup var choice: CatalogChoice
+}
+
+struct Constraints: CatalogCommand {
+  static let configuration = configuration("constraints of weights")
+  static var catalog: any CatalogListing { Catalog.constraints }
+  @OptionGroup var choice: CatalogChoice
+}
+
 struct Activations: CatalogCommand {
   static let configuration = configuration("activation functions")
   static var catalog: any CatalogListing { Catalog.activations }

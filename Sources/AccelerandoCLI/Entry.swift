@@ -97,6 +97,7 @@ struct AccelerandoCommand: ParsableCommand {
     subcommands: [
       Train.self, Prune.self, Compare.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self,
       Recipes.self, Layers.self, Losses.self, Metrics.self, Optimizers.self, Schedules.self, Callbacks.self,
-      Initializers.self, Activations.self, DataCommand.self, Devices.self, PluginCommand.self, Plan.self, Export.self,
+      Initializers.self, Regularizers.self, Constraints.self, Activations.self, DataCommand.self, Devices.self,
+      PluginCommand.self, Plan.self, Export.self,
     ])
 }

@@ -200,7 +200,7 @@ struct Prune: ParsableCommand {
       if isScheduled {
         try before.prune(try pruning(steps: steps))
         try before.checkPruning(steps: steps)
-        try before.setParameterRule(nil)
+        try before.removePruning()
       }
       try pruningRecipe.makeModel(for: data.input, backend: backend).checkCallbacks(
         try pruningRecipe.makeCallbacks(writingTo: directory?.url), epochs: epochs,

@@ -120,7 +120,9 @@ struct RunDirectory {
   }
 
   /// The model.
-  func loadModel(backend: any Backend) throws -> Model { try Model.load(from: model, backend: backend) }
+  func loadModel(backend: any Backend) throws -> Model {
+    try Model.load(from: model, backend: backend, catalogs: ModelCatalogs(parameterRules: .parameterRules))
+  }
 
   private func write(_ text: String, to url: URL) throws {
     try AtomicFile.write(to: url) { try $0.write(Array(text.utf8)) }

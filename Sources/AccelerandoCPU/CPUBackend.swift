@@ -42,6 +42,8 @@ public struct CPUBackend: Backend {
 
   public func makeBuffer(_ type: TensorType) throws -> any Buffer { try CPUBuffer(type) }
 
+  public func accepts(_ buffer: any Buffer) -> Bool { buffer is CPUBuffer }
+
   public func hold(_ array: NDArray) throws -> (any Buffer)? { CPUBuffer(holding: array) }
 
   public func compile(_ program: Program) throws -> any Executable {

@@ -12,15 +12,19 @@ extension Model {
   public func prune(_ pruning: Pruning) throws {
     let plan = try PruningPlan(pruning, for: try outline())
     try settledWeights().requireFinite(plan.parameters.map(\.name))
-    try setParameterRule(plan)
+    try removePruning()
+    try addParameterRule(plan)
   }
+
+  /// Removes the pruning of the model, and leaves the zeros in its weights and other rules as they are.
+  public func removePruning() throws { try removeParameterRules { $0 is PruningPlan } }
 
   /// Refuses a run in which some layer gets no masks.
   /// - Parameter steps: the number of steps of the run.
   /// - Throws: `CompressionError` that names the step of the first masks and the number of steps. `fit` checks the
   ///   same.
   public func checkPruning(steps: Int) throws {
-    try parameterRule?.check(try ruleState(), steps: steps)
+    for rule in parameterRules { try rule.check(try ruleState(), steps: steps) }
   }
 
   /// Makes weights zero at once, by their current magnitudes.
@@ -41,13 +45,16 @@ extension Model {
     var plan = try PruningPlan(pruning, for: try outline())
     plan.hasMasks = true
     try settledWeights().requireFinite(plan.parameters.map(\.name))
-    try setParameterRule(plan)
-    try setRuleState(try plan.firstMasks(for: try weights(), on: backend))
+    try removePruning()
+    try addParameterRule(plan)
+    var state = try ruleState()
+    for (name, value) in try plan.firstMasks(for: try weights(), on: backend).entries { state[name] = value }
+    try setRuleState(state)
     try settle()
-    if !keepsMasks { try setParameterRule(nil) }
+    if !keepsMasks { try removePruning() }
   }
 
-  /// A model of the same architecture without pruning, with the zeros in its weights. Its optimizer starts anew.
+  /// A model of the same architecture without pruning or other rules for parameters, with the zeros in its weights. Its optimizer starts anew.
   public func stripped() throws -> Model {
     let model = Model(
       layer, inputs: inputs, backend: backend, seed: seed, parameterTransforms: parameterTransforms)

@@ -76,7 +76,9 @@ private func replacing(
 ) throws -> any Layer {
   switch layer {
   case let sequential as Sequential:
-    return Sequential(try sequential.layers.map { try replacing($0, names, replacement) }, name: sequential.name)
+    var made = Sequential(try sequential.layers.map { try replacing($0, names, replacement) }, name: sequential.name)
+    made.options = sequential.options
+    return made
   case let functional as Functional:
     return try functional.replacingLayers { try replacing($1, names, replacement) }
   default:

@@ -1,5 +1,5 @@
-// Which parameters can be pruned. Matrices and kernels can, also of custom layers; biases, normalization and depthwise
-// kernels are small and pruning them hurts, so they never are.
+// Which parameters can be pruned: matrices and kernels, also of custom layers, unless their layer says that they cannot. Biases,
+// normalization and depthwise kernels are small, and pruning them hurts.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -7,14 +7,7 @@ import AccelerandoNN
 extension NamedParameter {
   /// Whether zeros in it can pay.
   var isPrunable: Bool {
-    guard spec.role == .trainable, spec.type.rank >= 2, spec.type.dtype.isFloating, spec.type.elementCount > 0
-    else { return false }
-    switch owner {
-    case is any DepthwiseConvolutionLayer, is BatchNormalization, is AccelerandoNN.LayerNormalization,
-      is GroupNormalization, is RMSNormalization, is PReLU:
-      return false
-    case is any SeparableConvolutionLayer: return !spec.name.hasSuffix("depthwiseKernel")
-    default: return true
-    }
+    allowsPruning && spec.role == .trainable && spec.type.rank >= 2 && spec.type.dtype.isFloating
+      && spec.type.elementCount > 0
   }
 }

@@ -31,6 +31,9 @@ public protocol Backend: Sendable {
   /// - Throws: when the memory cannot be allocated.
   func hold(_ array: NDArray) throws -> (any Buffer)?
 
+  /// Whether programs of this backend can use a buffer that another one made: the memory is the same device's.
+  func accepts(_ buffer: any Buffer) -> Bool
+
   /// Makes a buffer with the array's contents.
   func upload(_ array: NDArray) throws -> any Buffer
 
@@ -58,6 +61,9 @@ extension Backend {
 
   /// Default: false; calls are cheap.
   public func prefersLoop(of step: Program) -> Bool { false }
+
+  /// Default: false; only its own buffers.
+  public func accepts(_ buffer: any Buffer) -> Bool { false }
 
   /// Default: nil; holds nothing.
   public func hold(_ array: NDArray) throws -> (any Buffer)? { nil }

@@ -108,7 +108,7 @@ extension MergeLayer {
 }
 
 /// A layer made of a graph of layers.
-public struct Functional: MultiOutputLayer {
+public struct Functional: MultiOutputLayer, TrainableLayer {
   /// One sample of an input.
   public struct InputSpec: Hashable, Sendable {
     /// The shape of one sample, without the batch axis.
@@ -134,6 +134,7 @@ public struct Functional: MultiOutputLayer {
   /// The outputs.
   public let outputs: [OutputSpec]
   public let name: String?
+  public var options = LayerOptions()
   /// For each layer, the indices of its operands: an index below `inputs.count` is an input; the others are the outputs
   /// of the layers, one layer after the other.
   public let sources: [[Int]]
@@ -221,9 +222,11 @@ public struct Functional: MultiOutputLayer {
   /// The same graph with other layers.
   /// - Parameter replacement: the replacement of one of `layers`, by its index.
   public func replacingLayers(_ replacement: (Int, any Layer) throws -> any Layer) rethrows -> Functional {
-    Functional(
+    var made = Functional(
       layers: try layers.enumerated().map { try replacement($0.offset, $0.element) }, sources: sources, inputs: inputs,
       outputs: outputs.map { ($0.name, $0.value) }, name: name, problem: problem)
+    made.options = options
+    return made
   }
 
   public var acceptsIntegers: Bool { true }

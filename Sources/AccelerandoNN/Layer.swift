@@ -77,6 +77,9 @@ extension Layer {
       let outputs = computed(inputs)
       let count = max(outputCount, 1)
       if outputs.count == count {
+        if let regularizer = (self as? any TrainableLayer)?.options.activityRegularizer {
+          for output in outputs { Scope.current?.regularize(output, by: regularizer) }
+        }
         let mask = outputMask(of: inputs)
         return outputs.map { output in
           output.masked(by: mask?.shape == Array(output.shape.prefix(mask?.rank ?? 0)) ? mask : nil)
@@ -96,7 +99,10 @@ extension Layer {
     }
     do {
       // Invalid settings are not even computed with. Where parameters have values, the layer has been traced before.
-      if Scope.current?.addsInputs ?? true { try LayerCatalog.check(self) }
+      if Scope.current?.addsInputs ?? true {
+        try LayerCatalog.check(self)
+        if let problem = (self as? any TrainableLayer)?.optionProblem { return rejected(problem) }
+      }
     } catch {
       return rejected("\(error)")
     }

@@ -12,6 +12,8 @@ package struct NamedParameter {
   package let layerType: String
   /// The innermost layer that stores it.
   package let owner: (any Layer)?
+  /// Whether pruning may touch it.
+  package let allowsPruning: Bool
   /// Its name by the layers that use it: `trunk.weight`.
   package let lastingName: String
 
@@ -37,7 +39,8 @@ extension Outline {
     return parameters.map { spec in
       NamedParameter(
         spec: spec, layer: layers[spec.name]?.name ?? spec.name, layerType: layers[spec.name]?.typeName ?? "",
-        owner: names.owner(of: spec.name), lastingName: lastingNames[spec.name] ?? spec.name)
+        owner: names.owner(of: spec.name), allowsPruning: names.options(of: spec.name).isPrunable,
+        lastingName: lastingNames[spec.name] ?? spec.name)
     }
   }
 }

@@ -23,6 +23,12 @@ public struct Parameter: Sendable {
   public let dtype: DType
   /// Whether the value is read in its own element type even if the model computes in another.
   public let keepsPrecision: Bool
+  /// Whether zeros in it can pay: pruning never touches others.
+  public let isPrunable: Bool
+  /// The penalty on the value, unless the layer's options say another; nil for none.
+  public let regularizer: (any Regularizer)?
+  /// What holds for the value after each step, unless the layer's options say something else; nil for nothing.
+  public let constraint: (any Constraint)?
   let key = ParameterKey()
 
   /// Declares a parameter. It must be a stored property of a layer (directly, or inside arrays, optionals,
@@ -32,10 +38,17 @@ public struct Parameter: Sendable {
   ///   - role: who changes the value.
   ///   - dtype: the element type of the value.
   ///   - keepsPrecision: whether it is read in its own element type even if the model computes in 16 bits.
+  ///   - isPrunable: whether it may be pruned, if it is a matrix or a kernel. Small parameters do harm without zeros being of use.
+  ///   - regularizer: the penalty on the value, which is added to the loss.
+  ///   - constraint: what holds for the value after each step of training.
   public init(
-    _ initializer: Initializer, role: ParameterRole = .trainable, dtype: DType = .float32, keepsPrecision: Bool = false
+    _ initializer: Initializer, role: ParameterRole = .trainable, dtype: DType = .float32, keepsPrecision: Bool = false,
+    isPrunable: Bool = true, regularizer: (any Regularizer)? = nil, constraint: (any Constraint)? = nil
   ) {
+    self.regularizer = regularizer
+    self.constraint = constraint
     self.keepsPrecision = keepsPrecision
+    self.isPrunable = isPrunable
     self.initializer = initializer
     self.role = role
     self.dtype = dtype
@@ -64,6 +77,14 @@ public struct Parameter: Sendable {
 /// The identity of a parameter: an object, so that it is unique without a counter that everybody shares.
 final class ParameterKey: Sendable, Hashable {
   private let learned = Atomic<Bool>(false)
+  private let memory = Mutex<(any Sendable)?>(nil)
+
+  /// Where the model that trained the parameter last has its value; nil before there is such a model. What it is, only
+  /// models know.
+  var home: (any Sendable)? {
+    get { memory.withLock { $0 } }
+    set { memory.withLock { $0 = newValue } }
+  }
 
   /// Whether some model has trained values of the parameter, or was given them. Values belong to models; this only lets a
   /// second model of the same layers say that it has none of them.

@@ -62,12 +62,15 @@ public final class Scope: @unchecked Sendable {
   /// The calls of the outermost layer's direct sublayers, in order.
   public private(set) var layerCalls: [LayerCall] = []
 
+  /// What layers add to the loss: scalars of type `float32`, of which each worker has its own part.
+  package private(set) var losses: [Tensor] = []
+
   /// The uses of tensors as indices, in order.
   package private(set) var lookUps: [LookUp] = []
   /// Is told every output of every layer, inner layers first, with the path to the layer.
   package var onResult: ((_ path: [String], _ layer: any Layer, _ result: Tensor) -> Void)?
 
-  /// The names of the parameters that do not change in this trace, state included.
+  /// The names of the parameters that are not trained, state included.
   private let frozen: Set<String>
   private let names: ParameterNames
   private var values: [String: Tensor]
@@ -110,7 +113,7 @@ public final class Scope: @unchecked Sendable {
   ///   - transforms: applied to every read of a parameter, in order.
   ///   - share: the part of the batch that is traced, if several workers compute it together.
   ///   - computeType: the element type that layers compute in, if not that of their inputs and parameters.
-  ///   - frozen: the names of parameters that do not change, and whose updates are ignored.
+  ///   - frozen: the names of parameters that are not trained. Layers see it by `Parameter.isFrozen`.
   public init(
     graph: Graph, names: ParameterNames, values: [String: Tensor]? = nil, isTraining: Bool = false,
     randomKey: Tensor? = nil, transforms: [Transform] = [], share: BatchShare? = nil, computeType: DType? = nil,
@@ -162,6 +165,74 @@ extension Scope {
   /// the first axis is a batch that workers share.
   func randomness(forShape shape: [Int]) -> [Tensor] {
     [nextRandomKey()] + (share.flatMap { $0.randomPosition(ofShape: shape) }.map { [$0] } ?? [])
+  }
+}
+
+// MARK: - Losses
+
+extension Layer {
+  /// Adds the sum of a tensor's elements to the loss of the step, in training and in evaluation; without effect in
+  /// prediction. It may depend on parameters and on the inputs. Workers that share a batch each compute it for their part,
+  /// and its mean counts, weighted by their numbers of samples: what is a sum over samples should be added with
+  /// `addLoss(ofSamples:)`.
+  public func addLoss(_ value: Tensor) { Scope.current?.addLoss(value) }
+
+  /// Adds the mean over the batch of the numbers of each sample, `[N, …]`, to the loss of the step: the sum of all elements,
+  /// divided by the number of samples, whatever the number of workers.
+  public func addLoss(ofSamples values: Tensor) { Scope.current?.addLoss(ofSamples: values) }
+}
+
+extension Scope {
+  func addLoss(_ value: Tensor) {
+    guard isHere(value) else { return }
+    let sum = value.converted(to: .float32).sum()
+    losses.append(share.map { sum * ($0.sampleCount / Double(max($0.globalCount, 1))) } ?? sum)
+  }
+
+  func addLoss(ofSamples values: Tensor) {
+    guard isHere(values) else { return }
+    guard values.rank >= 1, let (samples, count) = rows(values) else { return }
+    losses.append(samples.converted(to: .float32).sum() / Double(max(count, 1)))
+  }
+
+  /// Adds the penalty of a layer's results to the loss, divided by the number of samples.
+  func regularize(_ result: Tensor, by regularizer: any Regularizer) {
+    guard isHere(result), result.dtype.isFloating else { return }
+    if share != nil, !regularizer.isElementwise {
+      graph.report(
+        GraphError(
+          "has an activity regularizer of type \(type(of: regularizer)), whose penalty needs the whole batch; several workers "
+            + "share it. Train with one worker, or use one whose penalty is a sum over elements, like L2."))
+      return
+    }
+    guard result.rank >= 1 else { return losses.append(regularizer.penalty(result).converted(to: .float32)) }
+    guard let (samples, count) = rows(result) else { return }
+    losses.append(regularizer.penalty(samples.widened()).converted(to: .float32) / Double(max(count, 1)))
+  }
+
+  /// A tensor of samples without those that only fill up a worker's part, and the number of its rows in the whole batch.
+  private func rows(_ x: Tensor) -> (samples: Tensor, count: Int)? {
+    guard let share else { return (x, x.shape[0]) }
+    // Time-distributed layers have several rows for each sample.
+    guard share.count > 0, x.shape[0] % share.count == 0 else {
+      graph.report(
+        GraphError(
+          "adds a loss of \(x.shape), whose first axis is not the batch of \(share.count) samples; with several workers it "
+            + "needs to be."))
+      return nil
+    }
+    let each = x.shape[0] / share.count
+    if each == 1 { return (share.masked(x), share.globalCount) }
+    let split = x.reshaped([share.count, each] + x.shape.dropFirst())
+    return (share.masked(split).reshaped(x.shape), share.globalCount * each)
+  }
+
+  /// Whether a tensor is of the step itself; in the body of a loop it has a value in each round.
+  private func isHere(_ value: Tensor) -> Bool {
+    if value.graph === graph { return true }
+    value.graph.report(
+      GraphError("adds a loss inside a loop, where it has a value in each round. Add the loss of the loop's results."))
+    return false
   }
 }
 
@@ -255,7 +326,6 @@ extension Scope {
       graph.report(GraphError("parameter '\(name)' is \(spec.type); updated with \(value.type)."))
       return
     }
-    if frozen.contains(name) { return }
     updates[name] = value
     transformed[name] = value
   }

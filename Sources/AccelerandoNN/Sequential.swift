@@ -3,10 +3,11 @@
 import AccelerandoCore
 
 /// Applies layers in order, each to the result of the one before.
-public struct Sequential: Layer {
+public struct Sequential: Layer, TrainableLayer {
   /// The layers, first to last.
   public let layers: [any Layer]
   public let name: String?
+  public var options = LayerOptions()
 
   /// Makes a model of the layers in the block; `if`, `for` and arrays of layers work inside it.
   public init(name: String? = nil, @LayerBuilder _ layers: () -> [any Layer]) {

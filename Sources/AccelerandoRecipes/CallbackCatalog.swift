@@ -43,6 +43,9 @@ extension Catalog where Item == any Callback {
       .adding("TensorBoard", "Writes the numbers of each epoch for TensorBoard.") { reader in
         TensorBoard(URL(fileURLWithPath: try reader.path("log_dir", in: directory)))
       }
+      .adding("SwapEMAWeights", "Validates with the running means of the weights, which 'use_ema' keeps.") {
+        SwapEMAWeights(swapsOnEpoch: try $0.bool("swap_on_epoch", default: false))
+      }
       .adding("TerminateOnNaN", "Stops training when the loss is not a number.") { _ in TerminateOnNaN() }
   }
 }

@@ -26,6 +26,7 @@ public enum RecipeReference {
       ("Layers", LayerCatalog()), ("Losses", Catalog.losses), ("Metrics", Catalog.metrics),
       ("Optimizers", Catalog.optimizers), ("Learning-rate schedules", Catalog.schedules),
       ("Callbacks", Catalog<any Callback>.callbacks(in: directory)), ("Initializers", Catalog.initializers),
+      ("Regularizers", Catalog.regularizers), ("Constraints", Catalog.constraints),
       ("Activations", Catalog.activations),
     ]
     for (title, catalog) in catalogs {
@@ -60,7 +61,7 @@ public enum RecipeReference {
 
     A recipe is a YAML file with a model, its data and its training. `accelerando recipes mlp > mine.yaml` copies one to begin
     with, `accelerando train mine.yaml` trains it. This page lists every key, as the program reads it; `accelerando layers`,
-    `losses`, `metrics`, `optimizers`, `schedules`, `callbacks`, `initializers` and `activations` show the same on the command
+    `losses`, `metrics`, `optimizers`, `schedules`, `callbacks`, `initializers`, `regularizers`, `constraints` and `activations` show the same on the command
     line, with a name the settings of one, with `--json` for programs.
 
     Where something has settings, it is written `name`, `{name: {settings}}` or, but for layers, `{name: name, settings}`.

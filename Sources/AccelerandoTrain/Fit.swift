@@ -72,6 +72,7 @@ extension Model {
     try prepareValues()
     warnOfFreshValues()
     try outline().names.noteLearning()
+    try noteHomes(trains: true)
     let feeder = try feeder(
       training, .train, batchSize: batchSize, shuffles: shuffle, classWeights: classWeights)
     let validationFeeder = try validation.map {
@@ -185,6 +186,7 @@ final class FitLoop {
       if run.stepsPerEpoch == nil { run.stepsPerEpoch = run.stepsDone }
       try finishEpoch(epoch, seconds: seconds)
     }
+    if !run.wasInterrupted { try run.model.adoptAverages() }
     inform { try $0.onTrainEnd(run) }
     if let interruption = run.interruption { throw interruption }
   }
@@ -278,9 +280,12 @@ final class FitLoop {
 
   /// A rule for parameters that this run gives no chance to is a mistake.
   private func checkRule() throws {
-    guard let rule = run.model.parameterRule else { return }
+    if run.model.parameterRules.isEmpty { return }
     let steps = run.stepsPerEpoch.map { max(run.epochs - run.firstEpoch, 0).multipliedReportingOverflow(by: $0) }
-    try rule.check(try run.model.ruleState(), steps: steps.map { $0.overflow ? .max : $0.partialValue })
+    let state = try run.model.ruleState()
+    for rule in run.model.parameterRules {
+      try rule.check(state, steps: steps.map { $0.overflow ? .max : $0.partialValue })
+    }
   }
 
   private func finishEpoch(_ epoch: Int, seconds: Double) throws {

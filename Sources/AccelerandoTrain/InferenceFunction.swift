@@ -148,7 +148,7 @@ extension Model {
     let types = inputs.map { TensorType($0.dtype, [batchSize] + $0.shape) }
     // The rule's work is done once, beforehand: its state is no input of the function.
     var programs = try programs()
-    programs.rule = nil
+    programs.rules = []
     let program = try programs.program(StepSignature(inferenceOn: types))
     let weights = try settledWeights()
     return try InferenceFunction(

@@ -41,15 +41,19 @@ public final class Model {
   /// Applied to every read of a parameter, in order: masks, casts, quantization. They are functions, which files cannot
   /// hold: a model that has some is not saved, its weights are.
   public let parameterTransforms: [Scope.Transform]
-  /// What is done to parameters at the beginning of every step; `setParameterRule(_:)` sets it.
-  public internal(set) var parameterRule: (any ParameterRule)?
+  /// What is done to parameters at the beginning of every step, in order; see `addParameterRule(_:)`.
+  public internal(set) var parameterRules: [any ParameterRule] = []
 
   /// The passes through data that training has begun: the next one has an order of its own.
   var passes = 0
+  /// Whether the weights and their running means have changed places.
+  var holdsAverages = false
   /// What tracing found that is likely not meant.
   let notes = TraceNotes()
 
   private(set) var session: Session
+  /// Whether the model has the weights of another model of the same layers, where there is one.
+  let sharesWeights: Bool
   private let described: Result<Outline, any Error>
   private var holdsValues = false
   /// Parameters that begin with fresh values here, although another model of the same layers has trained them.
@@ -62,11 +66,15 @@ public final class Model {
   ///   - inputs: its inputs.
   ///   - backend: the device to run on.
   ///   - seed: the seed of initial weights, shuffling and dropout.
+  ///   - sharesWeights: whether the model has the weights of the model that trained its layers last, where there is one: the
+  ///     same memory, so that training one changes the other. Layers without such a model have weights of their own. Models
+  ///     that share weights are used by one thread at a time.
   ///   - parameterTransforms: applied to every read of a parameter.
   public init(
-    _ layer: any Layer, inputs: [ModelInput], backend: any Backend, seed: UInt64 = 0,
+    _ layer: any Layer, inputs: [ModelInput], backend: any Backend, seed: UInt64 = 0, sharesWeights: Bool = false,
     parameterTransforms: [Scope.Transform] = []
   ) {
+    self.sharesWeights = sharesWeights
     self.layer = layer
     self.inputs = inputs
     self.seed = seed
@@ -90,12 +98,13 @@ public final class Model {
     self.init(layer, inputs: [ModelInput(inputShape)], backend: backend, seed: seed)
   }
 
-  /// Makes a model of a graph of layers.
+  /// Makes a model of a graph of layers. Layers of a trained model bring their weights along, which both models then share.
   public convenience init(inputs: [Input], output: LayerOutput, backend: any Backend, seed: UInt64 = 0) {
     self.init(inputs: inputs, outputs: [output], backend: backend, seed: seed)
   }
 
-  /// Makes a model of a graph of layers.
+  /// Makes a model of a graph of layers. Layers of a trained model bring their weights along: the models share them, so that
+  /// intermediate outputs are features of the trained model, and a new head is trained on them.
   /// - Parameters:
   ///   - inputs: the graph's inputs.
   ///   - outputs: the graph's outputs, which have the names of their layers.
@@ -105,7 +114,7 @@ public final class Model {
     self.init(
       Functional(inputs: inputs, outputs: outputs),
       inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype, name: $0.name) },
-      backend: backend, seed: seed)
+      backend: backend, seed: seed, sharesWeights: true)
   }
 
   /// Makes a model of a graph of layers with named outputs: `["digit": digit, "parity": parity]`.
@@ -115,7 +124,7 @@ public final class Model {
     self.init(
       Functional(inputs: inputs, outputs: outputs),
       inputs: inputs.map { ModelInput($0.shape, dtype: $0.dtype, name: $0.name) },
-      backend: backend, seed: seed)
+      backend: backend, seed: seed, sharesWeights: true)
   }
 
   /// The parameters and shapes of the architecture.
@@ -176,7 +185,7 @@ public final class Model {
     try compilation.checkSettings()
     let tasks = try compilation.tasks(for: try outline().outputNames)
     let plan = try ParameterPlan(compilation, for: try outline())
-    try checkSize(slots: compilation.optimizer.slots.count)
+    try checkSize(slots: compilation.optimizer.slots.count + compilation.optimizer.options.slots.count)
     try prepareValues()
     session.forget(prefixes: [
       "slot/", "loss_scale/", StateName.totals(.train), StateName.totals(.evaluate), StateName.iteration,
@@ -200,8 +209,14 @@ public final class Model {
     let known = Set(initial.map(\.name))
     session.forget(prefixes: session.buffers.keys.filter { $0.hasPrefix("slot/") && !known.contains($0) })
     (self.compilation, self.tasks) = (compilation, tasks)
+    // A mean of weights begins with the weights as they are; the first of all steps would see to that itself.
+    let means = Dictionary(
+      uniqueKeysWithValues: try outline().parameters.map {
+        (StateName.slot(OptimizerOptions.average, of: $0.name), StateName.parameter($0.name))
+      })
     for (name, type, value) in initial where session.buffers[name] == nil {
-      try session.set(name, NDArray(repeating: value, type: type))
+      let start = try means[name].flatMap { try session.value($0) }
+      try session.set(name, start ?? NDArray(repeating: value, type: type))
     }
   }
 
@@ -212,7 +227,7 @@ public final class Model {
   ) -> [(name: String, type: TensorType, value: Double)] {
     var state = plan.groups.flatMap { group in
       group.parameters.flatMap { spec in
-        group.optimizer.rule(for: spec).slots.map {
+        group.slots(of: spec).map {
           (StateName.slot($0.name, of: spec.name), $0.type(for: spec.type), $0.initialValue)
         }
       }
@@ -239,11 +254,15 @@ public final class Model {
     if bytes >= Self.largeModel {
       Warning.say("the model's parameters take \(Self.size(bytes)); to make their first values takes a while.")
     }
-    beginsAnew = try outline().names.learned
-    for (name, value) in try outline().initialValues(seed: seed).entries {
-      try session.set(StateName.parameter(name), value)
+    let adopted = try adoptSharedValues()
+    beginsAnew = try outline().names.learned.filter { !adopted.contains($0) }
+    if try adopted.count < outline().parameters.count {
+      for (name, value) in try outline().initialValues(seed: seed).entries where !adopted.contains(name) {
+        try session.set(StateName.parameter(name), value)
+      }
     }
     holdsValues = true
+    try noteHomes(trains: false)
   }
 
   /// Initializing parameters of this many bytes takes seconds.
@@ -315,7 +334,7 @@ public final class Model {
   func programs() throws -> StepPrograms {
     StepPrograms(
       layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
-      rule: parameterRule, notes: notes,
+      rules: parameterRules, notes: notes,
       leastSamples: backend is SharedBackend ? SharedBackend.leastSamples : 2)
   }
 
@@ -350,10 +369,12 @@ extension Model {
     if let mismatch = store.mismatch(with: parameters.map { ($0.name, $0.type) }) { throw mismatch }
     // There is nothing that values from before would be needed for: drawing them takes longer than reading a file.
     try checkSize()
+    if !holdsValues { _ = try adoptSharedValues() }
     holdsValues = true
     beginsAnew = []
     try outline().names.noteLearning()
     for (name, value) in store.entries { try session.set(StateName.parameter(name), value) }
+    try noteHomes(trains: false)
   }
 
   /// Sets the values of some parameters, whose types fit.

@@ -13,9 +13,9 @@ public struct ParameterGroup: Sendable {
   /// What chooses parameters: the name of a layer in the summary (`stem`), of a parameter (`stem.bias`), a type (`Dense`), or
   /// a pattern with `*`.
   public var patterns: [String]
-  /// Whether they are trained. Frozen parameters have no gradient and no slots; a frozen `BatchNormalization` uses its running
-  /// statistics, and keeps them.
-  public var isTrainable: Bool
+  /// Whether they are trained; nil for what their layers say (`TrainableLayer`). Frozen parameters have no gradient and no
+  /// slots; a frozen `BatchNormalization` uses its running statistics, and keeps them.
+  public var isTrainable: Bool?
   /// The optimizer; nil for the model's.
   public var optimizer: (any Optimizer)?
   /// What the learning rate is multiplied by.
@@ -23,7 +23,7 @@ public struct ParameterGroup: Sendable {
 
   /// Describes a group.
   public init(
-    _ patterns: [String], isTrainable: Bool = true, optimizer: (any Optimizer)? = nil, rateFactor: Double = 1
+    _ patterns: [String], isTrainable: Bool? = nil, optimizer: (any Optimizer)? = nil, rateFactor: Double = 1
   ) {
     self.patterns = patterns
     self.isTrainable = isTrainable
@@ -51,6 +51,9 @@ struct ParameterPlan {
     /// The name of the learning rate among the state tensors, where it is a number.
     let rateName: String
     var parameters: [ParameterSpec]
+
+    /// What is kept for a parameter: by the formula, and by the optimizer's options.
+    func slots(of parameter: ParameterSpec) -> [Slot] { optimizer.rule(for: parameter).slots + optimizer.options.slots }
   }
 
   /// The groups that have parameters to train.
@@ -74,7 +77,8 @@ struct ParameterPlan {
     var members = [[ParameterSpec]](repeating: [], count: compilation.groups.count + 1)
     for parameter in named {
       let number = compilation.groups.firstIndex { group in group.patterns.contains { parameter.fits($0) } }
-      if let number, !compilation.groups[number].isTrainable {
+      let isTrainable = number.flatMap { compilation.groups[$0].isTrainable }
+      if !(isTrainable ?? outline.names.options(of: parameter.spec.name).isTrainable) {
         frozen.insert(parameter.spec.name)
       } else if parameter.spec.role == .trainable {
         members[number.map { $0 + 1 } ?? 0].append(parameter.spec)

@@ -4,7 +4,7 @@
 import AccelerandoCore
 import AccelerandoNN
 
-/// A change to parameters at the beginning of every step.
+/// A change to parameters at the beginning of every step. A model may have several, which follow one another.
 ///
 /// In a training step the changed values replace the parameters: the layers compute with them, gradients are taken with
 /// respect to them, and the optimizer updates them. Evaluation and prediction compute with them and store nothing.
@@ -12,7 +12,8 @@ public protocol ParameterRule: Sendable {
   /// The state, with initial values. The names begin with a prefix that no other state has, as in `pruning/step`.
   var initialState: Store { get }
 
-  /// The changed parameters, by name.
+  /// The changed parameters, by name. Changing them once more changes nothing: at the end of an epoch, and in saved models,
+  /// parameters have the values that steps computed with.
   /// - Parameters:
   ///   - parameters: the tensors of all parameters, by name.
   ///   - step: the step that is being traced, with the rule's state.
@@ -41,32 +42,61 @@ public struct RuleStep {
   public func remember(_ name: String, _ value: Tensor) { if kind == .train { write(name, value) } }
 }
 
+/// A rule that can be saved with its model: its settings, in a form that a maker of the same name in
+/// `ModelCatalogs.parameterRules` reads.
+public typealias ConfigurableRule = Configurable & ParameterRule
+
+/// How a rule is made for a model, once its settings are read.
+public struct RuleMaker: Sendable {
+  let make: @Sendable (Outline) throws -> any ParameterRule
+
+  /// Makes a rule for the parameters of a model.
+  public init(_ make: @escaping @Sendable (Outline) throws -> any ParameterRule) { self.make = make }
+}
+
 extension Model {
-  /// Sets the model's rule for parameters, or removes it. Removing it keeps its effect: parameters keep the values that
-  /// steps computed with.
-  public func setParameterRule(_ rule: (any ParameterRule)?) throws {
+  /// Adds a rule for parameters, behind those that there are: it sees what they have changed.
+  /// - Throws: `TrainingError` when another rule has state of the same name; nothing is changed then.
+  public func addParameterRule(_ rule: any ParameterRule) throws {
     try prepareValues()
-    if let old = parameterRule {
-      try settleParameters()
-      session.forget(prefixes: old.initialState.names)
+    let known = Set(parameterRules.flatMap(\.initialState.names))
+    if let taken = rule.initialState.names.first(where: known.contains) {
+      throw TrainingError(
+        "two rules for parameters have state of the name '\(taken)'. Remove the first with removeParameterRules(where:), or give the "
+          + "state of the other another name.")
     }
-    parameterRule = rule
-    settling = nil
-    // Programs that were made before know nothing of the rule.
-    session.forget(prefixes: [])
-    for (name, value) in rule?.initialState.entries ?? [] { try session.set(name, value) }
+    parameterRules.append(rule)
+    try rulesChanged()
+    for (name, value) in rule.initialState.entries { try session.set(name, value) }
   }
 
-  /// The state of the rule for parameters, by name; empty without a rule.
+  /// Removes rules for parameters, by default all. Their effect stays: parameters keep the values that steps computed with.
+  public func removeParameterRules(where isRemoved: (any ParameterRule) -> Bool = { _ in true }) throws {
+    guard parameterRules.contains(where: isRemoved) else { return }
+    try prepareValues()
+    try settleParameters()
+    let names = parameterRules.filter(isRemoved).flatMap(\.initialState.names)
+    parameterRules.removeAll(where: isRemoved)
+    try rulesChanged()
+    session.forget(prefixes: names)
+  }
+
+  /// Programs that were made before know nothing of the rules.
+  private func rulesChanged() throws {
+    settling = nil
+    session.forget(prefixes: [])
+  }
+
+  /// The state of the rules for parameters, by name; empty without rules.
   public func ruleState() throws -> Store {
-    let names = parameterRule?.initialState.names ?? []
+    let names = parameterRules.flatMap(\.initialState.names)
     return Store(try names.compactMap { name in try session.value(name).map { (name, $0) } })
   }
 
-  /// Sets the state of the rule for parameters.
-  /// - Throws: `StoreMismatch` when it belongs to another rule or another model; nothing is changed then.
+  /// Sets the state of the rules for parameters.
+  /// - Throws: `StoreMismatch` when it belongs to other rules or another model; nothing is changed then.
   public func setRuleState(_ store: Store) throws {
-    let expected = parameterRule?.initialState.entries ?? []
+    let expected = parameterRules.flatMap(\.initialState.entries)
     if let mismatch = store.mismatch(with: expected.map { ($0.0, $0.1.type) }) { throw mismatch }
     for (name, value) in store.entries { try session.set(name, value) }
   }
@@ -80,7 +110,7 @@ extension Model {
     return weights
   }
 
-  /// The model as steps compute with it: the values of all parameters, and what the rule remembers. Both belong together; masks of
+  /// The model as steps compute with it: the values of all parameters, and what rules remember. Both belong together; masks of
   /// another epoch would be put on the weights otherwise.
   func settledState() throws -> Store {
     var state = Store(try settledWeights().entries.map { (StateName.parameter($0.0), $0.1) })
@@ -89,7 +119,7 @@ extension Model {
   }
 
   /// Puts the model back to what it was when `settledState()` was called.
-  /// - Throws: `StoreMismatch` when it is of another model or rule.
+  /// - Throws: `StoreMismatch` when it is of another model or other rules.
   func restore(settledState state: Store) throws {
     let prefix = StateName.parameter("")
     let rule = Store(state.entries.filter { !$0.0.hasPrefix(prefix) })
@@ -98,7 +128,7 @@ extension Model {
     try setRuleState(rule)
   }
 
-  /// Lets parameters have the values that the last step computed with, changed by the optimizer and the rule.
+  /// Lets parameters have the values that the last step computed with, changed by the optimizer and the rules.
   func settleParameters() throws {
     guard let settling = try settlingExecution() else { return }
     try settling.execution.run()
@@ -106,9 +136,9 @@ extension Model {
     for (name, value) in zip(settling.names, values) { try session.set(StateName.parameter(name), value) }
   }
 
-  /// The rule as a program of its own, tied to the session's memory.
+  /// The rules as a program of their own, tied to the session's memory.
   private func settlingExecution() throws -> Settling? {
-    guard let rule = parameterRule else { return nil }
+    if parameterRules.isEmpty { return nil }
     if let settling { return settling }
     let graph = Graph()
     var inputs: [(name: String, type: TensorType)] = []
@@ -116,13 +146,20 @@ extension Model {
       inputs.append((name, type))
       return graph.input(name, type)
     }
-    let parameters = Dictionary(
+    var parameters = Dictionary(
       uniqueKeysWithValues: try outline().parameters.map { spec in
         (spec.name, input(StateName.parameter(spec.name), spec.type))
       })
-    let state = rule.initialState
-    let step = RuleStep(kind: .evaluate, read: { name in state[name].map { input(name, $0.type) } }, write: { _, _ in })
-    let changed = rule.apply(to: parameters, in: step).sorted { $0.key < $1.key }
+    var all: [String: Tensor] = [:]
+    for rule in parameterRules {
+      let state = rule.initialState
+      let step = RuleStep(
+        kind: .evaluate, read: { name in state[name].map { input(name, $0.type) } }, write: { _, _ in })
+      let own = rule.apply(to: parameters, in: step)
+      parameters.merge(own) { $1 }
+      all.merge(own) { $1 }
+    }
+    let changed = all.sorted { $0.key < $1.key }
     let program = try Program(graph, outputs: changed.map(\.value))
     let buffers = try inputs.map { try session.buffer($0.name, $0.type) }
     let made = Settling(names: changed.map(\.key), execution: try backend.compile(program).bind(buffers))
@@ -130,7 +167,7 @@ extension Model {
     return made
   }
 
-  /// A program that applies the rule, and the parameters that it gives.
+  /// A program that applies the rules, and the parameters that it gives.
   struct Settling {
     let names: [String]
     let execution: any Execution

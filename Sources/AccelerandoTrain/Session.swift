@@ -35,6 +35,9 @@ final class Session {
     return made
   }
 
+  /// Lets a state tensor be memory that another model uses too. It is done before any step is compiled.
+  func adopt(_ buffer: any Buffer, as name: String) { buffers[name] = buffer }
+
   /// Sets a state tensor.
   func set(_ name: String, _ value: NDArray) throws { try buffer(name, value.type).write(value) }
 

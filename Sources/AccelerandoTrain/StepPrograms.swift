@@ -10,7 +10,7 @@ struct StepPrograms {
   let outline: Outline
   let compilation: Compilation?
   let transforms: [Scope.Transform]
-  var rule: (any ParameterRule)?
+  var rules: [any ParameterRule] = []
   /// Where to note what is likely not meant.
   var notes: TraceNotes?
   /// Parts of a batch with fewer samples have no statistics of their own.
@@ -24,9 +24,9 @@ struct StepPrograms {
     return try step.looped(batch: signature.globalCount, rows: signature.count, order: order)
   }
 
-  /// The program's inputs that are the model's values, and the rule's, if the program does not change them.
+  /// The program's inputs that are the model's values, and the rules', if the program does not change them.
   func values(in program: Program) -> Set<Int> {
-    let state = Set(rule?.initialState.names ?? [])
+    let state = Set(rules.flatMap(\.initialState.names))
     let names = Set(outline.parameters.map { StateName.parameter($0.name) })
     return Set(
       program.inputs.indices.filter { index in
@@ -41,7 +41,7 @@ struct StepPrograms {
       uniqueKeysWithValues: outline.parameters.map { spec in
         (spec.name, trace.input(StateName.parameter(spec.name), spec.type))
       })
-    if let rule { parameters.merge(trace.apply(rule, to: parameters, signature.kind)) { $1 } }
+    for rule in rules { parameters.merge(trace.apply(rule, to: parameters, signature.kind)) { $1 } }
     let rows = signature.source.samples.map { _ in trace.input(StateName.rows, TensorType(.int32, [signature.count])) }
     func batch(_ name: String, _ type: TensorType) -> Tensor {
       guard let held = signature.source.samples, let rows else { return trace.input(name, type) }
@@ -100,11 +100,14 @@ struct StepPrograms {
       outputTotals += part.metricTotals()
     }
     guard let lossSum else { throw TrainingError("no output has a loss: there is nothing to minimize.") }
+    let plan = try ParameterPlan(compilation, for: outline)
+    let added = AddedLosses(scope.losses, plan, parameters, outline.names)
+    if let sum = added.total(share) { totals[0].value = totals[0].value + sum * Double(signature.globalCount) }
     totals.append((.samples, lossSum.constant(NDArray(scalar: Double(signature.globalCount)))))
     totals += outputTotals
     if let iteration {
       let mean = lossSum / Double(max(signature.globalCount, 1))
-      let update = try addUpdate(trace, compilation, mean, parameters, iteration, share)
+      let update = try addUpdate(trace, compilation, plan, mean, added, parameters, iteration, share)
       for (name, value) in scope.updates.sorted(by: { $0.key < $1.key }) {
         // Each worker has the statistics of its own part.
         let common = value.dtype.isFloating ? share?.averaged(value) ?? value : value
@@ -134,24 +137,25 @@ struct StepPrograms {
   }
 
   private func addUpdate(
-    _ trace: StepTrace, _ compilation: Compilation, _ loss: Tensor, _ parameters: [String: Tensor],
-    _ iteration: Tensor, _ share: BatchShare?
+    _ trace: StepTrace, _ compilation: Compilation, _ plan: ParameterPlan, _ loss: Tensor, _ added: AddedLosses,
+    _ parameters: [String: Tensor], _ iteration: Tensor, _ share: BatchShare?
   ) throws -> Update {
-    let plan = try ParameterPlan(compilation, for: outline)
+    let minimized = added.ofSamples.map { loss + $0.converted(to: loss.dtype) } ?? loss
     let trainable = plan.trained
     guard !trainable.isEmpty else {
       throw TrainingError(
         outline.parameters.contains { $0.role == .trainable }
-          ? "all parameters are frozen: there is nothing to train. Train some again with setTrainable(true, …)."
+          ? "all parameters are frozen: there is nothing to train. Train some again with setTrainable(true, …), or leave out "
+            + "'trainable: false' of a layer."
           : "the model has no parameters to train.")
     }
     let weights = trainable.compactMap { parameters[$0.name] }
     let step = iteration.converted(to: .float32) + 1
-    let raw: [Tensor]
+    var raw: [Tensor]
     var update = Update(counts: nil, scale: nil)
     func gradients(of value: Tensor) -> [Tensor] {
       let found = pullback(of: [value], seeds: [value.onesLike()], withRespectTo: weights)
-      noteMissing(found, trainable, compilation, value.graph)
+      noteMissing(found, trainable, added, compilation, value.graph)
       return zip(found, weights).map { gradient, weight in
         guard let gradient else { return weight.zerosLike() }
         return share?.summed(gradient) ?? gradient
@@ -160,14 +164,15 @@ struct StepPrograms {
     if compilation.precision.scalesLoss {
       let scale = trace.input(LossScale.scaleName, TensorType(.float32, []))
       let goodSteps = trace.input(LossScale.goodStepsName, TensorType(.float32, []))
-      let scaled = LossScale.gradients(of: loss, scale: scale, goodSteps: goodSteps, gradients)
+      let scaled = LossScale.gradients(of: minimized, scale: scale, goodSteps: goodSteps, gradients)
       raw = scaled.gradients
       update = Update(counts: scaled.isFinite, scale: scale)
       trace.assign(LossScale.scaleName, scaled.scale)
       trace.assign(LossScale.goodStepsName, scaled.goodSteps)
     } else {
-      raw = gradients(of: loss)
+      raw = gradients(of: minimized)
     }
+    raw = added.addingGradients(of: weights, to: raw)
     var rates: [String: Tensor] = [:]
     var first = 0
     for group in plan.groups {
@@ -176,17 +181,19 @@ struct StepPrograms {
       let rate = rates[group.rateName] ?? learningRate(trace, group, step)
       rates[group.rateName] = rate
       let own = group.rateFactor == 1 ? rate : rate * group.rateFactor
-      for (number, gradient) in zip(members, group.optimizer.clipped(Array(raw[members]))) {
-        let (spec, weight) = (trainable[number], weights[number])
-        let rule = group.optimizer.rule(for: spec)
-        let names = rule.slots.map { StateName.slot($0.name, of: spec.name) }
-        let slots = zip(names, rule.slots).map { trace.input($0, $1.type(for: spec.type)) }
-        trace.graph.path = ["optimizer", spec.name]
-        let updated = rule.update(
-          weight: weight, gradient: gradient, slots: slots, step: step, learningRate: own)
-        trace.graph.path = []
-        trace.assign(StateName.parameter(spec.name), update.kept(updated.weight, weight))
-        for (name, (new, old)) in zip(names, zip(updated.slots, slots)) { trace.assign(name, update.kept(new, old)) }
+      let step = WeightUpdate(group.optimizer, learningRate: own, iteration: iteration, path: ["optimizer"])
+      let updated = step.weights(
+        members.map {
+          WeightUpdate.Member(
+            spec: trainable[$0], weight: weights[$0], gradient: raw[$0],
+            constraint: outline.names.options(of: trainable[$0].name).constraint)
+        },
+        read: { slot, spec in trace.input(StateName.slot(slot.name, of: spec.name), slot.type(for: spec.type)) },
+        write: { slot, spec, new, old in
+          trace.assign(StateName.slot(slot.name, of: spec.name), update.kept(new, old))
+        })
+      for (number, new) in zip(members, updated) {
+        trace.assign(StateName.parameter(trainable[number].name), update.kept(new, weights[number]))
       }
     }
     trace.assign(StateName.iteration, update.kept(iteration + 1, iteration))
@@ -204,9 +211,11 @@ struct StepPrograms {
 extension StepPrograms {
   /// Parameters that no gradient reaches stay what they are. All of them is a mistake, some may be.
   private func noteMissing(
-    _ gradients: [Tensor?], _ trainable: [ParameterSpec], _ compilation: Compilation, _ graph: Graph
+    _ gradients: [Tensor?], _ trainable: [ParameterSpec], _ added: AddedLosses, _ compilation: Compilation,
+    _ graph: Graph
   ) {
-    let missing = zip(gradients, trainable).filter { $0.0 == nil }.map { "'\($0.1.name)'" }
+    let missing = zip(gradients, trainable).filter { $0.0 == nil && !added.penalized.contains($0.1.name) }
+      .map { "'\($0.1.name)'" }
     guard !missing.isEmpty else { return }
     if missing.count == trainable.count {
       graph.report(

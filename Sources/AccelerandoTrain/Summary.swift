@@ -32,14 +32,16 @@ extension Model {
       return " \(title) params: \(Self.grouped(count)) (\(Self.size(bytes)))"
     }
     let plan = try compilation.map { try ParameterPlan($0, for: outline) }
-    let trained = plan?.trained ?? outline.parameters.filter { $0.role == .trainable }
+    let trained =
+      plan?.trained
+      ?? outline.parameters.filter { $0.role == .trainable && outline.names.options(of: $0.name).isTrainable }
     let names = Set(trained.map(\.name))
     let trainable = trained.map(\.type)
     let state = outline.parameters.filter { !names.contains($0.name) }.map(\.type)
     var optimizer: [TensorType] = []
     if let plan {
       optimizer = plan.groups.flatMap { group in
-        group.parameters.flatMap { spec in group.optimizer.rule(for: spec).slots.map { $0.type(for: spec.type) } }
+        group.parameters.flatMap { spec in group.slots(of: spec).map { $0.type(for: spec.type) } }
       }
       // The step counter and the learning rate count as well, as in Keras.
       optimizer += [TensorType(.int32, []), TensorType(.float32, [])]

@@ -51,7 +51,7 @@ extension Model {
         targets: kind == .predict ? [] : NamedArrays(types.targets.map(row))))
     let programs = StepPrograms(
       layer: layer, outline: try outline(), compilation: compilation, transforms: parameterTransforms,
-      rule: parameterRule)
+      rules: parameterRules)
     return try programs.program(StepSignature(kind: kind, like: sample, count: batchSize, workers: workers))
   }
 }

@@ -66,7 +66,7 @@ public final class TrainingStep {
       guard !models[..<number].contains(where: { $0 === model }) else {
         throw TrainingError("a training step got one model twice.")
       }
-      guard model.parameterRule == nil else {
+      guard model.parameterRules.isEmpty else {
         throw TrainingError(
           "a model with a parameter rule, such as pruning, is trained by fit; a training step has none.")
       }
@@ -137,6 +137,7 @@ extension TrainingStep {
     }
     try model.prepareValues()
     try model.outline().names.noteLearning()
+    try model.noteHomes(trains: true)
   }
 
   private func compile(_ types: [TensorType], names inputNames: [String]) throws -> Compiled {
@@ -154,7 +155,9 @@ extension TrainingStep {
     let inputs = types.enumerated().map { step.input(StateName.feature($0.offset), $0.element) }
     let iteration = step.input(StateName.iteration, TensorType(.int32, []))
     let key = step.input(StateName.randomKey, TensorType(.uint32, [2])).foldingIn(iteration)
-    let scope = Scope(graph: step.graph, names: names, values: values, isTraining: true, randomKey: key)
+    let scope = Scope(
+      graph: step.graph, names: names, values: values, isTraining: true, randomKey: key,
+      frozen: Set(names.all.filter { !names.options(of: $0).isTrainable }))
     let trace = Trace(
       step: step, scope: scope, iteration: iteration, inputs: inputs, inputNames: inputNames, names: names, specs: specs
     )
@@ -252,6 +255,21 @@ extension TrainingStep {
       step.accumulate(TrainingStep.reportPrefix + name, value.rank == 0 ? value : value.mean())
     }
 
+    /// The penalties of the weights of models (`regularized`), and what all layers have added to the loss so far in the formula
+    /// (`addLoss`, activity regularizers): a scalar to add to the loss that is minimized; 0 if there are none.
+    public func addedLosses(of models: Model...) -> Tensor {
+      let members = Set(models.flatMap { names.names(inside: $0.layer).values })
+      var sum = scope.losses.reduce(step.graph.add(Constant(NDArray(scalar: Float(0)))), +)
+      for spec in specs where members.contains(spec.name) && spec.role == .trainable {
+        let options = names.options(of: spec.name)
+        guard options.isTrainable, let regularizer = options.regularizer, let value = scope.value(of: spec.name) else {
+          continue
+        }
+        sum = sum + regularizer.penalty(value.widened()).converted(to: .float32)
+      }
+      return sum
+    }
+
     /// Changes the parameters of models so that a loss becomes smaller. What follows in the formula sees the new values; a loss
     /// that was computed before knows only the old ones.
     /// - Parameters:
@@ -261,11 +279,13 @@ extension TrainingStep {
     public func minimize(_ loss: Tensor, training models: Model..., by optimizer: any Optimizer) {
       let loss = loss.rank == 0 ? loss : loss.mean()
       let members = Set(models.flatMap { names.names(inside: $0.layer).values })
-      let trained = specs.filter { $0.role == .trainable && members.contains($0.name) }
+      let trained = specs.filter {
+        $0.role == .trainable && members.contains($0.name) && names.options(of: $0.name).isTrainable
+      }
       let weights = trained.compactMap { scope.value(of: $0.name) }
       func reject(_ complaint: String) { step.graph.report(GraphError(complaint, path: ["step", "minimize"])) }
       guard weights.count == trained.count, !trained.isEmpty else {
-        return reject("the models to train have no parameters, or were not given to the training step.")
+        return reject("the models to train have no parameters to train, or were not given to the training step.")
       }
       do { try optimizer.checkSettings() } catch { return reject("\(error)") }
       let found = pullback(of: [loss], seeds: [loss.onesLike()], withRespectTo: weights)
@@ -278,21 +298,19 @@ extension TrainingStep {
       optimizerCount += 1
       let count = iteration.converted(to: .float32) + 1
       let rate = optimizer.learningRate.value(step: count)
-      let gradients = optimizer.clipped(zip(found, weights).map { $0 ?? $1.zerosLike() })
-      for (spec, (weight, gradient)) in zip(trained, zip(weights, gradients)) {
-        let rule = optimizer.rule(for: spec)
-        let own = rule.slots.map { slot in
-          (name: "slot/\(number)/\(spec.name).\(slot.name)", type: slot.type(for: spec.type), value: slot.initialValue)
-        }
-        slots += own
-        step.graph.path = ["optimizer \(number)", spec.name]
-        let updated = rule.update(
-          weight: weight, gradient: gradient, slots: own.map { step.input($0.name, $0.type) }, step: count,
-          learningRate: rate)
-        step.graph.path = []
-        scope.replaceValue(of: spec.name, with: updated.weight)
-        for (slot, value) in zip(own, updated.slots) { step.assign(slot.name, value) }
-      }
+      let update = WeightUpdate(optimizer, learningRate: rate, iteration: iteration, path: ["optimizer \(number)"])
+      func name(_ slot: Slot, _ spec: ParameterSpec) -> String { "slot/\(number)/\(spec.name).\(slot.name)" }
+      let updated = update.weights(
+        zip(trained, zip(weights, found)).map { spec, values in
+          WeightUpdate.Member(
+            spec: spec, weight: values.0, gradient: values.1 ?? values.0.zerosLike(),
+            constraint: names.options(of: spec.name).constraint)
+        },
+        read: { slot, spec in
+          slots.append((name(slot, spec), slot.type(for: spec.type), slot.initialValue))
+          return step.input(name(slot, spec), slot.type(for: spec.type))
+        }, write: { slot, spec, new, _ in step.assign(name(slot, spec), new) })
+      for (spec, weight) in zip(trained, updated) { scope.replaceValue(of: spec.name, with: weight) }
     }
   }
 }

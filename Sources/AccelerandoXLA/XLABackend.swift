@@ -41,6 +41,11 @@ public struct XLABackend: Backend {
 
   public func workerCount(forBatchOf samples: Int) -> Int { devices.count }
 
+  public func accepts(_ buffer: any Buffer) -> Bool {
+    guard let buffer = buffer as? XLABuffer else { return false }
+    return buffer.client === client && buffer.devices.map(\.index) == devices.map(\.index)
+  }
+
   public func makeBuffer(_ type: TensorType) throws -> any Buffer { XLABuffer(type, client, devices) }
 
   public func makeStackedBuffer(_ type: TensorType, workers: Int) throws -> any Buffer {

@@ -20,6 +20,8 @@ import Testing
     ("layers", "Dense", "units"), ("losses", "huber", "delta"), ("metrics", "binary_accuracy", "threshold"),
     ("optimizers", "adam", "beta_1"), ("callbacks", "EarlyStopping", "patience"),
     ("schedules", "cosine_decay", "decay_steps"), ("initializers", "random_normal", "stddev"),
+    ("regularizers", "orthogonal", "factor"),
+    ("constraints", "max_norm", "max_value"),
     ("activations", "elu", "alpha"),
   ])
   func catalogsAreListedAndKindsShown(_ command: String, _ kind: String, _ setting: String) throws {

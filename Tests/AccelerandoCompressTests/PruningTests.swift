@@ -105,7 +105,7 @@ private func kept(_ model: Model) throws -> [String: Int] {
     #expect(counts["layers.1.gamma"] == 24)
     let stripped = try model.stripped()
     #expect(try stripped.weights() == model.settledWeights())
-    #expect(stripped.parameterRule == nil)
+    #expect(stripped.parameterRules.isEmpty)
     let predictions = try model.predict(x)
     #expect(try stripped.predict(x) == predictions)
   }

@@ -142,7 +142,7 @@ private struct Mixture: Layer {
     for (action, body) in actions {
       let text = message(body)
       #expect(text.contains("'\(name)' has the value \(value) at [1, 2, 5, 7]"), "\(action): \(text)")
-      #expect(model.parameterRule == nil)
+      #expect(model.parameterRules.isEmpty)
     }
   }
 

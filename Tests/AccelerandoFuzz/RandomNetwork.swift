@@ -202,12 +202,27 @@ private struct NetworkBuilder {
       guard !(inputs.indices.contains(place) && inputs[place].dtype != .float32) else { continue }
       if random.chance(0.08), shareLayer(at: place) { return }
       guard let (settings, more) = settings(name, values[place].shape) else { continue }
-      if append(layer(name, settings), [place] + more, name) { return }
+      if append(layer(name, settings + options(of: name)), [place] + more, name) { return }
     }
   }
 
   private func layer(_ name: String, _ settings: [Config.Entry]) -> Config {
     settings.isEmpty ? Config(.string(name)) : Config(.object([Config.Entry(name, Config(.object(settings)))]))
+  }
+
+  /// Penalties and limits for some of the weights of a layer, and some layers that are not trained.
+  private mutating func options(of name: String) -> [Config.Entry] {
+    guard random.chance(0.25), let known = try? catalog.entry(name).settings.map(\.key) else { return [] }
+    return known.compactMap { key in
+      switch key {
+      case let key where key.hasSuffix("_regularizer") && random.chance(0.5):
+        return Config.Entry(key, Config(.string(random.pick(["l1", "l2", "l1_l2"]))))
+      case let key where key.hasSuffix("_constraint") && random.chance(0.3):
+        return Config.Entry(key, Config(.string(random.pick(["max_norm", "non_neg", "unit_norm"]))))
+      case "trainable": return random.chance(0.2) ? Config.Entry(key, false) : nil
+      default: return nil
+      }
+    }
   }
 
   /// Applies an earlier layer once more, with the same parameters.
@@ -279,6 +294,7 @@ private struct NetworkBuilder {
     case "GaussianNoise": return ([entry("stddev", 0.1)], [])
     case "GaussianDropout", "AlphaDropout": return ([entry("rate", 0.2)], [])
     case "Identity": return ([], [])
+    case "ActivityRegularization": return ([entry("l1", 0.01), entry("l2", 0.02)], [])
     case "EinsumDense":
       return (
         [

@@ -8,6 +8,7 @@ import Testing
 @Suite struct CatalogListingTests {
   static let catalogs: [any CatalogListing & Sendable] = [
     LayerCatalog(), Catalog.losses, Catalog.metrics, Catalog.optimizers, Catalog.schedules, Catalog.initializers,
+    Catalog.regularizers, Catalog.constraints,
     Catalog.activations,
   ]
 
@@ -29,6 +30,8 @@ import Testing
     #expect(
       dense.settings.map(\.key) == [
         "units", "activation", "use_bias", "lora_rank", "lora_alpha", "kernel_initializer", "bias_initializer", "name",
+        "kernel_regularizer", "kernel_constraint", "bias_regularizer", "bias_constraint", "activity_regularizer",
+        "trainable",
       ])
     #expect(dense.settings[0].isRequired && dense.settings[0].kind == "a whole number of at least 1")
     #expect(dense.settings[1].fallback == "linear" && dense.settings[2].fallback == true)
@@ -63,6 +66,8 @@ import Testing
     try check(.metrics)
     try check(.optimizers)
     try check(.initializers)
+    try check(.regularizers)
+    try check(.constraints)
     try check(.activations)
   }
 
@@ -79,6 +84,8 @@ import Testing
     try check(.metrics)
     try check(.optimizers)
     try check(.initializers)
+    try check(.regularizers)
+    try check(.constraints)
     try check(.activations)
   }
 }

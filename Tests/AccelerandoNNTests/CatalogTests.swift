@@ -86,9 +86,17 @@ private func message(_ body: () throws -> Void) -> String {
       Adagrad(.schedule(CosineDecayRestarts(0.1, steps: 5, rateFactor: 0.5)), initialAccumulator: 0.2),
       Adamax(beta1: 0.5, weightDecay: 0.1), Ftrl(l1: 0.1, beta: 2), Lamb(clipping: .norm(1)), Lion(beta2: 0.9),
       Muon(rmsRate: nil, excludedLayers: ["head"], adamWeightDecay: nil), Nadam(epsilon: 1e-3),
-      ScheduleFreeAdamW(warmupSteps: 7),
+      ScheduleFreeAdamW(warmupSteps: 7), .adam.averagingWeights(momentum: 0.5, overwriteFrequency: 3),
+      .sgd.accumulatingGradients(steps: 4), Muon().averagingWeights().accumulatingGradients(steps: 2),
     ]
     try expectRoundTrips(.optimizers, optimizers)
+  }
+
+  @Test func regularizersAndConstraintsSurviveTheWayThroughJSON() throws {
+    try expectRoundTrips(
+      .regularizers, [.l1(0.1), .l2(0.2), .l1l2(l1: 0.1, l2: 0.2), L1L2(l2: 0.5), .orthogonal(0.3, mode: .columns)])
+    try expectRoundTrips(
+      .constraints, [.maxNorm(3, axes: [0, 1]), .minMaxNorm(0.1, 0.9, rate: 0.5, axes: [-1]), .nonNeg, .unitNorm()])
   }
 
   @Test func initializersAndActivationsSurviveTheWayThroughJSON() throws {

@@ -29,7 +29,7 @@ import Testing
       "STFTInitializer", "STFTSpectrogram", "Solarization", "StringLookup", "TextVectorization", "stft",
     ],
     "state beside the weights": [
-      "ActivityRegularization", "MultiOptimizer", "ReversibleEmbedding", "SpectralNormalization",
+      "MultiOptimizer", "ReversibleEmbedding", "SpectralNormalization",
     ],
     "plain totals": ["Mean", "Sum"],
   ]

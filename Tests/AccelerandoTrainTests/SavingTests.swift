@@ -129,7 +129,7 @@ private final class WarningLog: Sendable {
     let whole = Model(inputs: [input], output: Dense(2, activation: .softmax)(features), backend: testBackend)
     try whole.compile(optimizer: .adam, loss: .sparseCategoricalCrossentropy)
     #expect(try warnings { try whole.fit(x, y, verbose: .silent) } == [])
-    let part = Model(inputs: [input], output: features, backend: testBackend)
+    let part = Model(Functional(inputs: [input], output: features), inputShape: [2], backend: testBackend)
     let said = try warnings { for _ in 0..<2 { _ = try part.predict(x) } }
     #expect(said.count == 1 && said[0].contains("fresh values of 'layers.0.weight' and 1 more"), "\(said)")
     // Values that are taken over are no fresh ones.

@@ -19,6 +19,8 @@ names = {
     "optimizer": classes(keras.optimizers, keras.optimizers.Optimizer),
     "schedule": classes(keras.optimizers.schedules, keras.optimizers.schedules.LearningRateSchedule),
     "initializer": classes(keras.initializers, keras.initializers.Initializer),
+    "regularizer": classes(keras.regularizers, keras.regularizers.Regularizer),
+    "constraint": classes(keras.constraints, keras.constraints.Constraint),
     "activation": sorted(n for n in dir(keras.activations) if inspect.isfunction(getattr(keras.activations, n))),
 }
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "keras_names.json")

@@ -68,7 +68,18 @@ public struct Catalog<Item>: CatalogListing, Sendable {
     let name: String
     let aliases: [String]
     let summary: String
+    /// The setting that a number in the place of the settings is: `{l2: 0.01}` says `{l2: {l2: 0.01}}`.
+    let number: String?
     let make: Maker
+
+    /// The settings as an object.
+    func settings(_ config: Config) -> Config {
+      guard let number else { return config }
+      switch config.value {
+      case .int, .double: return Config(.object([Config.Entry(number, config)]), at: config.location)
+      default: return config
+      }
+    }
   }
 
   /// Makes an empty catalog.
@@ -78,14 +89,15 @@ public struct Catalog<Item>: CatalogListing, Sendable {
   /// - Parameters:
   ///   - name: the name, in any spelling: `MeanSquaredError` and `mean_squared_error` are the same.
   ///   - aliases: other names for it.
+  ///   - number: the setting that a single number stands for: `{max_norm: 3}` says `{max_norm: {max_value: 3}}`.
   ///   - summary: what it is, in a sentence.
   ///   - make: makes an item of its settings. The settings that it reads are those that are listed.
   public func adding(
-    _ name: String, aliases: [String] = [], _ summary: String = "", make: @escaping Maker
+    _ name: String, aliases: [String] = [], number: String? = nil, _ summary: String = "", make: @escaping Maker
   ) -> Catalog {
     var result = self
     if kinds[plainName(name)] == nil { result.names.append(name) }
-    let kind = Kind(name: name, aliases: aliases, summary: summary, make: make)
+    let kind = Kind(name: name, aliases: aliases, summary: summary, number: number, make: make)
     for name in [name] + aliases { result.kinds[plainName(name)] = kind }
     return result
   }
@@ -99,7 +111,7 @@ public struct Catalog<Item>: CatalogListing, Sendable {
   public func make(_ config: Config) throws -> Item {
     let (name, settings) = try parts(config)
     let kind = try kind(name, at: config.location)
-    let reader = try ConfigReader(settings, subject: "\(subject) '\(name)'")
+    let reader = try ConfigReader(kind.settings(settings), subject: "\(subject) '\(name)'")
     let item = try kind.make(reader)
     try reader.finish()
     return item

@@ -42,6 +42,7 @@ public struct LayerCatalog: CatalogListing, Sendable {
     let type = try type(named: name, at: nil)
     let reader = ConfigReader(describing: type.layerName)
     _ = try? type.init(config: reader)
+    reader.describeOptions(of: type)
     return CatalogEntry(name: type.layerName, aliases: [], summary: type.summary, settings: reader.settings)
   }
 
@@ -58,7 +59,7 @@ public struct LayerCatalog: CatalogListing, Sendable {
     let (name, settings) = try parts(config)
     let type = try type(named: name, at: config.location)
     let reader = try ConfigReader(settings, subject: type.layerName, layerCatalog: self, reading: reading)
-    let layer = try type.init(config: reader)
+    let layer = try reader.withOptions(try type.init(config: reader))
     try reader.finish()
     if let id = config["id"] { try reading.keep(layer, as: id) }
     return layer
@@ -144,7 +145,8 @@ extension LayerCatalog {
   /// The layer types that come with the library; a new layer is added here.
   static var builtIn: [any ConfigurableLayer.Type] {
     [
-      ActivationLayer.self, Add.self, AdditiveAttention.self, AdaptiveAveragePooling1D.self,
+      ActivationLayer.self, ActivityRegularization.self, Add.self, AdditiveAttention.self,
+      AdaptiveAveragePooling1D.self,
       AdaptiveAveragePooling2D.self, AdaptiveAveragePooling3D.self, AdaptiveMaxPooling1D.self,
       AdaptiveMaxPooling2D.self, AdaptiveMaxPooling3D.self, AlphaDropout.self, Attention.self, Average.self,
       AveragePooling1D.self, AveragePooling2D.self, AveragePooling3D.self, BatchNormalization.self, Concatenate.self,

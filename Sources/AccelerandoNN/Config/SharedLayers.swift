@@ -59,7 +59,7 @@ final class LayerWriter: @unchecked Sendable {
           + "Let the type conform, or save the weights alone with saveWeights(to:).")
     }
     let keys = ParameterNames(of: layer).ordered.map(\.key)
-    if isPlain || keys.isEmpty { return entry(configurable.configName, try configurable.config()) }
+    if isPlain || keys.isEmpty { return entry(configurable.configName, try configurable.settings()) }
     let plain = try Self.$current.withValue(LayerWriter(isPlain: true)) { try Self.config(of: layer) }
     let type = ObjectIdentifier(Swift.type(of: configurable))
     if let known = records[keys]?.first(where: { $0.type == type && $0.plain == plain }) {
@@ -70,7 +70,7 @@ final class LayerWriter: @unchecked Sendable {
     let number = count
     count += 1
     inside.append([])
-    let settings = try configurable.config()
+    let settings = try configurable.settings()
     let written = inside.removeLast()
     // What the layer itself adds, not a layer that was written with it.
     let own = keys.filter { !written.contains($0) }

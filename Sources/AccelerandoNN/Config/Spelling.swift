@@ -59,7 +59,7 @@ func plainName(_ name: String) -> String {
 /// Names that exist in Keras and that users may try. Those that a catalog knows are found there first.
 private let kerasNames: [String: [String]] = [
   "layer": [
-    "ActivityRegularization", "AugMix", "AutoContrast", "CategoryEncoding", "CenterCrop", "CutMix", "Discretization",
+    "AugMix", "AutoContrast", "CategoryEncoding", "CenterCrop", "CutMix", "Discretization",
     "Equalization", "Hashing", "HashedCrossing", "InputLayer", "IntegerLookup", "Lambda", "MelSpectrogram", "MixUp",
     "Normalization", "RandAugment", "RandomBrightness", "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip",
     "RandomHue", "RandomRotation", "RandomTranslation", "RandomZoom", "Resizing", "ReversibleEmbedding",
@@ -73,6 +73,5 @@ private let kerasNames: [String: [String]] = [
   "activation": ["log_softmin"],
   "callback": [
     "BackupAndRestore", "LambdaCallback", "LearningRateScheduler", "OrbaxCheckpoint", "ProgbarLogger", "RemoteMonitor",
-    "SwapEMAWeights",
   ],
 ]

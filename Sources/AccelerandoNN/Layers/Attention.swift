@@ -13,7 +13,7 @@ public enum AttentionScore: String, Hashable, Sendable, CaseIterable {
 /// Attention by products (Luong et al., 2015): each query gets the mean of the values, weighted by the softmax of its scores.
 ///
 /// Inputs: query `[N, T, D]`, value `[N, S, E]`, and key `[N, S, D]` if it is not the value. The result is `[N, T, E]`.
-public struct Attention: MergeLayer, ConfigurableLayer {
+public struct Attention: MergeLayer, ConfigurableLayer, TrainableLayer {
   /// Whether scores are multiplied by a trained number.
   public let usesScale: Bool
   /// How scores are computed.
@@ -23,6 +23,7 @@ public struct Attention: MergeLayer, ConfigurableLayer {
   /// Whether each position attends only to itself and those before it.
   public let isCausal: Bool
   public let name: String?
+  public var options = LayerOptions()
   let scale: Parameter
   let concatScoreWeight: Parameter
 
@@ -82,7 +83,7 @@ public struct Attention: MergeLayer, ConfigurableLayer {
 /// Attention by sums (Bahdanau et al., 2015): the score of a query and a key is Σ scale · tanh(query + key).
 ///
 /// Inputs: query `[N, T, D]`, value `[N, S, E]`, and key `[N, S, D]` if it is not the value. The result is `[N, T, E]`.
-public struct AdditiveAttention: MergeLayer, ConfigurableLayer {
+public struct AdditiveAttention: MergeLayer, ConfigurableLayer, TrainableLayer {
   /// Whether there is a trained factor for each feature.
   public let usesScale: Bool
   /// The probability of dropping an attention weight while training.
@@ -90,6 +91,7 @@ public struct AdditiveAttention: MergeLayer, ConfigurableLayer {
   /// Whether each position attends only to itself and those before it.
   public let isCausal: Bool
   public let name: String?
+  public var options = LayerOptions()
   let scale: Parameter
 
   /// Makes the layer.

@@ -6,7 +6,7 @@ import AccelerandoCore
 ///
 /// While training they are the batch's own (the variance is the biased one), and the running means move towards them;
 /// otherwise they are the running means.
-public struct BatchNormalization: ConfigurableLayer {
+public struct BatchNormalization: ConfigurableLayer, TrainableLayer {
   /// The axis of the features; negative ones count from the last.
   public let axis: Int
   /// The part of the running means that a step keeps.
@@ -22,6 +22,8 @@ public struct BatchNormalization: ConfigurableLayer {
   /// processes share a batch, whose parts the user has not chosen.
   public let isSynchronized: Bool
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["gamma": "gamma", "beta": "beta"] }
   public var passesMask: Bool { true }
   let gamma: Parameter
   let beta: Parameter

@@ -10,6 +10,7 @@ public struct Conv3DTranspose: TransposedConvolutionLayer {
   public let outputPadding: [Int]?
   public let output: ConvolutionOutput
   public let name: String?
+  public var options = LayerOptions()
   public let weight: Parameter
   public let bias: Parameter
 

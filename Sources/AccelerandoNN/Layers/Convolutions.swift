@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// `activation(x ⋆ weight + bias)`, cross-correlation over the spatial axes: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol ConvolutionLayer: SpatialLayer {
+public protocol ConvolutionLayer: SpatialLayer, TrainableLayer {
   /// The number of output channels.
   var filters: Int { get }
   /// The window.
@@ -24,6 +24,8 @@ public protocol ConvolutionLayer: SpatialLayer {
 }
 
 extension ConvolutionLayer {
+  public static var weightNames: KeyValuePairs<String, String> { ["weight": "kernel", "bias": "bias"] }
+
   /// Makes the layer, with the same sizes along every spatial axis.
   /// - Parameters:
   ///   - filters: the number of output channels.

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// `activation(x · weight + bias)` on the last axis: `[N, …, inputs]` to `[N, …, units]`.
-public struct Dense: ConfigurableLayer {
+public struct Dense: ConfigurableLayer, TrainableLayer {
   /// The size of the output's last axis.
   public let units: Int
   /// Applied to the result.
@@ -13,6 +13,8 @@ public struct Dense: ConfigurableLayer {
   /// The low-rank change that is trained in the place of the weight; nil if the weight is trained.
   public let lora: LowRankAdaptation?
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["weight": "kernel", "bias": "bias"] }
   public var passesMask: Bool { true }
   let weight: Parameter
   let bias: Parameter

@@ -10,6 +10,7 @@ public struct DepthwiseConv1D: DepthwiseConvolutionLayer {
   public let depthMultiplier: Int
   public let output: ConvolutionOutput
   public let name: String?
+  public var options = LayerOptions()
   public let weight: Parameter
   public let bias: Parameter
 
@@ -21,7 +22,7 @@ public struct DepthwiseConv1D: DepthwiseConvolutionLayer {
     self.depthMultiplier = depthMultiplier
     self.output = output
     self.name = name
-    self.weight = Parameter(weight)
+    self.weight = Parameter(weight, isPrunable: false)
     self.bias = Parameter(bias)
   }
 

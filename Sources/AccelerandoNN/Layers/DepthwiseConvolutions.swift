@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// `activation(x ⋆ weight + bias)` with windows of one channel each: `[N, spatial…, C]` to
 /// `[N, spatial…, C · depthMultiplier]`. The outputs of one input channel are adjacent.
-public protocol DepthwiseConvolutionLayer: SpatialLayer {
+public protocol DepthwiseConvolutionLayer: SpatialLayer, TrainableLayer {
   /// The window.
   var window: ConvolutionWindow { get }
   /// The number of output channels for each input channel.
@@ -23,6 +23,8 @@ public protocol DepthwiseConvolutionLayer: SpatialLayer {
 }
 
 extension DepthwiseConvolutionLayer {
+  public static var weightNames: KeyValuePairs<String, String> { ["weight": "depthwise", "bias": "bias"] }
+
   /// Makes the layer, with the same sizes along every spatial axis.
   /// - Parameters:
   ///   - kernelSize: the kernel's size along each axis.
@@ -89,7 +91,7 @@ extension DepthwiseConvolutionLayer {
 }
 
 /// A depthwise convolution followed by one of window 1: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol SeparableConvolutionLayer: SpatialLayer {
+public protocol SeparableConvolutionLayer: SpatialLayer, TrainableLayer {
   /// The number of output channels.
   var filters: Int { get }
   /// The window.
@@ -112,6 +114,10 @@ public protocol SeparableConvolutionLayer: SpatialLayer {
 }
 
 extension SeparableConvolutionLayer {
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["depthwiseKernel": "depthwise", "pointwiseKernel": "pointwise", "bias": "bias"]
+  }
+
   /// Makes the layer, with the same sizes along every spatial axis.
   /// - Parameters:
   ///   - filters: the number of output channels.

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// `activation(einsum(equation, x, weight) + bias)`: `"abc,cde->abde"` multiplies the last axis of x with the first of the
 /// weight. `...` stands for the axes of x that the equation does not name.
-public struct EinsumDense: ConfigurableLayer {
+public struct EinsumDense: ConfigurableLayer, TrainableLayer {
   /// The letters of the input, the weight and the result.
   public let equation: String
   /// The sizes of the result's axes behind the batch; nil for those of the input.
@@ -16,6 +16,8 @@ public struct EinsumDense: ConfigurableLayer {
   /// The low-rank change that is trained in the place of the weight; nil if the weight is trained.
   public let lora: LowRankAdaptation?
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["weight": "kernel", "bias": "bias"] }
   let weight: Parameter
   let bias: Parameter
 

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// The rows of a table selected by integers: `[N, …]` to `[N, …, outputDim]`. An index outside the table gives NaN,
 /// which training notices, where a clamped index would quietly train the wrong row.
-public struct Embedding: ConfigurableLayer {
+public struct Embedding: ConfigurableLayer, TrainableLayer {
   /// The number of rows: indices are 0 to `inputDim` − 1.
   public let inputDim: Int
   /// The size of a row.
@@ -14,6 +14,8 @@ public struct Embedding: ConfigurableLayer {
   /// The low-rank change that is trained in the place of the table; nil if the table is trained.
   public let lora: LowRankAdaptation?
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["embeddings": "embeddings"] }
   let embeddings: Parameter
 
   /// Makes the layer.

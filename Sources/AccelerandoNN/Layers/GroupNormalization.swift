@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// `(x − mean) / √(variance + epsilon) · gamma + beta`, with a mean and a (biased) variance for each sample and group of
 /// channels, over all places (Wu and He, 2018).
-public struct GroupNormalization: ConfigurableLayer {
+public struct GroupNormalization: ConfigurableLayer, TrainableLayer {
   /// The number of groups; −1 for one of each channel.
   public let groups: Int
   /// The axis of the channels; negative ones count from the last.
@@ -16,6 +16,8 @@ public struct GroupNormalization: ConfigurableLayer {
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["gamma": "gamma", "beta": "beta"] }
   public var passesMask: Bool { true }
   let gamma: Parameter
   let beta: Parameter
@@ -31,8 +33,8 @@ public struct GroupNormalization: ConfigurableLayer {
     self.centers = centers
     self.scales = scales
     self.name = name
-    gamma = Parameter(gammaInitializer, keepsPrecision: true)
-    beta = Parameter(betaInitializer, keepsPrecision: true)
+    gamma = Parameter(gammaInitializer, keepsPrecision: true, isPrunable: false)
+    beta = Parameter(betaInitializer, keepsPrecision: true, isPrunable: false)
   }
 
   public func forward(_ x: Tensor) -> Tensor {

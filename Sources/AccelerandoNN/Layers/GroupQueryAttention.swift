@@ -6,7 +6,7 @@ import AccelerandoCore
 ///
 /// Inputs: query `[N, T, D]` and value `[N, S, E]`, and key `[N, S, F]` if it is not the value; a single input attends to
 /// itself. The result is `[N, T, D]`.
-public struct GroupQueryAttention: MergeLayer, ConfigurableLayer {
+public struct GroupQueryAttention: MergeLayer, ConfigurableLayer, TrainableLayer {
   /// A product with a kernel `[features, heads, size]`, and a bias.
   struct Projection: Sendable {
     let kernel: Parameter
@@ -26,6 +26,8 @@ public struct GroupQueryAttention: MergeLayer, ConfigurableLayer {
   /// Whether each position attends only to itself and those before it.
   public let isCausal: Bool
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["kernel": "kernel", "bias": "bias"] }
   let query: Projection
   let key: Projection
   let value: Projection
@@ -89,15 +91,20 @@ public struct GroupQueryAttention: MergeLayer, ConfigurableLayer {
     let size = first.shape[2]
     let kernel = attentionOutput.kernel[queryHeadCount, headSize, size].reshaped([queryHeadCount * headSize, size])
     let joined = context.reshaped([first.shape[0], first.shape[1], queryHeadCount * headSize]).matmul(kernel)
-    return usesBias ? joined + attentionOutput.bias[size] : joined
+    let result = usesBias ? joined + attentionOutput.bias[size] : joined
+    // As in Keras, once as the result of the last projection, and once more as that of the layer.
+    if let regularizer = options.activityRegularizer { Scope.current?.regularize(result, by: regularizer) }
+    return result
   }
 
   /// `[N, T, features]` to `[N, T, heads, size]`.
   private func split(_ x: Tensor, _ projection: Projection, _ heads: Int) -> Tensor {
     let kernel = projection.kernel[x.shape[2], heads, headSize].reshaped([x.shape[2], heads * headSize])
     let shape = [x.shape[0], x.shape[1], heads, headSize]
-    guard usesBias else { return x.matmul(kernel).reshaped(shape) }
-    return (x.matmul(kernel) + projection.bias[heads, headSize].reshaped([heads * headSize])).reshaped(shape)
+    let product = x.matmul(kernel)
+    let result = usesBias ? product + projection.bias[heads, headSize].reshaped([heads * headSize]) : product
+    if let regularizer = options.activityRegularizer { Scope.current?.regularize(result, by: regularizer) }
+    return result.reshaped(shape)
   }
 
   /// Each head once for every query head that shares it.

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// `(x − mean) / √(variance + epsilon) · gamma + beta`, with the mean and the (biased) variance along the given axes.
-public struct LayerNormalization: ConfigurableLayer {
+public struct LayerNormalization: ConfigurableLayer, TrainableLayer {
   /// The axes; negative ones count from the last.
   public let axes: [Int]
   /// What is added to the variance.
@@ -13,6 +13,8 @@ public struct LayerNormalization: ConfigurableLayer {
   /// Whether the result is multiplied by `gamma`.
   public let scales: Bool
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["gamma": "gamma", "beta": "beta"] }
   public var passesMask: Bool { true }
   let gamma: Parameter
   let beta: Parameter
@@ -27,8 +29,8 @@ public struct LayerNormalization: ConfigurableLayer {
     self.centers = centers
     self.scales = scales
     self.name = name
-    gamma = Parameter(gammaInitializer, keepsPrecision: true)
-    beta = Parameter(betaInitializer, keepsPrecision: true)
+    gamma = Parameter(gammaInitializer, keepsPrecision: true, isPrunable: false)
+    beta = Parameter(betaInitializer, keepsPrecision: true, isPrunable: false)
   }
 
   public func forward(_ x: Tensor) -> Tensor {

@@ -10,7 +10,7 @@ import AccelerandoCore
 /// `[N, T, D]`, or `[N, T, outputSize]`.
 ///
 /// Masks of query, value and key count too: no position attends to one where the mask is false.
-public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
+public struct MultiHeadAttention: MergeLayer, ConfigurableLayer, TrainableLayer {
   /// A product with a kernel of several axes, and a bias.
   struct Projection: Sendable {
     let kernel: Parameter
@@ -32,6 +32,8 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
   /// Whether each position attends only to itself and those before it.
   public let isCausal: Bool
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["kernel": "kernel", "bias": "bias"] }
   let query: Projection
   let key: Projection
   let value: Projection
@@ -160,9 +162,10 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer {
   private func split(_ x: Tensor, _ projection: Projection, _ size: Int) -> Tensor {
     let kernel = projection.kernel[x.shape[2], headCount, size].reshaped([x.shape[2], headCount * size])
     let heads = [x.shape[0], x.shape[1], headCount, size]
-    guard usesBias else { return x.matmul(kernel).reshaped(heads) }
-    let bias = projection.bias[headCount, size].reshaped([headCount * size])
-    return (x.matmul(kernel) + bias).reshaped(heads)
+    let product = x.matmul(kernel)
+    let result = usesBias ? product + projection.bias[headCount, size].reshaped([headCount * size]) : product
+    if let regularizer = options.activityRegularizer { Scope.current?.regularize(result, by: regularizer) }
+    return result.reshaped(heads)
   }
 
   private func output(_ context: Tensor, size: Int) -> Tensor {

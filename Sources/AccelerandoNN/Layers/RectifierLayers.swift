@@ -105,10 +105,12 @@ public struct ELU: ConfigurableLayer {
 }
 
 /// x where positive, alpha·x elsewhere, with a trained alpha for each feature of a sample.
-public struct PReLU: ConfigurableLayer {
+public struct PReLU: ConfigurableLayer, TrainableLayer {
   /// The axes of a sample, from 1, along which alpha is the same.
   public let sharedAxes: [Int]
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> { ["alpha": "alpha"] }
   public var passesMask: Bool { true }
   let alpha: Parameter
 
@@ -120,7 +122,7 @@ public struct PReLU: ConfigurableLayer {
   public init(sharedAxes: [Int] = [], initializer: Initializer = .zeros, name: String? = nil) {
     self.sharedAxes = sharedAxes
     self.name = name
-    alpha = Parameter(initializer)
+    alpha = Parameter(initializer, isPrunable: false)
   }
 
   public func forward(_ x: Tensor) -> Tensor {

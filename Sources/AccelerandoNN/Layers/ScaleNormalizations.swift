@@ -3,12 +3,13 @@
 import AccelerandoCore
 
 /// `x / √(mean(x²) + epsilon) · scale`, with the mean along the given axes (Zhang and Sennrich, 2019).
-public struct RMSNormalization: ConfigurableLayer {
+public struct RMSNormalization: ConfigurableLayer, TrainableLayer {
   /// The axes; negative ones count from the last.
   public let axes: [Int]
   /// What is added to the mean square.
   public let epsilon: Double
   public let name: String?
+  public var options = LayerOptions()
   public var passesMask: Bool { true }
   let scale: Parameter
 
@@ -17,7 +18,7 @@ public struct RMSNormalization: ConfigurableLayer {
     self.axes = axes
     self.epsilon = epsilon
     self.name = name
-    scale = Parameter(.ones, keepsPrecision: true)
+    scale = Parameter(.ones, keepsPrecision: true, isPrunable: false)
   }
 
   public func forward(_ x: Tensor) -> Tensor {

@@ -10,6 +10,7 @@ public struct SeparableConv2D: SeparableConvolutionLayer {
   public let depthMultiplier: Int
   public let output: ConvolutionOutput
   public let name: String?
+  public var options = LayerOptions()
   public let depthwiseKernel: Parameter
   public let pointwiseKernel: Parameter
   public let bias: Parameter
@@ -52,7 +53,7 @@ public struct SeparableConv2D: SeparableConvolutionLayer {
     self.depthMultiplier = depthMultiplier
     self.output = output
     self.name = name
-    depthwiseKernel = Parameter(depthwise)
+    depthwiseKernel = Parameter(depthwise, isPrunable: false)
     pointwiseKernel = Parameter(pointwise)
     self.bias = Parameter(bias)
   }

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// `activation(x ⋆ᵀ weight + bias)`, the gradient of a convolution's input: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol TransposedConvolutionLayer: SpatialLayer {
+public protocol TransposedConvolutionLayer: SpatialLayer, TrainableLayer {
   /// The number of output channels.
   var filters: Int { get }
   /// The window, which moves over the result.
@@ -24,6 +24,8 @@ public protocol TransposedConvolutionLayer: SpatialLayer {
 }
 
 extension TransposedConvolutionLayer {
+  public static var weightNames: KeyValuePairs<String, String> { ["weight": "kernel", "bias": "bias"] }
+
   /// Makes the layer, with the same sizes along every spatial axis.
   /// - Parameters:
   ///   - filters: the number of output channels.

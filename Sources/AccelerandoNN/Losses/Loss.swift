@@ -37,7 +37,7 @@ extension Tensor {
   package func perSample() -> Tensor { rank > 1 ? mean(axes: Array(1..<rank)) : self }
 
   /// The tensor as at least `float32`: sums over classes lose too much in 16 bits.
-  func widened() -> Tensor { dtype == .float64 ? self : converted(to: .float32) }
+  package func widened() -> Tensor { dtype == .float64 ? self : converted(to: .float32) }
 
   /// Targets in the prediction's shape and element type; a last axis of size 1 may be missing or added.
   /// Reports an error and returns a tensor of the prediction's type if the shapes do not fit.

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// a ← ρ·a + (1−ρ)·g²; Δ = −g·√(d + ε)/√(a + ε); d ← ρ·d + (1−ρ)·Δ²; w ← w + lr·Δ (Zeiler, 2012).
-public struct Adadelta: Optimizer {
+public struct Adadelta: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the running means.
   public let rho: Double
@@ -12,6 +12,7 @@ public struct Adadelta: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -45,7 +46,7 @@ extension Adadelta: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("rho", Config(.double(rho))),
         Config.Entry("epsilon", Config(.double(epsilon))),

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// Steps relative to the size of the weights, scaled by an estimate of g² from the means of its rows and columns (Shazeer
 /// and Stern, 2018).
-public struct Adafactor: Optimizer {
+public struct Adafactor: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The power of the step with which new gradients count less.
   public let beta2Decay: Double
@@ -19,6 +19,7 @@ public struct Adafactor: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -76,7 +77,7 @@ extension Adafactor: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("beta_2_decay", Config(.double(beta2Decay))), Config.Entry("epsilon_1", Config(.double(epsilon1))),
         Config.Entry("epsilon_2", Config(.double(epsilon2))),

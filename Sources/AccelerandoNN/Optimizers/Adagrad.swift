@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// a ← a + g²; w ← w − lr·g/√(a + ε) (Duchi et al., 2011).
-public struct Adagrad: Optimizer {
+public struct Adagrad: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// What a starts at.
   public let initialAccumulator: Double
@@ -12,6 +12,7 @@ public struct Adagrad: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -44,7 +45,7 @@ extension Adagrad: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("initial_accumulator_value", Config(.double(initialAccumulator))),
         Config.Entry("epsilon", Config(.double(epsilon))),

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// Adam of Kingma and Ba (2015): m and v follow g and g²; w ← w − α·m/(√v + ε) with α = lr·√(1−β₂ᵗ)/(1−β₁ᵗ).
 /// ε stands outside of the bias correction, as in Keras. With a weight decay, this is AdamW.
-public struct Adam: Optimizer {
+public struct Adam: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the gradient's mean, β₁.
   public let beta1: Double
@@ -17,6 +17,7 @@ public struct Adam: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// m ← m + (1−β₁)(g − m); u ← max(β₂·u, |g|); w ← w − lr·m/((1−β₁ᵗ)(u + ε)) (Kingma and Ba, 2015).
-public struct Adamax: Optimizer {
+public struct Adamax: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the gradient's mean.
   public let beta1: Double
@@ -14,6 +14,7 @@ public struct Adamax: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -48,7 +49,7 @@ extension Adamax: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
         Config.Entry("epsilon", Config(.double(epsilon))),

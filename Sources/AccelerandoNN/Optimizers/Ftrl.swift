@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// Each weight minimizes the sum of all gradients so far, with penalties on its size (McMahan et al., 2013). A penalty on
 /// absolute values sets weights to exactly zero.
-public struct Ftrl: Optimizer {
+public struct Ftrl: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// How the rate falls with the sum of squares; at most 0.
   public let learningRatePower: Double
@@ -21,6 +21,7 @@ public struct Ftrl: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -63,7 +64,7 @@ extension Ftrl: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("learning_rate_power", Config(.double(learningRatePower))),
         Config.Entry("initial_accumulator_value", Config(.double(initialAccumulator))),

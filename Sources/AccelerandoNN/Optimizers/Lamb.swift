@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// Adam's direction, scaled to the length of the weights (You et al., 2020).
-public struct Lamb: Optimizer {
+public struct Lamb: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the gradient's mean.
   public let beta1: Double
@@ -14,6 +14,7 @@ public struct Lamb: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -53,7 +54,7 @@ extension Lamb: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
         Config.Entry("epsilon", Config(.double(epsilon))),

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// w ← w − lr·sign(β₁·m + (1−β₁)·g); m ← β₂·m + (1−β₂)·g (Chen et al., 2023).
-public struct Lion: Optimizer {
+public struct Lion: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the gradient's mean.
   public let beta1: Double
@@ -12,6 +12,7 @@ public struct Lion: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -43,7 +44,7 @@ extension Lion: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
       ])

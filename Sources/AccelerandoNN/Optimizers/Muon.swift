@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// Momentum whose singular values are all set to about 1 by Newton and Schulz' iteration (Jordan et al., 2024), for
 /// matrices. Everything else is left to AdamW: vectors, kernels of convolutions, embeddings and excluded layers.
-public struct Muon: Optimizer {
+public struct Muon: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the momentum.
   public let momentum: Double
@@ -34,6 +34,7 @@ public struct Muon: Optimizer {
   /// none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -129,7 +130,7 @@ extension Muon: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("momentum", Config(.double(momentum))), Config.Entry("nesterov", Config(.bool(nesterov))),
         Config.Entry("ns_steps", Config(.int(iterations))), Config.Entry("muon_a", Config(.double(coefficients.0))),

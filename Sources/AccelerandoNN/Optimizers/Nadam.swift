@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// Adam whose mean is that of the next step (Dozat, 2016). The share of the gradient's mean rises from step to step:
 /// uₜ = β₁(1 − ½·0.96ᵗ).
-public struct Nadam: Optimizer {
+public struct Nadam: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the gradient's mean.
   public let beta1: Double
@@ -15,6 +15,7 @@ public struct Nadam: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -54,7 +55,7 @@ extension Nadam: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
         Config.Entry("epsilon", Config(.double(epsilon))),

@@ -12,6 +12,9 @@ public protocol Optimizer: Sendable {
   /// The limit on gradients; nil for none.
   var clipping: GradientClipping? { get }
 
+  /// What the optimizer does beside its formula; nothing by default.
+  var options: OptimizerOptions { get }
+
   /// The state per weight.
   var slots: [Slot] { get }
 
@@ -32,6 +35,7 @@ public protocol Optimizer: Sendable {
 }
 
 extension Optimizer {
+  public var options: OptimizerOptions { OptimizerOptions() }
   public func rule(for parameter: ParameterSpec) -> any Optimizer { self }
 }
 

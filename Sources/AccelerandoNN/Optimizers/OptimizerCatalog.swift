@@ -4,17 +4,17 @@ extension Catalog where Item == any Optimizer {
   /// The built-in optimizers, by Keras' names.
   public static var optimizers: Catalog {
     Catalog("optimizer")
-      .adding("sgd", "Gradient descent, optionally with momentum.") {
+      .addingOptimizer("sgd", "Gradient descent, optionally with momentum.") {
         SGD(
           try $0.learningRate(default: 0.01), momentum: try $0.double("momentum", default: 0, in: .fraction),
           nesterov: try $0.bool("nesterov", default: false), weightDecay: try $0.weightDecay(default: nil),
           clipping: try $0.clipping())
       }
-      .adding("adam", "Steps scaled by running means of the gradient and of its square.") {
+      .addingOptimizer("adam", "Steps scaled by running means of the gradient and of its square.") {
         try adam($0, weightDecay: nil)
       }
-      .adding("adamw", "Adam with decoupled weight decay.") { try adam($0, weightDecay: 0.004) }
-      .adding("rmsprop", "Steps scaled by the running mean of the squared gradient.") {
+      .addingOptimizer("adamw", "Adam with decoupled weight decay.") { try adam($0, weightDecay: 0.004) }
+      .addingOptimizer("rmsprop", "Steps scaled by the running mean of the squared gradient.") {
         RMSprop(
           try $0.learningRate(default: 0.001), rho: try $0.double("rho", default: 0.9, in: .fraction),
           momentum: try $0.double("momentum", default: 0, in: .fraction),
@@ -22,16 +22,26 @@ extension Catalog where Item == any Optimizer {
           centered: try $0.bool("centered", default: false), weightDecay: try $0.weightDecay(default: nil),
           clipping: try $0.clipping())
       }
-      .adding("adadelta", "Steps as large as recent steps, relative to recent gradients.") { try Adadelta(config: $0) }
-      .adding("adafactor", "Adam with the second moment of matrices as rows and columns.") { try Adafactor(config: $0) }
-      .adding("adagrad", "Smaller steps for weights that have had large gradients.") { try Adagrad(config: $0) }
-      .adding("adamax", "Adam with the largest gradient in the place of the mean square.") { try Adamax(config: $0) }
-      .adding("ftrl", "Follow the regularized leader, for sparse linear models.") { try Ftrl(config: $0) }
-      .adding("lamb", "Adam whose steps are as large as the weights, for large batches.") { try Lamb(config: $0) }
-      .adding("lion", "Steps of one size, in the direction of a mean's sign.") { try Lion(config: $0) }
-      .adding("muon", "Orthogonal steps for matrices, AdamW for everything else.") { try Muon(config: $0) }
-      .adding("nadam", "Adam with Nesterov's look ahead.") { try Nadam(config: $0) }
-      .adding("schedule_free_adamw", "AdamW with an average of all steps instead of a schedule.") {
+      .addingOptimizer("adadelta", "Steps as large as recent steps, relative to recent gradients.") {
+        try Adadelta(config: $0)
+      }
+      .addingOptimizer("adafactor", "Adam with the second moment of matrices as rows and columns.") {
+        try Adafactor(config: $0)
+      }
+      .addingOptimizer("adagrad", "Smaller steps for weights that have had large gradients.") {
+        try Adagrad(config: $0)
+      }
+      .addingOptimizer("adamax", "Adam with the largest gradient in the place of the mean square.") {
+        try Adamax(config: $0)
+      }
+      .addingOptimizer("ftrl", "Follow the regularized leader, for sparse linear models.") { try Ftrl(config: $0) }
+      .addingOptimizer("lamb", "Adam whose steps are as large as the weights, for large batches.") {
+        try Lamb(config: $0)
+      }
+      .addingOptimizer("lion", "Steps of one size, in the direction of a mean's sign.") { try Lion(config: $0) }
+      .addingOptimizer("muon", "Orthogonal steps for matrices, AdamW for everything else.") { try Muon(config: $0) }
+      .addingOptimizer("nadam", "Adam with Nesterov's look ahead.") { try Nadam(config: $0) }
+      .addingOptimizer("schedule_free_adamw", "AdamW with an average of all steps instead of a schedule.") {
         try ScheduleFreeAdamW(config: $0)
       }
   }
@@ -43,6 +53,17 @@ extension Catalog where Item == any Optimizer {
       epsilon: try reader.double("epsilon", default: 1e-7, in: .notNegative),
       amsgrad: try reader.bool("amsgrad", default: false), weightDecay: try reader.weightDecay(default: weightDecay),
       clipping: try reader.clipping())
+  }
+
+  /// The catalog with an optimizer that has the options that all have.
+  private func addingOptimizer<Made: AdjustableOptimizer>(
+    _ name: String, _ summary: String, make: @escaping @Sendable (ConfigReader) throws -> Made
+  ) -> Catalog {
+    adding(name, summary) { reader in
+      var made = try make(reader)
+      made.options = try OptimizerOptions(config: reader)
+      return made
+    }
   }
 }
 
@@ -75,20 +96,17 @@ extension ConfigReader {
 
 /// The settings of an optimizer: those that all share, and its own.
 func configuration(
-  _ rate: LearningRate, _ decay: Double?, _ clipping: GradientClipping?, _ own: [Config.Entry]
-) throws -> Config { Config(.object(try shared(rate, decay, clipping) + own)) }
-
-/// The settings that all optimizers share.
-private func shared(_ rate: LearningRate, _ decay: Double?, _ clipping: GradientClipping?) throws -> [Config.Entry] {
-  var entries = [Config.Entry("learning_rate", try rate.config())]
+  _ optimizer: any Optimizer, _ decay: Double?, _ own: [Config.Entry]
+) throws -> Config {
+  var entries = [Config.Entry("learning_rate", try optimizer.learningRate.config())]
   if let decay { entries.append(Config.Entry("weight_decay", Config(.double(decay)))) }
-  switch clipping {
+  switch optimizer.clipping {
   case nil: break
   case .norm(let limit): entries.append(Config.Entry("clipnorm", Config(.double(limit))))
   case .value(let limit): entries.append(Config.Entry("clipvalue", Config(.double(limit))))
   case .globalNorm(let limit): entries.append(Config.Entry("global_clipnorm", Config(.double(limit))))
   }
-  return entries
+  return Config(.object(entries + own + optimizer.options.entries))
 }
 
 extension SGD: Configurable {
@@ -97,7 +115,7 @@ extension SGD: Configurable {
     let own = [
       Config.Entry("momentum", Config(.double(momentum))), Config.Entry("nesterov", Config(.bool(nesterov))),
     ]
-    return Config(.object(try shared(learningRate, weightDecay, clipping) + own))
+    return try configuration(self, weightDecay, own)
   }
 }
 
@@ -108,7 +126,7 @@ extension Adam: Configurable {
       Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
       Config.Entry("epsilon", Config(.double(epsilon))), Config.Entry("amsgrad", Config(.bool(amsgrad))),
     ]
-    return Config(.object(try shared(learningRate, weightDecay, clipping) + own))
+    return try configuration(self, weightDecay, own)
   }
 }
 
@@ -119,7 +137,7 @@ extension RMSprop: Configurable {
       Config.Entry("rho", Config(.double(rho))), Config.Entry("momentum", Config(.double(momentum))),
       Config.Entry("epsilon", Config(.double(epsilon))), Config.Entry("centered", Config(.bool(centered))),
     ]
-    return Config(.object(try shared(learningRate, weightDecay, clipping) + own))
+    return try configuration(self, weightDecay, own)
   }
 }
 
@@ -133,8 +151,10 @@ extension Optimizer {
     var plain = self
     plain.learningRate = 0
     try Catalog.optimizers.check(plain)
-    // Clipping is the same for all optimizers, including custom ones.
-    try Catalog.optimizers.check(SGD(0, clipping: clipping))
+    // Clipping and options are the same for all optimizers, including custom ones.
+    var shared = SGD(0, clipping: clipping)
+    shared.options = options
+    try Catalog.optimizers.check(shared)
   }
 }
 

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// v ← ρ·v + (1−ρ)·g²; w ← w − lr·g/√(v + ε). Centered, the square of the gradient's own running mean is taken from v, and
 /// what is left is at least 0. With momentum μ, m ← μ·m + the change, and w ← w − m.
-public struct RMSprop: Optimizer {
+public struct RMSprop: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the running means, ρ.
   public let rho: Double
@@ -17,6 +17,7 @@ public struct RMSprop: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(

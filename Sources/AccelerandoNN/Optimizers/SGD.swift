@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// w ← w − lr·g; with momentum μ: m ← μ·m − lr·g, w ← w + m, or w ← w + μ·m − lr·g for Nesterov's.
-public struct SGD: Optimizer {
+public struct SGD: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The momentum μ; 0 for none.
   public let momentum: Double
@@ -12,6 +12,7 @@ public struct SGD: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(

@@ -4,7 +4,7 @@ import AccelerandoCore
 
 /// AdamW on z, whose average x is what is wanted; gradients are taken at y, between both (Defazio et al., 2024). The weights
 /// are y.
-public struct ScheduleFreeAdamW: Optimizer {
+public struct ScheduleFreeAdamW: AdjustableOptimizer {
   public var learningRate: LearningRate
   /// The rate of the gradient's mean.
   public let beta1: Double
@@ -17,6 +17,7 @@ public struct ScheduleFreeAdamW: Optimizer {
   /// The weight decay: the proportion of each weight, times the learning rate, that a step subtracts; nil for none.
   public let weightDecay: Double?
   public let clipping: GradientClipping?
+  public var options = OptimizerOptions()
 
   /// Makes the optimizer with Keras' defaults.
   public init(
@@ -59,7 +60,7 @@ extension ScheduleFreeAdamW: Configurable {
 
   public func config() throws -> Config {
     try configuration(
-      learningRate, weightDecay, clipping,
+      self, weightDecay,
       [
         Config.Entry("beta_1", Config(.double(beta1))), Config.Entry("beta_2", Config(.double(beta2))),
         Config.Entry("epsilon", Config(.double(epsilon))), Config.Entry("warmup_steps", Config(.int(warmupSteps))),

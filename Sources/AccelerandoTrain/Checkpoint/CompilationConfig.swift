@@ -35,7 +35,7 @@ extension Compilation {
         return pattern
       }
       let made = ParameterGroup(
-        patterns, isTrainable: try group.bool("trainable", default: true),
+        patterns, isTrainable: group.has("trainable") ? try group.bool("trainable", default: true) : nil,
         optimizer: try group.value("optimizer").map { try catalog.make($0) },
         rateFactor: try group.double("rate_factor", default: 1, in: .notNegative))
       try group.finish()
@@ -144,7 +144,7 @@ extension ParameterGroup {
   /// - Throws: `ConfigError` when the optimizer cannot be written.
   func config() throws -> Config {
     var entries = [Config.Entry("match", Config(.array(patterns.map { Config(.string($0)) })))]
-    if !isTrainable { entries.append(Config.Entry("trainable", Config(.bool(false)))) }
+    if let isTrainable { entries.append(Config.Entry("trainable", Config(.bool(isTrainable)))) }
     if let optimizer { entries.append(Config.Entry("optimizer", try Catalog.optimizers.config(of: optimizer))) }
     if rateFactor != 1 { entries.append(Config.Entry("rate_factor", Config(.double(rateFactor)))) }
     return Config(.object(entries))

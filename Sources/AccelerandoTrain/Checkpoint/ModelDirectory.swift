@@ -12,7 +12,9 @@ private enum ModelFile {
   static let weights = "weights.safetensors"
   static let compilation = "compile.json"
   static let optimizer = "optimizer.safetensors"
-  static let all: Set = [architecture, weights, compilation, optimizer]
+  static let rules = "rules.json"
+  static let ruleState = "rules.safetensors"
+  static let all: Set = [architecture, weights, compilation, optimizer, rules, ruleState]
 }
 
 /// The names that the files of a model may use: the built-in kinds and custom ones.
@@ -25,12 +27,16 @@ public struct ModelCatalogs: Sendable {
   public var metrics: Catalog<any Metric>
   /// The optimizers.
   public var optimizers: Catalog<any Optimizer>
+  /// The rules for parameters; there is none without the module that has some, such as `AccelerandoCompress`.
+  public var parameterRules: Catalog<RuleMaker>
 
   /// Makes catalogs of the built-in kinds, and others where they are given.
   public init(
     layers: LayerCatalog = LayerCatalog(), losses: Catalog<any Loss> = .losses,
-    metrics: Catalog<any Metric> = .metrics, optimizers: Catalog<any Optimizer> = .optimizers
+    metrics: Catalog<any Metric> = .metrics, optimizers: Catalog<any Optimizer> = .optimizers,
+    parameterRules: Catalog<RuleMaker> = Catalog("parameter rule")
   ) {
+    self.parameterRules = parameterRules
     self.layers = layers
     self.losses = losses
     self.metrics = metrics
@@ -40,7 +46,8 @@ public struct ModelCatalogs: Sendable {
 
 extension Model {
   /// Saves the model as a directory: `architecture.json`, `weights.safetensors` and, if it is compiled, `compile.json`
-  /// and `optimizer.safetensors`. An earlier save of the same name stays until the new one is complete.
+  /// and `optimizer.safetensors`; if it has rules for parameters, `rules.json` and `rules.safetensors`. An earlier save of the
+  /// same name stays until the new one is complete.
   ///
   /// A custom loss, metric, optimizer or schedule that does not conform to `Configurable` is no reason to lose the model:
   /// `compile.json` and `optimizer.safetensors` are left out then, and a warning says so.
@@ -65,9 +72,15 @@ extension Model {
     } catch let error as ConfigError {
       omission = error
     }
+    let rules = try ruleConfig().map { $0.json }
     try replaceDirectory(directory, contents: ModelFile.all) { place in
       try write(architecture, to: place.appendingPathComponent(ModelFile.architecture))
       try saveWeights(to: place.appendingPathComponent(ModelFile.weights), sparse: sparse)
+      if let rules {
+        try write(rules, to: place.appendingPathComponent(ModelFile.rules))
+        try AccelerandoTrain.write(
+          try ruleState(), to: place.appendingPathComponent(ModelFile.ruleState), sparse: sparse)
+      }
       guard let compilation else { return }
       try write(compilation, to: place.appendingPathComponent(ModelFile.compilation))
       try AccelerandoTrain.write(
@@ -101,6 +114,7 @@ extension Model {
     let saved = try SavedModel(directory, catalogs)
     let model = Model(saved.layer, inputs: saved.inputs, backend: backend, seed: saved.seed)
     try model.loadWeights(from: directory.appendingPathComponent(ModelFile.weights))
+    try model.loadRules(from: directory, catalogs)
     let compilation = directory.appendingPathComponent(ModelFile.compilation)
     if FileManager.default.fileExists(atPath: compilation.path) {
       try model.compile(
@@ -108,6 +122,51 @@ extension Model {
         optimizerState: try readStore(directory.appendingPathComponent(ModelFile.optimizer)))
     }
     return model
+  }
+
+  /// The rules for parameters as a list, each as its name with its settings; nil if there are none, or some cannot be written,
+  /// which a warning says.
+  private func ruleConfig() throws -> Config? {
+    if parameterRules.isEmpty { return nil }
+    do {
+      let list = try parameterRules.map { rule in
+        guard let rule = rule as? any Configurable else {
+          throw ConfigError("a rule of type '\(type(of: rule))' does not conform to Configurable.")
+        }
+        return Config(.object([Config.Entry(rule.configName, try rule.config())]))
+      }
+      return Config(["rules": Config(.array(list))])
+    } catch let error as ConfigError {
+      Warning.say(
+        "the model is saved without its rules for parameters, since \(error.message) Add them again after loading it.")
+      return nil
+    }
+  }
+
+  /// Gives the model the rules for parameters that it was saved with.
+  private func loadRules(from directory: URL, _ catalogs: ModelCatalogs) throws {
+    let file = directory.appendingPathComponent(ModelFile.rules)
+    guard FileManager.default.fileExists(atPath: file.path) else { return }
+    let reader = try ConfigReader(try readConfig(file), subject: "the rules for parameters")
+    for config in try reader.array("rules") {
+      guard case .object(let entries) = config.value, entries.count == 1 else {
+        throw ConfigError(
+          "a rule for parameters is an object with its name as the only key; received \(config.summary).",
+          at: config.location)
+      }
+      guard (try? catalogs.parameterRules.entry(entries[0].key)) != nil else {
+        Warning.say(
+          "\(directory.path) was saved with the rule for parameters '\(entries[0].key)', which is not known here. The model has the "
+            + "weights that the rule gave, and goes on without it; load it with ModelCatalogs(parameterRules: …) to keep it."
+        )
+        continue
+      }
+      try addParameterRule(try catalogs.parameterRules.make(config).make(try outline()))
+    }
+    try reader.finish()
+    let state = try readStore(directory.appendingPathComponent(ModelFile.ruleState))
+    let names = Set(parameterRules.flatMap(\.initialState.names))
+    try setRuleState(Store(state.entries.filter { names.contains($0.0) }))
   }
 
   /// Loads a model with custom layers.

@@ -120,7 +120,8 @@ extension Model {
       settings += list("group \(number) of parameters", { try group.config() }, or: group)
     }
     settings.append(RunSetting("transforms of parameters", parameterTransforms.count))
-    settings.append(RunSetting("rule for parameters", parameterRule.map { "\($0)" } ?? "none"))
+    let rules = parameterRules.map { "\($0)" }.joined(separator: "; and ")
+    settings.append(RunSetting("rule for parameters", rules.isEmpty ? "none" : rules))
     return settings
   }
 }

@@ -72,6 +72,8 @@ public struct SharedBackend: Backend {
     return buffer
   }
 
+  public func accepts(_ buffer: any Buffer) -> Bool { common.accepts(buffer) }
+
   public func hold(_ array: NDArray) throws -> (any Buffer)? { try common.hold(array) }
 
   public func upload(_ array: NDArray) throws -> any Buffer { try common.upload(array) }

@@ -6,7 +6,7 @@ import AccelerandoCore
 ///
 /// The outputs are the merged one (or both, without merging), then the states of the first and of the second layer, if
 /// the layers return them. Further inputs are initial states, in the same order.
-public struct Bidirectional: MultiOutputLayer, ConfigurableLayer {
+public struct Bidirectional: MultiOutputLayer, ConfigurableLayer, TrainableLayer {
   /// How the two outputs become one.
   public enum MergeMode: String, Hashable, Sendable, CaseIterable {
     case concat
@@ -24,6 +24,7 @@ public struct Bidirectional: MultiOutputLayer, ConfigurableLayer {
   /// How the two outputs become one.
   public let mergeMode: MergeMode
   public let name: String?
+  public var options = LayerOptions()
   private let problem: String?
 
   /// Makes the layer.
@@ -121,7 +122,9 @@ extension RecurrentLayer {
     let turned =
       entries.filter { $0.key != "name" && $0.key != "go_backwards" }
       + [Config.Entry("go_backwards", Config(.bool(!self.settings.goesBackwards)))]
-    return try Self(config: ConfigReader(Config(.object(turned)), subject: typeName))
+    var made = try Self(config: ConfigReader(Config(.object(turned)), subject: typeName))
+    made.options = options
+    return made
   }
 }
 

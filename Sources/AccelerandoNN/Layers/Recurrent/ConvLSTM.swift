@@ -83,6 +83,10 @@ public protocol ConvLSTMLayer: RecurrentLayer, SpatialLayer {
 }
 
 extension ConvLSTMLayer {
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["kernel": "kernel", "recurrentKernel": "recurrent", "bias": "bias"]
+  }
+
   /// Makes the layer: sequences `[N, T, spatial…, C]` to the last output `[N, spatial…, filters]`, or to all of them.
   /// - Parameters:
   ///   - filters: the number of output channels.
@@ -172,6 +176,7 @@ public struct ConvLSTM1D: ConvLSTMLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
 
   public init(cell: any RecurrentCell, settings: RecurrentSettings, name: String?) {
     self.cell = cell
@@ -190,6 +195,7 @@ public struct ConvLSTM2D: ConvLSTMLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
 
   public init(cell: any RecurrentCell, settings: RecurrentSettings, name: String?) {
     self.cell = cell
@@ -208,6 +214,7 @@ public struct ConvLSTM3D: ConvLSTMLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
 
   public init(cell: any RecurrentCell, settings: RecurrentSettings, name: String?) {
     self.cell = cell

@@ -9,6 +9,10 @@ import AccelerandoCore
 /// candidate. The reset gate r applies to the product of the state (`resetAfter`), or to the state before the product.
 public struct GRUCell: KernelCell {
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["kernel": "kernel", "recurrentKernel": "recurrent", "bias": "bias"]
+  }
   /// Whether the reset gate applies to the product of the state, instead of to the state before it.
   public let resetAfter: Bool
   let settings: RecurrentCellSettings
@@ -119,6 +123,10 @@ public struct GRU: RecurrentLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["kernel": "kernel", "recurrentKernel": "recurrent", "bias": "bias"]
+  }
 
   /// Makes the layer. Further inputs of the layer are initial states.
   /// - Parameters:

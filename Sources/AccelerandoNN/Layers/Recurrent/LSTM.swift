@@ -9,6 +9,10 @@ import AccelerandoCore
 /// o; then c ← f·c + i·g and h ← o·activation(c).
 public struct LSTMCell: KernelCell {
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["kernel": "kernel", "recurrentKernel": "recurrent", "bias": "bias"]
+  }
   /// Whether the bias of the forget gate starts at one.
   public let unitForgetBias: Bool
   let settings: RecurrentCellSettings
@@ -98,6 +102,10 @@ public struct LSTM: RecurrentLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["kernel": "kernel", "recurrentKernel": "recurrent", "bias": "bias"]
+  }
 
   /// Makes the layer. Further inputs of the layer are initial states.
   /// - Parameters:

@@ -10,6 +10,7 @@ public struct RNN: RecurrentLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
 
   /// Makes the layer.
   /// - Parameters:
@@ -51,10 +52,11 @@ public struct RNN: RecurrentLayer {
 }
 
 /// Cells one after the other, as one cell: the output of each is the input of the next.
-public struct StackedRNNCells: RecurrentCell, ConfigurableLayer {
+public struct StackedRNNCells: RecurrentCell, ConfigurableLayer, TrainableLayer {
   /// The cells, first to last.
   public let cells: [any RecurrentCell]
   public let name: String?
+  public var options = LayerOptions()
 
   /// Makes the cell.
   public init(_ cells: [any RecurrentCell], name: String? = nil) {

@@ -55,7 +55,7 @@ extension Config {
 }
 
 /// A cell with a kernel for its inputs and one for its state.
-protocol KernelCell: RecurrentCell, ConfigurableLayer {
+protocol KernelCell: RecurrentCell, ConfigurableLayer, TrainableLayer {
   var settings: RecurrentCellSettings { get }
   /// `[features, gates · units]`.
   var kernel: Parameter { get }

@@ -47,7 +47,7 @@ public struct RecurrentSettings: Hashable, Sendable {
 /// A layer that applies a cell to the elements of sequences `[N, T, features]`, one after the other.
 ///
 /// Further inputs are initial states. A mask of the input stops the states where it is false.
-public protocol RecurrentLayer: MultiOutputLayer, ConfigurableLayer {
+public protocol RecurrentLayer: MultiOutputLayer, ConfigurableLayer, TrainableLayer {
   /// What happens in a round.
   var cell: any RecurrentCell { get }
   /// What is returned, and in which order the sequence is read.

@@ -6,6 +6,10 @@ import AccelerandoCore
 /// `activation(x · kernel + bias + state · recurrentKernel)`.
 public struct SimpleRNNCell: KernelCell {
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["kernel": "kernel", "recurrentKernel": "recurrent", "bias": "bias"]
+  }
   let settings: RecurrentCellSettings
   let kernel: Parameter
   let recurrentKernel: Parameter
@@ -75,6 +79,10 @@ public struct SimpleRNN: RecurrentLayer {
   public let settings: RecurrentSettings
   public let keptStates: [Parameter]
   public let name: String?
+  public var options = LayerOptions()
+  public static var weightNames: KeyValuePairs<String, String> {
+    ["kernel": "kernel", "recurrentKernel": "recurrent", "bias": "bias"]
+  }
 
   /// Makes the layer. Further inputs of the layer are initial states.
   /// - Parameters:

@@ -4,10 +4,11 @@ import AccelerandoCore
 
 /// The same layer for each element of sequences: `[N, T, …]` to `[N, T, …]`. All elements go through the layer as one
 /// batch.
-public struct TimeDistributed: ConfigurableLayer {
+public struct TimeDistributed: ConfigurableLayer, TrainableLayer {
   /// The layer that is applied.
   public let layer: any Layer
   public let name: String?
+  public var options = LayerOptions()
 
   /// Makes the layer.
   public init(_ layer: any Layer, name: String? = nil) {

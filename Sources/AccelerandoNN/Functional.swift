@@ -21,6 +21,23 @@ public class LayerOutput {
   public static func - (a: LayerOutput, b: LayerOutput) -> LayerOutput { Subtract()([a, b]) }
   /// The product, element by element.
   public static func * (a: LayerOutput, b: LayerOutput) -> LayerOutput { Multiply()([a, b]) }
+
+  /// Each element plus a number.
+  public static func + (a: LayerOutput, b: Double) -> LayerOutput { Rescaling(1, offset: b)(a) }
+  /// A number plus each element.
+  public static func + (a: Double, b: LayerOutput) -> LayerOutput { b + a }
+  /// Each element minus a number.
+  public static func - (a: LayerOutput, b: Double) -> LayerOutput { a + -b }
+  /// A number minus each element.
+  public static func - (a: Double, b: LayerOutput) -> LayerOutput { Rescaling(-1, offset: a)(b) }
+  /// Each element times a number.
+  public static func * (a: LayerOutput, b: Double) -> LayerOutput { Rescaling(b)(a) }
+  /// A number times each element.
+  public static func * (a: Double, b: LayerOutput) -> LayerOutput { b * a }
+  /// Each element divided by a number.
+  public static func / (a: LayerOutput, b: Double) -> LayerOutput { a * (1 / b) }
+  /// Each element with the other sign.
+  public static prefix func - (a: LayerOutput) -> LayerOutput { a * -1 }
 }
 
 /// A layer with the values that it is applied to. Its outputs share it.

@@ -267,6 +267,17 @@ extension Scope {
   }
 }
 
+extension Scope {
+  /// The tensor that stands for a parameter at this point of the trace; nil if it has none yet.
+  package func value(of name: String) -> Tensor? { updates[name] ?? values[name] }
+
+  /// Lets later reads of a parameter see a new value, of the same type.
+  package func replaceValue(of name: String, with value: Tensor) {
+    values[name] = value
+    transformed[name] = nil
+  }
+}
+
 // MARK: - Masks
 
 extension Scope {

@@ -111,6 +111,26 @@ import Testing
     }
   }
 
+  @Test func layersInBlocksAreFrozenAndGiveTheirWeightsByTheirPath() throws {
+    try withExample { directory in
+      let text = try String(contentsOf: directory.appending(path: "leaves.yaml"), encoding: .utf8)
+      func train(_ name: String, _ more: String, _ arguments: String...) throws -> Command.Outcome {
+        try
+          (more
+          + text.replacing(
+            "  loss_weights:", with: "  groups: [{match: [residual], trainable: false}]\n  loss_weights:"))
+          .write(to: directory.appending(path: "\(name).yaml"), atomically: true, encoding: .utf8)
+        return try Command.run(arguments: ["train", "\(name).yaml", "--epochs", "1"] + arguments, in: directory)
+      }
+      let first = try train("first", "", "--output", "first")
+      #expect(first.status == 0, "\(first.errors)")
+      let summary = try Command.run("summary", "first", in: directory)
+      #expect(summary.output.contains("Non-trainable params: 1,168 "), "\(summary.output)\(summary.errors)")
+      let second = try train("second", "weights: {from: first, layers: [residual_1.change, stem]}\n")
+      #expect(second.status == 0 && second.errors.contains("4 parameters have the values of"), "\(second.errors)")
+    }
+  }
+
   @Test func longNamesAreCutAndTheTableStillLinesUp() throws {
     try withTemporaryDirectory { directory in
       let name = "a" + String(repeating: "very_", count: 30) + "long_name"

@@ -15,6 +15,15 @@ public struct LossMetric: MeanMetric {
     self.name = name ?? loss.name
   }
 
+  public var unit: LossUnit { loss.unit == .batch ? .sample : loss.unit }
+
+  public func mask(_ prediction: Tensor, _ target: Tensor) -> Tensor? {
+    guard loss.unit == .place, prediction.rank > 2 else { return loss.mask(prediction, target) }
+    let places = Array(prediction.shape.dropLast())
+    guard target.shape.starts(with: places) else { return nil }
+    return loss.mask(prediction.flattened(places), target.flattened(places))?.reshaped(places)
+  }
+
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     loss.values(prediction, target).converted(to: .float32)
   }

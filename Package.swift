@@ -65,6 +65,7 @@ let package = Package(
     .executableTarget(name: "SeedCNN", dependencies: ["Accelerando"], path: "Examples/SeedCNN"),
     .executableTarget(name: "CustomLayer", dependencies: ["Accelerando"], path: "Examples/CustomLayer"),
     .executableTarget(name: "CustomTrainingLoop", dependencies: ["Accelerando"], path: "Examples/CustomTrainingLoop"),
+    .executableTarget(name: "GAN", dependencies: ["Accelerando"], path: "Examples/GAN"),
     .target(
       name: "AccelerandoTestSupport", dependencies: ["AccelerandoCore"], path: "Tests/AccelerandoTestSupport"),
     .testTarget(name: "AccelerandoCoreTests", dependencies: ["AccelerandoCore", "AccelerandoTestSupport"]),

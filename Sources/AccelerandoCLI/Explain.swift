@@ -58,7 +58,7 @@ struct Explain: ParsableCommand {
     let recipe = try trained?.loadRecipe() ?? Recipe(recipe)
     let backend = threadOptions.makeCPUBackend()
     let data = try dataOptions.load(recipe)
-    let model = try trained?.loadModel(backend: backend) ?? recipe.makeModel(for: data.input, backend: backend)
+    let model = try trained?.loadModel(backend: backend) ?? recipe.makeModel(for: data.inputs, backend: backend)
     let kind = StepKind(rawValue: step) ?? .train
     let step = try model.inspectedStep(
       kind, on: data.train.dataset(), batchSize: batchSize ?? recipe.fit.batchSize, isLongPass: kind != .train)

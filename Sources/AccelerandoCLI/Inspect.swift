@@ -11,21 +11,22 @@ struct Summary: ParsableCommand {
   @Argument(help: "A built-in recipe's name, the path of a YAML file, or a directory that 'train --output' wrote.")
   var model: String
 
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
   @OptionGroup var dataOptions: DataOptions
 
   func run() throws {
-    let backend = CPUBackend(threads: 1)
-    if RunDirectory.isDirectory(model) {
-      print(try RunDirectory(opening: model).loadModel(backend: backend).summary())
-      return
-    }
+    let summary = try loadModel(backend: CPUBackend(threads: 1)).describe()
+    if json { try printJSON(summary) } else { print(summary) }
+  }
+
+  private func loadModel(backend: any Backend) throws -> Model {
+    if RunDirectory.isDirectory(model) { return try RunDirectory(opening: model).loadModel(backend: backend) }
     let recipe = try Recipe(model)
-    // The shapes of the known datasets are known without the data.
-    if let input = recipe.data.knownInput {
-      print(try recipe.makeModel(for: input, backend: backend).summary())
-    } else {
-      print(try recipe.makeModel(for: dataOptions.load(recipe).input, backend: backend).summary())
-    }
+    // The shapes of the known datasets, and those that recipes declare, are known without the data.
+    let inputs = try recipe.knownInputs ?? dataOptions.load(recipe).inputs
+    return try recipe.makeModel(for: inputs, backend: backend)
   }
 }
 

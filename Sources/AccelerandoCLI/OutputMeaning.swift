@@ -13,15 +13,19 @@ enum OutputMeaning: Hashable {
   /// Quantities.
   case values
 
-  /// What the outputs of a model stand for.
+  /// What an output of a model stands for.
+  /// - Parameter output: the output's number.
   /// - Throws: `GraphError` when the architecture is invalid.
-  init(of model: Model) throws {
-    switch model.compilation?.loss {
+  init(of model: Model, output: Int) throws {
+    let name = try model.outline().outputNames[output]
+    let losses = model.compilation?.losses ?? []
+    let loss = losses.first { $0.output == name } ?? losses.first { $0.output == nil }
+    switch loss?.loss {
     case let loss as SparseCategoricalCrossentropy: self = .classes(areLogits: loss.fromLogits)
     case let loss as CategoricalCrossentropy: self = .classes(areLogits: loss.fromLogits)
     case let loss as BinaryCrossentropy: self = .decisions(areLogits: loss.fromLogits)
     case let loss:
-      let last = try Self.lastOperation(of: model)
+      let last = try Self.lastOperation(of: model, output: output)
       if last is AccelerandoCore.Softmax {
         self = .classes(areLogits: false)
       } else if loss == nil, (last as? Unary)?.function == .logistic {
@@ -31,20 +35,25 @@ enum OutputMeaning: Hashable {
       }
     }
     // The outputs that are called logits may be probabilities all the same: losses see to that, and so must we.
-    if self == .classes(areLogits: true), try Self.lastOperation(of: model) is AccelerandoCore.Softmax {
+    if self == .classes(areLogits: true), try Self.lastOperation(of: model, output: output) is AccelerandoCore.Softmax {
       self = .classes(areLogits: false)
     }
-    if self == .decisions(areLogits: true), (try Self.lastOperation(of: model) as? Unary)?.function == .logistic {
+    if self == .decisions(areLogits: true),
+      (try Self.lastOperation(of: model, output: output) as? Unary)?.function == .logistic
+    {
       self = .decisions(areLogits: false)
     }
   }
 
-  /// The operation that the model's output comes from, but for changes of type or shape.
-  private static func lastOperation(of model: Model) throws -> (any AccelerandoCore.Operation)? {
+  /// The operation that an output of the model comes from, but for changes of type or shape.
+  private static func lastOperation(of model: Model, output: Int) throws -> (any AccelerandoCore.Operation)? {
     let types = BatchTypes(features: model.inputs.map { TensorType($0.dtype, $0.shape) }, labels: nil)
     let program = try model.stepProgram(.predict, on: types, batchSize: 1)
-    let shape = try model.outline().output.shape
-    guard var value = program.outputs.last(where: { program.types[$0].shape == shape }) else { return nil }
+    // The predictions are the program's last outputs.
+    let count = try model.outline().outputs.count
+    let place = program.outputs.count - count + output
+    guard program.outputs.indices.contains(place) else { return nil }
+    var value = program.outputs[place]
     while let instruction = program.instructions.first(where: { $0.results.contains(value) }) {
       let passesOn = instruction.operation is Convert || instruction.operation is AccelerandoCore.Reshape
       guard passesOn, let operand = instruction.operands.first else { return instruction.operation }

@@ -11,17 +11,23 @@ struct Predict: ParsableCommand {
     discussion: """
       Prints one line for each sample: its index and what fits the loss. For cross-entropy, or a softmax at the end, that is \
       the most probable class and its probability; for binary cross-entropy of one output, class 1 or 0 and its probability; for \
-      any other loss the model's outputs.
+      any other loss the model's outputs. For a model with several outputs, the name of each stands before its words.
       """)
 
   @Argument(help: "A directory that 'train --output' wrote.")
   var directory: String
 
-  @Argument(help: "The samples: an NPY file, or an IDX file, plain or gzipped.")
+  @Argument(
+    help: """
+      The samples: an NPY file, an IDX file, plain or gzipped, or an NPZ file with an array x_NAME for each input of the \
+      model.
+      """)
   var input: String
 
   @Option(
-    help: ArgumentHelp("Write the model's whole output as an NPY file; '-' for standard output.", valueName: "file"))
+    help: ArgumentHelp(
+      "Write the model's whole output as an NPY file, or its outputs by name as an NPZ file (for FILE.npz, and for several "
+        + "outputs); '-' for standard output.", valueName: "file"))
   var output: String?
 
   @Option(parsing: .unconditional, help: "Use only the first N samples.")
@@ -41,24 +47,52 @@ struct Predict: ParsableCommand {
     let run = try RunDirectory(opening: directory)
     let recipe = try run.loadRecipe()
     let model = try run.loadModel(backend: try deviceOptions.makeBackend())
-    var samples = try ArrayFile.read(URL(fileURLWithPath: input))
+    var samples = try ArrayFile.readInputs(URL(fileURLWithPath: input), names: model.inputNames)
     // A single sample is accepted as a batch of one.
-    if let shape = model.inputs.first?.shape, samples.shape == shape { samples = try samples.reshaped([1] + shape) }
-    if let limit, let count = samples.shape.first, limit < count { samples = try samples.rows(0..<limit) }
-    let scores = try model.predict(samples, batchSize: batchSize)
-    if let output {
-      try writeFile(NPY.encoded(scores), to: output)
-      if output != "-" { tell("\(scores.type) is written to \(output).") }
+    if zip(samples, model.inputs).allSatisfy({ $0.shape == $1.shape }) {
+      samples = try samples.mapArrays { try $0.reshaped([1] + $0.shape) }
+    }
+    if let limit, let count = samples.first?.shape.first, limit < count {
+      samples = try samples.mapArrays { try $0.shape.isEmpty ? $0 : $0.rows(0..<min(limit, $0.shape[0])) }
+    }
+    let outputs = try model.predictOutputs(Dataset(features: samples, targets: []), batchSize: batchSize)
+    if let output { return try write(outputs, to: output) }
+    let meanings = try outputs.indices.map { index in
+      // Outputs along several axes are no list of classes.
+      outputs[index].shape.count == 2 ? try OutputMeaning(of: model, output: index) : .values
+    }
+    let classNames = outputs.count == 1 ? recipe.data.classNames : nil
+    let values = outputs.map { $0.elements(as: Float.self) }
+    for sample in 0..<(outputs.first?.shape.first ?? 0) {
+      var words = ["\(sample)"]
+      for index in outputs.indices {
+        let width = Array(outputs[index].shape.dropFirst()).elementCount
+        let row = Array(values[index][sample * width..<(sample + 1) * width])
+        if outputs.count > 1 { words.append(outputs.names[index]) }
+        words += meanings[index].words(row, classNames: classNames)
+      }
+      print(words.joined(separator: "\t"))
+    }
+  }
+
+  /// Writes one output as NPY, several by name as NPZ.
+  private func write(_ outputs: NamedArrays, to path: String) throws {
+    if outputs.count == 1, !path.hasSuffix(".npz") {
+      try writeFile(NPY.encoded(outputs[0]), to: path)
+      if path != "-" { tell("\(outputs[0].type) is written to \(path).") }
       return
     }
-    let width = Array(scores.shape.dropFirst()).elementCount
-    let values = scores.elements(as: Float.self)
-    // Outputs along several axes are no list of classes.
-    let meaning = scores.shape.count == 2 ? try OutputMeaning(of: model) : .values
-    for sample in 0..<(scores.shape.first ?? 0) {
-      let row = Array(values[sample * width..<(sample + 1) * width])
-      let words = meaning.words(row, classNames: recipe.data.classNames)
-      print("\(sample)\t\(words.joined(separator: "\t"))")
+    let arrays = zip(outputs.names, outputs).map { (name: $0, value: $1) }
+    if path == "-" {
+      // A zip file is written with its directory at the end; standard output gets it whole.
+      let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("outputs-\(UUID().uuidString).npz")
+      defer { try? FileManager.default.removeItem(at: temporary) }
+      try NPZ.write(arrays, to: temporary)
+      try writeFile(FileContents(temporary).withUnsafeBytes { Array($0) }, to: path)
+    } else {
+      try NPZ.write(arrays, to: URL(fileURLWithPath: path))
+      let list = arrays.map { "\($0.name) \($0.value.type)" }.joined(separator: ", ")
+      tell("\(list): written to \(path).")
     }
   }
 }

@@ -194,7 +194,7 @@ struct Prune: ParsableCommand {
     {
       before = try dense.loadModel(backend: backend)
     } else {
-      before = try recipe.makeModel(for: data.input, backend: backend)
+      before = try recipe.makeModel(for: data.inputs, backend: backend)
       // Report what cannot be pruned before an hour of training.
       if method == .filters { _ = try before.withoutChannels(sparsity.final, layers: chosenLayers) }
       if isScheduled {
@@ -202,7 +202,7 @@ struct Prune: ParsableCommand {
         try before.checkPruning(steps: steps)
         try before.setParameterRule(nil)
       }
-      try pruningRecipe.makeModel(for: data.input, backend: backend).checkCallbacks(
+      try pruningRecipe.makeModel(for: data.inputs, backend: backend).checkCallbacks(
         try pruningRecipe.makeCallbacks(writingTo: directory?.url), epochs: epochs,
         validates: recipe.fit.validationSplit ?? 0 > 0 || data.validation != nil)
       if !json { tell("Training the model before it is pruned, \(recipe.fit.epochs) epochs.") }
@@ -217,7 +217,7 @@ struct Prune: ParsableCommand {
     recipe = pruningRecipe
     let model: Model
     if isScheduled {
-      model = try recipe.makeModel(for: data.input, backend: backend)
+      model = try recipe.makeModel(for: data.inputs, backend: backend)
       try model.setWeights(try before.weights())
       try model.prune(try pruning(steps: steps))
       tellFrequency(steps: steps)

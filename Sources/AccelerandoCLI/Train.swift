@@ -132,7 +132,7 @@ struct Train: ParsableCommand {
   private func makeModel(
     _ recipe: Recipe, goingOnFrom earlier: RunDirectory?, on data: LoadedData, backend: any Backend
   ) throws -> Model {
-    guard let earlier else { return try recipe.makeModel(for: data.input, backend: backend) }
+    guard let earlier else { return try recipe.makeModel(for: data.inputs, backend: backend) }
     let model = try earlier.loadModel(backend: backend)
     if model.compilation == nil { try model.compile(try recipe.makeCompilation()) }
     if let learningRate { try model.setLearningRate(learningRate) }

@@ -85,7 +85,8 @@ extension CompressionVerdict {
   private static func checkShapes(_ before: Model, _ after: Model) throws {
     func shapes(_ model: Model) throws -> String {
       let inputs = model.inputs.map { "\($0.shape)" }.joined(separator: ", ")
-      return "\(inputs) to \(Array(try model.outline().output.shape.dropFirst()))"
+      let outputs = try model.outline().outputs.map { "\(Array($0.shape.dropFirst()))" }
+      return "\(inputs) to \(outputs.joined(separator: ", "))"
     }
     let (first, second) = (try shapes(before), try shapes(after))
     guard first == second else {
@@ -232,8 +233,11 @@ extension Model {
       let numbers = RandomKey(seed: 1).uniform(type.elementCount, from: 0, to: 1)
       return (try? NDArray(numbers, shape: type.shape).converted(to: type.dtype)) ?? NDArray(zeros: type)
     }
-    var run: () throws -> Void = { _ = try function(inputs) }
-    if let input = inputs.first, inputs.count == 1, input.dtype == .float32, function.outputType.dtype == .float32 {
+    let arrays = NamedArrays(inputs)
+    var run: () throws -> Void = { _ = try function.outputs(of: arrays) }
+    if let input = inputs.first, inputs.count == 1, input.dtype == .float32, function.outputTypes.count == 1,
+      function.outputType.dtype == .float32
+    {
       var output = [Float](repeating: 0, count: function.outputType.elementCount)
       run = {
         try input.withUnsafeBytes { bytes in

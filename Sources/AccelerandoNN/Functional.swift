@@ -21,6 +21,23 @@ public class LayerOutput {
   public static func - (a: LayerOutput, b: LayerOutput) -> LayerOutput { Subtract()([a, b]) }
   /// The product, element by element.
   public static func * (a: LayerOutput, b: LayerOutput) -> LayerOutput { Multiply()([a, b]) }
+
+  /// Each element plus a number.
+  public static func + (a: LayerOutput, b: Double) -> LayerOutput { Rescaling(1, offset: b)(a) }
+  /// A number plus each element.
+  public static func + (a: Double, b: LayerOutput) -> LayerOutput { b + a }
+  /// Each element minus a number.
+  public static func - (a: LayerOutput, b: Double) -> LayerOutput { a + -b }
+  /// A number minus each element.
+  public static func - (a: Double, b: LayerOutput) -> LayerOutput { Rescaling(-1, offset: a)(b) }
+  /// Each element times a number.
+  public static func * (a: LayerOutput, b: Double) -> LayerOutput { Rescaling(b)(a) }
+  /// A number times each element.
+  public static func * (a: Double, b: LayerOutput) -> LayerOutput { b * a }
+  /// Each element divided by a number.
+  public static func / (a: LayerOutput, b: Double) -> LayerOutput { a * (1 / b) }
+  /// Each element with the other sign.
+  public static prefix func - (a: LayerOutput) -> LayerOutput { a * -1 }
 }
 
 /// A layer with the values that it is applied to. Its outputs share it.
@@ -94,8 +111,8 @@ extension MergeLayer {
 public struct Functional: MultiOutputLayer {
   /// One sample of an input.
   public struct InputSpec: Hashable, Sendable {
-    /// The shape of one sample, without the batch axis.
-    public let shape: [Int]
+    /// The shape of one sample, without the batch axis; nil for any.
+    public let shape: [Int]?
     /// The element type that layers see.
     public let dtype: DType
     /// The input's name, for data by name and for messages.
@@ -176,22 +193,27 @@ public struct Functional: MultiOutputLayer {
     return nil
   }
 
-  /// The names of all values: those of the inputs, and of the layers, numbered by type where they have none. Further
-  /// outputs of a layer have their own name behind it.
-  private static func valueNames(_ layers: [any Layer], _ inputs: [InputSpec]) -> [String] {
+  /// The names of all values: those of the inputs, and of the layers, numbered by type where they have none.
+  /// - Parameter separator: what stands between a layer's name and that of one of its further outputs, or, for a point, of
+  ///   any of its several outputs.
+  private static func valueNames(
+    _ layers: [any Layer], _ inputs: [InputSpec], separator: String = "_"
+  ) -> [String] {
     var counts: [String: Int] = [:]
-    func numbered(_ base: String) -> String {
-      let count = counts[base, default: 0]
-      counts[base] = count + 1
-      return count == 0 ? base : "\(base)_\(count)"
-    }
-    var names = inputs.map { $0.name ?? numbered("input") }
+    var names = inputs.map { $0.name ?? numbered("input", &counts) }
     for layer in layers {
-      let name = layer.name ?? numbered(snakeCase(layer.typeName))
-      names.append(name)
-      names += ((layer as? any MultiOutputLayer)?.outputNames.dropFirst() ?? []).map { "\(name)_\($0)" }
+      let name = layer.name ?? numbered(snakeCase(layer.typeName), &counts)
+      let outputs = (layer as? any MultiOutputLayer)?.outputNames ?? []
+      names.append(outputs.count > 1 && separator == "." ? "\(name).\(outputs[0])" : name)
+      names += outputs.dropFirst().map { "\(name)\(separator)\($0)" }
     }
     return names
+  }
+
+  /// Whether each layer reads the one before, the first the only input, and the last is the output.
+  package var isChain: Bool {
+    inputs.count == 1 && outputs.count == 1 && layers.allSatisfy { $0.outputCount == 1 }
+      && sources.enumerated().allSatisfy { $0.element == [$0.offset] } && outputs[0].value == layers.count
   }
 
   /// Whether a single output has the name that it would have anyway.
@@ -221,15 +243,18 @@ public struct Functional: MultiOutputLayer {
       return rejected("takes \(inputs.count) inputs; received \(tensors.count).")
     }
     for (index, (tensor, input)) in zip(tensors, inputs).enumerated() {
-      guard Array(tensor.shape.dropFirst()) == input.shape, tensor.rank >= 1 else {
+      guard let shape = input.shape else { continue }
+      guard Array(tensor.shape.dropFirst()) == shape, tensor.rank >= 1 else {
         let label = input.name.map { "'\($0)'" } ?? String(index)
         return rejected(
-          "needs samples of shape \(input.shape) at input \(label); received \(Array(tensor.shape.dropFirst())).")
+          "needs samples of shape \(shape) at input \(label); received \(Array(tensor.shape.dropFirst())).")
       }
     }
     var values = tensors
+    let names = Scope.current == nil ? [] : Self.valueNames(layers, inputs, separator: ".")
     for (layer, operands) in zip(layers, sources) {
-      values += layer.called(operands.map { values[$0] }, name: nil)
+      let reads = operands.compactMap { names.indices.contains($0) ? names[$0] : nil }
+      values += layer.called(operands.map { values[$0] }, name: nil, reads: reads)
     }
     return outputs.map { values[$0.value] }
   }

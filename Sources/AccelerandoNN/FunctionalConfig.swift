@@ -4,16 +4,27 @@ import AccelerandoCore
 
 extension Functional: ConfigurableLayer {
   public static var summary: String {
-    "A graph of layers, as one layer: nodes in order, with the numbers of their inputs. 'output' is the number of a value; "
-      + "several have names in 'outputs'."
+    "A graph of layers, as one layer: 'layers' by name, as in a block, with 'inputs' and 'outputs'; or, as files of models "
+      + "have it, 'nodes' in order, with the numbers of their inputs."
   }
 
   public init(config: ConfigReader) throws {
-    let inputs = try config.array("inputs", kind: "a list of inputs, {shape: …, dtype: …, name: …}").map { value in
+    if config.value("layers", kind: "a list of layers", about: "The layers; each reads the one before, or 'from'")
+      != nil
+    {
+      let inputs = try config.value("inputs").map(GraphInput.list)
+      var graph = try GraphReader(inputs: inputs, catalog: config.layerCatalog, reading: config.reading)
+      let (layers, outputs) = (try config.array("layers"), config.value("outputs"))
+      self = try graph.read(layers, outputs: outputs).functional(name: try config.optionalString("name"))
+      return
+    }
+    let inputs = try config.array(
+      "inputs", kind: "a list of inputs, {shape: …, dtype: …, name: …}; beside 'layers', as in a block"
+    ).map { value in
       let reader = try ConfigReader(value, subject: "an input")
       let spec = InputSpec(
-        shape: try reader.ints("shape"), dtype: try reader.choice("dtype", default: DType.float32),
-        name: try reader.optionalString("name"))
+        shape: reader.has("shape") ? try reader.ints("shape") : nil,
+        dtype: try reader.choice("dtype", default: DType.float32), name: try reader.optionalString("name"))
       try reader.finish()
       return spec
     }
@@ -80,7 +91,7 @@ extension Functional: ConfigurableLayer {
     }
     let specs = inputs.map { input in
       Config([
-        "shape": .ints(input.shape), "dtype": Config(.string(input.dtype.rawValue)),
+        "shape": input.shape.map { .ints($0) }, "dtype": Config(.string(input.dtype.rawValue)),
         "name": input.name.map { Config(.string($0)) },
       ])
     }

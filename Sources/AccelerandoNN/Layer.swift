@@ -67,8 +67,9 @@ extension Layer {
   public func applied(to inputs: [Tensor]) -> [Tensor] { called(inputs, name: nil) }
 
   /// The layer applied to tensors under a name that the layer around it has chosen.
+  /// - Parameter reads: what the tensors are called there, for summaries.
   /// - Returns: as many tensors as the layer has outputs, and one at least, also after an error.
-  func called(_ inputs: [Tensor], name: String?) -> [Tensor] {
+  func called(_ inputs: [Tensor], name: String?, reads: [String] = []) -> [Tensor] {
     let body = { () -> [Tensor] in
       let outputs = computed(inputs)
       let count = max(outputCount, 1)
@@ -83,7 +84,7 @@ extension Layer {
       return (0..<count).map { outputs.indices.contains($0) ? outputs[$0] : first }
     }
     guard let scope = Scope.current else { return body() }
-    return scope.call(self, on: inputs, name: name, body)
+    return scope.call(self, on: inputs, name: name, reads: reads, body)
   }
 
   private func computed(_ inputs: [Tensor]) -> [Tensor] {

@@ -15,6 +15,9 @@ public struct Outline: Sendable {
   public let outputNames: [String]
   /// The model's layers in the order of their calls: the rows of a summary.
   public let layerCalls: [Scope.LayerCall]
+  /// These calls and those of the layers inside, as far as a `Sequential` or `Functional` holds them, each before those
+  /// inside it.
+  public let nestedCalls: [Scope.LayerCall]
   /// The names of the parameters by property, for tracing the model again.
   public let names: ParameterNames
   /// The parameters' names by layer, as in `stem.weight` or `block.dense_1.bias`, by their names by property: names that a
@@ -45,6 +48,7 @@ public struct Outline: Sendable {
     names = ParameterNames(of: layer)
     var collected: [ParameterSpec] = []
     var calls: [Scope.LayerCall] = []
+    var nestedCalls: [Scope.LayerCall] = []
     var outputs: [TensorType] = []
     var indexInputs: [IndexInput] = []
     var lastingNames: [String: String] = [:]
@@ -59,6 +63,7 @@ public struct Outline: Sendable {
       collected += scope.parameters.filter { !known.contains($0.name) }
       outputs = results.map(\.type)
       calls = scope.layerCalls
+      nestedCalls = scope.nestedCalls
       lastingNames.merge(scope.lastingNames) { first, _ in first }
       if !isTraining { indexInputs = try Self.indexInputs(graph, scope.lookUps, inputs: inputs.count) }
     }
@@ -68,6 +73,7 @@ public struct Outline: Sendable {
     self.outputs = outputs
     outputNames = (layer as? any MultiOutputLayer)?.outputNames ?? ["output"]
     layerCalls = calls
+    self.nestedCalls = nestedCalls
   }
 
   /// The inputs that are used as indices as they are, or but for their type and shape.

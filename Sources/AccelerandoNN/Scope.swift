@@ -24,6 +24,10 @@ public final class Scope: @unchecked Sendable {
     public let name: String
     /// The layer's type.
     public let typeName: String
+    /// The layers and inputs whose values it reads, by their names in the layer around; empty where that does not name them.
+    public let reads: [String]
+    /// How many layers of the model are around it.
+    public let depth: Int
     /// The layer.
     public let layer: any Layer
     /// The types of its inputs.
@@ -61,6 +65,8 @@ public final class Scope: @unchecked Sendable {
   public private(set) var updates: [String: Tensor] = [:]
   /// The calls of the outermost layer's direct sublayers, in order.
   public private(set) var layerCalls: [LayerCall] = []
+  /// The calls of all layers that stand in a `Sequential` or `Functional`, each before those inside it.
+  public private(set) var nestedCalls: [LayerCall] = []
 
   /// The uses of tensors as indices, in order.
   package private(set) var lookUps: [LookUp] = []
@@ -261,6 +267,17 @@ extension Scope {
   }
 }
 
+extension Scope {
+  /// The tensor that stands for a parameter at this point of the trace; nil if it has none yet.
+  package func value(of name: String) -> Tensor? { updates[name] ?? values[name] }
+
+  /// Lets later reads of a parameter see a new value, of the same type.
+  package func replaceValue(of name: String, with value: Tensor) {
+    values[name] = value
+    transformed[name] = nil
+  }
+}
+
 // MARK: - Masks
 
 extension Scope {
@@ -287,7 +304,9 @@ extension Scope {
   }
 
   /// Calls a layer's formula with its name in the path of errors.
-  func call(_ layer: any Layer, on inputs: [Tensor], name given: String?, _ body: () -> [Tensor]) -> [Tensor] {
+  func call(
+    _ layer: any Layer, on inputs: [Tensor], name given: String?, reads: [String], _ body: () -> [Tensor]
+  ) -> [Tensor] {
     let typeName = layer.typeName
     if let name = layer.name { checkName(name, of: layer) }
     if let last = frames.indices.last { frames[last].callCount += 1 }
@@ -295,17 +314,22 @@ extension Scope {
     let outer = graph.path
     graph.path = outer + [frames.isEmpty && layer.name == nil ? typeName : "\(typeName) '\(name)'"]
     let parametersBefore = parameters.count
+    func record(_ results: [Tensor]) -> LayerCall {
+      LayerCall(
+        name: name, typeName: typeName, reads: reads, depth: frames.count - 1, layer: layer, inputs: inputs.map(\.type),
+        outputs: results.map(\.type), parameters: parameters[parametersBefore...].map(\.name))
+    }
+    let isListed =
+      addsInputs && !frames.isEmpty && frames.allSatisfy { $0.layer is Sequential || $0.layer is Functional }
+    let place = nestedCalls.count
+    if isListed { nestedCalls.append(record([])) }
     frames.append(Frame(layer: layer, name: name))
     let results = body()
     frames.removeLast()
     for result in results { onResult?(graph.path, layer, result) }
     graph.path = outer
-    if frames.count == 1 {
-      layerCalls.append(
-        LayerCall(
-          name: name, typeName: typeName, layer: layer, inputs: inputs.map(\.type),
-          outputs: results.map(\.type), parameters: parameters[parametersBefore...].map(\.name)))
-    }
+    if frames.count == 1 { layerCalls.append(record(results)) }
+    if isListed { nestedCalls[place] = record(results) }
     return results
   }
 

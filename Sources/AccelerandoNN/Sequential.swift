@@ -22,13 +22,16 @@ public struct Sequential: Layer {
   public var acceptsIntegers: Bool { true }
 
   public func forward(_ x: Tensor) -> Tensor {
-    layers.reduce(x) { x, layer in
+    var before = "input"
+    var counts: [String: Int] = [:]
+    return layers.reduce(x) { x, layer in
       guard layer.outputCount == 1 else {
         return x.rejected(
           "takes layers with one output; '\(layer.name ?? layer.typeName)' has \(layer.outputCount). "
             + "Describe the model as a graph of layers.")
       }
-      return layer(x)
+      defer { before = layer.name ?? numbered(snakeCase(layer.typeName), &counts) }
+      return layer.called([x], name: nil, reads: [before])[0]
     }
   }
 }

@@ -17,8 +17,10 @@ public struct Recipe: Sendable {
   public let text: String
   /// The data it trains on.
   public let data: RecipeData
-  /// The model.
-  public let model: Sequential
+  /// The model, with the lines that describe it.
+  public let modelDescription: ModelDescription
+  /// The model's layers: a `Sequential`, or a `Functional` where layers name what they read.
+  public var model: any Layer { modelDescription.layer }
   /// The losses to minimize.
   public let losses: [OutputLoss]
   /// The parameters that are frozen, or trained by another optimizer or rate.
@@ -109,12 +111,15 @@ public struct Recipe: Sendable {
     self.name = name
     self.text = text
     self.directory = directory
-    let parts = try RecipeParts(reader)
-    data = try RecipeData(ConfigReader(parts.data, subject: "data"))
-    model = Sequential(parts.layers, name: name)
+    let parts = try RecipeParts(reader, name: name)
+    modelDescription = parts.model
     let compile = try CompileSettings(ConfigReader(parts.compile, subject: "compile"))
     optimizerConfig = compile.optimizer
     losses = compile.losses
+    try compile.checkOutputs(of: parts.model, in: parts.compile)
+    data = try RecipeData(
+      ConfigReader(parts.data, subject: "data"), inputs: parts.model.inputs.map(\.name),
+      targets: compile.labelledOutputs(of: parts.model))
     groups = compile.groups
     metrics = compile.metrics
     precision = compile.precision
@@ -122,9 +127,6 @@ public struct Recipe: Sendable {
     fit = try FitSettings(ConfigReader(parts.fit, subject: "fit"))
     callbacks = parts.callbacks
     try reader.finish()
-    guard !model.layers.isEmpty else {
-      throw ConfigError("a recipe needs at least one layer.", at: reader.value("layers")?.location)
-    }
     // Made and dropped, so that errors are reported now.
     _ = try makeOptimizer()
     _ = try makeCallbacks()

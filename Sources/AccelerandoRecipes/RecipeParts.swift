@@ -6,15 +6,16 @@ import AccelerandoTrain
 /// The parts of a recipe.
 struct RecipeParts {
   let data: Config
-  let layers: [any Layer]
+  let model: ModelDescription
   let compile: Config
   let fit: Config
   let weights: Config?
   let callbacks: [Config]
 
-  init(_ reader: ConfigReader) throws {
+  /// - Parameter name: the model's name.
+  init(_ reader: ConfigReader, name: String? = nil) throws {
     data = try reader.required("data", kind: "settings", about: "The samples to learn from")
-    layers = try reader.layers("layers", about: "The model: layers in order, each its name or {name: settings}")
+    model = try ModelDescription(reader, name: name)
     compile = try reader.required("compile", kind: "settings", about: "What to minimize, and how")
     weights = reader.value(
       "weights", kind: "settings", about: "A trained model whose weights training begins with")
@@ -69,6 +70,39 @@ struct CompileSettings {
       "precision", default: Precision.float32, about: "The element types to compute in")
     groups = try Compilation.groups(reader)
     try reader.finish()
+  }
+}
+
+extension CompileSettings {
+  /// Refuses losses and metrics of outputs that the model does not have.
+  /// - Throws: `ConfigError` with the line and the nearest name.
+  func checkOutputs(of model: ModelDescription, in compile: Config) throws {
+    let names = model.outputNames
+    let known = "It has: \(names.joined(separator: ", "))."
+    for (key, thing) in [("losses", "loss"), ("metrics", "metric")] {
+      guard case .object(let entries)? = compile[key]?.value else { continue }
+      for entry in entries where !names.contains(entry.key) {
+        let nearest = nearestWord(to: entry.key, among: names).map { " Did you mean '\($0)'?" } ?? ""
+        let hint = names == ["output"] ? " 'outputs' gives outputs names: 'outputs: [\(entry.key)]'." : ""
+        throw ConfigError(
+          "there is a \(thing) for the output '\(entry.key)', which the model does not have.\(nearest) \(known)\(hint)",
+          at: entry.location ?? entry.value.location)
+      }
+    }
+    if names.count > 1, let metric = metrics.first(where: { $0.output == nil }) {
+      throw ConfigError(
+        "the model has the outputs \(names.joined(separator: ", ")): say of which one '\(metric.metric.name)' is a metric, as "
+          + "in 'metrics: {\(names[0]): [\(metric.metric.name)]}'.", at: compile["metrics"]?.location)
+    }
+  }
+
+  /// The outputs that have labels, by name; empty for the only output of a model.
+  func labelledOutputs(of model: ModelDescription) -> [String] {
+    let names = model.outputNames
+    if names.count == 1 { return [] }
+    if losses.contains(where: { $0.output == nil }) { return names }
+    let used = Set(losses.compactMap(\.output) + metrics.compactMap(\.output))
+    return names.filter(used.contains)
   }
 }
 

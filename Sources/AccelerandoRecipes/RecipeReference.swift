@@ -69,5 +69,61 @@ public enum RecipeReference {
     A layer that stands in several places, with the same weights, is written out in the first, with an `id` beside its name; the
     other places refer to it: `- {Dense: {units: 8}, id: tied}` and later `- shares: tied`.
 
+    ## Graphs of layers
+
+    Each layer reads the one before; the first reads the input. Any layer may have a `name`, and say in `from` what it reads
+    instead: a layer or an input by name, or a list of them. A layer may read one that stands below it, but not in a circle. `name`,
+    `from` and `repeat` stand in a layer's settings, or beside it: `- Add: {from: [stem, shortcut]}`, `- {Flatten: , from: stem}`.
+
+    ```yaml
+    inputs: {image: [28, 28, 1], age: [1]} # or [image, age], with the shapes of the data; {shape: [1], dtype: int32} says both
+
+    layers:
+      - Conv2D: {filters: 8, kernel_size: 3, name: stem, from: image}
+      - Flatten: {name: seen}
+      - Dense: {units: 8, name: told, from: age}
+      - Concatenate: {name: both, from: [seen, told]}
+      - Dense: {units: 10, activation: softmax, name: digit}
+      - Dense: {units: 1, activation: sigmoid, name: even, from: both}
+
+    outputs: [digit, even] # or {digit: digit, even: even}; without it, the last layer is the output
+
+    compile:
+      losses: {digit: sparse_categorical_crossentropy, even: binary_crossentropy}
+      loss_weights: {even: 0.5}
+      metrics: {digit: [accuracy]}
+    ```
+
+    Without `inputs` there is one, called `input`. A layer with several outputs is read by their names: `from: encoder.state_0`; an
+    error lists them. Every input and every layer has to lead to an output.
+
+    `repeat: 3` puts three such layers one after the other, each with its own weights. With the name `step` they are `step_1` to
+    `step_3`, and `from: step` reads the last. Of several inputs, each repetition reads the one before in place of the first.
+
+    A block is a part of the model with a name, used like a layer:
+
+    ```yaml
+    blocks:
+      residual:
+        parameters: {filters: 64, rate: } # 'rate' has to be given; [filters, rate] declares both without a value
+        layers:
+          - Conv2D: {filters: $filters, kernel_size: 3, padding: same, activation: relu}
+          - Dropout: {rate: $rate, name: change}
+          - Add: {from: [input, change]}
+
+    layers:
+      - residual: {filters: 8, rate: 0.1, repeat: 2, name: first}
+    ```
+
+    Inside a block, `$filters` stands for the parameter's value; names are the block's own, and layers read its inputs, not the
+    layers around it. `inputs: [x, skip]` gives a block several inputs, which a use lists in `from`; `outputs` gives it several
+    outputs. Blocks may use other blocks. Parameters of the model are called by this path: `first_1.conv2d.weight`. The layer
+    `Functional` with `layers`, `inputs` and `outputs` is a block that is used once.
+
+    The arrays of an NPZ file are called `x_train` and `y_train` and, for validation, `x_test` and `y_test`; for several inputs
+    or outputs with their names behind: `x_train_image`, `y_train_digit`. For training, `x_image` and `y_digit` are found too.
+    `predict` reads the inputs from an NPZ file with `x_image` (or `image`, or `x_test_image`), and writes several outputs to an
+    NPZ file by name.
+
     """
 }

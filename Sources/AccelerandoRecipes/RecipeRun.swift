@@ -6,17 +6,47 @@ import AccelerandoTrain
 import Foundation
 
 extension Recipe {
-  /// The recipe's model for inputs of a type, compiled.
+  /// The recipe's model for inputs of some types, compiled.
   /// - Parameters:
-  ///   - input: the type of one input, without the batch axis.
+  ///   - types: the type of one sample of each input, without the batch axis. What the recipe declares goes before.
   ///   - backend: the device to run on.
-  /// - Throws: `GraphError` when the model does not fit the data.
-  public func makeModel(for input: TensorType, backend: any Backend) throws -> Model {
-    // Models compute in float32, whatever the files' floating-point type; fit converts the data.
-    let input = ModelInput(input.shape, dtype: input.dtype.isFloating ? .float32 : input.dtype)
-    let model = Model(self.model, inputs: [input], backend: backend, seed: fit.seed)
+  /// - Throws: `ConfigError` with the line of the layer that its input does not fit, `TrainingError` when the compilation
+  ///   does not fit the model.
+  public func makeModel(for types: [TensorType], backend: any Backend) throws -> Model {
+    let model = try uncompiledModel(for: types, backend: backend)
     try model.compile(try makeCompilation())
     return model
+  }
+
+  /// The recipe's model, checked, without values.
+  func uncompiledModel(for types: [TensorType], backend: any Backend) throws -> Model {
+    let declared = modelDescription.inputs
+    guard types.count == max(declared.count, 1) else {
+      throw TrainingError("the model has \(max(declared.count, 1)) inputs; the data have \(types.count).")
+    }
+    let inputs = types.enumerated().map { index, type in
+      // Models compute in float32, whatever the files' floating-point type; fit converts the data.
+      let dtype = type.dtype.isFloating ? DType.float32 : type.dtype
+      guard declared.indices.contains(index) else { return ModelInput(type.shape, dtype: dtype) }
+      let input = declared[index]
+      return ModelInput(input.shape ?? type.shape, dtype: input.dtype ?? dtype, name: input.name)
+    }
+    let model = Model(self.model, inputs: inputs, backend: backend, seed: fit.seed)
+    do {
+      _ = try model.outline()
+    } catch let error as GraphError {
+      throw modelDescription.located(error)
+    }
+    return model
+  }
+
+  /// The types of the inputs where they are known without the data; nil otherwise.
+  public var knownInputs: [TensorType]? {
+    let declared = modelDescription.inputs.compactMap { input in
+      input.shape.map { TensorType(input.dtype ?? .float32, $0) }
+    }
+    if !declared.isEmpty, declared.count == modelDescription.inputs.count { return declared }
+    return modelDescription.inputs.count <= 1 ? data.knownInput.map { [$0] } : nil
   }
 
   /// Gives a model the weights that the recipe names, if it names some.
@@ -64,5 +94,5 @@ extension Recipe {
 
 extension LabelledArrays {
   /// The samples for `fit` and `evaluate`.
-  public func dataset() throws -> Dataset { try Dataset(inputs, targets) }
+  public func dataset() throws -> Dataset { try Dataset(features: inputs, targets: targets) }
 }

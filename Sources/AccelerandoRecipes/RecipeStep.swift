@@ -22,10 +22,8 @@ public struct DataOutline: Hashable, Sendable {
 
   /// Describes loaded data.
   public init(_ data: LoadedData) {
-    let targets = data.train.targets.type
     self.init(
-      types: BatchTypes(features: [data.input], labels: targets.with(Array(targets.shape.dropFirst()))),
-      count: data.train.count)
+      types: BatchTypes(features: data.inputs, targets: data.train.targets.map(\.sampleType)), count: data.train.count)
   }
 }
 
@@ -47,12 +45,11 @@ extension Recipe {
   ///   - batchSize: the number of samples in the step.
   ///   - workers: the number of devices that share them; the program is that of one device.
   ///   - backend: the backend that the model is described for.
-  /// - Throws: `GraphError` or `TrainingError` when the data do not fit the model.
+  /// - Throws: `ConfigError`, `GraphError` or `TrainingError` when the data do not fit the model.
   public func stepProgram(
     _ kind: StepKind, on types: BatchTypes, batchSize: Int, workers: Int = 1, backend: any Backend
   ) throws -> Program {
-    let inputs = types.features.map { ModelInput($0.shape, dtype: $0.dtype) }
-    let model = Model(self.model, inputs: inputs, backend: backend, seed: fit.seed)
+    let model = try uncompiledModel(for: types.features, backend: backend)
     return try model.stepProgram(
       kind, on: types, batchSize: batchSize, workers: workers,
       compilation: try makeCompilation())

@@ -295,8 +295,8 @@ public final class Model {
     settling = nil
   }
 
-  /// The names of the inputs.
-  var inputNames: [String] {
+  /// The names of the inputs: those that they were given, otherwise `input`, `input_1` and so on.
+  public var inputNames: [String] {
     var count = 0
     return inputs.map { input in
       if let name = input.name { return name }

@@ -221,7 +221,7 @@ extension StepPrograms {
 }
 
 /// A graph whose inputs have names that outputs can be assigned to.
-private final class StepTrace {
+final class StepTrace {
   let graph = Graph()
   var outputs: [Tensor] = []
   private var aliases: [Int: Int] = [:]

@@ -92,7 +92,7 @@ import Testing
     let data = try recipe.data.load(in: recipe.directory, limit: 100)
     #expect(data.train.count == 100)
     #expect(data.validation?.count == 100)
-    #expect(data.input == TensorType(.uint8, [28, 28, 1]))
+    #expect(data.inputs == [TensorType(.uint8, [28, 28, 1])])
     #expect(data.classNames?.count == 10)
   }
 
@@ -113,18 +113,18 @@ import Testing
       return try recipe.data.load(in: recipe.directory)
     }
     let files = try load("{inputs: x.npy, targets: y.npy, validation_inputs: x.npy, validation_targets: y.npy}")
-    #expect(files.train.inputs == x && files.validation?.targets == y)
+    #expect(files.train.inputs == [x] && files.validation?.targets == [y])
     let archive = try load("{npz: d.npz}")
-    #expect(archive.train.targets == y && archive.validation?.inputs == x)
+    #expect(archive.train.targets == [y] && archive.validation?.inputs == [x])
     #expect(throws: FormatError.self) { try load("{inputs: x.npy, targets: short.npy}") }
     #expect(throws: FormatError.self) { try load("{inputs: none.npy, targets: y.npy}") }
     let recipe = try recipe(Self.small.replacing("name: fashion-mnist-sample", with: "{npz: d.npz}"))
     #expect(try recipe.data.load(in: recipe.directory, override: .directory(directory)).train.count == 4)
     #expect(throws: FormatError.self) { try recipe.data.load(in: recipe.directory, override: .sample) }
     let other = directory.appendingPathComponent("d.npz").path
-    #expect(try recipe.data.load(in: recipe.directory, override: DataOverride(other)).train.inputs == x)
+    #expect(try recipe.data.load(in: recipe.directory, override: DataOverride(other)).train.inputs == [x])
     let images = try self.recipe(Self.small)
-    #expect(try images.data.load(in: directory, override: DataOverride(other)).validation?.targets == y)
+    #expect(try images.data.load(in: directory, override: DataOverride(other)).validation?.targets == [y])
   }
 
   @Test func anUnknownRecipeIsAnErrorThatListsTheKnownOnes() {

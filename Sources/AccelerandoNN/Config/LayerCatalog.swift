@@ -52,26 +52,48 @@ public struct LayerCatalog: CatalogListing, Sendable {
 
   /// Reads a layer as a part of a tree.
   func layer(_ config: Config, _ reading: LayerReading) throws -> any Layer {
-    if case .object(let entries) = config.value, entries.count == 1, entries[0].key == "shares" {
-      return try reading.layer(entries[0].value)
+    let entry = try LayerEntry(config, isPlaced: reading.isRecipe)
+    for (key, value) in [("from", entry.from), ("repeat", entry.repetitions)] {
+      guard let value else { continue }
+      throw ConfigError(
+        "'\(key)' is for layers in lists. This one is inside another layer, which says what it reads.",
+        at: value.location)
     }
-    let (name, settings) = try parts(config)
-    let type = try type(named: name, at: config.location)
-    let reader = try ConfigReader(settings, subject: type.layerName, layerCatalog: self, reading: reading)
-    let layer = try type.init(config: reader)
-    try reader.finish()
-    if let id = config["id"] { try reading.keep(layer, as: id) }
+    return try layer(entry, name: entry.name, reading)
+  }
+
+  /// Makes the layer of an entry, under a name.
+  func layer(_ entry: LayerEntry, name: Config?, _ reading: LayerReading) throws -> any Layer {
+    let layer = try reading.place(entry.location) {
+      switch entry.kind {
+      case .shared(let id): return try reading.layer(id)
+      case .layer(let typeName, let settings):
+        let settings = LayerEntry.adding(name, to: settings)
+        if let block = reading.blocks[typeName] {
+          return try block.layer(settings, catalog: self, reading: reading)
+        }
+        let type = try type(named: typeName, among: reading.blocks.keys.sorted(), at: entry.location)
+        let reader = try ConfigReader(settings, subject: type.layerName, layerCatalog: self, reading: reading)
+        let layer = try type.init(config: reader)
+        try reader.finish()
+        return layer
+      }
+    }
+    if let id = entry.id { try reading.keep(layer, as: id) }
     return layer
   }
 
   /// The type of a name; `dense` and `max_pooling2d` are found as well as `Dense` and `MaxPooling2D`.
-  private func type(named name: String, at location: SourceLocation?) throws -> any ConfigurableLayer.Type {
+  /// - Parameter blocks: other names that would be right, for messages.
+  private func type(
+    named name: String, among blocks: [String] = [], at location: SourceLocation?
+  ) throws -> any ConfigurableLayer.Type {
     for name in [name, Self.fullName(name)] {
       if let type = types[name] ?? types.first(where: { sameName($0.key, name) })?.value { return type }
     }
     throw ConfigError(
-      "there is no layer '\(name)'.\(advice(for: name, in: subject, among: names)) "
-        + "Known: \(names.joined(separator: ", ")).", at: location)
+      "there is no layer '\(name)'.\(advice(for: name, in: subject, among: blocks + names)) "
+        + "Known: \((blocks + names).joined(separator: ", ")).", at: location)
   }
 
   /// The name that Keras' other names of layers stand for: `MaxPool2D` is `MaxPooling2D`, `Convolution1D` is `Conv1D`.
@@ -79,20 +101,6 @@ public struct LayerCatalog: CatalogListing, Sendable {
     name.replacing("Convolution", with: "Conv").replacing("AvgPool", with: "AveragePool")
       .replacing("Pool1D", with: "Pooling1D").replacing("Pool2D", with: "Pooling2D")
       .replacing("Pool3D", with: "Pooling3D")
-  }
-
-  /// A layer is written as its name, or as an object with the name as its only key, but for an id.
-  private func parts(_ config: Config) throws -> (name: String, settings: Config) {
-    switch config.value {
-    case .string(let name): return (name, Config(.object([]), at: config.location))
-    case .object(let entries):
-      let named = entries.filter { $0.key != "id" }
-      if named.count == 1 { return (named[0].key, named[0].value) }
-    default: break
-    }
-    throw ConfigError(
-      "a layer is its name, or an object with the name as its only key; received \(config.summary).",
-      at: config.location)
   }
 }
 
@@ -113,8 +121,10 @@ extension ConfigReader {
   /// Layers inside this one.
   /// - Throws: `ConfigError` for layers that cannot be read, and for two of one name.
   public func layers(_ key: String, about: String = "") throws -> [any Layer] {
+    let configs = try array(key, kind: "a list of layers", about: about)
+    if reading.isRecipe { return try GraphReader.chain(configs, catalog: layerCatalog, reading: reading) }
     var names = NamedPlaces()
-    return try array(key, kind: "a list of layers", about: about).map { config in
+    return try configs.map { config in
       let layer = try layerCatalog.layer(config, reading)
       try names.note(layer, config)
       return layer

@@ -104,6 +104,51 @@ final class LayerWriter: @unchecked Sendable {
 /// What is known of a tree of layers while it is read.
 final class LayerReading {
   private var layers: [Config.Value: (layer: any Layer, location: SourceLocation?)] = [:]
+  /// Whether lists of layers have the words of recipes: `from`, `repeat`, blocks.
+  var isRecipe = false
+  /// The blocks that layers may be, by name.
+  var blocks: [String: Block] = [:]
+  /// The blocks that are being read, outermost first.
+  private(set) var openBlocks: [String] = []
+  /// The places of the layers that were read, for each layer around.
+  private(set) var places: [[LayerPlace]] = [[]]
+  private var count = 0
+
+  /// Recipes with more layers are mistakes: blocks and repetitions can make a short file stand for an enormous model.
+  static let mostLayers = 10_000
+
+  /// Reads a layer, and notes its place and those of the layers inside it.
+  func place(_ location: SourceLocation?, _ read: () throws -> any Layer) throws -> any Layer {
+    count += 1
+    guard count <= Self.mostLayers || !isRecipe else {
+      throw ConfigError("the model has more than \(Self.mostLayers) layers. Repeat less.", at: location)
+    }
+    places.append([])
+    let layer = try read()
+    let inner = places.removeLast()
+    if let last = places.indices.last { places[last].append(LayerPlace(layer, location, inner)) }
+    return layer
+  }
+
+  /// Brings the places of the last layers that were read into another order.
+  func reorderPlaces(by order: [Int]) {
+    guard let last = places.indices.last, places[last].count >= order.count else { return }
+    let first = places[last].count - order.count
+    let own = Array(places[last][first...])
+    places[last].replaceSubrange(first..., with: order.map { own[$0] })
+  }
+
+  /// Reads the layers of a block: ids in there are its own.
+  func inBlock<Result>(_ name: String, _ read: () throws -> Result) throws -> Result {
+    let outside = layers
+    layers = [:]
+    openBlocks.append(name)
+    defer {
+      openBlocks.removeLast()
+      layers = outside
+    }
+    return try read()
+  }
 
   /// Keeps a layer that others may refer to.
   func keep(_ layer: any Layer, as id: Config) throws {

@@ -3,9 +3,7 @@
 import AccelerandoCore
 
 /// A statistic of each channel in each of so many windows: `[N, spatial…, C]` to `[N, outputSize…, C]`.
-public protocol AdaptivePoolingLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol AdaptivePoolingLayer: SpatialLayer {
   /// What is computed.
   static var function: PoolingFunction { get }
   /// The sizes of the result's spatial axes.
@@ -18,6 +16,11 @@ public protocol AdaptivePoolingLayer: ConfigurableLayer {
 }
 
 extension AdaptivePoolingLayer {
+  /// Makes the layer, with the same size along every spatial axis.
+  public init(_ outputSize: Int, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
+    self.init(sizes: Self.everyAxis(outputSize), dataFormat: dataFormat, name: name)
+  }
+
   public func forward(_ x: Tensor) -> Tensor {
     guard let images = x.asSpatial(Self.spatialRank, dataFormat) else { return x }
     guard images.type.elementCount > 0 else { return x.rejected("needs an input with elements; received \(x.shape).") }
@@ -86,11 +89,6 @@ public struct AdaptiveAveragePooling1D: AdaptivePoolingLayer {
   public let dataFormat: DataFormat
   public let name: String?
 
-  /// Makes the layer.
-  public init(_ outputSize: Int, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(sizes: [outputSize], dataFormat: dataFormat, name: name)
-  }
-
   public init(sizes: [Int], dataFormat: DataFormat, name: String?) {
     outputSize = sizes
     self.dataFormat = dataFormat
@@ -151,11 +149,6 @@ public struct AdaptiveMaxPooling1D: AdaptivePoolingLayer {
   public let outputSize: [Int]
   public let dataFormat: DataFormat
   public let name: String?
-
-  /// Makes the layer.
-  public init(_ outputSize: Int, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(sizes: [outputSize], dataFormat: dataFormat, name: name)
-  }
 
   public init(sizes: [Int], dataFormat: DataFormat, name: String?) {
     outputSize = sizes

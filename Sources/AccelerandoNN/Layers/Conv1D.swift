@@ -13,34 +13,6 @@ public struct Conv1D: ConvolutionLayer {
   public let weight: Parameter
   public let bias: Parameter
 
-  /// Makes the layer.
-  /// - Parameters:
-  ///   - filters: the number of output channels.
-  ///   - kernelSize: the kernel's length.
-  ///   - strides: the kernel's steps.
-  ///   - padding: how windows are placed at the edges; `causal` for series, whose outputs depend on what came before.
-  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
-  ///   - groups: the number of groups that input and output channels are split into.
-  ///   - activation: the function of the result.
-  ///   - usesBias: whether a bias is added.
-  ///   - dataFormat: where the channels are.
-  ///   - weightInitializer: of the weight, `[kernel length, C / groups, filters]`.
-  ///   - biasInitializer: of the bias, `[filters]`.
-  ///   - name: the layer's name.
-  public init(
-    _ filters: Int, kernelSize: Int, strides: Int = 1, padding: Padding = .valid,
-    dilation: Int = 1, groups: Int = 1, activation: Activation = .linear, usesBias: Bool = true,
-    dataFormat: DataFormat = .channelsLast, weightInitializer: Initializer = .glorotUniform,
-    biasInitializer: Initializer = .zeros, name: String? = nil
-  ) {
-    self.init(
-      filters: filters,
-      window: ConvolutionWindow(
-        [kernelSize], [strides], padding, [dilation], dataFormat),
-      groups: groups, output: ConvolutionOutput(activation, usesBias), weight: weightInitializer,
-      bias: biasInitializer, name: name)
-  }
-
   public init(
     filters: Int, window: ConvolutionWindow, groups: Int, output: ConvolutionOutput, weight: Initializer,
     bias: Initializer, name: String?

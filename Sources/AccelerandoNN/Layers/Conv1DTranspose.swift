@@ -13,35 +13,6 @@ public struct Conv1DTranspose: TransposedConvolutionLayer {
   public let weight: Parameter
   public let bias: Parameter
 
-  /// Makes the layer.
-  /// - Parameters:
-  ///   - filters: the number of output channels.
-  ///   - kernelSize: the kernel's length.
-  ///   - strides: the kernel's steps in the result.
-  ///   - padding: where the result ends: `same` gives the input's size times the strides.
-  ///   - outputPadding: elements that are added to the size that follows from kernel, strides and padding alone; below the
-  ///     strides. For nil, the size that Keras chooses.
-  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
-  ///   - activation: the function of the result.
-  ///   - usesBias: whether a bias is added.
-  ///   - dataFormat: where the channels are.
-  ///   - weightInitializer: of the weight, whose last axes are filters and input channels.
-  ///   - biasInitializer: of the bias, `[filters]`.
-  ///   - name: the layer's name.
-  public init(
-    _ filters: Int, kernelSize: Int, strides: Int = 1, padding: Padding = .valid,
-    outputPadding: Int? = nil, dilation: Int = 1, activation: Activation = .linear,
-    usesBias: Bool = true, dataFormat: DataFormat = .channelsLast, weightInitializer: Initializer = .glorotUniform,
-    biasInitializer: Initializer = .zeros, name: String? = nil
-  ) {
-    self.init(
-      filters: filters,
-      window: ConvolutionWindow(
-        [kernelSize], [strides], padding, [dilation], dataFormat),
-      outputPadding: outputPadding.map { [$0] }, output: ConvolutionOutput(activation, usesBias),
-      weight: weightInitializer, bias: biasInitializer, name: name)
-  }
-
   public init(
     filters: Int, window: ConvolutionWindow, outputPadding: [Int]?, output: ConvolutionOutput, weight: Initializer,
     bias: Initializer, name: String?

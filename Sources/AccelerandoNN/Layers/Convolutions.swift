@@ -3,9 +3,7 @@
 import AccelerandoCore
 
 /// `activation(x ⋆ weight + bias)`, cross-correlation over the spatial axes: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol ConvolutionLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol ConvolutionLayer: SpatialLayer {
   /// The number of output channels.
   var filters: Int { get }
   /// The window.
@@ -26,6 +24,35 @@ public protocol ConvolutionLayer: ConfigurableLayer {
 }
 
 extension ConvolutionLayer {
+  /// Makes the layer, with the same sizes along every spatial axis.
+  /// - Parameters:
+  ///   - filters: the number of output channels.
+  ///   - kernelSize: the kernel's size along each axis.
+  ///   - strides: the kernel's steps.
+  ///   - padding: how windows are placed at the edges; `causal`, over one axis, for
+  ///     series, whose outputs depend on what came before.
+  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
+  ///   - groups: the number of groups that input and output channels are split into.
+  ///   - activation: the function of the result.
+  ///   - usesBias: whether a bias is added.
+  ///   - dataFormat: where the channels are.
+  ///   - weightInitializer: of the weight, `[kernel size…, C / groups, filters]`.
+  ///   - biasInitializer: of the bias, `[filters]`.
+  ///   - name: the layer's name.
+  public init(
+    _ filters: Int, kernelSize: Int, strides: Int = 1, padding: Padding = .valid,
+    dilation: Int = 1, groups: Int = 1, activation: Activation = .linear, usesBias: Bool = true,
+    dataFormat: DataFormat = .channelsLast, weightInitializer: Initializer = .glorotUniform,
+    biasInitializer: Initializer = .zeros, name: String? = nil
+  ) {
+    self.init(
+      filters: filters,
+      window: ConvolutionWindow(
+        Self.everyAxis(kernelSize), Self.everyAxis(strides), padding, Self.everyAxis(dilation), dataFormat),
+      groups: groups, output: ConvolutionOutput(activation, usesBias), weight: weightInitializer,
+      bias: biasInitializer, name: name)
+  }
+
   /// The window's sizes.
   public var kernelSize: [Int] { window.size }
   /// The window's steps.

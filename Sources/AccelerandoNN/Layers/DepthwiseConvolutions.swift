@@ -4,9 +4,7 @@ import AccelerandoCore
 
 /// `activation(x ⋆ weight + bias)` with windows of one channel each: `[N, spatial…, C]` to
 /// `[N, spatial…, C · depthMultiplier]`. The outputs of one input channel are adjacent.
-public protocol DepthwiseConvolutionLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol DepthwiseConvolutionLayer: SpatialLayer {
   /// The window.
   var window: ConvolutionWindow { get }
   /// The number of output channels for each input channel.
@@ -25,6 +23,32 @@ public protocol DepthwiseConvolutionLayer: ConfigurableLayer {
 }
 
 extension DepthwiseConvolutionLayer {
+  /// Makes the layer, with the same sizes along every spatial axis.
+  /// - Parameters:
+  ///   - kernelSize: the kernel's size along each axis.
+  ///   - strides: the kernel's steps.
+  ///   - padding: how windows are placed at the edges.
+  ///   - depthMultiplier: the number of filters per input channel.
+  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
+  ///   - activation: the function of the result.
+  ///   - usesBias: whether a bias is added.
+  ///   - dataFormat: where the channels are.
+  ///   - weightInitializer: of the weight, whose last axes are channels and multiplier.
+  ///   - biasInitializer: of the bias, `[C · multiplier]`.
+  ///   - name: the layer's name.
+  public init(
+    kernelSize: Int, strides: Int = 1, padding: Padding = .valid, depthMultiplier: Int = 1,
+    dilation: Int = 1, activation: Activation = .linear, usesBias: Bool = true,
+    dataFormat: DataFormat = .channelsLast, weightInitializer: Initializer = .glorotUniform,
+    biasInitializer: Initializer = .zeros, name: String? = nil
+  ) {
+    self.init(
+      window: ConvolutionWindow(
+        Self.everyAxis(kernelSize), Self.everyAxis(strides), padding, Self.everyAxis(dilation), dataFormat),
+      depthMultiplier: depthMultiplier, output: ConvolutionOutput(activation, usesBias), weight: weightInitializer,
+      bias: biasInitializer, name: name)
+  }
+
   /// The window's sizes.
   public var kernelSize: [Int] { window.size }
   /// The window's steps.
@@ -65,9 +89,7 @@ extension DepthwiseConvolutionLayer {
 }
 
 /// A depthwise convolution followed by one of window 1: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol SeparableConvolutionLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol SeparableConvolutionLayer: SpatialLayer {
   /// The number of output channels.
   var filters: Int { get }
   /// The window.
@@ -90,6 +112,35 @@ public protocol SeparableConvolutionLayer: ConfigurableLayer {
 }
 
 extension SeparableConvolutionLayer {
+  /// Makes the layer, with the same sizes along every spatial axis.
+  /// - Parameters:
+  ///   - filters: the number of output channels.
+  ///   - kernelSize: the kernel's size along each axis.
+  ///   - strides: the kernel's steps.
+  ///   - padding: how windows are placed at the edges.
+  ///   - depthMultiplier: the number of filters per input channel in the first step.
+  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
+  ///   - activation: the function of the result.
+  ///   - usesBias: whether a bias is added.
+  ///   - dataFormat: where the channels are.
+  ///   - depthwiseInitializer: of the first step's kernel, whose last axes are channels and multiplier.
+  ///   - pointwiseInitializer: of the second step's kernel, whose last axes are channels · multiplier and filters.
+  ///   - biasInitializer: of the bias, `[filters]`.
+  ///   - name: the layer's name.
+  public init(
+    _ filters: Int, kernelSize: Int, strides: Int = 1, padding: Padding = .valid,
+    depthMultiplier: Int = 1, dilation: Int = 1, activation: Activation = .linear, usesBias: Bool = true,
+    dataFormat: DataFormat = .channelsLast, depthwiseInitializer: Initializer = .glorotUniform,
+    pointwiseInitializer: Initializer = .glorotUniform, biasInitializer: Initializer = .zeros, name: String? = nil
+  ) {
+    self.init(
+      filters: filters,
+      window: ConvolutionWindow(
+        Self.everyAxis(kernelSize), Self.everyAxis(strides), padding, Self.everyAxis(dilation), dataFormat),
+      depthMultiplier: depthMultiplier, output: ConvolutionOutput(activation, usesBias),
+      depthwise: depthwiseInitializer, pointwise: pointwiseInitializer, bias: biasInitializer, name: name)
+  }
+
   public func forward(_ x: Tensor) -> Tensor {
     guard let images = window.input(x) else { return x }
     let between = images.depthwise(depthwiseKernel, window, depthMultiplier)

@@ -41,9 +41,7 @@ public struct Dropout: ConfigurableLayer {
 
 /// While training, sets whole channels to zero with probability `rate` and divides the others by 1 − `rate`: neighbours in
 /// one channel say much the same, so that dropping single elements would drop little.
-public protocol SpatialDropoutLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol SpatialDropoutLayer: SpatialLayer {
   /// The probability of zero, 0 to 1.
   var rate: Double { get }
   /// Where the channels are.

@@ -3,9 +3,7 @@
 import AccelerandoCore
 
 /// A statistic of each channel over all places: `[N, spatial…, C]` to `[N, C]`, or with axes of size 1 if they are kept.
-public protocol GlobalPoolingLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol GlobalPoolingLayer: SpatialLayer {
   /// What is computed.
   static var function: PoolingFunction { get }
   /// Whether the spatial axes stay, with size 1.

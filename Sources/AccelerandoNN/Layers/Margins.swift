@@ -3,9 +3,7 @@
 import AccelerandoCore
 
 /// Zeros around the spatial axes: `[N, spatial…, C]` to `[N, spatial…, C]`.
-public protocol ZeroPaddingLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol ZeroPaddingLayer: SpatialLayer {
   /// The zeros before and after, for each spatial axis.
   var padding: [(low: Int, high: Int)] { get }
   /// Where the channels are.
@@ -16,6 +14,12 @@ public protocol ZeroPaddingLayer: ConfigurableLayer {
 }
 
 extension ZeroPaddingLayer {
+  /// Makes the layer, with the same number of zeros at both ends of every spatial axis.
+  public init(_ padding: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
+    self.init(
+      axes: Self.everyAxis(padding).map { (low: $0, high: $0) }, dataFormat: dataFormat, name: name)
+  }
+
   public var acceptsIntegers: Bool { true }
 
   public func forward(_ x: Tensor) -> Tensor {
@@ -40,9 +44,7 @@ extension ZeroPaddingLayer {
 }
 
 /// The spatial axes without what is cut off at both ends: `[N, spatial…, C]` to `[N, spatial…, C]`.
-public protocol CroppingLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol CroppingLayer: SpatialLayer {
   /// How many elements are cut off before and after, for each spatial axis.
   var cropping: [(low: Int, high: Int)] { get }
   /// Where the channels are.
@@ -103,12 +105,6 @@ public struct ZeroPadding1D: ZeroPaddingLayer {
     self.init(axes: [(start, end)], dataFormat: dataFormat, name: name)
   }
 
-  /// Makes a layer with the same number at all ends.
-  public init(_ padding: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(
-      axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 1), dataFormat: dataFormat, name: name)
-  }
-
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {
     padding = axes
     self.dataFormat = dataFormat
@@ -130,12 +126,6 @@ public struct ZeroPadding2D: ZeroPaddingLayer {
     top: Int, bottom: Int, left: Int, right: Int, dataFormat: DataFormat = .channelsLast, name: String? = nil
   ) {
     self.init(axes: [(top, bottom), (left, right)], dataFormat: dataFormat, name: name)
-  }
-
-  /// Makes a layer with the same number at all ends.
-  public init(_ padding: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(
-      axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 2), dataFormat: dataFormat, name: name)
   }
 
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {
@@ -160,12 +150,6 @@ public struct ZeroPadding3D: ZeroPaddingLayer {
     name: String? = nil
   ) {
     self.init(axes: [depth, height, width], dataFormat: dataFormat, name: name)
-  }
-
-  /// Makes a layer with the same number at all ends.
-  public init(_ padding: Int = 1, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
-    self.init(
-      axes: [(low: Int, high: Int)](repeating: (padding, padding), count: 3), dataFormat: dataFormat, name: name)
   }
 
   public init(axes: [(low: Int, high: Int)], dataFormat: DataFormat, name: String?) {

@@ -27,9 +27,7 @@ public struct PoolingWindow: Hashable, Sendable {
 }
 
 /// A statistic of each window, of each channel: `[N, spatial…, C]` to `[N, spatial…, C]`.
-public protocol PoolingLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol PoolingLayer: SpatialLayer {
   /// What is computed.
   static var function: PoolingFunction { get }
   /// The window.
@@ -40,6 +38,21 @@ public protocol PoolingLayer: ConfigurableLayer {
 }
 
 extension PoolingLayer {
+  /// Makes the layer, with the same sizes along every spatial axis.
+  /// - Parameters:
+  ///   - poolSize: the window's size along each axis.
+  ///   - strides: the window's steps; its size for nil, so that windows do not overlap.
+  ///   - padding: how windows are placed at the edges.
+  ///   - dataFormat: where the channels are.
+  ///   - name: the layer's name.
+  public init(
+    poolSize: Int = 2, strides: Int? = nil, padding: Padding = .valid,
+    dataFormat: DataFormat = .channelsLast, name: String? = nil
+  ) {
+    self.init(
+      window: PoolingWindow(Self.everyAxis(poolSize), strides.map(Self.everyAxis), padding, dataFormat), name: name)
+  }
+
   /// The window's sizes.
   public var poolSize: [Int] { window.size }
   /// The window's steps.

@@ -14,35 +14,6 @@ public struct SeparableConv1D: SeparableConvolutionLayer {
   public let pointwiseKernel: Parameter
   public let bias: Parameter
 
-  /// Makes the layer.
-  /// - Parameters:
-  ///   - filters: the number of output channels.
-  ///   - kernelSize: the kernel's length.
-  ///   - strides: the kernel's steps.
-  ///   - padding: how windows are placed at the edges.
-  ///   - depthMultiplier: the number of filters per input channel in the first step.
-  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
-  ///   - activation: the function of the result.
-  ///   - usesBias: whether a bias is added.
-  ///   - dataFormat: where the channels are.
-  ///   - depthwiseInitializer: of the first step's kernel, whose last axes are channels and multiplier.
-  ///   - pointwiseInitializer: of the second step's kernel, whose last axes are channels · multiplier and filters.
-  ///   - biasInitializer: of the bias, `[filters]`.
-  ///   - name: the layer's name.
-  public init(
-    _ filters: Int, kernelSize: Int, strides: Int = 1, padding: Padding = .valid,
-    depthMultiplier: Int = 1, dilation: Int = 1, activation: Activation = .linear, usesBias: Bool = true,
-    dataFormat: DataFormat = .channelsLast, depthwiseInitializer: Initializer = .glorotUniform,
-    pointwiseInitializer: Initializer = .glorotUniform, biasInitializer: Initializer = .zeros, name: String? = nil
-  ) {
-    self.init(
-      filters: filters,
-      window: ConvolutionWindow(
-        [kernelSize], [strides], padding, [dilation], dataFormat),
-      depthMultiplier: depthMultiplier, output: ConvolutionOutput(activation, usesBias),
-      depthwise: depthwiseInitializer, pointwise: pointwiseInitializer, bias: biasInitializer, name: name)
-  }
-
   public init(
     filters: Int, window: ConvolutionWindow, depthMultiplier: Int, output: ConvolutionOutput, depthwise: Initializer,
     pointwise: Initializer, bias: Initializer, name: String?

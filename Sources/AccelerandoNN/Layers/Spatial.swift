@@ -24,6 +24,17 @@ struct Margin: Hashable, Sendable {
   var config: Config { .ints([low, high]) }
 }
 
+/// A layer over sequences, images or volumes.
+public protocol SpatialLayer: ConfigurableLayer {
+  /// The number of spatial axes.
+  static var spatialRank: Int { get }
+}
+
+extension SpatialLayer {
+  /// A size that holds for every spatial axis.
+  static func everyAxis(_ size: Int) -> [Int] { [Int](repeating: size, count: spatialRank) }
+}
+
 extension DataFormat {
   /// The format in files; nil for the usual one.
   var config: Config? { self == .channelsLast ? nil : Config(.string(rawValue)) }

@@ -3,9 +3,7 @@
 import AccelerandoCore
 
 /// `activation(x ⋆ᵀ weight + bias)`, the gradient of a convolution's input: `[N, spatial…, C]` to `[N, spatial…, filters]`.
-public protocol TransposedConvolutionLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol TransposedConvolutionLayer: SpatialLayer {
   /// The number of output channels.
   var filters: Int { get }
   /// The window, which moves over the result.
@@ -26,6 +24,35 @@ public protocol TransposedConvolutionLayer: ConfigurableLayer {
 }
 
 extension TransposedConvolutionLayer {
+  /// Makes the layer, with the same sizes along every spatial axis.
+  /// - Parameters:
+  ///   - filters: the number of output channels.
+  ///   - kernelSize: the kernel's size along each axis.
+  ///   - strides: the kernel's steps in the result.
+  ///   - padding: where the result ends: `same` gives the input's size times the strides.
+  ///   - outputPadding: elements that are added to the size that follows from kernel, strides and padding alone; below the
+  ///     strides. For nil, the size that Keras chooses.
+  ///   - dilation: the distance between neighbours of the kernel; 1 is dense.
+  ///   - activation: the function of the result.
+  ///   - usesBias: whether a bias is added.
+  ///   - dataFormat: where the channels are.
+  ///   - weightInitializer: of the weight, whose last axes are filters and input channels.
+  ///   - biasInitializer: of the bias, `[filters]`.
+  ///   - name: the layer's name.
+  public init(
+    _ filters: Int, kernelSize: Int, strides: Int = 1, padding: Padding = .valid,
+    outputPadding: Int? = nil, dilation: Int = 1, activation: Activation = .linear,
+    usesBias: Bool = true, dataFormat: DataFormat = .channelsLast, weightInitializer: Initializer = .glorotUniform,
+    biasInitializer: Initializer = .zeros, name: String? = nil
+  ) {
+    self.init(
+      filters: filters,
+      window: ConvolutionWindow(
+        Self.everyAxis(kernelSize), Self.everyAxis(strides), padding, Self.everyAxis(dilation), dataFormat),
+      outputPadding: outputPadding.map(Self.everyAxis), output: ConvolutionOutput(activation, usesBias),
+      weight: weightInitializer, bias: biasInitializer, name: name)
+  }
+
   /// The window's sizes.
   public var kernelSize: [Int] { window.size }
   /// The window's steps in the result.

@@ -25,9 +25,7 @@ public enum Interpolation: String, Hashable, Sendable, CaseIterable {
 }
 
 /// Each element repeated along the spatial axes: `[N, spatial…, C]` to `[N, spatial · size…, C]`.
-public protocol UpSamplingLayer: ConfigurableLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol UpSamplingLayer: SpatialLayer {
   /// How many times each spatial axis gets longer.
   var size: [Int] { get }
   /// Where the channels are.
@@ -88,6 +86,11 @@ public struct UpSampling3D: UpSamplingLayer {
     self.name = name
   }
 
+  /// Makes the layer, with the same factor along every axis.
+  public init(size: Int, dataFormat: DataFormat = .channelsLast, name: String? = nil) {
+    self.init(size: (size, size, size), dataFormat: dataFormat, name: name)
+  }
+
   public func forward(_ x: Tensor) -> Tensor { repeated(x) }
 
   public static var summary: String { "Repeats the planes, rows and columns of volumes." }
@@ -122,6 +125,13 @@ public struct UpSampling2D: UpSamplingLayer {
     self.interpolation = interpolation
     self.dataFormat = dataFormat
     self.name = name
+  }
+
+  /// Makes the layer, with the same factor along both axes.
+  public init(
+    size: Int, interpolation: Interpolation = .nearest, dataFormat: DataFormat = .channelsLast, name: String? = nil
+  ) {
+    self.init(size: (size, size), interpolation: interpolation, dataFormat: dataFormat, name: name)
   }
 
   public func forward(_ x: Tensor) -> Tensor {

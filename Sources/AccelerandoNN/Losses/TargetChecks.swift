@@ -56,5 +56,5 @@ extension NDArray {
   }
 
   /// The sample that an element belongs to.
-  fileprivate func sample(of index: Int) -> Int { index / max(Array(shape.dropFirst()).elementCount, 1) }
+  fileprivate func sample(of index: Int) -> Int { index / Swift.max(Array(shape.dropFirst()).elementCount, 1) }
 }

@@ -183,13 +183,26 @@ extension Dataset {
 
 // MARK: - One pass
 
-/// The batches of one pass, one after the other. It belongs to one thread.
-struct BatchIterator {
-  /// The next batch; nil after the last.
-  let next: () throws -> Batch?
+/// The batches of one pass, one after the other: `while let batch = try batches.next() { … }`. It belongs to one thread.
+public struct BatchIterator {
+  /// The next batch; nil after the last. It throws what reading or transforming the batch throws.
+  public let next: () throws -> Batch?
 }
 
 extension Dataset {
+  /// The batches of one pass, for a training loop of one's own. The last one has fewer samples if the number of samples is no
+  /// multiple of the size.
+  /// - Parameters:
+  ///   - size: the samples in a batch; `batched(_:)` takes precedence.
+  ///   - pass: the number of the pass, on which the order of the samples depends.
+  ///   - seed: the seed of the order. Samples are shuffled unless the dataset is a stream or `shuffled(false)`.
+  /// - Throws: `TrainingError` for a size below 1; what making the batches throws.
+  public func batches(of size: Int, pass: Int = 0, seed: UInt64 = 0) throws -> BatchIterator {
+    guard size >= 1 else { throw TrainingError("a batch size is at least 1; received \(size).") }
+    let key = RandomKey(seed: seed).folded("shuffle").folded(UInt32(truncatingIfNeeded: pass))
+    return try makeBatches(batchSize: size, order: isShuffled ?? true ? shuffledOrder(rows, key: key) : Array(rows))
+  }
+
   /// The batches of one pass.
   /// - Parameters:
   ///   - order: the rows in the order of the pass; nil for the order in the arrays.

@@ -78,9 +78,7 @@ extension Tensor {
 }
 
 /// A convolutional LSTM over one, two or three spatial axes.
-public protocol ConvLSTMLayer: RecurrentLayer {
-  /// The number of spatial axes.
-  static var spatialRank: Int { get }
+public protocol ConvLSTMLayer: RecurrentLayer, SpatialLayer {
   init(cell: any RecurrentCell, settings: RecurrentSettings, name: String?)
 }
 

@@ -55,6 +55,26 @@ import Testing
     }
   }
 
+  @Test func metricsWithStateGoOnInTheMiddleOfAnEpoch() throws {
+    let x = try NDArray(RandomKey(seed: 4).uniform(46, from: -1, to: 1), shape: [23, 2])
+    let y = try NDArray((0..<69).map { Float($0 * 7 % 3 == 0 ? 1 : 0) }, shape: [23, 3])
+    let weights = NDArray((0..<23).map { Float($0 % 4) / 2 })
+    func run(_ callbacks: [any Callback]) throws -> History {
+      try model(MeanSquaredError(), workers: nil).fit(
+        x, y, sampleWeights: weights, epochs: 3, batchSize: 5, callbacks: callbacks, verbose: .silent)
+    }
+    let whole = try run([])
+    try withTemporaryDirectory { directory in
+      func checkpoints() -> Checkpoints { Checkpoints(directory, every: nil, resumes: true) }
+      // The second epoch, after three of five steps.
+      let stop = LambdaCallback(batchEnd: { _, run in if run.totalSteps == 8 { run.interrupt() } })
+      _ = try? run([stop, checkpoints()])
+      let resumed = try run([checkpoints()])
+      #expect(resumed.epochs.map(\.logs) == whole.epochs.map(\.logs))
+      #expect(resumed.epochs.count == 3)
+    }
+  }
+
   @Test func resultsOfSeveralNumbersHaveNamesInTheHistory() throws {
     let model = try model(MeanSquaredError(), workers: nil)
     let x = try NDArray(RandomKey(seed: 3).uniform(12, from: -1, to: 1), shape: [6, 2])

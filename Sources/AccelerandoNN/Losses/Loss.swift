@@ -44,10 +44,7 @@ public enum LossUnit: Hashable, Sendable {
 }
 
 extension Loss {
-  /// The mean of the samples' losses, for a training step of one's own.
-  public func callAsFunction(_ prediction: Tensor, _ target: Tensor) -> Tensor { values(prediction, target).mean() }
-
-  /// The mean of the samples' losses for one target of all predictions.
+  /// The loss of a batch for one target of all predictions.
   public func callAsFunction(_ prediction: Tensor, _ target: Double) -> Tensor {
     self(prediction, prediction.filled(target))
   }

@@ -53,13 +53,13 @@ extension Loss {
   /// The loss whatever its reduction.
   package var plain: any Loss { (self as? ReducedLoss)?.loss ?? self }
 
-  /// The loss of a batch, a scalar: by the loss's reduction, of weighted losses.
+  /// The loss of a batch, a scalar, for a training step of one's own: by the loss's reduction, of weighted losses.
   /// - Parameters:
   ///   - prediction: the model's output, `[N, …]`.
   ///   - target: what it should be.
   ///   - weights: how much each sample counts, `[N]`, or each place, `[N, …]`; nil where all count 1.
   ///   - mask: which places count, `bool` `[N, T]`; nil if all do.
-  public func value(
+  public func callAsFunction(
     _ prediction: Tensor, _ target: Tensor, weights: Tensor? = nil, mask: Tensor? = nil
   ) -> Tensor {
     terms(prediction, target, weights: weights, mask: mask, share: nil).mean()

@@ -11,7 +11,7 @@ public struct LossMetric: MeanMetric {
 
   /// Watches a loss, under its own name if none is given.
   public init(_ loss: any Loss, name: String? = nil) {
-    self.loss = loss
+    self.loss = loss.plain
     self.name = name ?? loss.name
   }
 

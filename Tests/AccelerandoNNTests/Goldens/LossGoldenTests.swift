@@ -25,7 +25,7 @@ import Testing
       let prediction = isSoftmax ? tensors[0].softmax() : tensors[0]
       #expect(loss.values(prediction, tensors[1]).shape == [source.shape[0]])
       func given(_ role: String) -> Tensor? { further.firstIndex(of: role).map { tensors[2 + $0] } }
-      let mean = loss.value(prediction, tensors[1], weights: given("sample_weight"), mask: given("mask"))
+      let mean = loss(prediction, tensors[1], weights: given("sample_weight"), mask: given("mask"))
       return [mean] + gradients(of: mean, withRespectTo: [tensors[0]])
     }
     let what = "\(golden.name) on \(backend.name)"
@@ -68,7 +68,8 @@ import Testing
         results += numbers.map { Float($0) }
       }
       let expected = try golden.tensor("values")
-      let received = try NDArray(results, shape: width == 1 ? [results.count] : [results.count / width, width])
+      let received = try NDArray(results, shape: [results.count / width, width])
+        .reshaped(width == 1 && expected.shape.count == 1 ? [results.count] : [results.count / width, width])
       expectClose(received, expected, "\(golden.name) on \(backend.name)")
     }
   }

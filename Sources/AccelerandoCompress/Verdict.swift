@@ -148,14 +148,16 @@ extension CompressionVerdict {
     if before.loss != after.loss {
       lines.append("The losses do not compare: \(before.loss) before, \(after.loss) after.")
     }
-    if let first = before.metrics["accuracy"], let second = after.metrics["accuracy"] {
+    for name in before.metrics.keys.sorted() where name == "accuracy" || name.hasSuffix("_accuracy") {
+      guard let first = before.metrics[name], let second = after.metrics[name] else { continue }
+      let title = name == "accuracy" ? "Accuracy" : name
       let points = 100 * (second - first)
       lines.append(
         points.isNaN
-          ? "Accuracy: cannot be compared, since it is NaN \(first.isNaN ? "before" : "after")."
+          ? "\(title): cannot be compared, since it is NaN \(first.isNaN ? "before" : "after")."
           : points < 0
-            ? "Accuracy: \(String(format: "%.2f", -points)) points lost."
-            : "Accuracy: nothing lost (\(String(format: "+%.2f", points)) points).")
+            ? "\(title): \(String(format: "%.2f", -points)) points lost."
+            : "\(title): nothing lost (\(String(format: "+%.2f", points)) points).")
     }
     let file = Double(before.gzipBytes) / Double(max(min(after.gzipBytes, after.sparseGzipBytes), 1))
     lines.append(

@@ -25,7 +25,7 @@ struct ArchiveNames {
 
   /// - Parameters:
   ///   - inputs: the names of the model's inputs; empty for one that has none.
-  ///   - targets: the names of the outputs that have labels; empty for the only output of a model.
+  ///   - targets: the names of the outputs that have labels; empty for one that has none.
   init(_ part: Part, _ inputs: [String], _ targets: [String]) {
     func wanted(_ letter: String, _ names: [String]) -> [Wanted] {
       let plain = ["\(letter)_\(part.rawValue)"] + (part == .train ? [letter] : [])

@@ -35,7 +35,7 @@ public struct RecipeData: Sendable {
   let source: Source
   /// The names of the model's inputs; empty for one that has none.
   let inputs: [String]
-  /// The names of the outputs that have labels; empty for the only output of a model.
+  /// The names of the outputs that have labels; empty for one that has none.
   let targets: [String]
 
   /// The datasets that download automatically.
@@ -60,7 +60,7 @@ public struct RecipeData: Sendable {
   /// Reads the settings `data`.
   /// - Parameters:
   ///   - inputs: the names of the model's inputs; empty for one that has none.
-  ///   - targets: the names of the outputs that have labels; empty for the only output of a model.
+  ///   - targets: the names of the outputs that have labels; empty for one that has none.
   init(_ reader: ConfigReader, inputs: [String] = [], targets: [String] = []) throws {
     (self.inputs, self.targets) = (inputs, targets)
     let name = try reader.optionalString(

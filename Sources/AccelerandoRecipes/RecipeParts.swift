@@ -96,10 +96,9 @@ extension CompileSettings {
     }
   }
 
-  /// The outputs that have labels, by name; empty for the only output of a model.
+  /// The outputs that have labels, by name; empty for the output of a model that names none.
   func labelledOutputs(of model: ModelDescription) -> [String] {
-    let names = model.outputNames
-    if names.count == 1 { return [] }
+    guard let names = (model.layer as? any MultiOutputLayer)?.outputNames else { return [] }
     if losses.contains(where: { $0.output == nil }) { return names }
     let used = Set(losses.compactMap(\.output) + metrics.compactMap(\.output))
     return names.filter(used.contains)

@@ -24,11 +24,12 @@ extension Recipe {
     guard types.count == max(declared.count, 1) else {
       throw TrainingError("the model has \(max(declared.count, 1)) inputs; the data have \(types.count).")
     }
-    let inputs = types.enumerated().map { index, type in
+    let inputs = try types.enumerated().map { index, type in
       // Models compute in float32, whatever the files' floating-point type; fit converts the data.
       let dtype = type.dtype.isFloating ? DType.float32 : type.dtype
       guard declared.indices.contains(index) else { return ModelInput(type.shape, dtype: dtype) }
       let input = declared[index]
+      try input.check(type)
       return ModelInput(input.shape ?? type.shape, dtype: input.dtype ?? dtype, name: input.name)
     }
     let model = Model(self.model, inputs: inputs, backend: backend, seed: fit.seed)
@@ -89,6 +90,16 @@ extension Recipe {
       try data.train.dataset(), epochs: fit.epochs, batchSize: fit.batchSize, validation: validation,
       validationSplit: split, validationFrequency: fit.validationFrequency, shuffle: fit.shuffle,
       stepsPerEpoch: fit.stepsPerEpoch, callbacks: callbacks, verbose: verbose)
+  }
+}
+
+extension GraphInput {
+  /// Refuses data of another shape than the declared one. A last axis of size 1 may be missing or too many.
+  fileprivate func check(_ type: TensorType) throws {
+    guard let shape, ![shape, shape + [1]].contains(type.shape), type.shape + [1] != shape else { return }
+    throw ConfigError(
+      "the input '\(name)' is declared with samples of shape \(shape); the data have samples of shape \(type.shape).",
+      at: location)
   }
 }
 

@@ -49,6 +49,16 @@ public struct BatchShare {
     return rows * mask.converted(to: rows.dtype).broadcast(to: rows.shape, axes: [0])
   }
 
+  /// The samples of all workers, in their order.
+  /// - Parameter rows: a tensor whose first axis is the batch.
+  func gathered(_ rows: Tensor) -> Tensor {
+    let all = rows.type.with([globalCount] + rows.shape.dropFirst())
+    let places = rows.iota(TensorType(.int32, [count]), axis: 0) + offset.broadcast(to: [count])
+    // A row that only fills up adds nothing, to a sample that is there.
+    let inside = places.minimum(places.filled(Double(max(globalCount - 1, 0))))
+    return summed(rows.constant(NDArray(zeros: all)).scattering(masked(rows), at: inside))
+  }
+
   /// The position of the part's random bits among those of the whole batch; nil for a tensor whose first axis is not
   /// the batch.
   func randomPosition(ofShape shape: [Int]) -> Tensor? {

@@ -38,6 +38,10 @@ public enum Initializer: Hashable, Sendable {
   case orthogonal(gain: Double = 1)
   /// The last axis in equal parts, each with an initializer of its own.
   indirect case parts([Initializer])
+  /// Another initializer, for a weight whose connections are counted along other axes than the last two: a variance is
+  /// divided by the product of the sizes of the inputs', the outputs', or the mean of both. Axes that a weight does not
+  /// have count as 1.
+  indirect case alongAxes(Initializer, inputs: [Int], outputs: [Int])
   /// `gain` on the diagonal of a matrix, 0 elsewhere.
   case identity(gain: Double = 1)
   /// Another initializer that draws by a seed of its own instead of the model's: the same numbers for each parameter of a
@@ -60,9 +64,25 @@ public enum Initializer: Hashable, Sendable {
 
   /// The initial value of a parameter of `type`, the same for the same key.
   public func makeArray(_ type: TensorType, key: RandomKey) -> NDArray {
+    makeArray(type, key: key) { Self.fan(type.shape, $0) }
+  }
+
+  /// - Parameter fan: the number of connections.
+  private func makeArray(_ type: TensorType, key: RandomKey, fan: (FanMode) -> Double) -> NDArray {
     let count = type.elementCount
     switch self {
-    case .seeded(let other, let seed): return other.makeArray(type, key: RandomKey(seed: UInt64(seed)))
+    case .seeded(let other, let seed): return other.makeArray(type, key: RandomKey(seed: UInt64(seed)), fan: fan)
+    case .alongAxes(let other, let inputs, let outputs):
+      func product(_ axes: [Int]) -> Double {
+        Double(axes.filter(type.shape.indices.contains).map { type.shape[$0] }.elementCount)
+      }
+      return other.makeArray(type, key: key) { mode in
+        switch mode {
+        case .fanIn: product(inputs)
+        case .fanOut: product(outputs)
+        case .fanAverage: (product(inputs) + product(outputs)) / 2
+        }
+      }
     case .zeros: return NDArray(zeros: type)
     case .ones: return NDArray(repeating: 1, type: type)
     case .constant(let value): return NDArray(repeating: value, type: type)
@@ -70,7 +90,7 @@ public enum Initializer: Hashable, Sendable {
     case .randomNormal(let mean, let deviation): return scaled(key.normal(count), mean, deviation, type)
     case .truncatedNormal(let mean, let deviation): return scaled(key.truncatedNormal(count), mean, deviation, type)
     case .varianceScaling(let scale, let mode, let distribution):
-      let deviation = (scale / max(1, Self.fan(type.shape, mode))).squareRoot()
+      let deviation = (scale / max(1, fan(mode))).squareRoot()
       switch distribution {
       case .uniform:
         let limit = Float(3.0.squareRoot() * deviation)

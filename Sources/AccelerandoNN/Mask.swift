@@ -8,9 +8,14 @@ extension Tensor {
   /// Which positions of the sequences count: `bool` `[N, T]`; nil if all do, or outside a trace of a model.
   public var mask: Tensor? { Scope.current?.mask(of: self) }
 
-  /// The same tensor with a mask (`bool` `[N, T]`) for layers that use it.
+  /// The same tensor with a mask for layers that use it: `bool`, with the tensor's first axes, `[N, T]`. Another shape or
+  /// type is an error of the trace.
   public func masked(by mask: Tensor?) -> Tensor {
-    if let mask, self.mask == nil { Scope.current?.setMask(mask, of: self) }
+    guard let mask, self.mask == nil, let scope = Scope.current else { return self }
+    guard mask.dtype == .bool, mask.rank > 0, shape.starts(with: mask.shape) else {
+      return rejected("needs a mask bool of its first axes, like \(Array(shape.prefix(2))); received \(mask.type).")
+    }
+    scope.setMask(mask, of: self)
     return self
   }
 }

@@ -86,7 +86,7 @@ public struct Compilation: Sendable {
   func checkSettings() throws {
     try optimizer.checkSettings()
     for group in groups { try group.optimizer?.checkSettings() }
-    for loss in losses { try Catalog.losses.check(loss.loss) }
+    for loss in losses { try Catalog.losses.check(loss.loss.plain) }
     for entry in watched { try Catalog.metrics.check(entry.metric) }
   }
 }
@@ -98,6 +98,8 @@ struct OutputTask {
     let metric: any Metric
     let isWeighted: Bool
     let label: String
+    /// The labels of the numbers of the result: the metric's own, or several that begin with it.
+    let labels: [String]
   }
 
   /// The number of the output.
@@ -114,10 +116,11 @@ struct OutputTask {
 
 extension Compilation {
   /// What is to be done with each output that has a loss or a metric.
-  /// - Parameter outputs: the names of the model's outputs.
+  /// - Parameter outline: the model's, which names the outputs and their shapes.
   /// - Throws: `TrainingError` for outputs that do not exist, several losses of one output, and labels that are not
   ///   distinct in logs.
-  func tasks(for outputs: [String]) throws -> [OutputTask] {
+  func tasks(for outline: Outline) throws -> [OutputTask] {
+    let outputs = outline.outputNames
     for name in losses.map(\.output) + watched.map(\.output) {
       guard let name, !outputs.contains(name) else { continue }
       throw TrainingError(
@@ -137,9 +140,10 @@ extension Compilation {
         throw TrainingError("the output '\(name)' has \(found.count) losses; it needs one.")
       }
       let metrics = watched.filter { $0.output == nil || $0.output == name }.map { entry in
-        OutputTask.Watch(
-          metric: entry.metric, isWeighted: entry.isWeighted,
-          label: isSingle || entry.metric.name.isEmpty ? entry.metric.name : "\(name)_\(entry.metric.name)")
+        let label = isSingle || entry.metric.name.isEmpty ? entry.metric.name : "\(name)_\(entry.metric.name)"
+        return OutputTask.Watch(
+          metric: entry.metric, isWeighted: entry.isWeighted, label: label,
+          labels: entry.metric.resultNames(outline.outputs[index].shape).map { $0.isEmpty ? label : "\(label)_\($0)" })
       }
       if found.isEmpty, metrics.isEmpty { return nil }
       let weight = found.first?.weight ?? 1
@@ -167,7 +171,7 @@ extension Compilation {
     for name in tasks.compactMap(\.lossLabel) where !known.insert(name).inserted {
       throw TrainingError("two losses have the label '\(name)'. Give an output another name.")
     }
-    for label in tasks.flatMap(\.metrics).map(\.label) {
+    for label in tasks.flatMap(\.metrics).flatMap(\.labels) {
       guard !label.isEmpty else { throw TrainingError("a metric has an empty label. Give it a name.") }
       guard known.insert(label).inserted else {
         throw TrainingError(

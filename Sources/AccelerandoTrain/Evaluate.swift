@@ -56,13 +56,19 @@ extension Model {
     for task in tasks {
       if let label = task.lossLabel { logs[label] = quotient(try total(.outputLoss(label)), samples) }
       for watch in task.metrics {
-        let weight = watch.isWeighted ? try total(.weights(task.output)) : samples
+        let own = StateName.total(kind, .metricWeight(watch.label))
+        let weight =
+          session.buffers[own] != nil
+          ? try session.scalar(own) : watch.isWeighted ? try total(.weights(task.output)) : samples
         let state = try watch.metric.stateNames.map { name in
           try session.value(StateName.total(kind, .metric(watch.label, state: name)))?.elements(as: Double.self) ?? []
         }
         // Before the first step there is nothing to compute with.
-        let value = samples > 0 && !state.contains([]) ? watch.metric.result(state, weight: weight) : .nan
-        logs[watch.label] = value.isNaN ? .nan : value
+        let values = samples > 0 && !state.contains([]) ? watch.metric.results(state, weight: weight) : []
+        for (number, label) in watch.labels.enumerated() {
+          let value = values.indices.contains(number) ? values[number] : .nan
+          logs[label] = value.isNaN ? .nan : value
+        }
       }
     }
     return logs

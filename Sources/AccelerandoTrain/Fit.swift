@@ -64,7 +64,7 @@ extension Model {
       (training, validation) = (parts.first, parts.last)
     }
     if callbacks.contains(where: { $0 is ReduceLROnPlateau || $0 is LearningRateScheduler }),
-      tasks.contains(where: { $0.metrics.contains { $0.label == "learning_rate" } })
+      tasks.contains(where: { $0.metrics.contains { $0.labels.contains("learning_rate") } })
     {
       throw TrainingError(
         "a metric has the label 'learning_rate', under which a callback logs the learning rate. Give it another label.")

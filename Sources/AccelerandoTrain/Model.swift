@@ -183,7 +183,7 @@ public final class Model {
   /// - Parameter optimizerState: where the optimizer stands; nil for a new beginning.
   func compile(_ compilation: Compilation, optimizerState: Store?) throws {
     try compilation.checkSettings()
-    let tasks = try compilation.tasks(for: try outline().outputNames)
+    let tasks = try compilation.tasks(for: try outline())
     let plan = try ParameterPlan(compilation, for: try outline())
     try checkSize(slots: compilation.optimizer.slots.count + compilation.optimizer.options.slots.count)
     try prepareValues()
@@ -204,7 +204,7 @@ public final class Model {
   /// Changes what training does from now on; state that there is already stays.
   func recompile(_ compilation: Compilation) throws {
     try compilation.checkSettings()
-    let tasks = try compilation.tasks(for: try outline().outputNames)
+    let tasks = try compilation.tasks(for: try outline())
     let initial = initialOptimizerState(of: compilation, try ParameterPlan(compilation, for: try outline()))
     let known = Set(initial.map(\.name))
     session.forget(prefixes: session.buffers.keys.filter { $0.hasPrefix("slot/") && !known.contains($0) })

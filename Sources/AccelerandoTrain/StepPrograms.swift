@@ -80,7 +80,7 @@ struct StepPrograms {
     var lossSum: Tensor?
     var totals: [Addend] = []
     var outputTotals: [Addend] = []
-    for task in try compilation.tasks(for: names) {
+    for task in try compilation.tasks(for: outline) {
       guard let target = column(signature.labels, labels, task) else {
         throw TrainingError("the output '\(names[task.index])' has a loss or a metric; it needs labels.")
       }
@@ -90,14 +90,14 @@ struct StepPrograms {
         signature: signature)
       if let loss = task.loss {
         notes?.look(at: part.prediction, loss)
-        let (sum, total) = part.lossSum(loss)
+        let (sum, total) = scope.run { part.lossSum(loss) }
         let weighted = task.lossWeight == 1 ? sum : sum * task.lossWeight
         lossSum = lossSum.map { $0 + weighted.converted(to: $0.dtype) } ?? weighted
         let own = task.lossWeight == 1 ? total : total * task.lossWeight
         totals = [(.loss, totals.first.map { $0.value.converted(to: own.dtype) + own } ?? own)]
         if let label = task.lossLabel { outputTotals.append((.outputLoss(label), total)) }
       }
-      outputTotals += part.metricTotals()
+      outputTotals += scope.run { part.metricTotals() }
     }
     guard let lossSum else { throw TrainingError("no output has a loss: there is nothing to minimize.") }
     let plan = try ParameterPlan(compilation, for: outline)

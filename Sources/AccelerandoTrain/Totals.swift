@@ -13,6 +13,8 @@ enum Total: Hashable {
   case outputLoss(String)
   /// The samples' weights, for an output.
   case weights(String?)
+  /// What the places weigh that a metric counts, by the metric's label, where places have weights of their own.
+  case metricWeight(String)
   /// A tensor of a metric, by the metric's label. The sum of a mean has no name.
   case metric(String, state: String)
   /// The steps that a loss scale left out; they count in no other total.
@@ -27,6 +29,7 @@ enum Total: Hashable {
     case .samples: "samples"
     case .outputLoss(let label): "output_loss/\(label)"
     case .weights(let output): output.map { "weights/\($0)" } ?? "weights"
+    case .metricWeight(let label): "metric_weight/\(label)"
     case .metric(let label, let state): state.isEmpty ? "metric/\(label)" : "metric_\(state)/\(label)"
     case .skippedSteps: "skipped_steps"
     }

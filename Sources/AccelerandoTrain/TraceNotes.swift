@@ -34,7 +34,8 @@ final class TraceNotes {
 
   /// Looks at what a loss gets: a cross-entropy of one class is 0, whatever is predicted.
   func look(at prediction: Tensor, _ loss: any Loss) {
-    guard loss is CategoricalCrossentropy || loss is SparseCategoricalCrossentropy, prediction.shape.last == 1 else {
+    let isOfClasses = loss.plain is CategoricalCrossentropy || loss.plain is SparseCategoricalCrossentropy
+    guard isOfClasses, prediction.shape.last == 1 else {
       return
     }
     add(

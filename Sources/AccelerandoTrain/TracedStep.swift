@@ -44,7 +44,7 @@ extension Model {
     // One sample stands for all: it takes the shapes that a real batch would be brought into.
     let expectation = DataExpectation(
       inputs: inputs, names: inputNames, outline: try outline(),
-      tasks: kind == .predict ? [] : try compilation?.tasks(for: try outline().outputNames) ?? [])
+      tasks: kind == .predict ? [] : try compilation?.tasks(for: try outline()) ?? [])
     let sample = try expectation.fitted(
       Batch(
         features: NamedArrays(types.features.map(row)),

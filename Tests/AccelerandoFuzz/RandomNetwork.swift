@@ -320,7 +320,8 @@ private struct NetworkBuilder {
         [
           entry("head_dim", number(1...4)), entry("num_query_heads", Config(.int(heads * random.integer(1...2)))),
           entry("num_key_value_heads", Config(.int(heads))), entry("use_causal_mask", flag(0.3)),
-        ], []
+          entry("use_gate", flag(0.3)),
+        ] + (random.chance(0.3) ? [entry("sliding_window", number(1...3))] : []), []
       )
     case "Dropout": return ([entry("rate", Config(.double(random.pick([0.0, 0.1, 0.5]))))], [])
     case "Activation": return ([entry("activation", activation())], [])
@@ -355,7 +356,9 @@ private struct NetworkBuilder {
       let others = values.indices.filter {
         values[$0].shape.count == 2 && values[$0].shape[1] == shape[1] && isFloating($0)
       }
-      return ([entry("num_heads", number(1...3)), entry("key_dim", number(1...4))], [random.pick(others)])
+      var settings = [entry("num_heads", number(1...3)), entry("key_dim", number(1...4)), entry("use_gate", flag(0.3))]
+      if random.chance(0.3) { settings.append(entry("sliding_window", number(1...3))) }
+      return (settings, [random.pick(others)])
     case "Embedding": return nil  // Behind inputs of integers.
     case "Sequential":
       return ([entry("layers", Config(.array((0..<random.integer(1...3)).map { _ in inner() })))], [])

@@ -42,7 +42,7 @@ private func problem(_ layer: any Layer, _ shapes: [Int]...) -> String {
       Maximum(), Minimum(), Concatenate(axis: 1), Embedding(inputDim: 5, outputDim: 2, initializer: .heNormal),
       BatchNormalization(axis: 1, momentum: 0.5, epsilon: 0.1, centers: false, gammaInitializer: .constant(2)),
       LayerNormalization(axes: [1, 2], epsilon: 0.1, scales: false), ReLU(maximum: 6, negativeSlope: 0.1),
-      MultiHeadAttention(headCount: 2, keySize: 3, valueSize: 4, outputSize: 5, dropout: 0.1, isCausal: true),
+      MultiHeadAttention(headCount: 2, keySize: 3, valueSize: 4, outputShape: [5], dropout: 0.1, isCausal: true),
       LeakyReLU(negativeSlope: 0.1), ELU(alpha: 2), PReLU(sharedAxes: [1], initializer: .constant(0.25)),
     ]
     for layer in layers {
@@ -61,8 +61,8 @@ private func problem(_ layer: any Layer, _ shapes: [Int]...) -> String {
     let margins = problem(#"{"ZeroPadding2D": {"padding": [1, 2, 3]}}"#)
     #expect(margins.contains("'padding' needs a whole number, a list of 2"))
     #expect(!problem(#"{"Dense": {"units": 2, "kernel_regularizer": "l2"}}"#).contains("did you mean"))
-    let attention = problem(#"{"MultiHeadAttention": {"num_heads": 2, "key_dim": 3, "output_shape": [1, 2]}}"#)
-    #expect(attention.contains("list of one"))
+    let attention = problem(#"{"MultiHeadAttention": {"num_heads": 2, "key_dim": 3, "output_shape": [1, 0]}}"#)
+    #expect(attention.contains("'output_shape' needs a whole number of at least 1"))
     #expect(problem(#"{"Embedding": {"input_dim": 2}}"#).contains("needs the setting 'output_dim'"))
     #expect(problem(#"{"BatchNormalization": {"momentm": 2}}"#).contains("did you mean 'momentum'?"))
   }

@@ -102,6 +102,16 @@ public struct Catalog<Item>: CatalogListing, Sendable {
     return result
   }
 
+  /// The catalog with more settings for every kind.
+  /// - Parameter change: reads them, and makes the item that they ask for of the one without.
+  func changing(_ change: @escaping @Sendable (Item, ConfigReader) throws -> Item) -> Catalog {
+    var result = self
+    result.kinds = kinds.mapValues { kind in
+      Kind(name: kind.name, aliases: kind.aliases, summary: kind.summary) { try change(kind.make($0), $0) }
+    }
+    return result
+  }
+
   /// The item with a name and its default settings.
   /// - Throws: `ConfigError` for an unknown name, with the nearest known one.
   public func named(_ name: String) throws -> Item { try make(Config(.string(name))) }

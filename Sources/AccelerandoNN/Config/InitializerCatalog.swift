@@ -21,7 +21,7 @@ extension Initializer: Configurable {
   public var configName: String {
     if let short = Self.shortNames.first(where: { $0.initializer == self }) { return short.name }
     switch self {
-    case .seeded(let other, _): return other.configName
+    case .seeded(let other, _), .alongAxes(let other, _, _): return other.configName
     case .zeros: return "zeros"
     case .ones: return "ones"
     case .constant: return "constant"
@@ -40,6 +40,7 @@ extension Initializer: Configurable {
     case .seeded(let other, let seed):
       guard case .object(let entries) = other.config().value else { return Config(["seed": Config(.int(Int(seed)))]) }
       return Config(.object(entries + [Config.Entry("seed", Config(.int(Int(seed))))]))
+    case .alongAxes(let other, _, _): return other.config()
     case .zeros, .ones: return Config([:])
     case .constant(let value): return Config(["value": Config(.double(value))])
     case .randomUniform(let low, let high):

@@ -12,7 +12,8 @@ public enum AttentionScore: String, Hashable, Sendable, CaseIterable {
 
 /// Attention by products (Luong et al., 2015): each query gets the mean of the values, weighted by the softmax of its scores.
 ///
-/// Inputs: query `[N, T, D]`, value `[N, S, E]`, and key `[N, S, D]` if it is not the value. The result is `[N, T, E]`.
+/// Inputs: query `[N, T, D]`, value `[N, S, E]`, and key `[N, S, D]` if it is not the value. The result is `[N, T, E]`. Where the
+/// mask of the value is false, its positions count in no mean; where that of the query is, the result is zero.
 public struct Attention: MergeLayer, ConfigurableLayer, TrainableLayer {
   /// Whether scores are multiplied by a trained number.
   public let usesScale: Bool
@@ -41,9 +42,12 @@ public struct Attention: MergeLayer, ConfigurableLayer, TrainableLayer {
     concatScoreWeight = Parameter(.ones)
   }
 
+  /// Results belong to the positions of the query.
+  public func outputMask(of inputs: [Tensor]) -> Tensor? { inputs.first?.mask }
+
   public func forward(_ inputs: [Tensor]) -> Tensor {
     guard let (query, value, key) = attentionInputs(inputs) else { return rejectedInput(inputs) }
-    if score == .dot {
+    if score == .dot, value.mask == nil {
       let queries = usesScale ? query * scale[] : query
       var random: [Tensor] = []
       if dropout > 0, let scope = Scope.current, scope.isTraining {
@@ -52,11 +56,15 @@ public struct Attention: MergeLayer, ConfigurableLayer, TrainableLayer {
       return queries.expandingDims(2).attending(
         to: key.expandingDims(2), values: value.expandingDims(2), scale: 1, isCausal: isCausal,
         dropout: random.isEmpty ? 0 : dropout, random: random
-      ).reshaped([query.shape[0], query.shape[1], value.shape[2]])
+      ).reshaped([query.shape[0], query.shape[1], value.shape[2]]).zeroed(by: query.mask)
+    }
+    if score == .dot {
+      let scores = (usesScale ? query * scale[] : query).matmul(key.transposed([0, 2, 1]))
+      return scores.attended(value, isCausal: isCausal, dropout: dropout).zeroed(by: query.mask)
     }
     let sums = query.expandingDims(2) + key.expandingDims(1)
     let scores = (usesScale ? sums * scale[] : sums).tanh().sum(axes: [3]) * concatScoreWeight[]
-    return scores.attended(value, isCausal: isCausal, dropout: dropout)
+    return scores.attended(value, isCausal: isCausal, dropout: dropout).zeroed(by: query.mask)
   }
 
   public static var summary: String {
@@ -82,7 +90,8 @@ public struct Attention: MergeLayer, ConfigurableLayer, TrainableLayer {
 
 /// Attention by sums (Bahdanau et al., 2015): the score of a query and a key is Σ scale · tanh(query + key).
 ///
-/// Inputs: query `[N, T, D]`, value `[N, S, E]`, and key `[N, S, D]` if it is not the value. The result is `[N, T, E]`.
+/// Inputs: query `[N, T, D]`, value `[N, S, E]`, and key `[N, S, D]` if it is not the value. The result is `[N, T, E]`. Where the
+/// mask of the value is false, its positions count in no mean; where that of the query is, the result is zero.
 public struct AdditiveAttention: MergeLayer, ConfigurableLayer, TrainableLayer {
   /// Whether there is a trained factor for each feature.
   public let usesScale: Bool
@@ -103,11 +112,14 @@ public struct AdditiveAttention: MergeLayer, ConfigurableLayer, TrainableLayer {
     scale = Parameter(.glorotUniform)
   }
 
+  /// Results belong to the positions of the query.
+  public func outputMask(of inputs: [Tensor]) -> Tensor? { inputs.first?.mask }
+
   public func forward(_ inputs: [Tensor]) -> Tensor {
     guard let (query, value, key) = attentionInputs(inputs) else { return rejectedInput(inputs) }
     let sums = (query.expandingDims(2) + key.expandingDims(1)).tanh()
     let scores = (usesScale ? sums * scale[query.shape[2]] : sums).sum(axes: [3])
-    return scores.attended(value, isCausal: isCausal, dropout: dropout)
+    return scores.attended(value, isCausal: isCausal, dropout: dropout).zeroed(by: query.mask)
   }
 
   public static var summary: String {
@@ -150,14 +162,25 @@ private func rejectedInput(_ inputs: [Tensor]) -> Tensor {
 extension Tensor {
   /// The values `[N, S, E]` weighted by the softmax of these scores, `[N, T, S]`: `[N, T, E]`.
   fileprivate func attended(_ values: Tensor, isCausal: Bool, dropout: Double) -> Tensor {
-    var scores = self
+    var allowed: [Tensor] = []
+    if let mask = values.mask { allowed.append(mask.expandingDims(1).broadcast(to: shape)) }
     if isCausal {
       let places = TensorType(.int32, [shape[1], shape[2]])
-      let isSeen = iota(places, axis: 0).greaterOrEqual(to: iota(places, axis: 1)).broadcast(to: shape)
-      scores = select(isSeen, self, filled(-.infinity))
+      allowed.append(iota(places, axis: 0).greaterOrEqual(to: iota(places, axis: 1)).broadcast(to: shape))
+    }
+    var scores = self
+    if let first = allowed.first {
+      let isSeen = allowed.dropFirst().reduce(first) { $0.and($1) }
+      // As in Keras: a query that sees nothing has the mean of all.
+      scores = select(isSeen, self, self - (dtype == .float16 ? 65504 : 1e9))
     }
     var shares = scores.softmax()
     if dropout > 0, let scope = Scope.current, scope.isTraining { shares = scope.dropout(shares, rate: dropout) }
     return shares.matmul(values)
+  }
+
+  /// Zero where a mask of the positions is false.
+  fileprivate func zeroed(by mask: Tensor?) -> Tensor {
+    mask.map { select($0.expandingDims(-1).broadcast(to: shape), self, zerosLike()) } ?? self
   }
 }

@@ -62,7 +62,12 @@ public struct BatchNormalization: ConfigurableLayer, TrainableLayer {
     let scale = scales ? gamma[features].converted(to: wide.dtype) : wide.scalar(1).broadcast(to: [features])
     let shift = centers ? beta[features].converted(to: wide.dtype) : wide.scalar(0).broadcast(to: [features])
     if Scope.isTraining, !movingMean.isFrozen {
-      let results = normalized(wide, feature, scale, shift)
+      if let mask = x.mask, mask.rank != x.rank - 1 || feature != x.rank - 1 {
+        return x.rejected(
+          "normalizes the last axis where there is a mask, of all other axes; has axis \(axis) for \(x.shape) and a mask "
+            + "\(mask.shape).")
+      }
+      let results = normalized(wide, feature, scale, shift, mask: x.mask)
       update(movingMean, runningMean, results[1])
       update(movingVariance, runningVariance, results[2])
       return results[0].converted(to: x.dtype)
@@ -73,8 +78,11 @@ public struct BatchNormalization: ConfigurableLayer, TrainableLayer {
     return (centered * factor.reshaped(place) + shift.reshaped(place)).converted(to: x.dtype)
   }
 
-  /// The tensor normalized by the batch's mean and variance, and these.
-  private func normalized(_ x: Tensor, _ feature: Int, _ scale: Tensor, _ shift: Tensor) -> [Tensor] {
+  /// The tensor normalized by the batch's mean and variance, and these. Where a mask is false, elements count in neither.
+  private func normalized(
+    _ x: Tensor, _ feature: Int, _ scale: Tensor, _ shift: Tensor, mask: Tensor?
+  ) -> [Tensor] {
+    if let mask { return normalized(x, scale, shift, mask: mask) }
     guard let share = Scope.current?.share else {
       return x.graph.add(BatchNormTraining(axis: feature, epsilon: epsilon), [x, scale, shift])
     }
@@ -95,6 +103,25 @@ public struct BatchNormalization: ConfigurableLayer, TrainableLayer {
     let centered = x - spread(center)
     let variance = mean(centered.squared())
     return [centered * spread((variance + epsilon).rsqrt() * scale) + spread(shift), center, variance]
+  }
+
+  /// `normalized` for the features of the last axis, and a mask of the other axes.
+  private func normalized(_ x: Tensor, _ scale: Tensor, _ shift: Tensor, mask: Tensor) -> [Tensor] {
+    let share = Scope.current?.share
+    let isSynchronized = isSynchronized || share?.isTooSmallForStatistics ?? false
+    let others = Array(0..<x.rank - 1)
+    func total(_ rows: Tensor) -> Tensor {
+      let sum = (share?.masked(rows) ?? rows).sum(axes: others)
+      return isSynchronized ? share?.summed(sum) ?? sum : sum
+    }
+    let counts = mask.converted(to: x.dtype)
+    let count = total(counts).broadcast(to: [x.dim(-1)]) + 1e-7
+    let kept = mask.expandingDims(-1).broadcast(to: x.shape)
+    func mean(_ values: Tensor) -> Tensor { total(select(kept, values, values.zerosLike())) / count }
+    let center = mean(x)
+    let centered = x - center
+    let variance = mean(centered.squared())
+    return [centered * ((variance + epsilon).rsqrt() * scale) + shift, center, variance]
   }
 
   private func update(_ parameter: Parameter, _ running: Tensor, _ batch: Tensor) {

@@ -7,7 +7,19 @@ public struct Concatenate: MergeLayer, ConfigurableLayer {
   /// The axis; negative ones count from the last.
   public let axis: Int
   public let name: String?
-  public var passesMask: Bool { true }
+
+  /// As in Keras: an input without a mask counts everywhere. Along other axes than the positions, a position counts that does
+  /// in one of the inputs.
+  public func outputMask(of inputs: [Tensor]) -> Tensor? {
+    guard let mask = inputs.lazy.compactMap(\.mask).first, let rank = inputs.first?.rank else { return nil }
+    let along = axis < 0 ? axis + rank : axis
+    let masks = inputs.map { input in
+      input.mask ?? mask.scalar(1).converted(to: .bool).broadcast(to: Array(input.shape.prefix(mask.rank)))
+    }
+    guard masks.allSatisfy({ $0.rank == mask.rank }), along > 0 else { return nil }
+    if along < mask.rank { return Tensor.concatenating(masks, axis: along) }
+    return masks.dropFirst().reduce(masks[0]) { $0.type == $1.type ? $0.or($1) : $0 }
+  }
 
   /// Makes the layer.
   public init(axis: Int = -1, name: String? = nil) {

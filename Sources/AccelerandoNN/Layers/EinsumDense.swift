@@ -43,7 +43,8 @@ public struct EinsumDense: ConfigurableLayer, TrainableLayer {
     self.activation = activation
     self.lora = lora
     self.name = name
-    weight = Parameter(weightInitializer, role: lora == nil ? .trainable : .state)
+    weight = Parameter(
+      Self.initializer(weightInitializer, for: equation), role: lora == nil ? .trainable : .state)
     bias = Parameter(biasInitializer)
   }
 
@@ -69,6 +70,16 @@ public struct EinsumDense: ConfigurableLayer, TrainableLayer {
       result = result + bias[shape: shape]
     }
     return activation(result)
+  }
+
+  /// As in Keras, the weight's axes that the result has count as outputs, the others as inputs.
+  private static func initializer(_ initializer: Initializer, for equation: String) -> Initializer {
+    let plain = equation.filter { $0 != " " }
+    guard let weight = plain.split(separator: ",").last?.prefix(while: { $0 != "-" }) else { return initializer }
+    let result = plain.split(separator: ">").last ?? ""
+    let axes = weight.indices.map { weight.distance(from: weight.startIndex, to: $0) }
+    let isOutput = weight.map { result.contains($0) }
+    return .alongAxes(initializer, inputs: axes.filter { !isOutput[$0] }, outputs: axes.filter { isOutput[$0] })
   }
 
   public static var summary: String { "The dense layer on any axes, described by an equation." }

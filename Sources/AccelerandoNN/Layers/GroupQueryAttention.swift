@@ -4,15 +4,12 @@ import AccelerandoCore
 
 /// Grouped-query attention by Ainslie et al. (2023): the heads of the queries share those of keys and values in groups.
 ///
-/// Inputs: query `[N, T, D]` and value `[N, S, E]`, and key `[N, S, F]` if it is not the value; a single input attends to
-/// itself. The result is `[N, T, D]`.
+/// Inputs: query `[N, T, D]` and value `[N, S, E]`, key `[N, S, F]` if it is not the value, and a mask `[N, T, S]` or
+/// `[N, heads, T, S]` of the pairs that may attend (not zero); a single input attends to itself. The result is
+/// `[N, T, D]`.
+///
+/// Masks of query, value and key count too: no position attends to one where the mask is false.
 public struct GroupQueryAttention: MergeLayer, ConfigurableLayer, TrainableLayer {
-  /// A product with a kernel `[features, heads, size]`, and a bias.
-  struct Projection: Sendable {
-    let kernel: Parameter
-    let bias: Parameter
-  }
-
   /// The size of queries, keys and values in each head.
   public let headSize: Int
   /// The number of heads of the queries.
@@ -23,15 +20,20 @@ public struct GroupQueryAttention: MergeLayer, ConfigurableLayer, TrainableLayer
   public let dropout: Double
   /// Whether biases are added.
   public let usesBias: Bool
+  /// Whether the result of each head is multiplied by a gate, a sigmoid of the query.
+  public let usesGate: Bool
   /// Whether each position attends only to itself and those before it.
   public let isCausal: Bool
+  /// Positions attend only to those nearer than this; nil for all.
+  public let slidingWindow: Int?
   public let name: String?
   public var options = LayerOptions()
   public static var weightNames: KeyValuePairs<String, String> { ["kernel": "kernel", "bias": "bias"] }
-  let query: Projection
-  let key: Projection
-  let value: Projection
-  let attentionOutput: Projection
+  let query: HeadProjection
+  let key: HeadProjection
+  let value: HeadProjection
+  let gate: HeadProjection?
+  let attentionOutput: HeadProjection
 
   /// Makes the layer.
   /// - Parameters:
@@ -40,35 +42,40 @@ public struct GroupQueryAttention: MergeLayer, ConfigurableLayer, TrainableLayer
   ///   - keyValueHeadCount: the number of heads of keys and values, a divisor of the former.
   ///   - dropout: the probability of dropping an attention weight while training.
   ///   - usesBias: whether the projections add biases.
+  ///   - usesGate: whether the result of each head is multiplied by a sigmoid of the query.
   ///   - isCausal: whether query i attends only to the keys 0 to i.
+  ///   - slidingWindow: positions attend only to those nearer than this; nil for all.
   ///   - weightInitializer: of the kernels.
   ///   - biasInitializer: of the biases.
   ///   - name: the layer's name.
   public init(
     headSize: Int, queryHeadCount: Int, keyValueHeadCount: Int, dropout: Double = 0, usesBias: Bool = true,
-    isCausal: Bool = false, weightInitializer: Initializer = .glorotUniform, biasInitializer: Initializer = .zeros,
-    name: String? = nil
+    usesGate: Bool = false, isCausal: Bool = false, slidingWindow: Int? = nil,
+    weightInitializer: Initializer = .glorotUniform, biasInitializer: Initializer = .zeros, name: String? = nil
   ) {
     self.headSize = headSize
     self.queryHeadCount = queryHeadCount
     self.keyValueHeadCount = keyValueHeadCount
     self.dropout = dropout
     self.usesBias = usesBias
+    self.usesGate = usesGate
     self.isCausal = isCausal
+    self.slidingWindow = slidingWindow
     self.name = name
-    func projection() -> Projection {
-      Projection(kernel: Parameter(weightInitializer), bias: Parameter(biasInitializer))
-    }
-    query = projection()
-    key = projection()
-    value = projection()
-    attentionOutput = projection()
+    query = HeadProjection(weightInitializer, biasInitializer)
+    key = HeadProjection(weightInitializer, biasInitializer)
+    value = HeadProjection(weightInitializer, biasInitializer)
+    gate = usesGate ? HeadProjection(weightInitializer, biasInitializer) : nil
+    attentionOutput = HeadProjection(weightInitializer, biasInitializer, inputs: 2)
   }
+
+  /// Results belong to the positions of the query.
+  public func outputMask(of inputs: [Tensor]) -> Tensor? { inputs.first?.mask }
 
   public func forward(_ inputs: [Tensor]) -> Tensor {
     guard let first = inputs.first else { return Graph().input("no input", TensorType(.float32, [])) }
-    guard inputs.count <= 3 else {
-      return first.rejected("takes query, value and key; received \(inputs.count) inputs.")
+    guard inputs.count <= 4 else {
+      return first.rejected("takes query, value, key and a mask; received \(inputs.count) inputs.")
     }
     let source = inputs.count > 1 ? inputs[1] : first
     let keySource = inputs.count > 2 ? inputs[2] : source
@@ -79,32 +86,32 @@ public struct GroupQueryAttention: MergeLayer, ConfigurableLayer, TrainableLayer
         "needs sequences [N, length, features] of one batch, and a key for each value; "
           + "received \(inputs.map { "\($0.shape)" }.joined(separator: ", ")).")
     }
-    let queries = split(first, query, queryHeadCount)
-    let keys = repeated(split(keySource, key, keyValueHeadCount))
-    let values = repeated(split(source, value, keyValueHeadCount))
-    var random: [Tensor] = []
-    if dropout > 0, let scope = Scope.current, scope.isTraining {
-      random = scope.randomness(forShape: [first.shape[0], queryHeadCount, first.shape[1], source.shape[1]])
+    var masks: [Tensor] = []
+    if let mask = first.mask { masks.append(mask.expandingDims(1).expandingDims(3)) }
+    for mask in [source.mask, inputs.count > 2 ? keySource.mask : nil].compactMap({ $0 }) {
+      masks.append(mask.expandingDims(1).expandingDims(1))
     }
-    let context = queries.attending(
-      to: keys, values: values, isCausal: isCausal, dropout: random.isEmpty ? 0 : dropout, random: random)
-    let size = first.shape[2]
-    let kernel = attentionOutput.kernel[queryHeadCount, headSize, size].reshaped([queryHeadCount * headSize, size])
-    let joined = context.reshaped([first.shape[0], first.shape[1], queryHeadCount * headSize]).matmul(kernel)
-    let result = usesBias ? joined + attentionOutput.bias[size] : joined
+    if inputs.count > 3 {
+      let pairs = [first.shape[0], first.shape[1], source.shape[1]]
+      let forHeads = [pairs[0], queryHeadCount, pairs[1], pairs[2]]
+      guard inputs[3].shape == pairs || inputs[3].shape == forHeads else {
+        return first.rejected("needs a mask \(pairs), or \(forHeads) for each head; received \(inputs[3].shape).")
+      }
+      masks.append(inputs[3].shape == pairs ? inputs[3].asPairMask.expandingDims(1) : inputs[3].asPairMask)
+    }
+    let attention = HeadAttention(
+      isCausal: isCausal, slidingWindow: slidingWindow, dropout: dropout, zerosLonely: dropout > 0)
+    func split(_ x: Tensor, _ projection: HeadProjection, _ heads: Int) -> Tensor {
+      projection.split(x, heads: heads, size: headSize, usesBias: usesBias, penalty: options.activityRegularizer)
+    }
+    var context = attention(
+      split(first, query, queryHeadCount), repeated(split(keySource, key, keyValueHeadCount)),
+      repeated(split(source, value, keyValueHeadCount)), masks: masks)
+    if let gate { context = context * split(first, gate, queryHeadCount).sigmoid() }
+    let result = attentionOutput.joined(context, features: [first.shape[2]], usesBias: usesBias)
     // As in Keras, once as the result of the last projection, and once more as that of the layer.
     if let regularizer = options.activityRegularizer { Scope.current?.regularize(result, by: regularizer) }
     return result
-  }
-
-  /// `[N, T, features]` to `[N, T, heads, size]`.
-  private func split(_ x: Tensor, _ projection: Projection, _ heads: Int) -> Tensor {
-    let kernel = projection.kernel[x.shape[2], heads, headSize].reshaped([x.shape[2], heads * headSize])
-    let shape = [x.shape[0], x.shape[1], heads, headSize]
-    let product = x.matmul(kernel)
-    let result = usesBias ? product + projection.bias[heads, headSize].reshaped([heads * headSize]) : product
-    if let regularizer = options.activityRegularizer { Scope.current?.regularize(result, by: regularizer) }
-    return result.reshaped(shape)
   }
 
   /// Each head once for every query head that shares it.
@@ -129,8 +136,10 @@ public struct GroupQueryAttention: MergeLayer, ConfigurableLayer, TrainableLayer
     self.init(
       headSize: try config.int("head_dim", in: .counts), queryHeadCount: queryHeads, keyValueHeadCount: heads,
       dropout: try config.double("dropout", default: 0, in: .fraction),
-      usesBias: try config.bool("use_bias", default: true),
+      usesBias: try config.bool("use_bias", default: true), usesGate: try config.bool("use_gate", default: false),
       isCausal: try config.bool("use_causal_mask", default: false),
+      slidingWindow: try config.optionalInt(
+        "sliding_window", in: .counts, about: "Positions attend only to those nearer than this"),
       weightInitializer: try config.initializer("kernel_initializer", default: .glorotUniform),
       biasInitializer: try config.initializer("bias_initializer", default: .zeros),
       name: try config.optionalString("name"))
@@ -141,7 +150,8 @@ public struct GroupQueryAttention: MergeLayer, ConfigurableLayer, TrainableLayer
       "name": name.map { Config(.string($0)) }, "num_query_heads": Config(.int(queryHeadCount)),
       "num_key_value_heads": Config(.int(keyValueHeadCount)), "head_dim": Config(.int(headSize)),
       "dropout": Config(.double(dropout)), "use_bias": Config(.bool(usesBias)),
-      "use_causal_mask": Config(.bool(isCausal)),
+      "use_gate": usesGate ? Config(.bool(true)) : nil, "use_causal_mask": Config(.bool(isCausal)),
+      "sliding_window": slidingWindow.map { Config(.int($0)) },
       "kernel_initializer": try Catalog.initializers.config(of: query.kernel.initializer),
       "bias_initializer": try Catalog.initializers.config(of: query.bias.initializer),
     ])

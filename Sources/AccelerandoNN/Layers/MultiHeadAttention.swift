@@ -7,70 +7,77 @@ import AccelerandoCore
 ///
 /// Inputs: query `[N, T, D]` and value `[N, S, E]`, key `[N, S, F]` if it is not the value, and a mask `[N, T, S]` or
 /// `[N, heads, T, S]` of the pairs that may attend (not zero); a single input attends to itself. The result is
-/// `[N, T, D]`, or `[N, T, outputSize]`.
+/// `[N, T, D]`, or `[N, T, outputShape…]`. With more axes than one between the first and the last, `attentionAxes` says
+/// which ones positions are along; the others are like the batch.
 ///
 /// Masks of query, value and key count too: no position attends to one where the mask is false.
 public struct MultiHeadAttention: MergeLayer, ConfigurableLayer, TrainableLayer {
-  /// A product with a kernel of several axes, and a bias.
-  struct Projection: Sendable {
-    let kernel: Parameter
-    let bias: Parameter
-  }
-
   /// The number of heads.
   public let headCount: Int
   /// The size of queries and keys in each head.
   public let keySize: Int
   /// The size of values in each head.
   public let valueSize: Int
-  /// The size of the result; the query's for nil.
-  public let outputSize: Int?
+  /// The axes of the result after the positions; the query's features for nil.
+  public let outputShape: [Int]?
+  /// The axes that positions are along; nil for all between the first and the last.
+  public let attentionAxes: [Int]?
   /// The probability of dropping an attention weight while training.
   public let dropout: Double
   /// Whether biases are added.
   public let usesBias: Bool
+  /// Whether the result of each head is multiplied by a gate, a sigmoid of the query.
+  public let usesGate: Bool
   /// Whether each position attends only to itself and those before it.
   public let isCausal: Bool
+  /// Positions attend only to those nearer than this; nil for all.
+  public let slidingWindow: Int?
   public let name: String?
   public var options = LayerOptions()
   public static var weightNames: KeyValuePairs<String, String> { ["kernel": "kernel", "bias": "bias"] }
-  let query: Projection
-  let key: Projection
-  let value: Projection
-  let attentionOutput: Projection
+  let query: HeadProjection
+  let key: HeadProjection
+  let value: HeadProjection
+  let gate: HeadProjection?
+  let attentionOutput: HeadProjection
 
   /// Makes the layer.
   /// - Parameters:
   ///   - headCount: the number of heads.
   ///   - keySize: the size of queries and keys in each head.
   ///   - valueSize: the size of values in each head; `keySize` for nil.
-  ///   - outputSize: the number of output features; that of the query for nil.
+  ///   - outputShape: the axes of the result after the positions; the query's features for nil.
+  ///   - attentionAxes: the axes that positions are along; nil for all between the first and the last.
   ///   - dropout: the probability of dropping an attention weight while training.
-  ///   - usesBias: whether the projections add biases.
+  ///   - usesBias: whether biases are added.
+  ///   - usesGate: whether the result of each head is multiplied by a sigmoid of the query.
   ///   - isCausal: whether query i attends only to the keys 0 to i.
+  ///   - slidingWindow: positions attend only to those nearer than this; nil for all.
   ///   - weightInitializer: of the kernels: `[features, heads, size]`, and `[heads, size, features]` for the output.
   ///   - biasInitializer: of the biases.
   ///   - name: the layer's name.
   public init(
-    headCount: Int, keySize: Int, valueSize: Int? = nil, outputSize: Int? = nil, dropout: Double = 0,
-    usesBias: Bool = true, isCausal: Bool = false, weightInitializer: Initializer = .glorotUniform,
-    biasInitializer: Initializer = .zeros, name: String? = nil
+    headCount: Int, keySize: Int, valueSize: Int? = nil, outputShape: [Int]? = nil, attentionAxes: [Int]? = nil,
+    dropout: Double = 0, usesBias: Bool = true, usesGate: Bool = false, isCausal: Bool = false,
+    slidingWindow: Int? = nil, weightInitializer: Initializer = .glorotUniform, biasInitializer: Initializer = .zeros,
+    name: String? = nil
   ) {
     self.headCount = headCount
     self.keySize = keySize
     self.valueSize = valueSize ?? keySize
-    self.outputSize = outputSize
+    self.outputShape = outputShape
+    self.attentionAxes = attentionAxes
     self.dropout = dropout
     self.usesBias = usesBias
+    self.usesGate = usesGate
     self.isCausal = isCausal
+    self.slidingWindow = slidingWindow
     self.name = name
-    func projection() -> Projection {
-      Projection(kernel: Parameter(weightInitializer), bias: Parameter(biasInitializer))
-    }
-    query = projection()
-    key = projection()
-    value = projection()
-    attentionOutput = projection()
+    query = HeadProjection(weightInitializer, biasInitializer)
+    key = HeadProjection(weightInitializer, biasInitializer)
+    value = HeadProjection(weightInitializer, biasInitializer)
+    gate = usesGate ? HeadProjection(weightInitializer, biasInitializer) : nil
+    attentionOutput = HeadProjection(weightInitializer, biasInitializer, inputs: 2)
   }
 
   /// Results belong to the positions of the query.
@@ -83,95 +90,74 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer, TrainableLayer 
     }
     let source = inputs.count > 1 ? inputs[1] : first
     let keySource = inputs.count > 2 ? inputs[2] : source
-    guard [first, source, keySource].allSatisfy({ $0.rank == 3 && $0.shape[0] == first.shape[0] }),
-      source.shape[1] == keySource.shape[1]
+    let received = "received \(inputs.map { "\($0.shape)" }.joined(separator: ", "))."
+    guard [first, source, keySource].allSatisfy({ $0.rank >= 3 && $0.rank == first.rank }) else {
+      return first.rejected("needs sequences [N, length, features] of one batch, and a key for each value; \(received)")
+    }
+    guard let axes = AttentionAxes(first.shape, attentionAxes), let pairs = AttentionAxes(source.shape, attentionAxes)
     else {
       return first.rejected(
-        "needs sequences [N, length, features] of one batch, and a key for each value; "
-          + "received \(inputs.map { "\($0.shape)" }.joined(separator: ", ")).")
+        "needs attention axes between the first and the last, each once; has \(attentionAxes ?? []) and \(received)")
     }
-    let allowed: Tensor?
+    guard axes.batch == pairs.batch, source.shape.dropLast() == keySource.shape.dropLast() else {
+      return first.rejected("needs sequences [N, length, features] of one batch, and a key for each value; \(received)")
+    }
+    guard axes.positions.count == 1 || !isCausal && slidingWindow == nil else {
+      return first.rejected(
+        "needs one attention axis for a causal mask or a sliding window; positions are along \(axes.positions).")
+    }
+    let masks: [Tensor]
     do {
-      allowed = try mask(first, source, inputs.count > 2 ? keySource : nil, inputs.count > 3 ? inputs[3] : nil)
+      masks = try self.masks(
+        first, source, inputs.count > 2 ? keySource : nil, inputs.count > 3 ? inputs[3] : nil, axes, pairs)
     } catch {
       return first.rejected(error.message)
     }
-    let queries = split(first, query, keySize)
-    let keys = split(keySource, key, keySize)
-    let values = split(source, value, valueSize)
-    let context: Tensor
-    if let allowed {
-      context = attended(queries, keys, values, allowed)
-    } else if dropout > 0, let scope = Scope.current, scope.isTraining {
-      let shares = [first.shape[0], headCount, first.shape[1], source.shape[1]]
-      context = queries.attending(
-        to: keys, values: values, isCausal: isCausal, dropout: dropout, random: scope.randomness(forShape: shares))
-    } else {
-      context = queries.attending(to: keys, values: values, isCausal: isCausal)
+    let positions = axes.sequences(first)
+    let values = pairs.sequences(source)
+    let attention = HeadAttention(
+      isCausal: isCausal, slidingWindow: slidingWindow, dropout: dropout, zerosLonely: dropout > 0 || first.rank > 3)
+    var context = attention(
+      query.split(positions, heads: headCount, size: keySize, usesBias: usesBias, penalty: options.activityRegularizer),
+      key.split(
+        pairs.sequences(keySource), heads: headCount, size: keySize, usesBias: usesBias,
+        penalty: options.activityRegularizer),
+      value.split(values, heads: headCount, size: valueSize, usesBias: usesBias, penalty: options.activityRegularizer),
+      masks: masks)
+    if let gate {
+      context =
+        context
+        * gate.split(
+          positions, heads: headCount, size: valueSize, usesBias: usesBias, penalty: options.activityRegularizer
+        ).sigmoid()
     }
-    let joined = context.reshaped([context.shape[0], context.shape[1], headCount * valueSize])
-    return output(joined, size: outputSize ?? first.shape[2])
+    let features = outputShape ?? [first.dim(-1)]
+    return axes.restored(attentionOutput.joined(context, features: features, usesBias: usesBias))
   }
 
-  /// Which pairs may attend, `[N or 1, heads or 1, T or 1, S]`; nil if no mask restricts them.
-  private func mask(
-    _ query: Tensor, _ value: Tensor, _ key: Tensor?, _ given: Tensor?
-  ) throws(GraphError) -> Tensor? {
+  /// Which pairs may attend, `[batch, heads or 1, T or 1, S or 1]` each.
+  private func masks(
+    _ query: Tensor, _ value: Tensor, _ key: Tensor?, _ given: Tensor?, _ axes: AttentionAxes, _ pairs: AttentionAxes
+  ) throws(GraphError) -> [Tensor] {
     var masks: [Tensor] = []
-    if let mask = query.mask { masks.append(mask.expandingDims(1).expandingDims(3)) }
-    for mask in [value.mask, key?.mask].compactMap({ $0 }) { masks.append(mask.expandingDims(1).expandingDims(1)) }
-    let pairs = [query.shape[0], query.shape[1], value.shape[1]]
+    if let mask = query.mask { masks.append(axes.sequences(mask: mask).expandingDims(1).expandingDims(3)) }
+    for mask in [value.mask, key?.mask].compactMap({ $0 }) {
+      masks.append(pairs.sequences(mask: mask).expandingDims(1).expandingDims(1))
+    }
     if let given {
-      let isAllowed = given.dtype == .bool ? given : given.notEqual(to: given.zerosLike())
+      let (batch, positions) = (axes.batch, axes.length + pairs.length)
+      let sizes = [axes.length.elementCount, pairs.length.elementCount]
       switch given.shape {
-      case pairs: masks.append(isAllowed.expandingDims(1))
-      case [pairs[0], headCount, pairs[1], pairs[2]]: masks.append(isAllowed)
+      case batch + positions: masks.append(given.asPairMask.reshaped([batch.elementCount, 1] + sizes))
+      case batch + [headCount] + positions:
+        masks.append(given.asPairMask.reshaped([batch.elementCount, headCount] + sizes))
       default:
         throw GraphError(
-          "needs a mask \(pairs), or \([pairs[0], headCount, pairs[1], pairs[2]]) for each head; received \(given.shape)."
+          "needs a mask \(batch + positions), or \(batch + [headCount] + positions) for each head; received \(given.shape)."
         )
       }
     }
-    if masks.isEmpty { return nil }
-    if isCausal {
-      let type = TensorType(.int32, [1, 1, pairs[1], pairs[2]])
-      masks.append(query.iota(type, axis: 2).greaterOrEqual(to: query.iota(type, axis: 3)))
-    }
-    return masks.dropFirst().reduce(masks[0]) { $0.and($1) }
-  }
-
-  /// Attention with a mask: where it is false, the share is zero. A query that may attend to nothing attends to everything
-  /// alike, as in Keras.
-  private func attended(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ allowed: Tensor) -> Tensor {
-    let graph = queries.graph
-    let scores = graph.add(
-      DotGeneral(leftBatching: [0, 2], rightBatching: [0, 2], leftContracting: [3], rightContracting: [3]),
-      queries * (1 / Double(keySize).squareRoot()), keys)
-    let isAllowed = allowed.broadcast(to: scores.shape)
-    let lowest = scores.filled(scores.dtype == .float16 ? -3e4 : -1e9)
-    var shares = select(isAllowed, scores, lowest).softmax()
-    if dropout > 0, let scope = Scope.current, scope.isTraining { shares = scope.dropout(shares, rate: dropout) }
-    return graph.add(
-      DotGeneral(leftBatching: [0, 1], rightBatching: [0, 2], leftContracting: [3], rightContracting: [1]), shares,
-      values
-    ).transposed([0, 2, 1, 3])
-  }
-
-  /// `[N, T, features]` to `[N, T, heads, size]`. The bias is added while the heads are one axis: as in a dense layer,
-  /// a backend can then do it together with the product.
-  private func split(_ x: Tensor, _ projection: Projection, _ size: Int) -> Tensor {
-    let kernel = projection.kernel[x.shape[2], headCount, size].reshaped([x.shape[2], headCount * size])
-    let heads = [x.shape[0], x.shape[1], headCount, size]
-    let product = x.matmul(kernel)
-    let result = usesBias ? product + projection.bias[headCount, size].reshaped([headCount * size]) : product
-    if let regularizer = options.activityRegularizer { Scope.current?.regularize(result, by: regularizer) }
-    return result.reshaped(heads)
-  }
-
-  private func output(_ context: Tensor, size: Int) -> Tensor {
-    let kernel = attentionOutput.kernel[headCount, valueSize, size].reshaped([headCount * valueSize, size])
-    let product = context.matmul(kernel)
-    return usesBias ? product + attentionOutput.bias[size] : product
+    return masks
   }
 
   public static var summary: String {
@@ -179,17 +165,18 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer, TrainableLayer 
   }
 
   public init(config: ConfigReader) throws {
-    // Keras takes a number or a list with one.
+    // Keras takes a number or a list.
     let shape = try config.ints("output_shape", default: [], in: .counts)
-    guard shape.count <= 1 else {
-      throw config.refused("output_shape", "a whole number of at least 1, or a list of one")
-    }
+    let axes = try config.ints("attention_axes", default: [])
     self.init(
       headCount: try config.int("num_heads", in: .counts), keySize: try config.int("key_dim", in: .counts),
-      valueSize: try config.optionalInt("value_dim", in: .counts), outputSize: shape.first,
+      valueSize: try config.optionalInt("value_dim", in: .counts), outputShape: shape.isEmpty ? nil : shape,
+      attentionAxes: axes.isEmpty ? nil : axes,
       dropout: try config.double("dropout", default: 0, in: .fraction),
-      usesBias: try config.bool("use_bias", default: true),
+      usesBias: try config.bool("use_bias", default: true), usesGate: try config.bool("use_gate", default: false),
       isCausal: try config.bool("use_causal_mask", default: false),
+      slidingWindow: try config.optionalInt(
+        "sliding_window", in: .counts, about: "Positions attend only to those nearer than this"),
       weightInitializer: try config.initializer("kernel_initializer", default: .glorotUniform),
       biasInitializer: try config.initializer("bias_initializer", default: .zeros),
       name: try config.optionalString("name"))
@@ -199,8 +186,10 @@ public struct MultiHeadAttention: MergeLayer, ConfigurableLayer, TrainableLayer 
     Config([
       "name": name.map { Config(.string($0)) }, "num_heads": Config(.int(headCount)),
       "key_dim": Config(.int(keySize)), "value_dim": Config(.int(valueSize)),
-      "output_shape": outputSize.map { Config(.int($0)) }, "dropout": Config(.double(dropout)),
-      "use_bias": Config(.bool(usesBias)), "use_causal_mask": Config(.bool(isCausal)),
+      "output_shape": outputShape.map { .ints($0) }, "attention_axes": attentionAxes.map { .ints($0) },
+      "dropout": Config(.double(dropout)), "use_bias": Config(.bool(usesBias)),
+      "use_gate": usesGate ? Config(.bool(true)) : nil, "use_causal_mask": Config(.bool(isCausal)),
+      "sliding_window": slidingWindow.map { Config(.int($0)) },
       "kernel_initializer": try Catalog.initializers.config(of: query.kernel.initializer),
       "bias_initializer": try Catalog.initializers.config(of: query.bias.initializer),
     ])

@@ -12,6 +12,7 @@ public struct CTC: Loss, Hashable {
   public init() {}
 
   public var name: String { "ctc" }
+  public var unit: LossUnit { .sample }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     let graph = prediction.graph
@@ -37,14 +38,15 @@ public struct CTC: Loss, Hashable {
     let skips = path.notEqual(to: path.shifted(by: 2, filling: path.scalar(0)))
       .and(path.notEqual(to: path.zerosLike())).and(place.greater(than: place.onesLike()))
     let skipCost = select(skips, scores.scalar(0).broadcast(to: path.shape), impossible.broadcast(to: path.shape))
-    func step(_ index: Int) -> Tensor { scores.sliced(axis: 1, index..<index + 1).reshaped([samples, states]) }
-    var sums = select(place.lessOrEqual(to: place.onesLike()), step(0), impossible.broadcast(to: path.shape))
-    for index in 1..<max(steps, 1) {
-      let ways = [
-        sums, sums.shifted(by: 1, filling: impossible), sums.shifted(by: 2, filling: impossible) + skipCost,
-      ]
-      sums = Tensor.concatenating(ways.map { $0.expandingDims(2) }, axis: 2).logSumExp() + step(index)
-    }
+    let rounds = scores.transposed([1, 0, 2])
+    let first = rounds.sliced(axis: 0, 0..<1).reshaped([samples, states])
+    let start = select(place.lessOrEqual(to: place.onesLike()), first, impossible.broadcast(to: path.shape))
+    let sums = scan([rounds.sliced(axis: 0, 1..<steps)], initial: [start]) { carry, elements, _ in
+      let sums = carry[0]
+      let nothing = sums.scalar(Self.impossible)
+      let ways = [sums, sums.shifted(by: 1, filling: nothing), sums.shifted(by: 2, filling: nothing) + skipCost]
+      return ([Tensor.concatenating(ways.map { $0.expandingDims(2) }, axis: 2).logSumExp() + elements[0]], [])
+    }.carry[0]
     let length = labels.notEqual(to: labels.zerosLike()).converted(to: .int32).sum(axes: [1], keepDims: true)
     let end = (length * 2).broadcast(to: path.shape)
     let isEnd = place.lessOrEqual(to: end).and(place.greaterOrEqual(to: end - 1))

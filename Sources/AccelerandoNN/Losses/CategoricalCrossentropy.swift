@@ -11,22 +11,36 @@ import AccelerandoCore
 public struct SparseCategoricalCrossentropy: Loss, Hashable {
   /// Whether predictions are logits instead of probabilities.
   public let fromLogits: Bool
+  /// A label, inside or outside the classes, whose places have no loss and do not count in the mean.
+  public let ignoredClass: Int?
 
   /// Makes the loss.
-  public init(fromLogits: Bool = false) { self.fromLogits = fromLogits }
+  public init(fromLogits: Bool = false, ignoredClass: Int? = nil) {
+    self.fromLogits = fromLogits
+    self.ignoredClass = ignoredClass
+  }
 
   public var name: String { "sparse_categorical_crossentropy" }
+
+  public func mask(_ prediction: Tensor, _ target: Tensor) -> Tensor? {
+    guard let ignoredClass, prediction.rank >= 2 else { return nil }
+    let labels = target.labels(for: prediction, of: "loss '\(name)'", otherwise: "'categorical_crossentropy'")
+    return labels.notEqual(to: labels.filled(Double(ignoredClass)))
+  }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     guard let scores = classScores(prediction, user: "loss '\(name)'") else { return prediction.perSample() }
     // Plain probabilities are limited first and made to sum to 1 after it: the softmax of logarithms does that.
     let logits = logits(of: scores, fromLogits) ?? limited(scores.widened()).log()
     let labels = target.labels(for: scores, of: "loss '\(name)'", otherwise: "'categorical_crossentropy'")
-    return logits.sparseCrossEntropy(labels: labels).perSample()
+    guard let counts = mask(scores, target) else { return logits.sparseCrossEntropy(labels: labels).perSample() }
+    let known = select(counts, labels, labels.zerosLike())
+    let losses = logits.sparseCrossEntropy(labels: known)
+    return select(counts, losses, losses.zerosLike()).perSample()
   }
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {
-    try checkClassIndices(targets, predictionShape: predictionShape)
+    try checkClassIndices(targets, predictionShape: predictionShape, besides: ignoredClass)
   }
 }
 

@@ -3,7 +3,7 @@
 import AccelerandoCore
 
 /// Circle loss of Sun et al. (2020) over all pairs of a batch. Predictions are embeddings of length 1, `[N, size]`; targets
-/// class indices `[N]`. Pairs are those of the samples that are computed together.
+/// class indices `[N]`.
 public struct Circle: Loss, Hashable {
   /// The scale of the cosines.
   public let gamma: Double
@@ -21,6 +21,14 @@ public struct Circle: Loss, Hashable {
 
   public var name: String { "circle" }
 
+  public var unit: LossUnit { .sample }
+
+  /// The mean is that of the samples that have a loss at all.
+  public func mask(_ prediction: Tensor, _ target: Tensor) -> Tensor? {
+    let losses = values(prediction, target)
+    return losses.greater(than: losses.zerosLike())
+  }
+
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     guard prediction.rank == 2 else {
       prediction.graph.report(
@@ -29,19 +37,22 @@ public struct Circle: Loss, Hashable {
     }
     let embeddings = prediction.widened()
     let labels = target.labels(for: embeddings, of: "loss '\(name)'", otherwise: "class indices")
-    let distances = (1 - embeddings.matmul(embeddings.transposed())).maximum(0)
-    let isSame = labels.expandingDims(1).equal(to: labels.expandingDims(0))
+    let share = Scope.current?.share
+    // Pairs are those with all samples of the batch, whichever worker has them.
+    let others = share?.gathered(embeddings) ?? embeddings
+    let otherLabels = share?.gathered(labels.converted(to: .float64)).converted(to: .int32) ?? labels
+    let distances = (1 - embeddings.matmul(others.transposed())).maximum(0)
+    let isSame = labels.expandingDims(1).equal(to: otherLabels.expandingDims(0))
     let order = TensorType(.int32, isSame.shape)
-    let isOther = labels.iota(order, axis: 0).notEqual(to: labels.iota(order, axis: 1))
+    let place = labels.iota(order, axis: 0)
+    let number = share.map { place + $0.offset.broadcast(to: place.shape) } ?? place
+    let isOther = number.notEqual(to: labels.iota(order, axis: 1))
     let isPositive = removesDiagonal ? isSame.and(isOther) : isSame
     let positive = (distances + margin) * (margin - distances) * -gamma
     let negative = (1 + margin - distances).maximum(0) * (1 - margin - distances) * gamma
     let sum = positive.logSum(where: isPositive) + negative.logSum(where: !isSame)
     // log(1 + eˣ); without any pair of a kind, x is −∞ and the loss 0.
-    let losses = sum.maximum(0) + (-sum.abs()).exp().log1p()
-    // The mean is that of the samples that have a loss at all.
-    let active = losses.greater(than: losses.zerosLike()).converted(to: losses.dtype).sum().maximum(1)
-    return losses * (Double(losses.shape[0]) / active)
+    return sum.maximum(0) + (-sum.abs()).exp().log1p()
   }
 }
 

@@ -15,21 +15,48 @@ public protocol Loss: Sendable {
   /// - Returns: a floating-point tensor `[N]`.
   func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
 
+  /// Which samples have a loss at all, `bool` `[N]`; nil, the default, if all have. The mean is that of those that count.
+  func mask(_ prediction: Tensor, _ target: Tensor) -> Tensor?
+
+  /// What one value of the loss is computed from.
+  var unit: LossUnit { get }
+
+  /// The number of values that a sample has before their mean is taken, for predictions `[N, …]` of a shape. By default
+  /// one for each place.
+  func valuesPerSample(_ predictionShape: [Int]) -> Int
+
+  /// How the losses of a batch become one number.
+  var reduction: LossReduction { get }
+
   /// Looks at targets on the host before they are trained on.
   /// - Throws: when a target has no meaning, such as a label outside the classes; the error names the sample.
   func check(targets: NDArray, predictionShape: [Int]) throws
 }
 
-extension Loss {
-  /// The mean of the samples' losses, for a training step of one's own.
-  public func callAsFunction(_ prediction: Tensor, _ target: Tensor) -> Tensor { values(prediction, target).mean() }
+/// What one value of a loss is computed from.
+public enum LossUnit: Hashable, Sendable {
+  /// A place of a sample, all axes but the last. Places may have weights and masks.
+  case place
+  /// A whole sample. Only samples may have weights.
+  case sample
+  /// All samples together: one number, the same for each of them.
+  case batch
+}
 
-  /// The mean of the samples' losses for one target of all predictions.
+extension Loss {
+  /// The loss of a batch for one target of all predictions.
   public func callAsFunction(_ prediction: Tensor, _ target: Double) -> Tensor {
     self(prediction, prediction.filled(target))
   }
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {}
+  public func mask(_ prediction: Tensor, _ target: Tensor) -> Tensor? { nil }
+  public var unit: LossUnit { .place }
+  public var reduction: LossReduction { .sumOverBatchSize }
+
+  public func valuesPerSample(_ predictionShape: [Int]) -> Int {
+    unit == .place ? Array(predictionShape.dropFirst().dropLast()).elementCount : 1
+  }
 }
 
 extension Tensor {

@@ -3,9 +3,20 @@
 extension Catalog where Item == any Loss {
   /// The built-in losses, by Keras' names.
   public static var losses: Catalog {
+    plainLosses.changing { loss, reader in
+      let reduction = try reader.choice("reduction", default: LossReduction.sumOverBatchSize)
+      return reduction == .sumOverBatchSize ? loss : ReducedLoss(loss, by: reduction)
+    }
+  }
+
+  /// The losses without the setting of how the losses of a batch become one number.
+  static var plainLosses: Catalog {
     Catalog("loss")
       .adding("sparse_categorical_crossentropy", "Cross-entropy of class indices.") {
-        SparseCategoricalCrossentropy(fromLogits: try $0.bool("from_logits", default: false))
+        SparseCategoricalCrossentropy(
+          fromLogits: try $0.bool("from_logits", default: false),
+          ignoredClass: try $0.optionalInt(
+            "ignore_class", in: -Int(Int32.max)...Int(Int32.max), about: "A label whose places do not count"))
       }
       .adding("categorical_crossentropy", "Cross-entropy of a number for each class, such as one-hot targets.") {
         CategoricalCrossentropy(
@@ -54,7 +65,9 @@ extension Catalog where Item == any Loss {
 
 extension SparseCategoricalCrossentropy: Configurable {
   public var configName: String { name }
-  public func config() -> Config { Config(["from_logits": Config(.bool(fromLogits))]) }
+  public func config() -> Config {
+    Config(["from_logits": Config(.bool(fromLogits)), "ignore_class": ignoredClass.map { Config(.int($0)) }])
+  }
 }
 
 extension CategoricalCrossentropy: Configurable {
@@ -90,7 +103,9 @@ extension Loss where Self == SparseCategoricalCrossentropy {
   /// Cross-entropy of class indices.
   public static var sparseCategoricalCrossentropy: Self { Self() }
   /// Cross-entropy of class indices.
-  public static func sparseCategoricalCrossentropy(fromLogits: Bool = false) -> Self { Self(fromLogits: fromLogits) }
+  public static func sparseCategoricalCrossentropy(fromLogits: Bool = false, ignoredClass: Int? = nil) -> Self {
+    Self(fromLogits: fromLogits, ignoredClass: ignoredClass)
+  }
 }
 
 extension Loss where Self == CategoricalCrossentropy {

@@ -13,12 +13,15 @@ public struct Dice: Loss, Hashable {
   }
 
   public var name: String { "dice" }
+  public var unit: LossUnit { overlapUnit(axes) }
+
+  public func valuesPerSample(_ predictionShape: [Int]) -> Int { overlaps(axes, predictionShape) }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     let scores = prediction.widened()
     let targets = target.targets(for: scores, of: "loss '\(name)'")
     guard let sums = Overlap(scores, targets, axes, "loss '\(name)'") else { return scores.perSample() }
-    return (1 - sums.common * 2 / (sums.targets + sums.predictions + 1e-7)).forSamples(of: scores)
+    return (1 - sums.common * 2 / (sums.targets + sums.predictions + 1e-7)).forSamples(of: scores, unit)
   }
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {
@@ -53,13 +56,16 @@ public struct Tversky: Loss, Hashable {
   }
 
   public var name: String { "tversky" }
+  public var unit: LossUnit { overlapUnit(axes) }
+
+  public func valuesPerSample(_ predictionShape: [Int]) -> Int { overlaps(axes, predictionShape) }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     let scores = prediction.widened()
     let targets = target.targets(for: scores, of: "loss '\(name)'")
     guard let sums = Overlap(scores, targets, axes, "loss '\(name)'") else { return scores.perSample() }
     let (missed, wrong) = (sums.targets - sums.common, sums.predictions - sums.common)
-    return (1 - sums.common / (sums.common + missed * alpha + wrong * beta + 1e-7)).forSamples(of: scores)
+    return (1 - sums.common / (sums.common + missed * alpha + wrong * beta + 1e-7)).forSamples(of: scores, unit)
   }
 
   public func check(targets: NDArray, predictionShape: [Int]) throws {
@@ -94,17 +100,36 @@ private struct Overlap {
           "needs different axes of the predictions \(predictions.shape); received \(axes ?? []).", path: [user]))
       return nil
     }
-    common = (targets * predictions).sum(axes: along)
-    self.targets = targets.sum(axes: along)
-    self.predictions = predictions.sum(axes: along)
+    // Of areas that go through all samples each worker has a part.
+    let share = along?.contains(0) ?? true ? Scope.current?.share : nil
+    func sum(_ x: Tensor) -> Tensor {
+      let sum = (share?.masked(x) ?? x).sum(axes: along)
+      return share?.summed(sum) ?? sum
+    }
+    common = sum(targets * predictions)
+    self.targets = sum(targets)
+    self.predictions = sum(predictions)
   }
+}
+
+/// What a loss of areas along axes is computed from: samples, or all of them together.
+private func overlapUnit(_ axes: [Int]?) -> LossUnit {
+  // A negative axis can be the batch axis only if all others are named too.
+  axes.map { $0.contains(0) ? .batch : .sample } ?? .batch
+}
+
+/// The number of areas of a sample.
+private func overlaps(_ axes: [Int]?, _ shape: [Int]) -> Int {
+  guard let axes else { return 1 }
+  let along = Set(axes.map { $0 < 0 ? $0 + shape.count : $0 })
+  return shape.indices.dropFirst().filter { !along.contains($0) }.map { shape[$0] }.elementCount
 }
 
 extension Tensor {
   /// A loss for each sample: of a loss of the whole batch, the same for all.
-  fileprivate func forSamples(of scores: Tensor) -> Tensor {
+  fileprivate func forSamples(of scores: Tensor, _ unit: LossUnit) -> Tensor {
     let count = scores.shape.first ?? 1
-    if rank >= 1, shape[0] == count { return perSample() }
+    if unit == .sample, rank >= 1, shape[0] == count { return perSample() }
     return (rank == 0 ? self : mean()).broadcast(to: [count])
   }
 }

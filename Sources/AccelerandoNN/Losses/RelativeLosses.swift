@@ -140,6 +140,13 @@ public struct CosineSimilarity: Loss, Hashable {
   }
 
   public var name: String { "cosine_similarity" }
+  // Another axis than the last goes through places.
+  public var unit: LossUnit { axis == -1 ? .place : .sample }
+
+  public func valuesPerSample(_ predictionShape: [Int]) -> Int {
+    let along = axis < 0 ? axis + predictionShape.count : axis
+    return predictionShape.indices.dropFirst().filter { $0 != along }.map { predictionShape[$0] }.elementCount
+  }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {
     let scores = prediction.widened()

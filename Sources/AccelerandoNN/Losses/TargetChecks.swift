@@ -4,11 +4,15 @@
 import AccelerandoCore
 
 /// Checks that targets are class indices: whole numbers from 0 to below the prediction's last axis.
+/// - Parameter ignored: another label that is allowed.
 /// - Throws: `GraphError` naming the sample and its label.
-func checkClassIndices(_ targets: NDArray, predictionShape: [Int]) throws {
+func checkClassIndices(_ targets: NDArray, predictionShape: [Int], besides ignored: Int? = nil) throws {
   guard let classes = predictionShape.last else { return }
   let known = 0..<Double(classes)
-  guard let wrong = targets.firstElement(where: { !known.contains($0) || $0 != $0.rounded() }) else { return }
+  let other = ignored.map(Double.init)
+  guard let wrong = targets.firstElement(where: { (!known.contains($0) || $0 != $0.rounded()) && $0 != other }) else {
+    return
+  }
   let reason =
     known.contains(wrong.value)
     ? "class indices are whole numbers. For a number for each class use the loss of that kind, such as "

@@ -18,29 +18,39 @@ public struct ConfusionCount: Metric, Hashable {
 
   /// What is counted.
   public let kind: Kind
-  /// Predictions above it are positive.
-  public let threshold: Double
+  /// Predictions above it are positive. Several give a number each.
+  public let thresholds: [Double]
   public let name: String
   public var direction: MetricDirection? { kind.isRight ? .maximize : .minimize }
   public var stateNames: [String] { ["count"] }
 
   /// Makes the metric.
   public init(_ kind: Kind, threshold: Double = 0.5, name: String? = nil) {
+    self.init(kind, thresholds: [threshold], name: name)
+  }
+
+  /// Makes the metric for several thresholds.
+  public init(_ kind: Kind, thresholds: [Double], name: String? = nil) {
     self.kind = kind
-    self.threshold = threshold
+    self.thresholds = thresholds
     self.name = name ?? kind.rawValue
   }
 
   public func sums(_ prediction: Tensor, _ target: Tensor, weights: Tensor?) -> [Tensor] {
     let elements = BinaryElements(prediction, target, weights: weights, of: "metric '\(name)'")
-    let isPositive = elements.scores.greater(than: elements.scores.filled(threshold))
-    let isTrue = elements.labels.notEqual(to: elements.labels.zerosLike())
-    let predicted = kind.isPositive ? isPositive : !isPositive
-    let labelled = kind.isPositive == kind.isRight ? isTrue : !isTrue
-    return [elements.weighted(predicted.and(labelled).converted(to: elements.scores.dtype)).sumOfSamples()]
+    return elements.counts(above: thresholds) { isPositive, isTrue in
+      [(kind.isPositive ? isPositive : !isPositive).and(kind.isPositive == kind.isRight ? isTrue : !isTrue)]
+    }
   }
 
   public func result(_ state: [[Double]], weight: Double) -> Double { state[0].first ?? .nan }
+  public func resultNames(_ predictionShape: [Int]) -> [String] { thresholds.resultNames }
+  public func results(_ state: [[Double]], weight: Double) -> [Double] { state[0] }
+}
+
+extension [Double] {
+  /// The names of the numbers that belong to thresholds.
+  fileprivate var resultNames: [String] { count == 1 ? [""] : map(\.formatted) }
 }
 
 /// Precision, the share of right ones among the predictions above a threshold; or recall, the share of the true labels
@@ -54,8 +64,8 @@ public struct BinaryScore: Metric, Hashable {
 
   /// Which share.
   public let kind: Kind
-  /// Predictions above it are positive; nil for 0.5, or for all of the `topK`.
-  public let threshold: Double?
+  /// Predictions above it are positive; none for 0.5, or for all of the `topK`. Several give a number each.
+  public let thresholds: [Double]
   /// How many of the largest predictions of a sample may be positive; nil for all.
   public let topK: Int?
   /// The class that is looked at; nil for all.
@@ -68,8 +78,13 @@ public struct BinaryScore: Metric, Hashable {
   public init(
     _ kind: Kind, threshold: Double? = nil, topK: Int? = nil, classID: Int? = nil, name: String? = nil
   ) {
+    self.init(kind, thresholds: threshold.map { [$0] } ?? [], topK: topK, classID: classID, name: name)
+  }
+
+  /// Makes the metric for several thresholds.
+  public init(_ kind: Kind, thresholds: [Double], topK: Int? = nil, classID: Int? = nil, name: String? = nil) {
     self.kind = kind
-    self.threshold = threshold
+    self.thresholds = thresholds
     self.topK = topK
     self.classID = classID
     self.name = name ?? kind.rawValue
@@ -78,18 +93,20 @@ public struct BinaryScore: Metric, Hashable {
   public func sums(_ prediction: Tensor, _ target: Tensor, weights: Tensor?) -> [Tensor] {
     let elements = BinaryElements(
       prediction, target, weights: weights, of: "metric '\(name)'", classID: classID, topK: topK)
-    let least = threshold ?? (topK == nil ? 0.5 : -Double(Float.greatestFiniteMagnitude))
-    let isPositive = elements.scores.greater(than: elements.scores.filled(least))
-    let isTrue = elements.labels.notEqual(to: elements.labels.zerosLike())
-    let wrong = kind == .precision ? isPositive.and(!isTrue) : (!isPositive).and(isTrue)
-    return [isPositive.and(isTrue), wrong].map {
-      elements.weighted($0.converted(to: elements.scores.dtype)).sumOfSamples()
+    let least = topK == nil ? 0.5 : -Double(Float.greatestFiniteMagnitude)
+    return elements.counts(above: thresholds.isEmpty ? [least] : thresholds) { isPositive, isTrue in
+      [isPositive.and(isTrue), kind == .precision ? isPositive.and(!isTrue) : (!isPositive).and(isTrue)]
     }
   }
 
-  public func result(_ state: [[Double]], weight: Double) -> Double {
-    guard let right = state[0].first, let wrong = state[1].first else { return .nan }
-    return share(right, of: right + wrong)
+  public func result(_ state: [[Double]], weight: Double) -> Double { results(state, weight: weight).first ?? .nan }
+
+  public func resultNames(_ predictionShape: [Int]) -> [String] {
+    thresholds.isEmpty ? [""] : thresholds.resultNames
+  }
+
+  public func results(_ state: [[Double]], weight: Double) -> [Double] {
+    zip(state[0], state[1]).map { right, wrong in share(right, of: right + wrong) }
   }
 }
 

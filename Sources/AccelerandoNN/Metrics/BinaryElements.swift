@@ -44,6 +44,25 @@ struct BinaryElements {
   }
 
   func weighted(_ values: Tensor) -> Tensor { weights.map { values * $0 } ?? values }
+
+  /// The weights of the elements that are of some kinds: a number for each kind, or for several thresholds a vector.
+  /// - Parameter kinds: from whether predictions are above the threshold and labels are not 0 to whether elements count.
+  func counts(
+    above thresholds: [Double], _ kinds: (_ isPositive: Tensor, _ isTrue: Tensor) -> [Tensor]
+  ) -> [Tensor] {
+    let isTrue = labels.notEqual(to: labels.zerosLike())
+    guard thresholds.count > 1 else {
+      let isPositive = scores.greater(than: scores.filled(thresholds.first ?? 0.5))
+      return kinds(isPositive, isTrue).map { weighted($0.converted(to: scores.dtype)).sumOfSamples() }
+    }
+    let shape = [scores.dim(0), thresholds.count]
+    let limits = scores.constant(NDArray(thresholds)).converted(to: scores.dtype).broadcast(to: shape, axes: [1])
+    let isPositive = scores.broadcast(to: shape, axes: [0]).greater(than: limits)
+    return kinds(isPositive, isTrue.broadcast(to: shape, axes: [0])).map { counts in
+      let ones = counts.converted(to: scores.dtype)
+      return (weights.map { ones * $0.broadcast(to: shape, axes: [0]) } ?? ones).sumOfSamples()
+    }
+  }
 }
 
 extension Tensor {
@@ -65,8 +84,8 @@ extension Tensor {
   }
 }
 
-/// The four counts of predictions against labels, for thresholds that lie evenly from 0 to 1: the first below all
-/// predictions, the last above.
+/// The four counts of predictions against labels, for thresholds from 0 to 1: the first below all predictions, the last
+/// above.
 struct ThresholdCounts {
   private(set) var truePositives: [Double] = []
   private(set) var falsePositives: [Double] = []
@@ -74,12 +93,23 @@ struct ThresholdCounts {
   private(set) var falseNegatives: [Double] = []
 
   /// The histograms of the predictions of true and of false labels, over the spaces between the thresholds.
-  /// - Parameter group: the number of the histogram that each element belongs to; nil where there is one.
+  /// - Parameters:
+  ///   - thresholds: the number of thresholds, both ends included.
+  ///   - inner: the thresholds between the ends, in order; nil where they lie evenly.
+  ///   - group: the number of the histogram that each element belongs to; nil where there is one.
+  ///   - groups: the number of histograms.
   static func histograms(
-    _ elements: BinaryElements, thresholds: Int, group: Tensor? = nil, groups: Int = 1
+    _ elements: BinaryElements, thresholds: Int, at inner: [Double]? = nil, group: Tensor? = nil, groups: Int = 1
   ) -> [Tensor] {
     let scores = elements.scores.clamped(0...1)
-    var places = ((scores * Double(thresholds - 1)).ceil() - 1).maximum(0).converted(to: .int32)
+    var places: Tensor
+    if let inner, !inner.isEmpty {
+      let shape = [scores.dim(0), inner.count]
+      let limits = scores.constant(NDArray(inner)).converted(to: scores.dtype).broadcast(to: shape, axes: [1])
+      places = scores.broadcast(to: shape, axes: [0]).greater(than: limits).converted(to: .int32).sum(axes: [1])
+    } else {
+      places = ((scores * Double(thresholds - 1)).ceil() - 1).maximum(0).converted(to: .int32)
+    }
     if let group { places = places + group * Double(thresholds) }
     let positive = elements.weighted(elements.labels)
     let negative = elements.weighted(1 - elements.labels)
@@ -103,6 +133,21 @@ struct ThresholdCounts {
 
   var precisions: [Double] { zip(truePositives, falsePositives).map { share($0, of: $0 + $1) } }
   var recalls: [Double] { zip(truePositives, falseNegatives).map { share($0, of: $0 + $1) } }
+  /// 1 − true labels / false labels · missed / found; at least 0, and 0 where nothing is found.
+  var recallGains: [Double] {
+    gains(falseNegatives).enumerated().map { truePositives[$0] == 0 ? 0 : max($1, 0) }
+  }
+  /// 1 − true labels / false labels · wrong / found; 1 where nothing is found.
+  var precisionGains: [Double] { gains(falsePositives).enumerated().map { truePositives[$0] == 0 ? 1 : $1 } }
+
+  private func gains(_ costs: [Double]) -> [Double] {
+    costs.indices.map { index in
+      let ratio = share(
+        truePositives[index] + falseNegatives[index], of: trueNegatives[index] + falsePositives[index])
+      return 1 - ratio * share(costs[index], of: truePositives[index])
+    }
+  }
+
   var specificities: [Double] { zip(trueNegatives, falsePositives).map { share($0, of: $0 + $1) } }
 }
 

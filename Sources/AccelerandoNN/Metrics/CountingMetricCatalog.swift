@@ -7,9 +7,13 @@ extension Catalog where Item == any Metric {
       let words = kind.rawValue.split(separator: "_").joined(separator: " ")
       return catalog.adding(kind.rawValue, "The number of \(words), weighted.") {
         ConfusionCount(
-          kind, threshold: try $0.double("thresholds", default: 0.5, in: .fraction),
+          kind, thresholds: try $0.thresholds() ?? [0.5],
           name: try $0.string("label", default: kind.rawValue))
       }
+    }
+    .adding("confusion_matrix", "How often each class is predicted as each, in several numbers.") {
+      ConfusionMatrix(
+        threshold: try $0.double("threshold", default: 0.5), name: try $0.string("label", default: "confusion_matrix"))
     }
     .addingShares().addingRegions().addingRegression()
   }
@@ -21,7 +25,7 @@ extension Catalog where Item == any Metric {
     ].reduce(self) { catalog, entry in
       catalog.adding(entry.0.rawValue, entry.1) {
         BinaryScore(
-          entry.0, threshold: try $0.optionalDouble("thresholds", in: .fraction),
+          entry.0, thresholds: try $0.thresholds() ?? [],
           topK: try $0.optionalInt("top_k", in: .counts),
           classID: try $0.optionalInt("class_id", in: 0...Int(Int32.max)),
           name: try $0.string("label", default: entry.0.rawValue))
@@ -42,7 +46,8 @@ extension Catalog where Item == any Metric {
         curve: try $0.choice("curve", default: .roc),
         summation: try $0.choice("summation_method", default: .interpolation),
         thresholdCount: try $0.int("num_thresholds", default: 200, in: 2...1_000_000),
-        isMultiLabel: try $0.bool("multi_label", default: false),
+        thresholds: try $0.thresholds(), isMultiLabel: try $0.bool("multi_label", default: false),
+        labelWeights: try $0.optionalDoubles("label_weights", in: .notNegative),
         fromLogits: try $0.bool("from_logits", default: false), name: try $0.string("label", default: "auc"))
     }
     .adding("f1_score", "The harmonic mean of precision and recall, [N, classes].") {
@@ -95,8 +100,36 @@ extension Catalog where Item == any Metric {
       .adding("r2_score", "The coefficient of determination, [N, outputs].") {
         R2Score(
           aggregation: try $0.choice("class_aggregation", default: .uniformAverage),
+          regressorCount: try $0.int("num_regressors", default: 0, in: 0...Int(Int32.max)),
           name: try $0.string("label", default: "r2_score"))
       }
+  }
+}
+
+extension ConfigReader {
+  /// Thresholds from 0 to 1: a number or a list; nil if there are none.
+  fileprivate func thresholds() throws -> [Double]? {
+    let kind = "a number from 0 to 1, or a list of them"
+    guard let value = value("thresholds", kind: kind) else { return nil }
+    guard case .array = value.value else { return [try double("thresholds", in: .fraction)] }
+    let thresholds = try doubles("thresholds", in: .fraction)
+    guard !thresholds.isEmpty, Set(thresholds).count == thresholds.count else {
+      throw refused("thresholds", "\(kind), all different")
+    }
+    return thresholds
+  }
+
+  /// A list of numbers, if it is set.
+  fileprivate func optionalDoubles(_ key: String, in limit: NumberLimit) throws -> [Double]? {
+    value(key, kind: "a list of numbers") == nil ? nil : try doubles(key, in: limit)
+  }
+}
+
+extension Config {
+  /// One number as itself, several as a list.
+  fileprivate init(thresholds: [Double]) {
+    self =
+      thresholds.count == 1 ? Config(.double(thresholds[0])) : Config(.array(thresholds.map { Config(.double($0)) }))
   }
 }
 
@@ -128,7 +161,7 @@ private func settings(_ metric: some Metric & Configurable, _ settings: KeyValue
 
 extension ConfusionCount: Configurable {
   public var configName: String { kind.rawValue }
-  public func config() -> Config { settings(self, ["thresholds": Config(.double(threshold))]) }
+  public func config() -> Config { settings(self, ["thresholds": Config(thresholds: thresholds)]) }
 }
 
 extension BinaryScore: Configurable {
@@ -137,7 +170,8 @@ extension BinaryScore: Configurable {
     settings(
       self,
       [
-        "thresholds": threshold.map { Config(.double($0)) }, "top_k": topK.map { Config(.int($0)) },
+        "thresholds": thresholds.isEmpty ? Config?.none : Config(thresholds: thresholds),
+        "top_k": topK.map { Config(.int($0)) },
         "class_id": classID.map { Config(.int($0)) },
       ])
   }
@@ -162,7 +196,10 @@ extension AUC: Configurable {
       self,
       [
         "curve": Config(.string(curve.rawValue)), "summation_method": Config(.string(summation.rawValue)),
-        "num_thresholds": Config(.int(thresholdCount)), "multi_label": Config(.bool(isMultiLabel)),
+        "num_thresholds": Config(.int(thresholdCount)),
+        "thresholds": thresholds.map { Config(.array($0.map { Config(.double($0)) })) },
+        "multi_label": Config(.bool(isMultiLabel)),
+        "label_weights": labelWeights.map { Config(.array($0.map { Config(.double($0)) })) },
         "from_logits": Config(.bool(fromLogits)),
       ])
   }
@@ -208,7 +245,13 @@ extension RootMeanSquaredError: Configurable {
 
 extension R2Score: Configurable {
   public var configName: String { "r2_score" }
-  public func config() -> Config { settings(self, ["class_aggregation": Config(.string(aggregation.rawValue))]) }
+  public func config() -> Config {
+    settings(
+      self,
+      [
+        "class_aggregation": Config(.string(aggregation.rawValue)), "num_regressors": Config(.int(regressorCount)),
+      ])
+  }
 }
 
 extension Similarity: Configurable {

@@ -13,6 +13,8 @@ public struct FBetaScore: Metric, Hashable {
     case macro
     /// The mean over classes, weighted by their numbers of true labels.
     case weighted
+    /// Not at all: a number for each class.
+    case none
   }
 
   /// How much more recall matters than precision.
@@ -56,15 +58,30 @@ public struct FBetaScore: Metric, Hashable {
   }
 
   public func result(_ state: [[Double]], weight: Double) -> Double {
+    let scores = scores(state)
+    guard average == .weighted else { return scores.reduce(0, +) / Double(max(scores.count, 1)) }
+    let total = state[3].reduce(0, +) + epsilon
+    return zip(scores, state[3]).reduce(0) { $0 + $1.0 * $1.1 / total }
+  }
+
+  public func resultNames(_ predictionShape: [Int]) -> [String] {
+    average == .none ? (0..<max(predictionShape.last ?? 0, 0)).map(String.init) : [""]
+  }
+
+  public func results(_ state: [[Double]], weight: Double) -> [Double] {
+    average == .none ? scores(state) : [result(state, weight: weight)]
+  }
+
+  /// The scores of the classes, or of all together.
+  private func scores(_ state: [[Double]]) -> [Double] {
     let counts = average == .micro ? state.map { [$0.reduce(0, +)] } : state
-    let epsilon = 1e-7
-    let scores = counts[0].indices.map { index in
+    return counts[0].indices.map { index in
       let (tp, fp, fn) = (counts[0][index], counts[1][index], counts[2][index])
       let (precision, recall) = (tp / (tp + fp + epsilon), tp / (tp + fn + epsilon))
       return (1 + beta * beta) * precision * recall / (beta * beta * precision + recall + epsilon)
     }
-    guard average == .weighted else { return scores.reduce(0, +) / Double(max(scores.count, 1)) }
-    let total = counts[3].reduce(0, +) + epsilon
-    return zip(scores, counts[3]).reduce(0) { $0 + $1.0 * $1.1 / total }
   }
+
+  /// What is added to denominators, as in Keras.
+  private var epsilon: Double { 1e-7 }
 }

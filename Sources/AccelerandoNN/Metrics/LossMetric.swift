@@ -11,8 +11,17 @@ public struct LossMetric: MeanMetric {
 
   /// Watches a loss, under its own name if none is given.
   public init(_ loss: any Loss, name: String? = nil) {
-    self.loss = loss
+    self.loss = loss.plain
     self.name = name ?? loss.name
+  }
+
+  public var unit: LossUnit { loss.unit == .batch ? .sample : loss.unit }
+
+  public func mask(_ prediction: Tensor, _ target: Tensor) -> Tensor? {
+    guard loss.unit == .place, prediction.rank > 2 else { return loss.mask(prediction, target) }
+    let places = Array(prediction.shape.dropLast())
+    guard target.shape.starts(with: places) else { return nil }
+    return loss.mask(prediction.flattened(places), target.flattened(places))?.reshaped(places)
   }
 
   public func values(_ prediction: Tensor, _ target: Tensor) -> Tensor {

@@ -35,11 +35,19 @@ public protocol Metric: Sendable {
   ///     must be linear in them, so that a sample of weight 2 is the same as two samples, and one of weight 0 is none.
   func sums(_ prediction: Tensor, _ target: Tensor, weights: Tensor?) -> [Tensor]
 
-  /// The metric of all samples.
+  /// The metric of all samples; where the result has several numbers, one that stands for all.
   /// - Parameters:
   ///   - state: the elements of each tensor that was added up, row-major.
   ///   - weight: the sum of the weights of all samples.
   func result(_ state: [[Double]], weight: Double) -> Double
+
+  /// The names of the numbers of the result, where it has several; one empty name, the default, where it is one number.
+  /// They stand behind the metric's own name in logs: `f1_score_0`.
+  /// - Parameter predictionShape: the shape of the model's output, `[N, …]`.
+  func resultNames(_ predictionShape: [Int]) -> [String]
+
+  /// The numbers of the result, as many as there are `resultNames`; by default only `result`.
+  func results(_ state: [[Double]], weight: Double) -> [Double]
 
   /// Looks at targets on the host before they are measured with.
   /// - Throws: when a target has no meaning, such as a label outside the classes; the error names the sample.
@@ -49,6 +57,9 @@ public protocol Metric: Sendable {
 extension Metric {
   public func check(targets: NDArray, predictionShape: [Int]) throws {}
   public var direction: MetricDirection? { nil }
+  public func resultNames(_ predictionShape: [Int]) -> [String] { [""] }
+
+  public func results(_ state: [[Double]], weight: Double) -> [Double] { [result(state, weight: weight)] }
 }
 
 /// A number for each sample whose mean tells how good a model is.
@@ -59,19 +70,44 @@ public protocol MeanMetric: Metric {
   ///   - target: what it should be.
   /// - Returns: a `float32` tensor `[N]`.
   func values(_ prediction: Tensor, _ target: Tensor) -> Tensor
+
+  /// Which places of a batch count, `bool` `[N, …]`; nil, the default, if all do.
+  func mask(_ prediction: Tensor, _ target: Tensor) -> Tensor?
+
+  /// What one value is computed from: `place`, the default, where places may have weights of their own.
+  var unit: LossUnit { get }
 }
 
 extension MeanMetric {
   public var stateNames: [String] { [""] }
+  public var unit: LossUnit { .place }
+  public func mask(_ prediction: Tensor, _ target: Tensor) -> Tensor? { nil }
 
   public func sums(_ prediction: Tensor, _ target: Tensor, weights: Tensor?) -> [Tensor] {
+    var (prediction, target, weights) = (prediction, target, weights)
+    if let places = weights?.shape, places.count > 1 {
+      let fits = prediction.shape.starts(with: places) && target.shape.starts(with: places)
+      if unit == .place, fits {
+        // A place is to the metric what a sample is.
+        (prediction, target) = (prediction.flattened(places), target.flattened(places))
+        weights = weights?.reshaped([places.elementCount])
+      } else {
+        prediction.graph.report(
+          GraphError(
+            unit == .place
+              ? "needs weights of the places of the prediction \(prediction.shape) and the labels \(target.shape); "
+                + "received \(places)."
+              : "has one value for each sample, so that weights and masks of places, \(places), do not fit."))
+        weights = nil
+      }
+    }
     var values = values(prediction, target).converted(to: .float32)
     if values.shape != [prediction.dim(0)] {
       values.graph.report(
         GraphError("a metric gives one value for each of \(prediction.dim(0)) samples; received \(values.type)."))
       values = values.sum().broadcast(to: [prediction.dim(0)])
     }
-    if let weights, weights.rank == 1 { values = values * weights.converted(to: .float32) }
+    if let weights { values = values * weights.converted(to: .float32) }
     return [values.sumOfSamples()]
   }
 

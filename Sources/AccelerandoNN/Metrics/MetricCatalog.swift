@@ -35,7 +35,7 @@ extension Catalog where Item == any Metric {
   }
 
   private func addingLosses() -> Catalog {
-    let losses = Catalog<any Loss>.losses
+    let losses = Catalog<any Loss>.plainLosses
     let aliases = [
       "mean_squared_error": ["mse"], "mean_absolute_error": ["mae"], "binary_crossentropy": ["bce"],
       "kl_divergence": ["kld"], "log_cosh": ["logcosh", "log_cosh_error"], "mean_absolute_percentage_error": ["mape"],

@@ -28,17 +28,24 @@ public struct R2Score: Metric, Hashable {
     case uniformAverage = "uniform_average"
     /// The mean, weighted by the variances of the targets.
     case varianceWeightedAverage = "variance_weighted_average"
+    /// Not at all: a number for each output.
+    case none
   }
 
   /// How outputs are put together.
   public let aggregation: Aggregation
+  /// The number of independent variables, for which the score is adjusted; 0 for none.
+  public let regressorCount: Int
   public let name: String
   public var direction: MetricDirection? { .maximize }
-  public var stateNames: [String] { ["sum", "squares", "residual", "count"] }
+  public var stateNames: [String] {
+    ["sum", "squares", "residual", "count"] + (regressorCount > 0 ? ["elements"] : [])
+  }
 
   /// Makes the metric.
-  public init(aggregation: Aggregation = .uniformAverage, name: String = "r2_score") {
+  public init(aggregation: Aggregation = .uniformAverage, regressorCount: Int = 0, name: String = "r2_score") {
     self.aggregation = aggregation
+    self.regressorCount = regressorCount
     self.name = name
   }
 
@@ -51,21 +58,44 @@ public struct R2Score: Metric, Hashable {
     }
     let amounts = weights.map { $0.spread(over: scores) } ?? scores.onesLike()
     // The variance is a difference of large sums.
-    return [labels, labels * labels, (labels - scores).squared(), labels.onesLike()].map { values in
+    let sums = [labels, labels * labels, (labels - scores).squared(), labels.onesLike()].map { values in
       (values.converted(to: .float64) * amounts.converted(to: .float64)).sumOfSamples()
     }
+    if regressorCount == 0 { return sums }
+    // Keras counts the elements of the targets, whatever they weigh.
+    let samples = Scope.current?.share?.sampleCount ?? scores.scalar(Double(scores.dim(0))).converted(to: .float32)
+    return sums + [samples * Double(scores.dim(1))]
   }
 
   public func result(_ state: [[Double]], weight: Double) -> Double {
+    let results = results(state, weight: weight)
+    return results.reduce(0, +) / Double(max(results.count, 1))
+  }
+
+  public func resultNames(_ predictionShape: [Int]) -> [String] {
+    aggregation == .none ? (0..<max(predictionShape.last ?? 0, 0)).map(String.init) : [""]
+  }
+
+  public func results(_ state: [[Double]], weight: Double) -> [Double] {
+    let scores = plainResults(state)
+    guard regressorCount > 0, let count = state[4].first else { return scores }
+    let freedom = count - Double(regressorCount) - 1
+    // With fewer samples than variables there is nothing to adjust by.
+    return freedom > 0 ? scores.map { 1 - (1 - $0) * (count - 1) / freedom } : scores
+  }
+
+  /// The results before they are adjusted.
+  private func plainResults(_ state: [[Double]]) -> [Double] {
     let totals = state[0].indices.map { state[1][$0] - state[0][$0] * state[0][$0] / state[3][$0] }
     let scores = zip(state[2], totals).map { residual, total in
       let score = 1 - residual / total
       return score.isInfinite ? 0 : score
     }
     switch aggregation {
-    case .uniformAverage: return scores.reduce(0, +) / Double(max(scores.count, 1))
+    case .uniformAverage: return [scores.reduce(0, +) / Double(max(scores.count, 1))]
     case .varianceWeightedAverage:
-      return zip(scores, totals).reduce(0) { $0 + $1.0 * $1.1 } / totals.reduce(0, +)
+      return [zip(scores, totals).reduce(0) { $0 + $1.0 * $1.1 } / totals.reduce(0, +)]
+    case .none: return scores
     }
   }
 }

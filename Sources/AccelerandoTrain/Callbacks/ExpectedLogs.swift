@@ -21,12 +21,14 @@ public struct ExpectedLogs: Sendable {
     self.isInsideEpoch = isInsideEpoch
     let metrics = tasks.flatMap(\.metrics)
     let losses = ["loss"] + tasks.compactMap(\.lossLabel)
-    let own = losses + metrics.map(\.label)
+    let own = losses + metrics.flatMap(\.labels)
     names = (own + (validationFrequency == nil ? [] : own.map { "val_\($0)" })).sorted()
     self.validationFrequency = validationFrequency
     var directions: [String: MetricDirection] = [:]
     for label in losses { directions[label] = .minimize }
-    for watch in metrics { directions[watch.label] = watch.metric.direction }
+    for watch in metrics {
+      for label in watch.labels { directions[label] = watch.metric.direction }
+    }
     self.directions = directions
   }
 

@@ -125,8 +125,13 @@ public final class ProgressBar: Callback {
     } else {
       parts += [time, Self.step(perStep)]
     }
-    let training = logs.keys.filter { !$0.hasPrefix("val_") }.sorted()
-    let validation = logs.keys.filter { $0.hasPrefix("val_") }.sorted()
+    // Results of many numbers, like a table of classes, do not fit into a line; the history has them.
+    let hidden = Set(run.model.tasks.flatMap(\.metrics).filter { $0.labels.count > 1 }.flatMap(\.labels))
+    let shown = logs.keys.filter {
+      !hidden.contains($0) && !($0.hasPrefix("val_") && hidden.contains(String($0.dropFirst(4))))
+    }
+    let training = shown.filter { !$0.hasPrefix("val_") }.sorted()
+    let validation = shown.filter { $0.hasPrefix("val_") }.sorted()
     parts += (training + validation).map { "\($0): \(Self.number(logs[$0] ?? 0))" }
     return parts.joined(separator: " - ")
   }

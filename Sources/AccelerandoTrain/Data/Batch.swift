@@ -53,9 +53,6 @@ public struct Batch: Sendable {
             + "\(name) have \(array.shape).")
       }
     }
-    for (index, array) in weights.enumerated() where array.shape.count != 1 {
-      throw TrainingError("\(weights.label(index, of: "sample weights")) need the shape [N]; received \(array.shape).")
-    }
   }
 
   /// The rows of a range.

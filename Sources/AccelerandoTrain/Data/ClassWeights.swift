@@ -16,7 +16,7 @@ extension DataExpectation {
         "class weights need a model with one output; this one has \(outputs.count). Give sample weights by the name of the output."
       )
     }
-    let loss = tasks.first?.loss
+    let loss = tasks.first?.loss?.plain
     try check(classWeights, output)
     let count = labels.shape.first ?? 0
     let width = Array(labels.shape.dropFirst()).elementCount

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 class Archive:
     def __init__(self, topic):
-        self.topic, self.cases, self.tensors = topic, [], {}
+        self.topic, self.cases, self.tensors, self.stored = topic, [], {}, {}
 
     def add(self, name, kind, config, tensors, parameters=None, shared=None, **extra):
         """`tensors`: role → array, stored as `<name>:<role>`. `shared`: role → name of a tensor already stored."""
@@ -29,8 +29,12 @@ class Archive:
         array = np.asarray(value)
         if array.dtype in (np.float64, np.int64):
             raise TypeError(f"{name} is {array.dtype}: choose a 32-bit type")
-        self.tensors[name] = np.ascontiguousarray(array).reshape(array.shape)
-        return name
+        array = np.ascontiguousarray(array).reshape(array.shape)
+        # What several cases have in common is stored once.
+        stored = self.stored.setdefault((array.dtype.str, array.shape, array.tobytes()), name)
+        if stored == name:
+            self.tensors[name] = array
+        return stored
 
     def save(self, folder):
         os.makedirs(folder, exist_ok=True)

@@ -66,6 +66,12 @@ def cross_entropies(made):
         make = losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction)
         record(made, f"sparse_categorical/rank3/{reduction}", make, steps, long)
         record(made, f"sparse_categorical/rank3/{reduction}/weighted", make, steps, long, sample_weight=np.float32([[1, 2, 0], [0.5, 0, 0]]))
+    ignoring = np.where(steps == 1, 255, steps).astype(np.int32)
+    for reduction in ("sum_over_batch_size", "sum", "mean_with_sample_weight"):
+        make = losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction, ignore_class=255)
+        record(made, f"sparse_categorical/rank3/ignore_class/{reduction}", make, ignoring, long)
+        record(made, f"sparse_categorical/rank3/ignore_class/{reduction}/weighted", make, ignoring, long,
+               sample_weight=np.float32([[1, 2, 0], [0.5, 0, 3]]))
     for smoothing in (0.1, 0.3):
         for ending, from_logits, pred in (("probabilities", False, p), ("logits", True, logits)):
             both(made, f"categorical/{ending}/smoothing{smoothing}",
@@ -135,6 +141,15 @@ def others(made):
         record(made, f"dice/{name}/axis", losses.Dice(axis=tuple(range(1, len(shape)))), bits, p)
         record(made, f"tversky/{name}", losses.Tversky(alpha=0.3, beta=0.8), bits, p)
         record(made, f"tversky/{name}/axis", losses.Tversky(axis=-1), bits, p)
+    for reduction in ("sum", "mean", "mean_with_sample_weight"):
+        for shape in ((ROWS, 3), (3, 2, 4)):
+            name = "x".join(map(str, shape))
+            truth, pred = Seeded(f"others/truth/{name}").normal(*shape), Seeded(f"others/pred/{name}").normal(*shape)
+            both(made, f"mean_squared_error/{name}/{reduction}", lambda: losses.MeanSquaredError(reduction=reduction), truth, pred)
+            record(made, f"cosine_similarity/{name}/{reduction}", losses.CosineSimilarity(axis=1, reduction=reduction), truth, pred,
+                   extra={"axis": 1})
+            record(made, f"dice/{name}/{reduction}", losses.Dice(reduction=reduction), abs(truth) / 4, abs(pred) / 4)
+            record(made, f"dice/{name}/axis/{reduction}", losses.Dice(axis=-1, reduction=reduction), abs(truth) / 4, abs(pred) / 4)
     record(made, "cosine_similarity/axis1", losses.CosineSimilarity(axis=1), Seeded("others/a").normal(3, 2, 4), Seeded("others/b").normal(3, 2, 4),
            extra={"axis": 1})
     x = Seeded("others/circle").normal(8, 4)
@@ -142,7 +157,31 @@ def others(made):
     for name, options in {"circle": {}, "circle/options": dict(gamma=10.0, margin=0.2, remove_diagonal=False)}.items():
         record(made, name, losses.Circle(**options), np.int32([0, 1, 0, 2, 1, 0, 3, 2]), x)
     spoken = np.int32([[1, 2, 2, 0], [3, 0, 0, 0], [2, 1, 3, 1]])
+    record(made, "circle/sum", losses.Circle(reduction="sum"), np.int32([0, 1, 0, 2, 1, 0, 3, 2]), x)
+    record(made, "circle/weighted", losses.Circle(reduction="mean_with_sample_weight"), np.int32([0, 1, 0, 2, 1, 0, 3, 2]), x,
+           sample_weight=np.float32([1, 2, 0.5, 0, 1, 3, 1, 1]))
+    record(made, "ctc/sum", losses.CTC(reduction="sum"), np.int32([[1, 2, 2, 0], [3, 0, 0, 0], [2, 1, 3, 1]]), Seeded("others/ctc").normal(3, 9, 4))
     record(made, "ctc", losses.CTC(), spoken, Seeded("others/ctc").normal(3, 9, 4))
+
+
+def masked(made):
+    """The mask of a prediction, with weights of places and without."""
+    y_true, y_pred = Seeded("losses/masked/truth").normal(3, 4, 2), Seeded("losses/masked/pred").normal(3, 4, 2)
+    mask = Seeded("losses/masked").uniform(3, 4) < 0.6
+    weight = Seeded("losses/masked/weight").uniform(3, 4, high=2.0)
+    for reduction in ("sum_over_batch_size", "sum", "mean_with_sample_weight"):
+        for weighted in (False, True):
+            loss = keras.losses.MeanSquaredError(reduction=reduction)
+            source = tf.constant(y_pred)
+            keras.src.backend.set_keras_mask(source, tf.constant(mask))
+            with tf.GradientTape() as tape:
+                tape.watch(source)
+                value = loss(y_true, source, sample_weight=weight if weighted else None)
+            tensors = {"y_true": y_true, "y_pred": y_pred, "mask": mask, "loss": value.numpy(),
+                       "d_y_pred": tape.gradient(value, source).numpy()}
+            if weighted:
+                tensors["sample_weight"] = weight
+            made.add(f"masked/{reduction}{'/weighted' if weighted else ''}", "MeanSquaredError", plain(loss.get_config()), tensors)
 
 
 def archive():
@@ -151,4 +190,5 @@ def archive():
     binary(made)
     regression(made)
     others(made)
+    masked(made)
     return made

@@ -1,6 +1,7 @@
 """Metrics that accumulate over three batches of different size: `values` holds the result after each."""
 import keras
 import numpy as np
+import tensorflow as tf
 
 from .archive import Archive
 from .plain import plain
@@ -9,17 +10,26 @@ from .seeded import Seeded
 SIZES = (8, 5, 3)
 
 
+def plain_list(value):
+    return [float(v) for v in value] if hasattr(value, "shape") and len(value.shape) == 1 else value
+
+
 def record(made, name, metric, batches, weighted):
     values, tensors = [], {}
     for i, (y_true, y_pred) in enumerate(batches):
         weight = Seeded(f"{name}:{i}").uniform(len(y_true), high=2.0) if weighted else None
         metric.update_state(y_true, y_pred, sample_weight=weight)
-        values.append(float(metric.result()))
+        values.append(np.array(metric.result()))
         tensors |= {f"y_true{i}": y_true, f"y_pred{i}": y_pred}
         if weighted:
             tensors[f"sample_weight{i}"] = weight
     tensors["values"] = np.float32(values)
-    made.add(name, type(metric).__name__, plain(metric.get_config()), tensors)
+    given = plain({k: plain_list(v) for k, v in metric.get_config().items()})
+    if "average" in given:
+        given["average"] = given["average"] or "none"
+    if "class_aggregation" in given:
+        given["class_aggregation"] = given["class_aggregation"] or "none"
+    made.add(name, type(metric).__name__, given, tensors)
 
 
 def informed(draw, labels, classes):
@@ -55,6 +65,12 @@ def counts(made, one_hot):
             for how in ("interpolation", "minoring", "majoring"):
                 both(made, f"auc/{curve}/{how}/{columns}", lambda: metrics.AUC(curve=curve, summation_method=how), batches)
             both(made, f"auc/{curve}/few/{columns}", lambda: metrics.AUC(curve=curve, num_thresholds=7), batches)
+            both(made, f"auc/{curve}/even/{columns}", lambda: metrics.AUC(curve=curve, thresholds=[0.25, 0.75, 0.5]), batches)
+            both(made, f"auc/{curve}/uneven/{columns}", lambda: metrics.AUC(curve=curve, thresholds=[0.6, 0.05, 0.31, 0.9]), batches)
+        for how in ("interpolation", "minoring", "majoring"):
+            both(made, f"auc/PRGAIN/{how}/{columns}", lambda: metrics.AUC(curve="PRGAIN", summation_method=how), batches)
+        for make in (metrics.TruePositives, metrics.FalseNegatives, metrics.Precision, metrics.Recall):
+            both(made, f"{make().name}/thresholds/{columns}", lambda: make(thresholds=[0.2, 0.5, 0.9]), batches)
         logits = [(y, np.float32(4 * q - 2)) for y, q in batches]
         both(made, f"auc/logits/{columns}", lambda: metrics.AUC(from_logits=True), logits)
         both(made, f"precision_at_recall/{columns}", lambda: metrics.PrecisionAtRecall(0.6), batches)
@@ -68,12 +84,17 @@ def counts(made, one_hot):
                    metrics.BinaryIoU(threshold=threshold, dtype="float32"), batches, weighted=False)
         if columns == 3:
             both(made, "auc/multi_label", lambda: metrics.AUC(multi_label=True, num_labels=3), batches)
+            both(made, "auc/multi_label/uneven", lambda: metrics.AUC(
+                multi_label=True, num_labels=3, curve="PR", thresholds=[0.1, 0.5, 0.6]), batches)
+            both(made, "auc/multi_label/label_weights", lambda: metrics.AUC(
+                multi_label=True, num_labels=3, label_weights=[0.5, 1.0, 2.0]), batches)
+            both(made, "auc/label_weights", lambda: metrics.AUC(label_weights=[0.5, 1.0, 2.0]), batches)
     for make in (metrics.Precision, metrics.Recall):
         both(made, f"{make().name}/class", lambda: make(class_id=2), one_hot)
         both(made, f"{make().name}/top", lambda: make(top_k=2), one_hot)
         both(made, f"{make().name}/top_class", lambda: make(top_k=2, class_id=1, thresholds=0.1), one_hot)
     both(made, "precision_at_recall/class", lambda: metrics.PrecisionAtRecall(0.5, class_id=3), one_hot)
-    for average in ("micro", "macro", "weighted"):
+    for average in ("micro", "macro", "weighted", None):
         both(made, f"f1/{average}", lambda: metrics.F1Score(average=average), one_hot)
         both(made, f"f1/{average}/threshold", lambda: metrics.F1Score(average=average, threshold=0.3), one_hot)
         both(made, f"fbeta/{average}", lambda: metrics.FBetaScore(average=average, beta=2.0), one_hot)
@@ -92,6 +113,8 @@ def regions(made):
         labelled.append((y, q))
         one_hot.append((np.eye(classes, dtype=np.float32)[y], q))
     both(made, "iou", lambda: metrics.IoU(classes, [0, 2], dtype="float32"), sparse)
+    both(made, "iou/ignore", lambda: metrics.IoU(classes, [0, 2], ignore_class=1, dtype="float32"), sparse)
+    both(made, "mean_iou/ignore", lambda: metrics.MeanIoU(classes, ignore_class=2, dtype="float32"), sparse)
     both(made, "iou/of_scores", lambda: metrics.IoU(classes, [1], sparse_y_pred=False, dtype="float32"), labelled)
     both(made, "mean_iou", lambda: metrics.MeanIoU(classes, dtype="float32"), sparse)
     both(made, "mean_iou/missing", lambda: metrics.MeanIoU(classes + 2, dtype="float32"), sparse)
@@ -99,8 +122,38 @@ def regions(made):
     both(made, "one_hot_mean_iou", lambda: metrics.OneHotMeanIoU(classes, dtype="float32"), one_hot)
 
 
+def places(made):
+    """Means over places of sequences: by sample weights [N, T], and by the mask of the predictions."""
+    metrics, classes = keras.metrics, 4
+    batches = []
+    for i, n in enumerate(SIZES):
+        draw = Seeded(f"metrics/places{i}")
+        y = draw.integers(n, 3, high=classes)
+        p = informed(draw, y.reshape(-1), classes).reshape(n, 3, classes)
+        batches.append((y, p, (draw.uniform(n, 3) < 0.7), draw.uniform(n, 3, high=2.0)))
+    for make in (metrics.SparseCategoricalAccuracy, metrics.SparseCategoricalCrossentropy, metrics.SparseTopKCategoricalAccuracy):
+        for masked in (False, True):
+            for weighted in (False, True):
+                metric = make(k=2) if make is metrics.SparseTopKCategoricalAccuracy else make()
+                values, tensors = [], {}
+                for i, (y, p, mask, weight) in enumerate(batches):
+                    prediction = tf.constant(p)
+                    if masked:
+                        keras.src.backend.set_keras_mask(prediction, tf.constant(mask))
+                        tensors[f"mask{i}"] = mask
+                    if weighted:
+                        tensors[f"sample_weight{i}"] = weight
+                    metric.update_state(y, prediction, sample_weight=weight if weighted else None)
+                    values.append(float(metric.result()))
+                    tensors |= {f"y_true{i}": y, f"y_pred{i}": p}
+                tensors["values"] = np.float32(values)
+                ending = ("/mask" if masked else "") + ("/weighted" if weighted else "")
+                made.add(f"places/{metric.name}{ending}", make.__name__, plain(metric.get_config()), tensors)
+
+
 def archive():
     made, metrics = Archive("metrics"), keras.metrics
+    places(made)
     classes = 5
     labels = [Seeded(f"metrics/labels{i}").integers(n, high=classes) for i, n in enumerate(SIZES)]
     p = [informed(Seeded(f"metrics/p{i}"), l, classes) for i, l in enumerate(labels)]
@@ -142,8 +195,9 @@ def archive():
         for i, n in enumerate(SIZES):
             t = Seeded(f"metrics/r2/{columns}/{i}").normal(n, columns)
             pairs.append((t, t + 0.5 * Seeded(f"metrics/r2q/{columns}/{i}").normal(n, columns)))
-        for how in ("uniform_average", "variance_weighted_average"):
+        for how in ("uniform_average", "variance_weighted_average", None):
             both(made, f"r2/{how}/{columns}", lambda: metrics.R2Score(class_aggregation=how), pairs)
+            both(made, f"r2/{how}/adjusted/{columns}", lambda: metrics.R2Score(class_aggregation=how, num_regressors=2), pairs)
     pairs = [(t, t + Seeded(f"metrics/c/{i}").normal(n, 6))
              for i, n in enumerate(SIZES) for t in [Seeded(f"metrics/ct/{i}").normal(n, 6)]]
     for make in (metrics.CosineSimilarity, metrics.PearsonCorrelation, metrics.ConcordanceCorrelation):

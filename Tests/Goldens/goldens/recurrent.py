@@ -33,9 +33,10 @@ def settings(config):
     return config
 
 
-def recurrent(made, name, layer, *inputs, call=None, mask=None, roles=None, config=None):
+def recurrent(made, name, layer, *inputs, call=None, mask=None, roles=None, config=None, kind=None, training=False):
     if mask is not None:
-        call = lambda l, t: l(t[0], mask=tf.constant(mask))
+        more = {"training": True} if training else {}
+        call = lambda l, t: l(t[0], mask=tf.constant(mask), **more)
     call = call or (lambda l, t: l(t[0], initial_state=list(t[1:])) if len(t) > 1 else l(t[0]))
     count = {}
 
@@ -53,7 +54,7 @@ def recurrent(made, name, layer, *inputs, call=None, mask=None, roles=None, conf
     probing.role_of = role_of
     try:
         probing.probe(made, name, layer, *inputs, call=lambda l, t: flat(call(l, t)),
-                      config=config if config is not None else settings(layer.get_config()))
+                      config=config if config is not None else settings(layer.get_config()), kind=kind, training=training)
     finally:
         probing.role_of = saved
 
@@ -123,6 +124,28 @@ def archive():
     pairs = (Seeded("recurrent/pairs").normal(3, 5, 5) > -0.5).astype("int32")
     recurrent(made, "attention/pairs", attention(2, 3), x, x + 0.5, x - 0.5, pairs, roles=roles, config=options,
               call=lambda l, t: l(t[0], t[1], t[2], attention_mask=t[3] != 0))
+    # Masks of queries and values: zeros mark positions of both.
+    sources = Seeded("recurrent/sources").normal(3, 6, 4)
+    sources[0, 4:] = sources[1, 2] = 0
+    seen = tf.constant(np.any(sources != 0, axis=-1))
+    both = lambda l, t, **options: l(list(t), mask=[marks, seen], **options)
+    for name, make in {"attention_layer": L.Attention, "attention_layer/concat": lambda: L.Attention(score_mode="concat", use_scale=True),
+                       "additive_attention": L.AdditiveAttention}.items():
+        own = {"additive_attention": ["scale"], "attention_layer/concat": ["scale", "concat_score_weight"]}.get(name, [])
+        for causal in (False, True):
+            layer = make()
+            given = {k: v for k, v in settings(layer.get_config()).items() if k != "seed"} | {"use_causal_mask": causal}
+            recurrent(made, f"{name}/masked{'/causal' if causal else ''}", layer, padded, sources, roles=own, config=given,
+                      call=lambda l, t: both(l, t, use_causal_mask=causal))
+    grouped = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
+    recurrent(made, "group_query_attention/masked", L.GroupQueryAttention(**grouped), padded, sources, roles=roles, config=grouped,
+              call=lambda l, t: l(t[0], t[1], query_mask=marks, value_mask=seen), kind="GroupQueryAttention")
+    normalization = L.BatchNormalization()
+    recurrent(made, "batch_normalization/masked", normalization, padded, mask=marks, training=True,
+              roles=["gamma", "beta", "moving_mean", "moving_variance"], config={"momentum": 0.99, "epsilon": 0.001})
+    scores = Seeded("recurrent/scores").normal(3, 5)
+    scores[0, 3:] = scores[2, 1] = 0
+    recurrent(made, "softmax/masked", L.Softmax(), scores, mask=scores != 0, roles=[], config={"axis": -1})
     gap = x.copy()
     gap[0, 3:] = gap[2, :1] = 0
     recurrent(made, "pooling/masked", L.GlobalAveragePooling1D(), gap, mask=np.any(gap != 0, axis=-1))

@@ -28,6 +28,8 @@ public struct RecurrentSettings: Hashable, Sendable {
   }
 
   init(config: ConfigReader) throws {
+    // Loops cost no more than their rounds here, and unrolled ones have the same numbers.
+    _ = try config.bool("unroll", default: false, about: "Accepted for Keras' files; changes nothing")
     self.init(
       returnsSequences: try config.bool("return_sequences", default: false),
       returnsState: try config.bool("return_state", default: false),

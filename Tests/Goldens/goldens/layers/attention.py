@@ -41,3 +41,21 @@ def add(made):
           kind="GroupQueryAttention")
     probe(made, "group_query_attention/one", grouped(head_dim=2, num_query_heads=3, num_key_value_heads=1, use_bias=False), x, source,
           call=as_cross, kind="GroupQueryAttention")
+    full = dict(num_heads=2, key_dim=3, value_dim=2)
+    probe(made, "attention/self/gate", attention(use_gate=True, **full), x, call=as_self)
+    probe(made, "attention/self/window", attention(sliding_window=2, **full), x, call=as_self)
+    window = attention(sliding_window=3, **full)
+    probe(made, "attention/self/window/causal", window, x, call=lambda layer, t: layer(t[0], t[0], use_causal_mask=True),
+          config=full | {"sliding_window": 3, "use_causal_mask": True})
+    probe(made, "attention/cross/output_shape", attention(output_shape=(2, 4), **full), x, source, call=as_cross)
+    films = Seeded("attention/films").normal(2, 3, 4, 5)
+    others = Seeded("attention/others").normal(2, 3, 2, 6)
+    probe(made, "attention/axes/all", attention(**full), films, call=as_self)
+    probe(made, "attention/axes/1", attention(attention_axes=(1,), **full), films, call=as_self)
+    probe(made, "attention/axes/2", attention(attention_axes=(2,), output_shape=(3, 2), **full), films, others, call=as_cross)
+    options = dict(head_dim=3, num_query_heads=4, num_key_value_heads=2)
+    probe(made, "group_query_attention/gate", grouped(use_gate=True, **options), x, source, call=as_cross, kind="GroupQueryAttention")
+    probe(made, "group_query_attention/window", grouped(sliding_window=2, **options), x, call=as_self, kind="GroupQueryAttention")
+    pairs = (Seeded("attention/pairs").normal(2, 5, 4) > -0.5).astype("int32")
+    probe(made, "group_query_attention/pairs", grouped(**options), x, source, key, pairs, kind="GroupQueryAttention",
+          call=lambda layer, t: layer(t[0], t[1], t[2], attention_mask=t[3] != 0))

@@ -107,7 +107,9 @@ public struct Catalog<Item>: CatalogListing, Sendable {
   func changing(_ change: @escaping @Sendable (Item, ConfigReader) throws -> Item) -> Catalog {
     var result = self
     result.kinds = kinds.mapValues { kind in
-      Kind(name: kind.name, aliases: kind.aliases, summary: kind.summary, number: kind.number) { try change(kind.make($0), $0) }
+      Kind(name: kind.name, aliases: kind.aliases, summary: kind.summary, number: kind.number) {
+        try change(kind.make($0), $0)
+      }
     }
     return result
   }

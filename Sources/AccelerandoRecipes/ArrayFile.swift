@@ -30,7 +30,9 @@ public enum ArrayFile {
   ///
   /// In an NPZ file the array of an input `age` is called `age`, `x_age` or `x_test_age`, that of the only input also `x` or
   /// `x_test`.
-  /// - Parameter names: the names of the inputs.
+  /// - Parameters:
+  ///   - url: the file.
+  ///   - names: the names of the inputs.
   /// - Throws: `FormatError` when the file lacks an input.
   public static func readInputs(_ url: URL, names: [String]) throws -> NamedArrays {
     let contents = try FileContents(url)

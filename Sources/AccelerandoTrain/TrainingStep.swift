@@ -246,7 +246,9 @@ extension TrainingStep {
     public func uniform(_ shape: [Int]) -> Tensor { randomKey().randomUniform(shape) }
 
     /// Adds a number to those whose means `averages()` gives.
-    /// - Parameter value: a scalar; of other tensors, the mean.
+    /// - Parameters:
+    ///   - name: what `averages()` calls it.
+    ///   - value: a scalar; of other tensors, the mean.
     public func report(_ name: String, _ value: Tensor) {
       guard !reports.contains(name) else {
         return step.graph.report(GraphError("reports '\(name)' twice.", path: ["step"]))

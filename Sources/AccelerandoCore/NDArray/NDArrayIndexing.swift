@@ -81,7 +81,9 @@ extension NDArray {
   }
 
   /// Writes elements in place of those at `indices`, which mean the same as in a subscript.
-  /// - Parameter values: elements of the selected shape, or of one that broadcasts to it; converted to the array's type.
+  /// - Parameters:
+  ///   - indices: what to replace.
+  ///   - values: elements of the selected shape, or of one that broadcasts to it; converted to the array's type.
   /// - Throws: `GraphError` for elements that do not exist, and for values of another shape.
   public mutating func set(_ indices: any NDArrayIndex..., to values: NDArray) throws {
     try write(values, Selection(indices, of: self))

@@ -3,7 +3,9 @@
 
 extension NDArray {
   /// The sum along `axes` (all for nil): of the same element type, but `int64` for integers and `bool`.
-  /// - Parameter keepDims: whether the axes remain, with one element each.
+  /// - Parameters:
+  ///   - axes: the axes to add along; all for nil.
+  ///   - keepDims: whether the axes remain, with one element each.
   /// - Throws: `GraphError` for axes that do not exist. Negative axes count from the end.
   public func sum(axes: [Int]? = nil, keepDims: Bool = false) throws -> NDArray {
     dtype.isFloating

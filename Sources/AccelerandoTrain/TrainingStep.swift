@@ -39,8 +39,6 @@ public final class TrainingStep {
     let inputs: [any Buffer]
     /// The memory of each model that the program is tied to.
     let sessions: [Session]
-    /// The names of what is reported, in order.
-    let reports: [String]
   }
 
   /// The models as one layer, so that each parameter has one name.
@@ -194,8 +192,7 @@ extension TrainingStep {
       return try owner.model.session.buffer(StateName.parameter(owner.name), input.type)
     }
     return Compiled(
-      execution: try session.backend.compile(program).bind(buffers), inputs: batch, sessions: models.map(\.session),
-      reports: trace.reports)
+      execution: try session.backend.compile(program).bind(buffers), inputs: batch, sessions: models.map(\.session))
   }
 }
 
@@ -211,7 +208,7 @@ extension TrainingStep {
     private let names: ParameterNames
     private let specs: [ParameterSpec]
     fileprivate private(set) var slots: [(name: String, type: TensorType, value: Double)] = []
-    fileprivate private(set) var reports: [String] = []
+    private var reports: [String] = []
     fileprivate private(set) var optimizerCount = 0
 
     fileprivate init(

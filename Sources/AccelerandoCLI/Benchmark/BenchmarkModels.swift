@@ -126,35 +126,9 @@ struct BenchmarkModel {
       }
       return GlobalAveragePooling2D()(ReLU()(BatchNormalization()(x)))
     },
-    BenchmarkModel("unet", [64, 64, 3], steps: 4) { x in
-      var x = x
-      var skipped: [LayerOutput] = []
-      for filters in [16, 32, 64] {
-        x = convolved(convolved(x, filters), filters)
-        skipped.append(x)
-        x = MaxPooling2D()(x)
-      }
-      x = convolved(convolved(x, 128), 128)
-      for (filters, skip) in zip([64, 32, 16], skipped.reversed()) {
-        x = Concatenate()([skip, convolved(UpSampling2D()(x), filters)])
-        x = convolved(convolved(x, filters), filters)
-      }
-      return GlobalAveragePooling2D()(x)
-    },
-    BenchmarkModel("transposed-unet", [64, 64, 3], steps: 4) { x in
-      var x = x
-      var skipped: [LayerOutput] = []
-      for filters in [16, 32, 64] {
-        x = convolved(convolved(x, filters), filters)
-        skipped.append(x)
-        x = MaxPooling2D()(x)
-      }
-      x = convolved(convolved(x, 128), 128)
-      for (filters, skip) in zip([64, 32, 16], skipped.reversed()) {
-        x = Concatenate()([skip, Conv2DTranspose(filters, kernelSize: 2, strides: 2)(x)])
-        x = convolved(convolved(x, filters), filters)
-      }
-      return GlobalAveragePooling2D()(x)
+    BenchmarkModel("unet", [64, 64, 3], steps: 4) { unet($0) { convolved(UpSampling2D()($0), $1) } },
+    BenchmarkModel("transposed-unet", [64, 64, 3], steps: 4) {
+      unet($0) { Conv2DTranspose($1, kernelSize: 2, strides: 2)($0) }
     },
     // Signals and volumes.
     BenchmarkModel("signal", [1000, 16], steps: 4) { x in
@@ -203,6 +177,24 @@ struct BenchmarkModel {
 
   private static func convolved(_ x: LayerOutput, _ filters: Int) -> LayerOutput {
     Conv2D(filters, kernelSize: (3, 3), padding: .same, activation: .relu)(x)
+  }
+
+  /// Three times smaller and three times larger again, with the values of one size joined.
+  /// - Parameter larger: twice the size, with so many channels.
+  private static func unet(_ x: LayerOutput, _ larger: (LayerOutput, Int) -> LayerOutput) -> LayerOutput {
+    var x = x
+    var skipped: [LayerOutput] = []
+    for filters in [16, 32, 64] {
+      x = convolved(convolved(x, filters), filters)
+      skipped.append(x)
+      x = MaxPooling2D()(x)
+    }
+    x = convolved(convolved(x, 128), 128)
+    for (filters, skip) in zip([64, 32, 16], skipped.reversed()) {
+      x = Concatenate()([skip, larger(x, filters)])
+      x = convolved(convolved(x, filters), filters)
+    }
+    return GlobalAveragePooling2D()(x)
   }
 
   private static func normalized(_ x: LayerOutput, _ filters: Int, size: Int = 3, stride: Int = 1) -> LayerOutput {

@@ -15,7 +15,7 @@ let package = Package(
     .library(name: "AccelerandoCPU", targets: ["AccelerandoCPU"]),
     .library(name: "AccelerandoXLA", targets: ["AccelerandoXLA"]),
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
-    .library(name: "AccelerandoDatasets", targets: ["AccelerandoDatasets"]),
+    .library(name: "AccelerandoData", targets: ["AccelerandoData"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -32,16 +32,16 @@ let package = Package(
         "AccelerandoCore", "CZlib",
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
-    .target(name: "AccelerandoDatasets", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
+    .target(name: "AccelerandoData", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
     .target(
       name: "AccelerandoRecipes",
       dependencies: [
-        "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain", "Yams",
+        "AccelerandoCore", "AccelerandoFormats", "AccelerandoData", "AccelerandoNN", "AccelerandoTrain", "Yams",
       ]),
     .target(
       name: "Accelerando",
       dependencies: [
-        "AccelerandoCore", "AccelerandoFormats", "AccelerandoDatasets", "AccelerandoNN", "AccelerandoTrain",
+        "AccelerandoCore", "AccelerandoFormats", "AccelerandoData", "AccelerandoNN", "AccelerandoTrain",
         "AccelerandoCompress", "AccelerandoCPU", "AccelerandoXLA", "AccelerandoMPI",
       ]),
     .executableTarget(
@@ -77,7 +77,7 @@ let package = Package(
     .testTarget(
       name: "AccelerandoXLATests",
       dependencies: [
-        "AccelerandoXLA", "AccelerandoCPU", "AccelerandoDatasets", "AccelerandoFormats", "AccelerandoNN",
+        "AccelerandoXLA", "AccelerandoCPU", "AccelerandoData", "AccelerandoFormats", "AccelerandoNN",
         "AccelerandoTestSupport", "AccelerandoTrain", "CPJRT",
       ]),
     .testTarget(
@@ -119,7 +119,7 @@ let package = Package(
     .testTarget(
       name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats", "AccelerandoTestSupport"],
       exclude: ["Fixtures"]),
-    .testTarget(name: "AccelerandoDatasetsTests", dependencies: ["AccelerandoDatasets"]),
+    .testTarget(name: "AccelerandoDataTests", dependencies: ["AccelerandoData"]),
     .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCLITests", dependencies: ["AccelerandoCLI", "AccelerandoCore", "AccelerandoFormats"]),

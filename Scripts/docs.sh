@@ -16,7 +16,7 @@ base=${2:-}
 scratch=${SCRATCH:-.build}
 
 # A module comes after those whose symbols it links to.
-modules="AccelerandoCore AccelerandoFormats AccelerandoDatasets AccelerandoNN AccelerandoCPU AccelerandoXLA AccelerandoMPI
+modules="AccelerandoCore AccelerandoFormats AccelerandoData AccelerandoNN AccelerandoCPU AccelerandoXLA AccelerandoMPI
   AccelerandoTrain AccelerandoCompress AccelerandoRecipes Accelerando"
 
 docc=$(dirname "$(readlink -f "$(command -v swift)")")/docc

@@ -1,6 +1,6 @@
-"""Writes the sample of Fashion-MNIST that is compiled into AccelerandoDatasets.
+"""Writes the sample of Fashion-MNIST that is compiled into AccelerandoData.
 
-Usage: make_fashion_mnist_sample.py DIRECTORY > Sources/AccelerandoDatasets/FashionMNISTSample.swift
+Usage: make_fashion_mnist_sample.py DIRECTORY > Sources/AccelerandoData/FashionMNISTSample.swift
 DIRECTORY holds the four gzipped IDX files, such as /usr/share/datasets/fashion-mnist.
 """
 

@@ -3,7 +3,7 @@
 @_exported import AccelerandoCPU
 @_exported import AccelerandoCompress
 @_exported import AccelerandoCore
-@_exported import AccelerandoDatasets
+@_exported import AccelerandoData
 @_exported import AccelerandoFormats
 @_exported import AccelerandoMPI
 @_exported import AccelerandoNN

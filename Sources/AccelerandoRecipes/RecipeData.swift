@@ -1,7 +1,7 @@
 // What a recipe says of its data: their source, and the names of the model's inputs and outputs that arrays are for.
 
 import AccelerandoCore
-import AccelerandoDatasets
+import AccelerandoData
 import AccelerandoFormats
 import AccelerandoNN
 import AccelerandoTrain

@@ -1,7 +1,7 @@
 // Loading what a recipe's data are, or what the command line names in their place.
 
 import AccelerandoCore
-import AccelerandoDatasets
+import AccelerandoData
 import AccelerandoFormats
 import AccelerandoNN
 import AccelerandoTrain

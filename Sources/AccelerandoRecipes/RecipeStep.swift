@@ -2,7 +2,7 @@
 // present: their types are known.
 
 import AccelerandoCore
-import AccelerandoDatasets
+import AccelerandoData
 import AccelerandoFormats
 import AccelerandoTrain
 import Foundation

@@ -3,7 +3,7 @@
 
 import AccelerandoCPU
 import AccelerandoCore
-import AccelerandoDatasets
+import AccelerandoData
 import AccelerandoNN
 import AccelerandoTrain
 import AccelerandoXLA

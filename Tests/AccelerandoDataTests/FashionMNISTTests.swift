@@ -1,5 +1,5 @@
 import AccelerandoCore
-import AccelerandoDatasets
+import AccelerandoData
 import AccelerandoFormats
 import Foundation
 import Testing

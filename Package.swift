@@ -121,7 +121,9 @@ let package = Package(
     .testTarget(
       name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats", "AccelerandoTestSupport"],
       exclude: ["Fixtures"]),
-    .testTarget(name: "AccelerandoDataTests", dependencies: ["AccelerandoData"]),
+    .testTarget(
+      name: "AccelerandoDataTests",
+      dependencies: ["AccelerandoCore", "AccelerandoData", "AccelerandoFormats", "AccelerandoTestSupport"]),
     .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCLITests", dependencies: ["AccelerandoCLI", "AccelerandoCore", "AccelerandoFormats"]),

@@ -26,7 +26,7 @@ private let canRead = JPEG.isAvailable && PNG.isAvailable
     let channels = ImageChannels(rawValue: expected.shape[2])
     let found = try ImageFile.read(fixture("images/\(name)"), channels: channels)
     #expect(found.type == expected.type)
-    let tolerance = name.hasSuffix("jpg") ? 1 : 0
+    let tolerance: Double = name.hasSuffix("jpg") ? 1 : 0
     let differences = zip(found.elements(as: Double.self), expected.elements(as: Double.self)).map { abs($0 - $1) }
     #expect((differences.max() ?? 0) <= tolerance)
   }

@@ -16,8 +16,13 @@ import Testing
   struct Case: Codable {
     struct Settings: Codable {
       let interpolation: String
-      let aspect_ratio: String
+      let aspectRatio: String
       let size: [Int]
+
+      enum CodingKeys: String, CodingKey {
+        case interpolation, size
+        case aspectRatio = "aspect_ratio"
+      }
     }
     let name: String
     let config: Settings
@@ -36,7 +41,7 @@ import Testing
       let size = ImageForm.Size(height: golden.config.size[0], width: golden.config.size[1])
       let form = ImageForm(
         size: size, interpolation: try #require(Interpolation(rawValue: golden.config.interpolation)),
-        aspectRatio: try #require(ImageForm.AspectRatio(rawValue: golden.config.aspect_ratio)))
+        aspectRatio: try #require(ImageForm.AspectRatio(rawValue: golden.config.aspectRatio)))
       let pixels = Pixels(
         height: image.shape[0], width: image.shape[1], channels: image.shape[2], bytes: image.elements(as: UInt8.self))
       let resized = pixels.resized(to: size, form)

@@ -123,13 +123,13 @@ extension DataStage {
   private func type(of input: Input, _ raw: RawSamples) throws -> TensorType {
     if case .picture = input.source, let picture = raw.picture { return picture.type }
     guard let first = raw.rows.first else { return TensorType(.float32, []) }
-    return try array(of: input, raw, raw.table.rows([first], columns: inputColumns), [first]).sampleType
+    return try array(of: input, raw, raw.columns(inputColumns, of: [first]), [first]).sampleType
   }
 
   /// The inputs of some rows of the table.
   private func inputs(of raw: RawSamples, rows: [Int]) throws -> NamedArrays {
     let columns = inputColumns
-    let table = columns.isEmpty ? nil : try raw.table.rows(rows, columns: columns)
+    let table = columns.isEmpty ? nil : try raw.columns(columns, of: rows)
     return Self.named(
       try inputs.map { (name: $0.name, value: try array(of: $0, raw, table, rows)) })
   }
@@ -258,7 +258,8 @@ extension DataStage {
 
   /// The samples whose rows have all values.
   private func withoutMissing(_ raw: RawSamples) throws -> RawSamples {
-    let table = try raw.columns(inputColumns + targets.map(\.column))
+    let columns = inputColumns
+    let table = try raw.columns(columns + targets.map(\.column).filter { !columns.contains($0) })
     var isWhole = [Bool](repeating: true, count: raw.rows.count)
     for column in table.columns where column.missing > 0 {
       for place in column.missingPlaces { isWhole[place] = false }

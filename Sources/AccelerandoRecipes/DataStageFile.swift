@@ -7,7 +7,7 @@ import AccelerandoNN
 
 extension DataStage {
   /// The stage as JSON.
-  public var json: JSON {
+  package var json: JSON {
     func names(_ names: [String]) -> JSON { JSON(.array(names.map { JSON(.string($0)) })) }
     func object(_ members: [(String, JSON?)]) -> JSON {
       JSON(members.compactMap { key, value in value.map { (key, $0) } })

@@ -166,7 +166,7 @@ extension DataStage {
   private static func visit(_ raw: RawSamples, _ columns: [String], _ body: (Table) throws -> Void) throws {
     let size = raw.table is Table ? max(raw.rows.count, 1) : chunk
     for start in stride(from: 0, to: raw.rows.count, by: size) {
-      try body(raw.table.rows(Array(raw.rows[start..<min(start + size, raw.rows.count)]), columns: columns))
+      try body(raw.columns(columns, of: Array(raw.rows[start..<min(start + size, raw.rows.count)])))
     }
   }
 
@@ -223,9 +223,12 @@ extension DataStage {
     case .mean:
       var (sum, count) = (0.0, 0)
       try visit(raw, [name]) { table in
-        for value in try table.column(name).numbers?.elements(as: Double.self) ?? [] where !value.isNaN {
-          sum += value
-          count += 1
+        guard let numbers = try table.column(name).numbers?.converted(to: .float64) else { return }
+        numbers.withUnsafeBytes { bytes in
+          for value in bytes.bindMemory(to: Double.self) where !value.isNaN {
+            sum += value
+            count += 1
+          }
         }
       }
       fill = count > 0 ? sum / Double(count) : 0

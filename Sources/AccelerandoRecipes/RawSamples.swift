@@ -28,7 +28,16 @@ struct RawSamples: Sendable {
   }
 
   /// Some columns of all rows, in memory.
-  func columns(_ names: [String]) throws -> Table { try table.rows(rows, columns: names) }
+  func columns(_ names: [String]) throws -> Table { try columns(names, of: rows) }
+
+  /// Some columns of some rows, in memory.
+  func columns(_ names: [String], of rows: [Int]) throws -> Table {
+    // A table that is in memory whole need not be copied.
+    if let table = table as? Table, rows.count == table.count, rows.elementsEqual(0..<table.count) {
+      return try Table(names.map(table.column), name: table.name)
+    }
+    return try table.rows(rows, columns: names)
+  }
 }
 
 /// An input that is made of each row's file when a batch needs it.

@@ -2,6 +2,7 @@
 
 import AccelerandoCore
 import AccelerandoFormats
+import AccelerandoNN
 import Foundation
 
 /// The loaded samples of a recipe's data.

@@ -120,16 +120,3 @@ struct StageSettings: Sendable {
     return .named(try entries.map { (name: $0.key, columns: try list($0.value)) })
   }
 }
-
-extension Config {
-  /// A text, or a number or truth value as text: columns may be called 2020.
-  var word: String? {
-    switch value {
-    case .string(let text): text
-    case .int(let number): String(number)
-    case .bool(let flag): flag ? "true" : "false"
-    case .double(let number): "\(number)"
-    default: nil
-    }
-  }
-}

@@ -26,6 +26,9 @@ protocol ColumnSource: RecipeSource {
   ///   - hasTargets: whether they have to have labels.
   /// - Throws: `FormatError` when it is missing or damaged.
   func open(_ url: URL, hasTargets: Bool) throws -> RawSamples
+
+  /// Opens samples of a trained model, whose columns have the types that they had in training.
+  func open(_ url: URL, hasTargets: Bool, types: [String: ColumnType]) throws -> RawSamples
 }
 
 extension ColumnSource {
@@ -33,10 +36,14 @@ extension ColumnSource {
   var validationPath: String? { nil }
   var testPath: String? { nil }
 
+  func open(_ url: URL, hasTargets: Bool, types: [String: ColumnType]) throws -> RawSamples {
+    try open(url, hasTargets: hasTargets)
+  }
+
   func parts(in directory: URL, override: DataOverride?, stage fitted: DataStage?) throws -> DataParts {
     if case .sample? = override { throw noSample(path) }
     func place(_ path: String) -> URL { directory.appending(pathOf: path) }
-    let whole = try open(override?.url ?? place(path), hasTargets: true)
+    let whole = try open(override?.url ?? place(path), hasTargets: true, types: fitted?.types(hasTargets: true) ?? [:])
     if override != nil, let fitted {
       // Other data than the model was trained on: all of them are measured.
       return DataParts(train: { try fitted.samples(of: whole) }, classNames: fitted.firstClassNames, stage: fitted)
@@ -44,8 +51,9 @@ extension ColumnSource {
     let label = fitted?.targets.first?.column ?? stage.targets.first ?? names.targets.first
     let parts = try split.parts(of: whole, label: label)
     let (stage, notes) = try fitted.map { ($0, []) } ?? DataStage.fitted(stage, for: names, to: parts.train)
-    let validation = try validationPath.map { try open(place($0), hasTargets: true) } ?? parts.validation
-    let test = try testPath.map { try open(place($0), hasTargets: true) } ?? parts.test
+    let types = stage.types(hasTargets: true)
+    let validation = try validationPath.map { try open(place($0), hasTargets: true, types: types) } ?? parts.validation
+    let test = try testPath.map { try open(place($0), hasTargets: true, types: types) } ?? parts.test
     return DataParts(
       train: { try stage.samples(of: parts.train) },
       validation: validation.map { samples in { try stage.samples(of: samples) } },

@@ -7,6 +7,7 @@ import AccelerandoData
 import AccelerandoFormats
 import AccelerandoNN
 import AccelerandoTrain
+import Foundation
 
 /// What turns columns into the inputs and the targets of a model.
 public struct DataStage: Sendable {
@@ -61,6 +62,8 @@ public struct DataStage: Sendable {
   let dropsMissing: Bool
   let ignoresUnknown: Bool
   let labelMode: StageSettings.LabelMode
+  /// The types that the columns of inputs and of classes had in training.
+  var types: [String: ColumnType] = [:]
 
   /// The names of the classes of an output; nil for numbers.
   /// - Parameter output: the output's name; the only one is found by any.
@@ -72,8 +75,15 @@ public struct DataStage: Sendable {
   /// The names of the classes of the first target.
   var firstClassNames: [String]? { targets.first?.classes }
 
+  /// The types that columns of raw data have to have.
+  func types(hasTargets: Bool) -> [String: ColumnType] {
+    guard !hasTargets else { return types }
+    let read = Set(inputColumns)
+    return types.filter { read.contains($0.key) }
+  }
+
   /// All columns of the inputs.
-  private var inputColumns: [String] {
+  var inputColumns: [String] {
     var known: Set<String> = []
     return inputs.flatMap { input -> [String] in
       switch input.source {
@@ -158,55 +168,68 @@ extension DataStage {
   /// `float32[rows, width]`: the parts one after the other.
   private func row(of parts: [Part], _ table: Table, _ rows: [Int], file: String) throws -> NDArray {
     let width = parts.reduce(0) { $0 + $1.width }
-    var result = NDArray(zeros: TensorType(.float32, [rows.count, width]))
     var start = 0
-    for part in parts {
-      let column = try table.column(part.column)
-      switch part {
-      case .number(let name, let fill):
-        guard let numbers = column.numbers else {
-          throw FormatError(
-            file: file, reason: "the column '\(name)' should hold numbers, as it did in training; it holds text",
-            remedy: "See which values are no numbers, and name them as missing values")
-        }
-        let values = numbers.converted(to: .float32)
-        try result.withUnsafeMutableBytes { target in
-          let target = target.bindMemory(to: Float.self)
-          try values.withUnsafeBytes { bytes in
-            let values = bytes.bindMemory(to: Float.self)
-            for place in values.indices {
-              let value = values[place]
-              if value.isNaN {
-                guard let fill else { throw missing(name, rows[place], file) }
-                target[place * width + start] = Float(fill)
-              } else {
-                target[place * width + start] = value
-              }
-            }
-          }
-        }
-      case .category(let name, let values):
-        let places = Dictionary(uniqueKeysWithValues: zip(values, values.indices))
-        let strings = column.strings
-        try result.withUnsafeMutableBytes { target in
-          let target = target.bindMemory(to: Float.self)
-          for (place, value) in strings.enumerated() {
-            guard let value else { continue }
-            if let index = places[value] {
-              target[place * width + start + index] = 1
-            } else if !ignoresUnknown {
-              throw FormatError(
-                file: file,
-                reason: "row \(rows[place] + 1), column '\(name)': the category '\(value)' is not known; known: "
-                  + Self.list(values),
-                remedy: "Correct it, or set 'unknown_categories: ignore', which makes all zeros of it")
-            }
+    let fillers = try parts.map { part in
+      defer { start += part.width }
+      return try filler(of: part, table, rows, file: file, width: width, start: start)
+    }
+    var result = NDArray(zeros: TensorType(.float32, [rows.count, width]))
+    // Some rows at a time, all their columns: what is written stays in the cache until it is whole.
+    let block = 1024
+    result.withUnsafeMutableBytes { bytes in
+      nonisolated(unsafe) let target = bytes.bindMemory(to: Float.self)
+      DispatchQueue.concurrentPerform(iterations: (rows.count + block - 1) / block) { index in
+        let places = index * block..<min((index + 1) * block, rows.count)
+        for fill in fillers { fill(places, target) }
+      }
+    }
+    return result
+  }
+
+  /// Writes one part of the rows at some places.
+  private typealias Filler = @Sendable (Range<Int>, UnsafeMutableBufferPointer<Float>) -> Void
+
+  private func filler(
+    of part: Part, _ table: Table, _ rows: [Int], file: String, width: Int, start: Int
+  ) throws -> Filler {
+    let column = try table.column(part.column)
+    switch part {
+    case .number(let name, let fill):
+      guard let numbers = column.numbers else {
+        throw FormatError(
+          file: file, reason: "the column '\(name)' should hold numbers, as it did in training; it holds text",
+          remedy: "See which values are no numbers, and name them as missing values")
+      }
+      if fill == nil, let place = column.firstMissing { throw missing(name, rows[place], file) }
+      let values = numbers.converted(to: .float32)
+      let fill = Float(fill ?? 0)
+      return { places, target in
+        values.withUnsafeBytes { bytes in
+          let values = bytes.bindMemory(to: Float.self)
+          for place in places {
+            let value = values[place]
+            target[place * width + start] = value.isNaN ? fill : value
           }
         }
       }
-      start += part.width
+    case .category(let name, let values):
+      let known = Dictionary(uniqueKeysWithValues: zip(values, values.indices))
+      let indices = try column.strings.enumerated().map { place, value -> Int in
+        guard let value else { return -1 }
+        if let index = known[value] { return index }
+        guard ignoresUnknown else {
+          throw FormatError(
+            file: file,
+            reason: "row \(rows[place] + 1), column '\(name)': the category '\(value)' is not known; known: "
+              + Self.list(values),
+            remedy: "Correct it, or set 'unknown_categories: ignore', which makes all zeros of it")
+        }
+        return -1
+      }
+      return { places, target in
+        for place in places where indices[place] >= 0 { target[place * width + start + indices[place]] = 1 }
+      }
     }
-    return result
   }
 
   /// The targets of an output.

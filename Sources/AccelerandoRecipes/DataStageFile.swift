@@ -41,6 +41,7 @@ extension DataStage {
       ("id", text(id)),
       ("drops_missing", JSON(.bool(dropsMissing))), ("ignores_unknown", JSON(.bool(ignoresUnknown))),
       ("label_mode", text(labelMode.rawValue)),
+      ("types", object(types.sorted { $0.key < $1.key }.map { ($0.key, text($0.value.rawValue)) })),
     ])
   }
 
@@ -94,6 +95,14 @@ extension DataStage {
     dropsMissing = try reader.bool("drops_missing", default: false)
     ignoresUnknown = try reader.bool("ignores_unknown", default: false)
     labelMode = try reader.choice("label_mode", default: .int)
+    if case .object(let entries)? = reader.value("types")?.value {
+      for entry in entries {
+        guard case .string(let name) = entry.value.value, let type = ColumnType(rawValue: name) else {
+          throw reader.refused("types", "types of columns")
+        }
+        types[entry.key] = type
+      }
+    }
   }
 }
 

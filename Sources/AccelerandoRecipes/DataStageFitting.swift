@@ -55,6 +55,14 @@ extension DataStage {
     stage.inputs =
       names.inputs.isEmpty
       ? stage.inputs : names.inputs.compactMap { name in stage.inputs.first { $0.name == name } }
+    for column in stage.inputColumns + stage.targets.filter({ $0.classes != nil }).map(\.column) {
+      let type = try raw.table.description(of: column).type
+      let isNumber = stage.inputs.contains { input in
+        if case .columns(let parts) = input.source { parts.contains { $0.column == column } } else { false }
+      }
+      // What was whole by chance may have a fraction later.
+      stage.types[column] = isNumber && type == .int ? .float : type
+    }
     return (stage, notes)
   }
 
@@ -223,13 +231,16 @@ extension DataStage {
     case .mean:
       var (sum, count) = (0.0, 0)
       try visit(raw, [name]) { table in
-        guard let numbers = try table.column(name).numbers?.converted(to: .float64) else { return }
-        numbers.withUnsafeBytes { bytes in
-          for value in bytes.bindMemory(to: Double.self) where !value.isNaN {
-            sum += value
-            count += 1
+        guard let numbers = try table.column(name).numbers else { return }
+        func add<Scalar: BinaryFloatingPoint>(_: Scalar.Type, _ numbers: NDArray) {
+          numbers.withUnsafeBytes { bytes in
+            for value in bytes.bindMemory(to: Scalar.self) where !value.isNaN {
+              sum += Double(value)
+              count += 1
+            }
           }
         }
+        numbers.dtype == .float32 ? add(Float.self, numbers) : add(Double.self, numbers.converted(to: .float64))
       }
       fill = count > 0 ? sum / Double(count) : 0
     case .median:

@@ -91,7 +91,8 @@ extension RecipeData {
   /// - Throws: `FormatError` naming row and column for values that do not fit.
   public func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? {
     guard let source = source as? any ColumnSource, let stage, !Self.holdsArrays(url) else { return nil }
-    return try stage.samples(of: source.open(url, hasTargets: false), hasTargets: false)
+    return try stage.samples(
+      of: source.open(url, hasTargets: false, types: stage.types(hasTargets: false)), hasTargets: false)
   }
 
   /// Reads a data stage that a run has saved.

@@ -88,10 +88,24 @@ struct TableRecipeSource: ColumnSource {
     return options
   }
 
-  func open(_ url: URL, hasTargets: Bool) throws -> RawSamples { try open(url, limit: nil) }
+  func open(_ url: URL, hasTargets: Bool) throws -> RawSamples { try open(url, types: [:], limit: nil) }
 
-  /// - Parameter limit: the size in bytes from which a table stays in its file; nil for a part of the memory.
-  func open(_ url: URL, limit: Int?) throws -> RawSamples {
-    RawSamples(try Tables.open(url, options: options, limit: limit))
+  func open(_ url: URL, hasTargets: Bool, types: [String: ColumnType]) throws -> RawSamples {
+    try open(url, types: types, limit: nil)
+  }
+
+  /// - Parameters:
+  ///   - types: the types that columns have to have.
+  ///   - limit: the size in bytes from which a table stays in its file; nil for a part of the memory.
+  func open(_ url: URL, types: [String: ColumnType], limit: Int?) throws -> RawSamples {
+    var options = options
+    options.types.merge(types) { said, _ in said }
+    if !types.isEmpty {
+      // Predictions need the columns of the targets as little as dates that nobody reads.
+      let names = try CSVFile(url, options: options.csv).names
+      options.types = options.types.filter { names.contains($0.key) }
+      options.dateFormats = options.dateFormats.filter { names.contains($0.key) }
+    }
+    return RawSamples(try Tables.open(url, options: options, limit: limit))
   }
 }

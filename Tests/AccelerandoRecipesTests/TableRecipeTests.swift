@@ -168,6 +168,26 @@ import Testing
     }
   }
 
+  @Test func aTrainedModelReadsColumnsAsTheyWereInTraining() throws {
+    try withBirds("code,size,kind\n1x,1,a\n02,2,b\n3,3,a\n") { directory in
+      let recipe = try recipe("csv: birds.csv, target: kind", in: directory)
+      let stage = try #require(try recipe.data.load(in: directory).stage)
+      func samples(_ text: String) throws -> NamedArrays? {
+        let raw = directory.appendingPathComponent("raw.csv")
+        try text.write(to: raw, atomically: true, encoding: .utf8)
+        return try recipe.data.samples(at: raw, stage: stage)?.inputs
+      }
+      let expected = try NDArray([Float]([1, 0, 0, 2.5]), shape: [1, 4])
+      #expect(try samples("code,size\n02,2.5\n") == [expected])
+      do {
+        _ = try samples("code,size\n02,1\n3,big\n")
+        Issue.record("a word was taken for a number")
+      } catch {
+        #expect("\(error)".contains("3") && "\(error)".contains("'size' should hold a number; received 'big'"))
+      }
+    }
+  }
+
   @Test func aSplitIsTheSameWheneverItIsMadeAndLearnsFromItsTrainingPartAlone() throws {
     let rows = (0..<40).map { "\($0),\($0 % 2 == 0 ? "even" : "odd")" }
     try withBirds("x,kind\n" + rows.joined(separator: "\n") + "\n") { directory in
@@ -195,7 +215,7 @@ import Testing
       let whole = try recipe.data.load(in: directory)
       let stage = try #require(whole.stage)
       let source = try #require(recipe.data.source as? TableRecipeSource)
-      let raw = try source.open(directory.appendingPathComponent("birds.csv"), limit: 0)
+      let raw = try source.open(directory.appendingPathComponent("birds.csv"), types: [:], limit: 0)
       let read = LoadedData(train: try stage.samples(of: raw), stage: stage)
       #expect(read.train.inputs.isEmpty && read.train.count == 6)
       #expect(try weights(read, recipe) == weights(whole, recipe))

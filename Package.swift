@@ -119,7 +119,7 @@ let package = Package(
     .testTarget(
       name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats", "AccelerandoTestSupport"],
       exclude: ["Fixtures"]),
-    .testTarget(name: "AccelerandoDataTests", dependencies: ["AccelerandoData"]),
+    .testTarget(name: "AccelerandoDataTests", dependencies: ["AccelerandoData", "AccelerandoTestSupport"]),
     .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCLITests", dependencies: ["AccelerandoCLI", "AccelerandoCore", "AccelerandoFormats"]),

@@ -3,7 +3,11 @@ import Testing
 
 /// `accelerando data inspect`.
 @Suite struct DataInspectTests {
-  private let table = "id,species,mass\n" + (0..<60).map { "\($0),\($0 % 3 == 0 ? "Adelie" : "Gentoo"),\($0 % 7 == 0 ? "NA" : "\(3000 + $0 * 25)")\n" }.joined()
+  private let table =
+    "id,species,mass\n"
+    + (0..<60).map { row in
+      "\(row),\(row % 3 == 0 ? "Adelie" : "Gentoo"),\(row % 7 == 0 ? "NA" : String(3000 + row * 25))\n"
+    }.joined()
 
   private func inspect(_ arguments: [String] = [], file: String = "penguins.csv") throws -> Command.Outcome {
     try withTemporaryDirectory { directory in

@@ -93,13 +93,15 @@ import Testing
   }
 
   @Test func whatIsNotThereIsRefused() {
-    let error = #expect(throws: FormatError.self) { try DataInspection.summary(of: URL(fileURLWithPath: "/nowhere/x.csv")) }
+    let nowhere = URL(fileURLWithPath: "/nowhere/x.csv")
+    let error = #expect(throws: FormatError.self) { try DataInspection.summary(of: nowhere) }
     #expect(error?.description.contains("does not exist") == true)
   }
 
   @Test func theSummaryIsWholeInJSON() throws {
     let json = try summary("a,b\n1,x\n2,\n").json.text()
-    #expect(json.contains("\"name\": \"a\", \"type\": \"int\", \"missing\": 0, \"distinct\": 2, \"min\": \"1\", \"max\": \"2\", \"mean\": 1.5"))
+    #expect(json.contains("\"name\": \"a\", \"type\": \"int\", \"missing\": 0, \"distinct\": 2"))
+    #expect(json.contains("\"min\": \"1\", \"max\": \"2\", \"mean\": 1.5"))
     #expect(json.contains("\"suspicious\": ["))
   }
 }

@@ -56,12 +56,12 @@ import Testing
       )
       #expect(windows.shape == [starts.count, 7, 1])
       #expect(targets.shape == [starts.count, 3, 1])
-      let rows = (windows.elements(as: Int.self) + targets.elements(as: Int.self))
-      #expect(rows.allSatisfy(part.contains))
+      let rows = (windows.elements(as: Int64.self) + targets.elements(as: Int64.self))
+      #expect(rows.allSatisfy { part.contains(Int($0)) })
       // No window that would fit is left out.
       #expect(try #require(starts.last) + settings.span + 2 > part.upperBound)
     }
-    #expect(try series.targets([0], settings).elements(as: Int.self) == [22, 220, 23, 230, 24, 240])
+    #expect(try series.targets([0], settings).elements(as: Int64.self) == [22, 220, 23, 230, 24, 240])
   }
 
   @Test func columnsAreChosenAndOrderedByTime() throws {
@@ -70,8 +70,8 @@ import Testing
     )
     let all = try Series(table, time: "day")
     #expect(all.names == ["a", "b"])
-    #expect(all.values.elements(as: Int.self) == [1, 10, 2, 20, 3, 30])
-    #expect(try Series(table, columns: ["b"]).values.elements(as: Int.self) == [30, 10, 20])
+    #expect(all.values.elements(as: Int64.self) == [1, 10, 2, 20, 3, 30])
+    #expect(try Series(table, columns: ["b"]).values.elements(as: Int64.self) == [30, 10, 20])
   }
 
   private func reason(_ body: () throws -> Any) -> String {

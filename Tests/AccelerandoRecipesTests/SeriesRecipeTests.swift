@@ -10,16 +10,20 @@ import Testing
 
 @Suite struct SeriesRecipeTests {
   /// 40 days, the last one first.
-  private let table =
-    "day,warm,cold,sky\n"
-    + (0..<40).reversed().map { String(format: "2020-%02d-%02d,%d.5,%d,blue\n", 1 + $0 / 28, 1 + $0 % 28, $0, -$0) }
-    .joined()
+  private static let table: String = {
+    var text = "day,warm,cold,sky\n"
+    for day in (0..<40).reversed() {
+      let date = String(format: "2020-%02d-%02d", 1 + day / 28, 1 + day % 28)
+      text += "\(date),\(day).5,\(-day),blue\n"
+    }
+    return text
+  }()
 
   private func load(_ settings: String, text: String? = nil) throws -> LoadedData {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("series-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
-    try Data((text ?? table).utf8).write(to: directory.appendingPathComponent("days.csv"))
+    try Data((text ?? Self.table).utf8).write(to: directory.appendingPathComponent("days.csv"))
     let recipe = try Recipe(
       yaml: """
         data: {series: days.csv, \(settings)}

@@ -1,4 +1,5 @@
-// Downloads datasets beforehand, for machines without a network later.
+// What is done with data before they are trained on: looking at them, and downloading datasets for machines without a
+// network later.
 
 import Accelerando
 import ArgumentParser
@@ -6,7 +7,8 @@ import Foundation
 
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "data", abstract: "Downloads datasets.", subcommands: [Fetch.self])
+    commandName: "data", abstract: "Shows what is in data, and downloads datasets.",
+    subcommands: [InspectData.self, Fetch.self])
 
   struct Fetch: ParsableCommand {
     static let configuration = CommandConfiguration(

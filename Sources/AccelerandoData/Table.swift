@@ -95,7 +95,9 @@ public struct Table: TableSource {
   public func rows(_ rows: [Int], columns names: [String]? = nil) throws -> Table {
     try checkRows(rows)
     let chosen = try names?.map(column) ?? columns
-    return try Table(chosen.map { $0.rows(rows) }, name: name)
+    // All rows in order are the columns as they are.
+    let isWhole = rows.count == count && rows.elementsEqual(0..<count)
+    return try Table(isWhole ? chosen : chosen.map { $0.rows(rows) }, name: name)
   }
 }
 

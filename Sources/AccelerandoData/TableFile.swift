@@ -69,17 +69,13 @@ public struct TableFile: TableSource {
   /// All rows as a table in memory.
   /// - Throws: `FormatError` with the line and the column of a field that is not of its column's type, or no UTF-8.
   public func table() throws -> Table {
-    let builders = descriptions.map { ColumnBuilder($0.dtype, count: count) }
-    // What the first pass kept are the numbers of columns that hold nothing else.
-    let isKept = descriptions.indices.map { index in
-      guard scan.keepsNumbers else { return false }
-      switch descriptions[index].type {
-      case .int: return scan.kinds[index].isSubset(of: [.int, .longInt, .missing])
-      case .float, .float64: return scan.kinds[index].isSubset(of: [.int, .longInt, .wideInt, .float, .missing])
-      default: return false
-      }
+    // What the first pass kept are the numbers of columns that hold nothing else, and that a Float holds.
+    let isKept = descriptions.enumerated().map { index, column in
+      scan.hasNumbers(of: index) && [.int, .float].contains(column.type)
+        && (column.type == .float || scan.kinds[index].isSubset(of: [.int, .missing]))
     }
     let isWanted = isKept.map { !$0 }
+    let builders = zip(descriptions, isWanted).map { ColumnBuilder($0.dtype, count: $1 ? count : 0) }
     if isWanted.contains(true) {
       let failures = Mutex([Int: any Error]())
       DispatchQueue.concurrentPerform(iterations: scan.partCount) { part in
@@ -95,7 +91,7 @@ public struct TableFile: TableSource {
     let kept = Mutex([NDArray?](repeating: nil, count: descriptions.count))
     DispatchQueue.concurrentPerform(iterations: descriptions.count) { index in
       guard isKept[index], let dtype = descriptions[index].dtype else { return }
-      let array = scan.numbers(of: index, as: dtype)
+      let array = scan.numbers(of: index).converted(to: dtype)
       kept.withLock { $0[index] = array }
     }
     let columns = try kept.withLock { kept in

@@ -87,6 +87,16 @@ struct CSVCursor {
     place = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) + 1
   }
 
+  /// The number of lines from here on, whatever they belong to.
+  func lineCount() -> Int {
+    var (count, line) = (1, place)
+    while let found = memchr(line, Int32(syntax.newline), limit - line) {
+      count += 1
+      line = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) + 1
+    }
+    return count
+  }
+
   /// Whether a field may end at a place.
   @inline(__always)
   func isEnd(_ end: UnsafePointer<UInt8>) -> Bool {

@@ -34,10 +34,10 @@ package struct CSVScan: Sendable {
     let numbers: Numbers?
   }
 
-  /// The numbers of a part. Unchecked because a pointer is not Sendable by itself: they are written by one thread, which
+  /// The numbers of a part, in the type that models compute in. Unchecked because a pointer is not Sendable by itself: they are written by one thread, which
   /// then passes them on.
   final class Numbers: @unchecked Sendable {
-    let values: UnsafeMutablePointer<Double>
+    let values: UnsafeMutablePointer<Float>
     /// The distance between columns.
     let capacity: Int
 
@@ -98,27 +98,22 @@ package struct CSVScan: Sendable {
     return hasQuotes.load(ordering: .relaxed) ? nil : results.withLock { $0 }
   }
 
-  /// The numbers of a column, of those that the pass kept; NaN for fields that are none.
-  package func numbers(of column: Int, as dtype: DType) -> NDArray {
-    func collect<Scalar: TensorScalar>(_ convert: (Double) -> Scalar) -> NDArray {
-      var array = NDArray(zeros: TensorType(Scalar.dtype, [count]))
-      array.withUnsafeMutableBytes { bytes in
-        guard let target = bytes.bindMemory(to: Scalar.self).baseAddress else { return }
-        for part in parts {
-          guard let numbers = part.numbers else { continue }
-          let source = numbers.values + column * numbers.capacity
-          let place = target + part.firstRow
-          for row in 0..<part.count { place[row] = convert(source[row]) }
-        }
+  /// Whether the pass kept the numbers of a column, and they are all that it holds.
+  package func hasNumbers(of column: Int) -> Bool {
+    keepsNumbers && kinds[column].isSubset(of: [.int, .float, .missing])
+  }
+
+  /// The numbers of a column, of those that the pass kept, as `float32[N]`; NaN for fields that are none.
+  package func numbers(of column: Int) -> NDArray {
+    var array = NDArray(zeros: TensorType(.float32, [count]))
+    array.withUnsafeMutableBytes { bytes in
+      guard let target = bytes.bindMemory(to: Float.self).baseAddress else { return }
+      for part in parts {
+        guard let numbers = part.numbers else { continue }
+        (target + part.firstRow).update(from: numbers.values + column * numbers.capacity, count: part.count)
       }
-      return array
     }
-    switch dtype {
-    case .float32: return collect { Float($0) }
-    // The kinds say that every number is one, so that the limits only keep a wrong call from trapping.
-    case .int64: return collect { $0.magnitude < 0x1p63 ? Int64($0) : 0 }
-    default: return collect { $0 }
-    }
+    return array
   }
 
   /// The part that a row is in, and the offset of the row or of one at most `rowsPerStart` before it.
@@ -211,7 +206,7 @@ extension CSVFile {
       }
       let columns = names.count
       // There is at most one row for each line.
-      let capacity = UnsafeRawBufferPointer(rebasing: bytes[range]).reduce(1) { $0 &+ ($1 == syntax.newline ? 1 : 0) }
+      let capacity = keepsNumbers ? cursor.lineCount() : 0
       let numbers = keepsNumbers ? CSVScan.Numbers(columns: columns, capacity: capacity) : nil
       let values = numbers?.values
       let limit = cursor.limit
@@ -237,7 +232,7 @@ extension CSVFile {
           while column < columns, !kinds[column].contains(.text), let number = decimal.read(place, limit),
             cursor.isEnd(number.end)
           {
-            values?[column &* capacity &+ row] = number.value
+            values?[column &* capacity &+ row] = Float(number.value)
             kinds[column].formUnion(number.isInteger ? CSVFieldReader.kind(ofInteger: number.value) : .float)
             column &+= 1
             place = number.end
@@ -256,7 +251,7 @@ extension CSVFile {
             }
             kinds[column].formUnion(kind)
             if kind == .missing { missing[column] += 1 }
-            if !isText { values?[column * capacity + row] = value }
+            if !isText { values?[column * capacity + row] = Float(value) }
           } catch {
             throw error.error(contents, syntax.newline, at: rowStart)
           }

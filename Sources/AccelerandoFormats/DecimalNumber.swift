@@ -38,7 +38,13 @@ struct DecimalNumber: @unchecked Sendable {
     place += isNegative || sign == UInt8(ascii: "+") ? 1 : 0
     let first = place
     var digits: UInt64 = 0
-    readDigits(&digits, &place, limit)
+    if limit - place >= 2, place[1] == separator, place.pointee &- UInt8(ascii: "0") <= 9 {
+      // One digit before the point, as most numbers have that are measured or drawn.
+      digits = UInt64(place.pointee &- UInt8(ascii: "0"))
+      place += 1
+    } else {
+      readDigits(&digits, &place, limit)
+    }
     var count = place - first
     var exponent = 0
     var isInteger = true
@@ -76,11 +82,17 @@ struct DecimalNumber: @unchecked Sendable {
       let word = UInt64(littleEndian: UnsafeRawPointer(place).loadUnaligned(as: UInt64.self)) ^ 0x3030_3030_3030_3030
       // The highest bit of each byte that is no digit.
       let others = (((word & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080
+      // A step of a known size lets the processor go on before it has seen the digits.
+      if others == 0 {
+        digits = digits &* 100_000_000 &+ Self.eightDigits(word)
+        place += 8
+        continue
+      }
       let count = others.trailingZeroBitCount / 8
       // The digits before it, behind zeros: numbers of every length take the same way, which no processor guesses.
       digits = digits &* wholePower(count) &+ Self.eightDigits(count == 0 ? 0 : word &<< UInt64(64 &- 8 &* count))
       place += count
-      if count < 8 { return }
+      return
     }
     while place < limit {
       let digit = place.pointee &- UInt8(ascii: "0")

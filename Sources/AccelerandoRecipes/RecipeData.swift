@@ -10,6 +10,7 @@ public struct RecipeData: Sendable {
   /// The kinds of data that recipes can name.
   static let sources: [any RecipeSource.Type] = [
     BuiltInSource.self, ArchiveSource.self, ArrayFilesSource.self, TableRecipeSource.self,
+    SeriesSource.self,
   ]
 
   let source: any RecipeSource

@@ -86,8 +86,13 @@ extension Recipe {
   ) throws -> History {
     let split = fit.validationSplit ?? 0
     let validation = split == 0 ? try data.validation?.dataset() : nil
+    let training = try data.train.dataset()
+    if try model.needsAdapting {
+      // What layers learn from data is learned from those that are trained on.
+      try model.adapt(to: split == 0 ? training : training.split(lastFraction: split).first)
+    }
     return try model.fit(
-      try data.train.dataset(), epochs: fit.epochs, batchSize: fit.batchSize, validation: validation,
+      training, epochs: fit.epochs, batchSize: fit.batchSize, validation: validation,
       validationSplit: split, validationFrequency: fit.validationFrequency, shuffle: fit.shuffle,
       stepsPerEpoch: fit.stepsPerEpoch, callbacks: callbacks, verbose: verbose)
   }

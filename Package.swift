@@ -29,9 +29,11 @@ let package = Package(
     .target(
       name: "AccelerandoFormats",
       dependencies: [
-        "AccelerandoCore", "CZlib",
+        "AccelerandoCore", "CPNG", "CZlib",
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
+    // Calls of libpng, which is loaded at run time: nothing to link.
+    .target(name: "CPNG"),
     .target(name: "AccelerandoData", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
     .target(
       name: "AccelerandoRecipes",

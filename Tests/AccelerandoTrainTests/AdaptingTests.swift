@@ -63,7 +63,7 @@ import Testing
       func forward(_ x: Tensor) -> Tensor { inner(x * 2) }
     }
     let x = try numbers(50, 3)
-    let input = Input([3])
+    let input = Input(shape: [3])
     let scaled = Rescaling(10)(input)
     let output = Sequential([Block(), Dense(2)])(scaled)
     let model = Model(inputs: [input], output: output, backend: backend)
@@ -90,7 +90,7 @@ import Testing
 
   @Test func aLayerThatStandsTwiceLearnsFromBothPlaces() throws {
     let shared = Normalization()
-    let (a, b) = (Input([1], name: "a"), Input([1], name: "b"))
+    let (a, b) = (Input(shape: [1], name: "a"), Input(shape: [1], name: "b"))
     let model = Model(inputs: [a, b], output: Add()([shared(a), shared(b)]), backend: backend)
     let (low, high) = (
       try NDArray([Float(0), 2], shape: [2, 1]), try NDArray([Float(10), 12], shape: [2, 1])
@@ -117,9 +117,8 @@ import Testing
     try model.compile(optimizer: .sgd(), loss: .sparseCategoricalCrossentropy(fromLogits: true))
     let (x, y) = (try numbers(20, 3), labels(20))
     let error = #expect(throws: TrainingError.self) { try model.fit(x, y, verbose: .silent) }
-    #expect(
-      "\(try #require(error))".contains("'scaled'")
-        && "\(try #require(error))".contains("adapt(to:)"))
+    let message = "\(try #require(error))"
+    #expect(message.contains("'scaled'") && message.contains("adapt(to:)"))
     #expect(throws: TrainingError.self) { try model.evaluate(x, y) }
     try model.adapt(to: Dataset(x, y))
     let before = try value(model, "adaptedMean")
@@ -150,7 +149,8 @@ import Testing
     let error = #expect(throws: TrainingError.self) {
       try model.adapt(to: Dataset(features: [x]), batchSize: 1)
     }
-    #expect("\(try #require(error))".contains("sample 1"))
+    let message = "\(try #require(error))"
+    #expect(message.contains("sample 1"))
   }
 
   @Test func streamsAndWholeNumbersAreLearnedFrom() throws {

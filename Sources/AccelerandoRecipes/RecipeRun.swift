@@ -91,9 +91,11 @@ extension Recipe {
       // What layers learn from data is learned from those that are trained on.
       try model.adapt(to: split == 0 ? training : training.split(lastFraction: split).first)
     }
+    let classWeights = try fit.classWeights?.weights(for: data.train.targets.first, names: data.classNames)
     return try model.fit(
       training, epochs: fit.epochs, batchSize: fit.batchSize, validation: validation,
       validationSplit: split, validationFrequency: fit.validationFrequency, shuffle: fit.shuffle,
+      classWeights: classWeights,
       stepsPerEpoch: fit.stepsPerEpoch, callbacks: callbacks, verbose: verbose)
   }
 }

@@ -304,6 +304,14 @@ private struct NetworkBuilder {
           entry("output_mode", Config(.string(mode))),
         ], []
       )
+    case "MelSpectrogram":
+      guard shape.count == 1, shape[0] > 3 else { return nil }
+      return (
+        [
+          entry("fft_length", 4), entry("sequence_stride", number(1...3)), entry("num_mel_bins", number(1...3)),
+          entry("sampling_rate", 1000), entry("power_to_db", false),
+        ], []
+      )
     case "LayerNormalization":
       return ([entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], [])
     case "GroupNormalization":

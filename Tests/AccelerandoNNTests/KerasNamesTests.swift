@@ -24,7 +24,7 @@ import Testing
   static let later: [String: [String]] = [
     "preprocessing": [
       "AugMix", "AutoContrast", "CenterCrop", "ContrastLimitedAdaptiveHistogramEqualization",
-      "CutMix", "Equalization", "MelSpectrogram",
+      "CutMix", "Equalization",
       "MixUp", "RandAugment", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter",
       "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur",
       "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation",

@@ -35,6 +35,11 @@ def archive():
     made.add("category_encoding/weights", "CategoryEncoding", {"num_tokens": 4, "output_mode": "count"},
              {"x0": whole, "x1": weights, "y": np.asarray(layer(whole, count_weights=weights), "float32"),
               "dy": Seeded("category_encoding/weights:dy").normal(3, 4)}, parameters=[])
+    sound = Seeded("mel/sound").normal(2, 300)
+    quiet = {"fft_length": 64, "sequence_stride": 20, "num_mel_bins": 6, "sampling_rate": 1000}
+    probe(made, "mel_spectrogram", layers.MelSpectrogram(**quiet), sound[:1])
+    probe(made, "mel_spectrogram/power", layers.MelSpectrogram(power_to_db=False, **quiet), sound)
+    probe(made, "mel_spectrogram/short", layers.MelSpectrogram(sequence_length=40, window="hamming", mag_exp=1.0, power_to_db=False, max_freq=400.0, **quiet), sound)
     return made
 
 

@@ -164,13 +164,13 @@ public struct MelSpectrogram: ConfigurableLayer {
 
   public init(config: ConfigReader) throws {
     var settings = Settings()
-    settings.fftLength = try config.int("fft_length", default: 2048, in: 2...(1 << 16))
+    settings.fftLength = try config.int("fft_length", default: 2048, in: 2...(1 << 13))
     settings.sequenceStride = try config.int("sequence_stride", default: 512, in: 1...(1 << 16))
     settings.sequenceLength = try config.optionalInt("sequence_length", in: 1...settings.fftLength)
     let window = try config.choice("window", default: Window.hann, about: "Or null for none")
     settings.window = config.config["window"].map { $0.value == .null } ?? false ? nil : window
     settings.samplingRate = try config.int("sampling_rate", default: 16000, in: .counts)
-    settings.numMelBins = try config.int("num_mel_bins", default: 128, in: 1...(1 << 16))
+    settings.numMelBins = try config.int("num_mel_bins", default: 128, in: 1...(1 << 12))
     settings.minFreq = try config.double("min_freq", default: 20, in: .notNegative)
     settings.maxFreq = try config.optionalDouble("max_freq", in: .positive)
     settings.powerToDB = try config.bool("power_to_db", default: true)

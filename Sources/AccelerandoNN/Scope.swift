@@ -75,6 +75,8 @@ public final class Scope: @unchecked Sendable {
   package private(set) var lookUps: [LookUp] = []
   /// Is told every output of every layer, inner layers first, with the path to the layer.
   package var onResult: ((_ path: [String], _ layer: any Layer, _ result: Tensor) -> Void)?
+  /// Is told what every layer reads, outer layers first.
+  package var onInput: ((_ layer: any Layer, _ inputs: [Tensor]) -> Void)?
 
   /// The names of the parameters that are not trained, state included.
   private let frozen: Set<String>
@@ -394,6 +396,7 @@ extension Scope {
     let place = nestedCalls.count
     if isListed { nestedCalls.append(record([])) }
     frames.append(Frame(layer: layer, name: name))
+    onInput?(layer, inputs)
     let results = body()
     frames.removeLast()
     for result in results { onResult?(graph.path, layer, result) }

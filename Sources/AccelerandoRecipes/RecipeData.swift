@@ -10,7 +10,7 @@ public struct RecipeData: Sendable {
   /// The kinds of data that recipes can name.
   static let sources: [any RecipeSource.Type] = [
     BuiltInSource.self, ArchiveSource.self, ArrayFilesSource.self, TableRecipeSource.self,
-    SeriesSource.self,
+    SeriesSource.self, TextRecipeSource.self,
   ]
 
   let source: any RecipeSource

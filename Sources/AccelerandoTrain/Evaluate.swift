@@ -14,6 +14,7 @@ extension Model {
     _ = try compiled()
     guard steps ?? 1 >= 1 else { throw TrainingError("evaluation takes at least 1 step; received \(steps ?? 0).") }
     try prepareValues()
+    try checkAdapted()
     warnOfFreshValues()
     return try evaluate(feeder(data, .evaluate, batchSize: batchSize), steps: steps)
   }

@@ -170,6 +170,7 @@ final class FitLoop {
   func train() throws {
     try run.check(callbacks)
     try resume()
+    try run.model.checkAdapted()
     try agree()
     for callback in callbacks { try callback.onTrainBegin(run) }
     if !run.isResumed {

@@ -140,6 +140,14 @@ private struct NetworkBuilder {
         let (length, words) = (random.integer(2...7), random.integer(3...12))
         let tokens = (0..<count * length).map { _ in Int32(random.integer(0...words - 1)) }
         addInput([length], .int32, NDArray(tokens))
+        if random.chance(0.3) {
+          let settings = [
+            Config.Entry("num_tokens", Config(.int(words))),
+            Config.Entry("output_mode", Config(.string(random.pick(["one_hot", "multi_hot", "count"])))),
+          ]
+          append(layer("CategoryEncoding", settings), [first], "CategoryEncoding")
+          continue
+        }
         append(
           Config([
             "Embedding": Config(["input_dim": Config(.int(words)), "output_dim": Config(.int(random.integer(2...6)))])
@@ -283,6 +291,26 @@ private struct NetworkBuilder {
     case "BatchNormalization":
       return (
         [entry("momentum", 0.9), entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], []
+      )
+    case "Normalization":
+      return ([entry("mean", 0.25), entry("variance", 0.5), entry("invert", flag(0.3))], [])
+    case "Discretization":
+      // No boundary where networks like to be exactly, such as 0.
+      guard shape.count == 1 else { return nil }
+      let mode = random.pick(["one_hot", "multi_hot", "count"])
+      return (
+        [
+          entry("bin_boundaries", Config(.array([-0.637, 0.211, 0.433].map { Config(.double($0)) }))),
+          entry("output_mode", Config(.string(mode))),
+        ], []
+      )
+    case "MelSpectrogram":
+      guard shape.count == 1, shape[0] > 3 else { return nil }
+      return (
+        [
+          entry("fft_length", 4), entry("sequence_stride", number(1...3)), entry("num_mel_bins", number(1...3)),
+          entry("sampling_rate", 1000), entry("power_to_db", false),
+        ], []
       )
     case "LayerNormalization":
       return ([entry("center", flag(0.8)), entry("scale", flag(0.8)), entry("epsilon", 0.01)], [])

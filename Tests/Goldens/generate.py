@@ -10,7 +10,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 # Made with packages of its own, so only where it is asked for: requirements-pruning.txt.
 APART = ["pruning"]
-TOPICS = ["layers", "recurrent", "sequence_training", "losses", "metrics", "optimizers", "schedules", "training", "options", "random", "initializers", "ops", "encoders", "images", "windows"]
+TOPICS = ["layers", "recurrent", "sequence_training", "losses", "metrics", "optimizers", "schedules", "training", "options", "random", "initializers", "ops", "encoders", "preprocessing", "adapting", "images", "windows"]
 
 
 def main(names):

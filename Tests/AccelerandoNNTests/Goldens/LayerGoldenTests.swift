@@ -5,7 +5,7 @@ import AccelerandoNN
 import Testing
 
 @Suite struct LayerGoldenTests {
-  @Test(arguments: Golden.cases("layers") + Golden.cases("recurrent"))
+  @Test(arguments: Golden.cases("layers") + Golden.cases("recurrent") + Golden.cases("preprocessing"))
   func layersAndTheirGradientsAgreeWithKeras(_ golden: Golden) throws {
     for backend in backends { try compare(golden, on: backend) }
   }
@@ -24,7 +24,7 @@ import Testing
         values: Dictionary(uniqueKeysWithValues: zip(parameters.map(\.name), weights)),
         isTraining: golden.config["training"] == true)
       let y = sideBySide(scope.run { layer.applied(to: masked(xs, golden)) })
-      let loss = (y * tensors[tensors.count - 1]).sum()
+      let loss = (y.converted(to: .float32) * tensors[tensors.count - 1]).sum()
       var outputs = [y]
       results = ["y"]
       let sources = zip(inputNames(golden) + golden.parameters, xs + weights)

@@ -1,0 +1,51 @@
+import Foundation
+import Testing
+
+/// Pages and plots of runs.
+@Suite struct ReportTests {
+  @Test func aPageShowsTheCurvesOfAllRunsAndHowTheirRecipesDiffer() throws {
+    try withTemporaryDirectory { directory in
+      let recipe = try Command.run("recipes", "mlp", in: directory).output
+      for (name, units) in [("first", "128"), ("a <b>&", "32")] {
+        try Data(recipe.replacingOccurrences(of: "units: 128", with: "units: \(units)").utf8)
+          .write(to: directory.appendingPathComponent("recipe.yaml"))
+        let trained = try Command.run(
+          "train", "recipe.yaml", "--data", "sample", "--limit", "64", "--epochs", "2", "--output", name, in: directory)
+        #expect(trained.status == 0, "\(trained.errors)")
+      }
+      let outcome = try Command.run("report", "first", "a <b>&", "--output", "page.html", in: directory)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      let page = try String(contentsOf: directory.appendingPathComponent("page.html"), encoding: .utf8)
+      #expect(page.contains("<ins>+  - Dense: {units: 32, activation: relu}"))
+      #expect(page.contains("a &lt;b&gt;&amp;, validation") && !page.contains("<b>&"))
+      let piped = try Command.run("report", "first", "a <b>&", "--output", "-", in: directory)
+      #expect(piped.output == page)
+      let plot = try Command.run("plot", "first", in: directory)
+      #expect(plot.status == 0 && plot.output.contains("* training") && plot.output.contains("o validation"))
+      let isPlain = plot.output.allSatisfy { $0.isASCII }
+      #expect(isPlain, "\(plot.output)")
+    }
+  }
+
+  @Test func whatIsNoRunIsRefusedBeforeAnythingIsWritten() throws {
+    try withTemporaryDirectory { directory in
+      try Data("x".utf8).write(to: directory.appendingPathComponent("file"))
+      let damaged = directory.appendingPathComponent("damaged")
+      try FileManager.default.createDirectory(at: damaged, withIntermediateDirectories: true)
+      try Data("layers:\n".utf8).write(to: damaged.appendingPathComponent("recipe.yaml"))
+      try Data("{\"recipe\": \"x\",\n \"seed\": 3}".utf8).write(to: damaged.appendingPathComponent("training.json"))
+      for (name, words) in [
+        ("nowhere", "does not exist"), (".", "is not the directory of a finished run"),
+        ("file", "is a file and not the directory of a run"),
+        ("damaged", "training.json, line 2: needs a text as 'seed'"),
+      ] {
+        for command in [["report", name, "--output", "page.html"], ["plot", name]] {
+          let outcome = try Command.run(arguments: command, in: directory)
+          #expect(outcome.status == 65 && outcome.errors.contains(words), "\(command): \(outcome.errors)")
+        }
+      }
+      #expect(!FileManager.default.fileExists(atPath: directory.appendingPathComponent("page.html").path))
+      #expect(try Command.run("report", "--output", "page.html", in: directory).status == 64)
+    }
+  }
+}

@@ -118,8 +118,8 @@ public struct Recipe: Sendable {
     losses = compile.losses
     try compile.checkOutputs(of: parts.model, in: parts.compile)
     data = try RecipeData(
-      ConfigReader(parts.data, subject: "data"), inputs: parts.model.inputs.map(\.name),
-      targets: compile.labelledOutputs(of: parts.model))
+      ConfigReader(parts.data, subject: "data"),
+      for: DataNames(inputs: parts.model.inputs.map(\.name), targets: compile.labelledOutputs(of: parts.model)))
     groups = compile.groups
     metrics = compile.metrics
     precision = compile.precision

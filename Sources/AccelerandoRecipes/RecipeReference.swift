@@ -16,8 +16,10 @@ public enum RecipeReference {
       text += "\n## \(title)\n\n" + table(reader.settings)
     }
     settings("The file", "a recipe") { _ = try RecipeParts($0) }
-    settings("data", "data") { _ = try RecipeData($0) }
-    text += "\nOne of `name`, `npz` and `inputs` says where the data come from.\n"
+    text += "\n## data\n\nOne of these keys says where the data come from; its settings stand beside it.\n"
+    for source in RecipeData.sources {
+      text += "\n### data: \(source.key)\n\n\(source.about)\n\n" + table(RecipeData.settings(of: source))
+    }
     settings("compile", "compile") { _ = try CompileSettings($0) }
     settings("weights", "weights") { _ = try WeightSource($0) }
     settings("fit", "fit") { _ = try FitSettings($0) }

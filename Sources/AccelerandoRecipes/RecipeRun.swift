@@ -102,8 +102,3 @@ extension GraphInput {
       at: location)
   }
 }
-
-extension LabelledArrays {
-  /// The samples for `fit` and `evaluate`.
-  public func dataset() throws -> Dataset { try Dataset(features: inputs, targets: targets) }
-}

@@ -20,6 +20,8 @@ final class Feeder {
   private let classWeights: [Int: Double]?
   /// Whether the dataset's batches come out in the model's shapes, checked and weighted.
   private let isPrepared: Bool
+  /// Samples in the model's shapes, where their types are known before the first batch.
+  private let example: Batch?
 
   /// Whether a pass is long enough for steps to inspect the model's values, which are frozen unless training.
   /// Accelerators ignore this.
@@ -70,13 +72,22 @@ final class Feeder {
     var dataset = dataset
     guard batchSize >= 1 else { throw TrainingError("a batch size is at least 1; received \(batchSize).") }
     var isPrepared = false
-    if case .arrays(let arrays) = dataset.source {
-      guard !dataset.rows.isEmpty else { throw TrainingError("the dataset is empty: there is no sample to work on.") }
-      // The results of transformations can only be checked batch by batch.
-      isPrepared = dataset.transforms.isEmpty
-      if isPrepared { dataset.source = .arrays(try Self.prepared(arrays, kind, expectation, classWeights)) }
+    var example: Batch?
+    if dataset.count == 0 { throw TrainingError("the dataset is empty: there is no sample to work on.") }
+    // The results of transformations can only be checked batch by batch.
+    switch dataset.source {
+    case .arrays(let arrays) where dataset.transforms.isEmpty:
+      isPrepared = true
+      let prepared = try Self.prepared(arrays, kind, expectation, classWeights)
+      dataset.source = .arrays(prepared)
+      example = prepared
+    case .samples(let reader) where dataset.transforms.isEmpty:
+      let first = try reader.batch([dataset.rows.lowerBound][...])
+      example = try Self.prepared(first, kind, expectation, classWeights)
+    default: break
     }
     self.isPrepared = isPrepared
+    self.example = example
     self.dataset = dataset
     self.kind = kind
     givenBatchSize = max(dataset.batchSize ?? batchSize, 1)
@@ -106,9 +117,9 @@ final class Feeder {
   /// A digest of what one step of a full batch computes, on any worker: it also covers custom layers and losses that do
   /// not describe their settings. The batches of streams are not known beforehand.
   private func stepDigest() -> String {
-    guard case .arrays(let arrays) = dataset.source, isPrepared else { return "a stream" }
+    guard let example else { return "a stream" }
     // Errors of a step are reported when it is compiled.
-    let program = try? programs.program(StepSignature(kind: kind, like: arrays, count: fullBatch))
+    let program = try? programs.program(StepSignature(kind: kind, like: example, count: fullBatch))
     return (try? program?.digest()) ?? "unknown"
   }
 
@@ -133,17 +144,17 @@ final class Feeder {
       batches = nil
     } else {
       direct = nil
-      // Far devices compute while the next batch is made.
-      if session.backend.runsAhead, dataset.prefetchDepth == 0 { dataset.prefetchDepth = 2 }
+      // Far devices compute while the next batch is made; samples that have to be made first are made beside the steps.
+      if dataset.prefetchDepth == 0, session.backend.runsAhead || dataset.makesSamples { dataset.prefetchDepth = 2 }
       batches = try dataset.makeBatches(batchSize: batchSize, order: order, skipping: skipped)
     }
   }
 
   /// Traces the step of a full batch, if its types are already known, so that errors are reported before anything runs.
   func check() throws {
-    guard isPrepared, case .arrays(let arrays) = dataset.source else { return }
+    guard let example else { return }
     try session.check(
-      StepSignature(kind: kind, like: arrays, count: batchSize, workers: workers(of: batchSize)), programs)
+      StepSignature(kind: kind, like: example, count: batchSize, workers: workers(of: batchSize)), programs)
   }
 
   /// The next batch, in the model's shapes, and the indices of its samples if known; nil after the last. It is

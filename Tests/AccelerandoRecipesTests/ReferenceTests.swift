@@ -53,8 +53,8 @@ import Testing
       } catch { return "\(error)" }
       return "no error"
     }
-    let csv = problem("csv: table.csv")
-    #expect(csv.hasPrefix("r.yaml:2: data: the source 'csv' is not known. Known: 'name' of a dataset"), "\(csv)")
+    let unknown = problem("parquet: table.parquet")
+    #expect(unknown.hasPrefix("r.yaml:2: data: the source 'parquet' is not known. Known: 'name',"), "\(unknown)")
     #expect(problem("nam: fashion-mnist").contains("the source 'nam' is not known. Did you mean 'name'?"))
     #expect(problem("{}").contains("data needs a source. Known:"))
     #expect(problem("{npz: a.npz, name: fashion-mnist}").contains("needs one source; received 'name' and 'npz'"))

@@ -1,5 +1,5 @@
-// Where samples come from: arrays in memory, or any sequence of batches. A dataset is a description; nothing is read,
-// shuffled or converted before it is used, and each pass starts anew.
+// Where samples come from: arrays in memory, samples that are made when a batch needs them, or any sequence of batches. A
+// dataset is a description; nothing is read, shuffled or converted before it is used, and each pass starts anew.
 
 import AccelerandoCore
 import AccelerandoNN
@@ -18,7 +18,15 @@ public struct Dataset: Sendable {
 
   enum Source: Sendable {
     case arrays(Batch)
+    case samples(SampleReader)
     case stream(MakeBatches)
+  }
+
+  /// Makes the samples of some rows.
+  struct SampleReader: Sendable {
+    let read: @Sendable (ArraySlice<Int>) throws -> Batch
+    /// What tells these samples from others.
+    let identity: String
   }
 
   var source: Source
@@ -67,6 +75,18 @@ public struct Dataset: Sendable {
     try self.init(features: [features], labels: labels, sampleWeights: sampleWeights)
   }
 
+  /// Makes a dataset of samples that are made when a batch needs them, such as decoded images or rows of a large file. They are
+  /// made on a thread beside the steps, ahead of them. Order, splits and resuming work as for arrays in memory.
+  /// - Parameters:
+  ///   - count: the number of samples.
+  ///   - identity: a text that differs where the samples do: a run that is resumed, or shared by processes, compares it.
+  ///   - read: makes the batch of the samples with these indices, 0 ..< `count`, in this order. All batches have the same types,
+  ///     but for the number of samples. It is called from other threads.
+  public init(count: Int, identity: String, read: @escaping @Sendable (ArraySlice<Int>) throws -> Batch) {
+    source = .samples(SampleReader(read: read, identity: identity))
+    rows = 0..<max(count, 0)
+  }
+
   /// Makes a dataset of a sequence of batches, made anew for each pass. Batches may differ in size; each size that
   /// occurs is compiled once.
   public init(batches: @escaping @Sendable () throws -> any Sequence<Batch>) {
@@ -83,8 +103,14 @@ public struct Dataset: Sendable {
 
   /// The number of samples, if it is known beforehand.
   public var count: Int? {
-    if case .arrays = source { return rows.count }
-    return nil
+    if case .stream = source { return nil }
+    return rows.count
+  }
+
+  /// Whether samples are made when a batch needs them.
+  var makesSamples: Bool {
+    if case .samples = source { return true }
+    return false
   }
 
   /// The number of steps of a pass, if it is known beforehand.
@@ -139,11 +165,11 @@ extension Dataset {
     return result
   }
 
-  /// The first samples of a dataset in memory, or the first batches of a stream.
+  /// The first samples of a dataset, or the first batches of a stream.
   public func prefix(_ count: Int) -> Dataset {
     var result = self
     switch source {
-    case .arrays: result.rows = rows.prefix(max(count, 0))
+    case .arrays, .samples: result.rows = rows.prefix(max(count, 0))
     case .stream(let make):
       result.source = .stream {
         let batches = try make()
@@ -163,8 +189,8 @@ extension Dataset {
   /// - Parameter fraction: the part that the second gets, between 0 and 1.
   /// - Throws: `TrainingError` for a stream, a fraction outside 0 ..< 1, or when a part would be empty.
   public func split(lastFraction fraction: Double) throws -> (first: Dataset, last: Dataset) {
-    guard case .arrays = source else {
-      throw TrainingError("only a dataset in memory can be split; give the validation samples separately.")
+    if case .stream = source {
+      throw TrainingError("a stream of batches cannot be split; give the validation samples separately.")
     }
     guard fraction > 0, fraction < 1 else {
       throw TrainingError("a validation split needs a number between 0 and 1; received \(fraction).")
@@ -215,21 +241,30 @@ extension Dataset {
   private func batchMaker(batchSize: Int, order: [Int]?, skipping skipped: Int) -> MakeBatches {
     let (source, rows, transforms) = (source, rows, transforms)
     return {
+      var position = firstRow(skipping: skipped, batchSize: batchSize, of: rows.count)
+      func nextPlaces() -> Range<Int>? {
+        guard position < rows.count else { return nil }
+        let range = position..<position + min(batchSize, rows.count - position)
+        position = range.upperBound
+        return range
+      }
+      func inFile(_ places: Range<Int>) -> Range<Int> {
+        rows.lowerBound + places.lowerBound..<rows.lowerBound + places.upperBound
+      }
       let batches: BatchIterator
       switch source {
       case .stream(let make):
         batches = try make()
         for _ in 0..<skipped { _ = try batches.next() }
-      case .arrays(let arrays):
-        var position = firstRow(skipping: skipped, batchSize: batchSize, of: rows.count)
+      case .samples(let reader):
         batches = BatchIterator {
-          guard position < rows.count else { return nil }
-          let range = position..<position + min(batchSize, rows.count - position)
-          position = range.upperBound
-          guard let order else {
-            return try arrays.rows(rows.lowerBound + range.lowerBound..<rows.lowerBound + range.upperBound)
+          try nextPlaces().map { places in try reader.batch(order.map { $0[places] } ?? Array(inFile(places))[...]) }
+        }
+      case .arrays(let arrays):
+        batches = BatchIterator {
+          try nextPlaces().map { places in
+            try order.map { arrays.gathered($0[places]) } ?? arrays.rows(inFile(places))
           }
-          return arrays.gathered(order[range])
         }
       }
       if transforms.isEmpty { return batches }
@@ -238,6 +273,18 @@ extension Dataset {
         return try transforms.reduce(batch) { try $1.apply($0) }
       }
     }
+  }
+}
+
+extension Dataset.SampleReader {
+  /// The batch of some rows.
+  /// - Throws: what making it throws; `TrainingError` when it has another number of samples.
+  func batch(_ rows: ArraySlice<Int>) throws -> Batch {
+    let batch = try read(rows)
+    guard batch.count == rows.count else {
+      throw TrainingError("a dataset was asked for \(rows.count) samples and made \(batch.count).")
+    }
+    return batch
   }
 }
 

@@ -2,6 +2,7 @@
 // that are all zeros. Which one does, if any, is measured layer by layer, one sample at a time, as the engine runs it.
 
 import AccelerandoCore
+import AccelerandoFormats
 import AccelerandoNN
 import AccelerandoTrain
 import Foundation

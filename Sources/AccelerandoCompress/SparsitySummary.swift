@@ -1,6 +1,7 @@
 // How many weights are zero, layer by layer: as a table to print, and as a value for programs.
 
 import AccelerandoCore
+import AccelerandoFormats
 import AccelerandoNN
 import AccelerandoTrain
 

@@ -24,7 +24,7 @@ public struct Axis: Sendable, Hashable {
   ) {
     let finite = values.filter(\.isFinite)
     var (low, high) = (finite.min() ?? 0, finite.max() ?? 1)
-    if mayBeLogarithmic, low > 0, high / low > 100, high.isFinite {
+    if mayBeLogarithmic, low > 1e-300, high < 1e300, high / low > 100 {
       let powers = Int(log10(low).rounded(.down))...Int(log10(high).rounded(.up))
       isLogarithmic = true
       range = pow(10, Double(powers.lowerBound))...pow(10, Double(powers.upperBound))

@@ -6,7 +6,7 @@ import Foundation
 /// - Parameters:
 ///   - total: a last line, under a rule.
 ///   - left: the number of left-aligned text columns; the others are numbers.
-func textTable(_ header: [String], _ rows: [[String]], total: [String]? = nil, left: Int) -> String {
+package func textTable(_ header: [String], _ rows: [[String]], total: [String]? = nil, left: Int) -> String {
   let all = [header] + rows + (total.map { [$0] } ?? [])
   let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
   func line(_ cells: [String]) -> String {
@@ -23,7 +23,7 @@ func textTable(_ header: [String], _ rows: [[String]], total: [String]? = nil, l
 }
 
 /// A count with commas: `1,234,567`.
-func grouped(_ count: Int) -> String {
+package func grouped(_ count: Int) -> String {
   var digits = Array(String(count))
   var place = digits.count - 3
   while place > (count < 0 ? 1 : 0) {
@@ -34,4 +34,4 @@ func grouped(_ count: Int) -> String {
 }
 
 /// A proportion as `12.3 %`.
-func percent(_ part: Double) -> String { String(format: "%.1f %%", 100 * part) }
+package func percent(_ part: Double) -> String { String(format: "%.1f %%", 100 * part) }

@@ -26,10 +26,10 @@ struct DataOptions: ParsableArguments {
   }
 
   /// What a model is measured on: the part for validation, or what it was trained on where there is none.
-  func loadForEvaluation(_ recipe: Recipe) throws -> LabelledArrays {
-    let (samples, notes) = try recipe.data.loadForEvaluation(in: recipe.directory, override: override, limit: limit)
-    for note in notes { tell(note) }
-    return samples
+  func loadForEvaluation(_ recipe: Recipe) throws -> (samples: LabelledArrays, classNames: [String]?) {
+    let data = try recipe.data.loadForEvaluation(in: recipe.directory, override: override, limit: limit)
+    for note in data.notes { tell(note) }
+    return (data.samples, data.classNames)
   }
 }
 

@@ -2,6 +2,7 @@
 
 import Accelerando
 import AccelerandoRecipes
+import AccelerandoReport
 import ArgumentParser
 import Foundation
 
@@ -26,8 +27,9 @@ struct Predict: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Write the model's whole output as an NPY file, or its outputs by name as an NPZ file (for FILE.npz, and for several "
-        + "outputs); '-' for standard output.", valueName: "file"))
+      "Write a row for each sample, with all probabilities, as FILE.csv or FILE.json; or the model's whole output as an NPY "
+        + "file, or its outputs by name as an NPZ file (for FILE.npz, and for several outputs); '-' for standard output.",
+      valueName: "file"))
   var output: String?
 
   @Option(parsing: .unconditional, help: "Use only the first N samples.")
@@ -56,7 +58,10 @@ struct Predict: ParsableCommand {
       samples = try samples.mapArrays { try $0.shape.isEmpty ? $0 : $0.rows(0..<min(limit, $0.shape[0])) }
     }
     let outputs = try model.predictOutputs(Dataset(features: samples, targets: []), batchSize: batchSize)
-    if let output { return try write(outputs, to: output) }
+    if let output {
+      guard (try? TableKind(of: output)) != nil else { return try write(outputs, to: output) }
+      return try table(outputs, of: model, classNames: recipe.data.classNames).write(to: output)
+    }
     let meanings = try outputs.indices.map { index in
       // Outputs along several axes are no list of classes.
       outputs[index].shape.count == 2 ? try OutputMeaning(of: model, output: index) : .values
@@ -73,6 +78,19 @@ struct Predict: ParsableCommand {
       }
       print(words.joined(separator: "\t"))
     }
+  }
+
+  /// A row for each sample.
+  private func table(_ outputs: NamedArrays, of model: Model, classNames: [String]?) throws -> SampleTable {
+    let answers = try Answers(of: model, classNames: classNames)
+    let values = outputs.map { $0.elements(as: Float.self) }
+    return SampleTable(
+      (0..<(outputs.first?.shape.first ?? 0)).map { sample in
+        let rows = zip(values, answers.outputs).map { values, output in
+          values[sample * output.count..<(sample + 1) * output.count]
+        }
+        return [(name: "id", value: JSON(.string("\(sample)")))] + answers.members(rows)
+      })
   }
 
   /// Writes one output as NPY, several by name as NPZ.

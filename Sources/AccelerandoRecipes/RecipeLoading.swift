@@ -68,12 +68,12 @@ extension RecipeData {
   /// - Throws: `FormatError` when the data are missing, damaged or do not fit together.
   public func loadForEvaluation(
     in directory: URL, override: DataOverride? = nil, limit: Int? = nil
-  ) throws -> (samples: LabelledArrays, notes: [String]) {
+  ) throws -> (samples: LabelledArrays, classNames: [String]?, notes: [String]) {
     let parts = try parts(in: directory, override: override)
     var samples = try (parts.test ?? parts.validation ?? parts.train)()
     if let limit { samples = try samples.prefix(limit) }
     guard samples.count > 0 else { throw FormatError(file: source.description, reason: "there are no samples") }
-    return (samples, parts.notes)
+    return (samples, parts.classNames, parts.notes)
   }
 
   private func parts(in directory: URL, override: DataOverride?) throws -> DataParts {

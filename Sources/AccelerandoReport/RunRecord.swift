@@ -200,14 +200,10 @@ struct RecordReader {
     }
   }
 
-  func numbers(_ key: String) throws -> [Double] {
+  func ints(_ key: String) throws -> [Int] {
     try list(key).map { item in
-      switch item.value {
-      case .int(let number): return Double(number)
-      case .double(let number): return number
-      case .null: return .nan
-      default: throw error("a list of numbers", item, key)
-      }
+      guard case .int(let number) = item.value else { throw error("a list of whole numbers", item, key) }
+      return number
     }
   }
 

@@ -27,6 +27,39 @@ import Testing
     }
   }
 
+  @Test func aPageShowsWhatAModelLearnedAndWhatInspectionSaw() throws {
+    try withTemporaryDirectory { directory in
+      let trained = try Command.run(
+        "train", "mlp", "--data", "sample", "--limit", "64", "--epochs", "2", "--inspect", "--plot", "--output", "run",
+        in: directory)
+      #expect(trained.status == 0 && trained.output.contains("* training"), "\(trained.errors)")
+      #expect(trained.output.contains("norm of all gradients"))
+      let outcome = try Command.run("report", "run", "--data", "sample", "--limit", "64", "--output", "-", in: directory)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      for id in [
+        "curves", "confusion", "classes", "calibration", "worst", "inspection", "weights", "gradients", "times",
+      ] {
+        #expect(outcome.output.contains("<section id=\"\(id)\""), "\(id)")
+      }
+      #expect(outcome.output.components(separatedBy: "data:image/png;base64,").count == 25)
+      #expect(outcome.output.contains("T-shirt"))
+      // Without the data, the page has the rest and says why.
+      let alone = try Command.run("report", "run", "--data", "nowhere", "--output", "-", in: directory)
+      #expect(alone.status == 0 && alone.output.contains("Without an evaluation") && alone.output.contains("id=\"weights\""))
+      #expect(!alone.output.contains("id=\"confusion\""))
+      let plain = try Command.run("report", "run", "--files-only", "--output", "-", in: directory)
+      #expect(plain.status == 0 && !plain.output.contains("Without an evaluation"))
+      // Looking on does not change what is trained.
+      let other = try Command.run(
+        "train", "mlp", "--data", "sample", "--limit", "64", "--epochs", "2", "--output", "other", in: directory)
+      #expect(other.status == 0)
+      let weights = try ["run", "other"].map {
+        try Data(contentsOf: directory.appendingPathComponent("\($0)/model/weights.safetensors"))
+      }
+      #expect(weights[0] == weights[1])
+    }
+  }
+
   @Test func whatIsNoRunIsRefusedBeforeAnythingIsWritten() throws {
     try withTemporaryDirectory { directory in
       try Data("x".utf8).write(to: directory.appendingPathComponent("file"))

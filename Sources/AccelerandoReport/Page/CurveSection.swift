@@ -12,34 +12,12 @@ enum CurveSection {
           LineChart(title: "\(curve.name) by epoch", xTitle: "epoch", series: curve.series).markup(),
         ])
     }
-    var content = [legend(curves), .element("div", ["class": "charts"], charts)]
+    var content = [Legend.markup(of: curves.flatMap(\.series)), .element("div", ["class": "charts"], charts)]
     for run in runs where !run.epochs.isEmpty {
       content.append(
         .element("details", [.element("summary", "Numbers of \(run.name) by epoch"), numbers(of: run).markup()]))
     }
     return ReportPage.Section(id: "curves", title: "Curves", content: content)
-  }
-
-  /// What the colours and dashes of all charts mean.
-  private static func legend(_ curves: [Curves]) -> Markup {
-    var lines: [Series] = []
-    for line in curves.flatMap(\.series) where !lines.contains(where: { $0.name == line.name }) { lines.append(line) }
-    return .element(
-      "ul", ["class": "legend"],
-      lines.map { line in
-        .element(
-          "li",
-          [
-            .element(
-              "svg", ["viewBox": "0 0 28 10", "aria-hidden": "true"],
-              [
-                .element(
-                  "path",
-                  ["class": "line c\(line.color % Palette.count)\(line.isDashed ? " dashed" : "")", "d": "M1 5L27 5"],
-                  [])
-              ]), .text(line.name),
-          ])
-      })
   }
 
   private static func numbers(of run: RunRecord) -> Table {

@@ -9,6 +9,18 @@ public struct RunReport: Sendable {
   public var evaluation: Evaluation?
   /// What to say of the run, such as why a part is missing.
   public var notes: [String]
+  /// How its weights are spread, by parameter.
+  public var weights: [NamedHistogram] = []
+  /// How its gradients were spread when they were last recorded, by parameter.
+  public var gradients: [NamedHistogram] = []
+  /// What `train --inspect` recorded of its layers.
+  public var inspections: [InspectionRecord] = []
+  /// The time that each layer takes in a step.
+  public var layerTimes: [LayerTime] = []
+  /// Which step was measured: `training step of 32 samples`.
+  public var stepDescription: String?
+  /// What a compression gained.
+  public var compression: CompressionRecord?
 
   /// Makes a report of a run.
   public init(record: RunRecord, evaluation: Evaluation? = nil, notes: [String] = []) {
@@ -73,7 +85,7 @@ public struct ReportPage: Sendable {
     return [
       OverviewSection.make(runs), CurveSection.make(records), RecipeSection.make(records),
     ].compactMap { $0 }
-      + EvaluationSections.make(runs)
+      + EvaluationSections.make(runs) + InspectionSection.make(runs) + ModelSections.make(runs)
   }
 }
 

@@ -48,5 +48,5 @@ public struct Histogram: Sendable, Hashable {
   }
 
   /// The numbers that are counted in parts of the range.
-  public var total: Int { counts.reduce(0, +) }
+  public var total: Int { counts.reduce(0, &+) }
 }

@@ -30,9 +30,11 @@ let package = Package(
     .target(
       name: "AccelerandoFormats",
       dependencies: [
-        "AccelerandoCore", "CZlib",
+        "AccelerandoCore", "CPNG", "CZlib",
         .target(name: "COpenSSL", condition: .when(platforms: [.linux])),
       ]),
+    // Calls of libpng, which is loaded at run time: nothing to link.
+    .target(name: "CPNG"),
     .target(name: "AccelerandoData", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
     .target(
       name: "AccelerandoRecipes",
@@ -122,9 +124,11 @@ let package = Package(
     .testTarget(
       name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats", "AccelerandoTestSupport"],
       exclude: ["Fixtures"]),
-    .testTarget(name: "AccelerandoDataTests", dependencies: ["AccelerandoData"]),
     .testTarget(
       name: "AccelerandoReportTests", dependencies: ["AccelerandoCore", "AccelerandoFormats", "AccelerandoReport"]),
+    .testTarget(
+      name: "AccelerandoDataTests",
+      dependencies: ["AccelerandoCore", "AccelerandoData", "AccelerandoFormats", "AccelerandoTestSupport"]),
     .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCLITests", dependencies: ["AccelerandoCLI", "AccelerandoCore", "AccelerandoFormats"]),

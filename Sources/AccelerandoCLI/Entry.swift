@@ -78,7 +78,7 @@ enum Entry {
     case is RecipeNotFound: 64
     case is DeviceError, is WorkerError: 69
     case is FormatError, is ConfigError, is GraphError, is TrainingError, is StoreMismatch, is CompressionError,
-      is CocoaError:
+      is TextEncoderError, is CocoaError:
       65
     default: 70
     }

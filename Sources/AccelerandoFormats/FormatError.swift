@@ -29,7 +29,8 @@ public struct FormatError: Error, Hashable, Sendable, CustomStringConvertible, L
   public var errorDescription: String? { description }
 
   /// The error that the last system call on `file` left in `errno`.
-  static func system(_ action: String, file: String, code: Int32 = errno, remedy: String? = nil) -> FormatError {
+  package static func system(_ action: String, file: String, code: Int32 = errno, remedy: String? = nil) -> FormatError
+  {
     let advice =
       switch code {
       case ENOENT: "Check the path"

@@ -1,5 +1,6 @@
 // The page of all that a recipe may say, written by the readers and catalogs that read recipes: `Docs/Recipes.md`.
 
+import AccelerandoData
 import AccelerandoNN
 import AccelerandoTrain
 import Foundation
@@ -25,7 +26,9 @@ public enum RecipeReference {
     settings("fit", "fit") { _ = try FitSettings($0) }
     let directory = URL(fileURLWithPath: ".", isDirectory: true)
     let catalogs: [(title: String, catalog: any CatalogListing)] = [
-      ("Layers", LayerCatalog()), ("Losses", Catalog.losses), ("Metrics", Catalog.metrics),
+      ("Layers", LayerCatalog()),
+      ("Layers that read text", Catalog<any TextEncoder>.textEncoders(in: directory)),
+      ("Losses", Catalog.losses), ("Metrics", Catalog.metrics),
       ("Optimizers", Catalog.optimizers), ("Learning-rate schedules", Catalog.schedules),
       ("Callbacks", Catalog<any Callback>.callbacks(in: directory)), ("Initializers", Catalog.initializers),
       ("Regularizers", Catalog.regularizers), ("Constraints", Catalog.constraints),

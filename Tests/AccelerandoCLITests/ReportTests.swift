@@ -34,7 +34,8 @@ import Testing
         in: directory)
       #expect(trained.status == 0 && trained.output.contains("* training"), "\(trained.errors)")
       #expect(trained.output.contains("norm of all gradients"))
-      let outcome = try Command.run("report", "run", "--data", "sample", "--limit", "64", "--output", "-", in: directory)
+      let outcome = try Command.run(
+        "report", "run", "--data", "sample", "--limit", "64", "--output", "-", in: directory)
       #expect(outcome.status == 0, "\(outcome.errors)")
       for id in [
         "curves", "confusion", "classes", "calibration", "worst", "inspection", "weights", "gradients", "times",
@@ -45,7 +46,8 @@ import Testing
       #expect(outcome.output.contains("T-shirt"))
       // Without the data, the page has the rest and says why.
       let alone = try Command.run("report", "run", "--data", "nowhere", "--output", "-", in: directory)
-      #expect(alone.status == 0 && alone.output.contains("Without an evaluation") && alone.output.contains("id=\"weights\""))
+      #expect(
+        alone.status == 0 && alone.output.contains("Without an evaluation") && alone.output.contains("id=\"weights\""))
       #expect(!alone.output.contains("id=\"confusion\""))
       let plain = try Command.run("report", "run", "--files-only", "--output", "-", in: directory)
       #expect(plain.status == 0 && !plain.output.contains("Without an evaluation"))

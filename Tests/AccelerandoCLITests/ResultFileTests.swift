@@ -47,9 +47,11 @@ import Testing
     try withTemporaryDirectory { directory in
       let (x, y) = try points()
       try train(
-        "Dense: {units: 3, activation: softmax}", loss: "sparse_categorical_crossentropy", metrics: ", metrics: [accuracy]",
+        "Dense: {units: 3, activation: softmax}", loss: "sparse_categorical_crossentropy",
+        metrics: ", metrics: [accuracy]",
         x: x, y: y, in: directory)
-      let evaluated = try Command.run("evaluate", "run", "--json", "--output", "rows.csv", "--worst", "3", in: directory)
+      let evaluated = try Command.run(
+        "evaluate", "run", "--json", "--output", "rows.csv", "--worst", "3", in: directory)
       #expect(evaluated.status == 0, "\(evaluated.errors)")
       let found = try object(evaluated.output)
       let output = try #require((found["outputs"] as? [[String: Any]])?.first)
@@ -97,16 +99,19 @@ import Testing
         "Dense: {units: 1}", loss: "{name: binary_crossentropy, from_logits: true}", x: x,
         y: try NDArray(isFirst, shape: [60, 1]), in: directory)
       var output = try #require(
-        (try object(Command.run("evaluate", "run", "--json", in: directory).output)["outputs"] as? [[String: Any]])?.first)
+        (try object(Command.run("evaluate", "run", "--json", in: directory).output)["outputs"] as? [[String: Any]])?
+          .first)
       #expect(output["classes"] as? [String] == ["0", "1"])
       #expect((output["confusion_matrix"] as? [[Int]])?.map { $0.reduce(0, +) } == [40, 20])
 
       let both = zip(isFirst, y.elements(as: Int32.self)).flatMap { [$0, $1 > 0 ? 1 : 0] as [Float] }
       try train(
-        "Dense: {units: 2, activation: sigmoid}", loss: "binary_crossentropy", x: x, y: try NDArray(both, shape: [60, 2]),
+        "Dense: {units: 2, activation: sigmoid}", loss: "binary_crossentropy", x: x,
+        y: try NDArray(both, shape: [60, 2]),
         in: directory)
       output = try #require(
-        (try object(Command.run("evaluate", "run", "--json", in: directory).output)["outputs"] as? [[String: Any]])?.first)
+        (try object(Command.run("evaluate", "run", "--json", in: directory).output)["outputs"] as? [[String: Any]])?
+          .first)
       #expect(output["kind"] as? String == "labels")
       #expect((output["per_class"] as? [[String: Any]])?.compactMap { $0["support"] as? Int } == [20, 40])
     }
@@ -116,7 +121,9 @@ import Testing
     try withTemporaryDirectory { directory in
       let x = try NDArray((0..<40).map { Float($0) / 40 }, shape: [40, 1])
       let y = try NDArray((0..<40).map { 3 * Float($0) / 40 + ($0 == 7 ? 5 : 0) }, shape: [40, 1])
-      try train("Dense: {units: 1}", loss: "mean_squared_error", metrics: ", metrics: [mean_absolute_error]", x: x, y: y, in: directory)
+      try train(
+        "Dense: {units: 1}", loss: "mean_squared_error", metrics: ", metrics: [mean_absolute_error]", x: x, y: y,
+        in: directory)
       let outcome = try Command.run("evaluate", "run", "--json", "--output", "rows.json", "--worst", "1", in: directory)
       let found = try object(outcome.output)
       let quantity = try #require(

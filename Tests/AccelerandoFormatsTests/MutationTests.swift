@@ -82,4 +82,14 @@ import Testing
     try survive("all.safetensors") { try Safetensors.read($0).tensors.map(\.value) }
     try surviveTruncation("all.safetensors") { try Safetensors.read($0).tensors.map(\.value) }
   }
+
+  @Test(arguments: [
+    "color.jpg", "progressive.jpg", "inks.jpg", "palette-opacity.png", "interlaced.png", "gray-16.png", "palette.bmp",
+    "color-565.bmp", "opacity.bmp", "bits.pbm", "text.ppm", "deep.ppm",
+  ])
+  func damagedImagesNeverTrap(_ name: String) throws {
+    guard JPEG.isAvailable, PNG.isAvailable else { return }
+    let original = try [UInt8](Data(contentsOf: fixture("images/\(name)")))
+    try survive(name, original) { [try ImageFile.read($0, channels: .rgb, pixelLimit: 1 << 20)] }
+  }
 }

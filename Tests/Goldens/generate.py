@@ -10,7 +10,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 # Made with packages of their own, so only where they are asked for: see README.md.
 APART = ["pruning", "scores"]
-TOPICS = ["layers", "recurrent", "sequence_training", "losses", "metrics", "optimizers", "schedules", "training", "options", "random", "initializers", "ops"]
+TOPICS = ["layers", "recurrent", "sequence_training", "losses", "metrics", "optimizers", "schedules", "training", "options", "random", "initializers", "ops", "encoders", "images"]
 
 
 def main(names):

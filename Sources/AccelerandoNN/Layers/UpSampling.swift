@@ -1,28 +1,7 @@
 // Larger sequences, images and volumes: each element repeated, or new ones computed between its neighbours.
 
 import AccelerandoCore
-
-#if canImport(Darwin)
-  import Darwin
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
-
-/// How an element between others follows from them.
-public enum Interpolation: String, Hashable, Sendable, CaseIterable {
-  /// The nearest one.
-  case nearest
-  /// A line between two.
-  case bilinear
-  /// A cubic function of four (Keys, 1981, with a = −½).
-  case bicubic
-  /// A windowed sinc of six.
-  case lanczos3
-  /// A windowed sinc of ten.
-  case lanczos5
-}
+import AccelerandoFormats
 
 /// Each element repeated along the spatial axes: `[N, spatial…, C]` to `[N, spatial · size…, C]`.
 public protocol UpSamplingLayer: SpatialLayer {
@@ -145,9 +124,7 @@ public struct UpSampling2D: UpSamplingLayer {
       return x.rejected(
         "interpolates from \(images.shape) to \(target.shape): at most 134217728 weights along an axis.")
     }
-    let rows = images.constant(interpolation.weights(of: images.shape[1], factor: size[0]).converted(to: x.dtype))
-    let columns = images.constant(interpolation.weights(of: images.shape[2], factor: size[1]).converted(to: x.dtype))
-    return einsum("nywc,xw->nyxc", einsum("nhwc,yh->nywc", images, rows), columns).inFormat(dataFormat)
+    return images.resized(to: (target.shape[1], target.shape[2]), by: interpolation).inFormat(dataFormat)
   }
 
   public static var summary: String { "Larger images, by repeated pixels or interpolation." }
@@ -155,7 +132,8 @@ public struct UpSampling2D: UpSamplingLayer {
   public init(config: ConfigReader) throws {
     self.init(
       size: try config.pair("size", default: (2, 2)),
-      interpolation: try config.choice("interpolation", default: .nearest), dataFormat: try config.dataFormat(),
+      interpolation: try config.choice("interpolation", default: .nearest, among: Interpolation.upSampling),
+      dataFormat: try config.dataFormat(),
       name: try config.optionalString("name"))
   }
 
@@ -170,50 +148,11 @@ public struct UpSampling2D: UpSamplingLayer {
   }
 }
 
-extension Interpolation {
-  /// The parts of `count` elements in each of `count · factor`, `[count · factor, count]`. Elements are at the centres of
-  /// their intervals; weights of elements that do not exist are shared by the others.
-  func weights(of count: Int, factor: Int) -> NDArray {
-    let results = count * factor
-    var weights = [Float](repeating: 0, count: results * count)
-    for result in 0..<results {
-      let centre = (Double(result) + 0.5) / Double(factor) - 0.5
-      let below = Int(centre.rounded(.down))
-      let nearby = max(0, below - radius)..<min(count, below + radius + 2)
-      let values = nearby.map { kernel(Double($0) - centre) }
-      let sum = values.reduce(0, +)
-      for (place, value) in zip(nearby, values) { weights[result * count + place] = Float(value / sum) }
-    }
-    return (try? NDArray(weights).reshaped([results, count])) ?? NDArray(weights)
-  }
-
-  /// How far the elements are that count.
-  private var radius: Int {
-    switch self {
-    case .nearest, .bilinear: 1
-    case .bicubic: 2
-    case .lanczos3: 3
-    case .lanczos5: 5
-    }
-  }
-
-  /// The weight of an element at a distance.
-  private func kernel(_ distance: Double) -> Double {
-    let x = distance.magnitude
-    switch self {
-    case .nearest: return x <= 0.5 ? 1 : 0
-    case .bilinear: return max(1 - x, 0)
-    case .bicubic:
-      if x <= 1 { return (1.5 * x - 2.5) * x * x + 1 }
-      return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0
-    case .lanczos3, .lanczos5:
-      let reach = Double(radius)
-      if x == 0 { return 1 }
-      return x < reach ? reach * sin(.pi * x) * sin(.pi * x / reach) / (.pi * .pi * x * x) : 0
-    }
-  }
-}
-
 extension UpSamplingLayer {
   public func channelFlow(of inputs: [TensorType]) -> ChannelFlow { .separate.where(dataFormat) }
+}
+
+extension Interpolation {
+  /// Those that make images larger: what `area` gives then, `nearest` gives.
+  fileprivate static let upSampling = allCases.filter { $0 != .area }
 }

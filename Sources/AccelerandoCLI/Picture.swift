@@ -13,7 +13,8 @@ enum Picture {
   ///   - sample: which of the samples.
   static func png(of features: NDArray, sample: Int) -> [UInt8]? {
     var shape = Array(features.shape.dropFirst())
-    if shape.count == 2 { shape.append(1) }
+    // Series have two axes as well; what has as many rows as columns, or bytes, is a picture.
+    if shape.count == 2, shape[0] == shape[1] || features.dtype == .uint8 { shape.append(1) }
     guard shape.count == 3, [1, 3, 4].contains(shape[2]), shape[0] > 1, shape[1] > 1,
       let values = try? features.rows(sample..<sample + 1).elements(as: Float.self)
     else { return nil }

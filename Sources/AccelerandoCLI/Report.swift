@@ -82,9 +82,11 @@ struct Report: ParsableCommand {
       model, on: data, ids: samples.ids, classNames: classNames, batchSize: batchSize)
     evaluation.numbers = logs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     report.evaluation = evaluation
-    // Measuring trains the model a little; it is not saved.
-    let step = try model.inspectedStep(.train, on: data, batchSize: recipe.fit.batchSize)
-    report.layerTimes = try backend.profile(step.execution, runs: 20).report.timesByLayer
+    // Measuring trains the model a little; it is not saved. A model may be too large for it, and the rest is of use all the same.
+    guard let step = try? model.inspectedStep(.train, on: data, batchSize: recipe.fit.batchSize),
+      let profile = try? backend.profile(step.execution, runs: 20)
+    else { return }
+    report.layerTimes = profile.report.timesByLayer
     report.stepDescription = "training step of \(step.sampleCount) samples"
   }
 }

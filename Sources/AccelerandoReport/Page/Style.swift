@@ -12,7 +12,7 @@ enum Style {
     @media (prefers-color-scheme: dark) {
       :root {
         --paper: #15171b; --ink: #e6e8ec; --soft: #a3abb6; --rule: #383d46; --panel: #1d2026; --link: #7cb8f2;
-        --shade: #3d8fd9; --good: #7fd6a4; --good-back: #143022; --bad: #f29c9c; --bad-back: #3a1b1b;
+        --shade: #2f78bd; --good: #7fd6a4; --good-back: #143022; --bad: #f29c9c; --bad-back: #3a1b1b;
         --c0: #56b4e9; --c1: #f0924c; --c2: #35c49a; --c3: #e08fc0; --c4: #e0c23c; --c5: #9fd0f0; --c6: #b8a1e6; --c7: #b8bcc4;
       }
     }
@@ -39,7 +39,7 @@ enum Style {
     caption { text-align: left; font-weight: 600; padding-bottom: .35rem; white-space: nowrap; }
     th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--rule); }
     thead th { border-bottom: 2px solid var(--rule); font-weight: 600; vertical-align: bottom; }
-    .words { text-align: left; overflow-wrap: anywhere; }
+    .words { text-align: left; overflow-wrap: break-word; max-width: 28rem; }
     tbody th { font-weight: 600; }
     .number { text-align: right; white-space: nowrap; }
     thead td { border: 0; }

@@ -56,7 +56,7 @@ struct Table {
           guard let shade = cell.shade else { return .element("td", ["class": kind(column)], cell.text) }
           let part = Int((min(max(shade, 0), 1) * 100).rounded())
           return .element(
-            "td", ["class": "number shade\(part > 55 ? " deep" : "")", "style": "--part:\(part)%"], cell.text)
+            "td", ["class": "number shade\(part >= 80 ? " deep" : "")", "style": "--part:\(part)%"], cell.text)
         })
     }
     // Wide tables scroll inside the page, by keyboard too.

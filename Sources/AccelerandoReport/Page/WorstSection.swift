@@ -29,7 +29,8 @@ enum WorstSection {
                 ]))
           }
           parts += [
-            .element("b", "\(sample.truth)"), .text("taken for \(sample.answer)"), .empty("br", [:]),
+            .element("b", "\(sample.truth)"),
+            .text("taken for \(sample.answer.replacingOccurrences(of: " %", with: "\u{A0}%"))"), .empty("br", [:]),
             .element("small", "sample \(sample.id), loss \(readable(sample.loss))"),
           ]
           return .element("li", parts)

@@ -85,7 +85,7 @@ enum Style {
       html { color-scheme: light; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
       body { max-width: none; padding: 0; font-size: 10pt; }
       nav { display: none; }
-      h2, h3, h4, caption { break-after: avoid; }
+      h2, h3, h4, caption, .legend { break-after: avoid; }
       tr { break-inside: avoid; }
       .scroll, pre { overflow: visible; }
       pre { white-space: pre-wrap; }

@@ -36,8 +36,8 @@ public struct Axis: Sendable, Hashable {
     if includesZero { (low, high) = (min(low, 0), max(high, 0)) }
     // A range around a single value, or one that is too narrow to be told apart.
     let size = max(abs(low), abs(high))
-    if !(high - low > size * 1e-9) || high - low == 0 {
-      let margin = isWhole ? 1 : size > 0 ? size * 0.1 : 1
+    if !(high - low > max(size * 1e-9, 1e-300)) {
+      let margin = isWhole || size < 1e-290 ? 1 : size * 0.1
       (low, high) = (low - margin, high + margin)
     }
     let step = Self.roundStep((high - low) / Double(max(count, 1)), isWhole: isWhole)

@@ -23,10 +23,15 @@ struct Answers {
 
   let outputs: [Output]
 
-  /// - Parameter classNames: what the classes are called, if that is known.
+  /// - Parameters:
+  ///   - recipe: the model's recipe, whose data may know what the classes are called.
+  ///   - stage: what turned the columns of the model's data into its inputs; it knows the classes that it found.
   /// - Throws: `GraphError` when the architecture is invalid.
-  init(of model: Model, classNames: [String]?) throws {
+  init(of model: Model, recipe: Recipe, stage: DataStage?) throws {
     let outline = try model.outline()
+    func classNames(_ output: String) -> [String]? {
+      stage.map { $0.classNames(of: output) } ?? (outline.outputNames.count == 1 ? recipe.data.classNames : nil)
+    }
     outputs = try zip(outline.outputNames, outline.outputs).enumerated().map { index, output in
       let (name, type) = output
       let shape = Array(type.shape.dropFirst())
@@ -37,7 +42,8 @@ struct Answers {
       // One decision is between two classes, no and yes.
       let isBinary = if case .decisions = meaning { width == 1 } else { false }
       let classes = isBinary ? 2 : width
-      let known = outline.outputNames.count == 1 && classNames?.count == classes ? classNames : nil
+      let names = classNames(name)
+      let known = names?.count == classes ? names : nil
       return Output(
         name: name, meaning: meaning, classNames: known ?? (0..<classes).map { "\($0)" }, width: width,
         count: shape.elementCount, isPlain: shape.count <= 1)

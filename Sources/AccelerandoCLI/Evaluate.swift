@@ -45,7 +45,9 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     let run = try RunDirectory(opening: directory)
-    let (samples, classNames) = try dataOptions.loadForEvaluation(try run.loadRecipe())
+    let recipe = try run.loadRecipe()
+    let stage = try run.loadStage(of: recipe)
+    let samples = try dataOptions.loadForEvaluation(recipe, stage: stage)
     let model = try run.loadModel(backend: try deviceOptions.makeBackend())
     let data = try samples.dataset()
     let start = ContinuousClock.now
@@ -53,7 +55,8 @@ struct Evaluate: ParsableCommand {
     let seconds = start.duration(to: .now) / .seconds(1)
     var evaluator = Evaluator(worstCount: worst, keepsRows: output != nil)
     let evaluation = try evaluator.evaluate(
-      model, on: data, ids: samples.ids, classNames: classNames, batchSize: batchSize)
+      model, on: data, ids: samples.ids, answers: Answers(of: model, recipe: recipe, stage: stage), batchSize: batchSize
+    )
     if let output { try evaluator.table.write(to: output) }
     if json {
       let members = [("samples", JSON(.int(samples.count))), ("seconds", JSON(.double(seconds)))] + evaluation.members

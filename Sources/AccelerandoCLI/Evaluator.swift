@@ -19,12 +19,11 @@ struct Evaluator {
   /// Goes through data.
   /// - Parameters:
   ///   - ids: what each sample is called; nil for numbers.
-  ///   - classNames: what the classes are called, if that is known.
+  ///   - answers: reads the outputs of the model.
   /// - Returns: what was found, without loss and metrics.
   mutating func evaluate(
-    _ model: Model, on data: Dataset, ids: [String]?, classNames: [String]?, batchSize: Int
+    _ model: Model, on data: Dataset, ids: [String]?, answers: Answers, batchSize: Int
   ) throws -> Evaluation {
-    let answers = try Answers(of: model, classNames: classNames)
     var findings = answers.outputs.map(\.emptyFindings)
     var hasTargets = [Bool](repeating: false, count: findings.count)
     var worst = Worst<Evaluation.Sample>(worstCount)

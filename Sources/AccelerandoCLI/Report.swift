@@ -72,14 +72,16 @@ struct Report: ParsableCommand {
   private func measure(_ report: inout RunReport) throws {
     let run = try RunDirectory(opening: report.record.name)
     let recipe = try run.loadRecipe()
-    let (samples, classNames) = try dataOptions.loadForEvaluation(recipe)
+    let stage = try run.loadStage(of: recipe)
+    let samples = try dataOptions.loadForEvaluation(recipe, stage: stage)
     let backend = threadOptions.makeCPUBackend()
     let model = try run.loadModel(backend: backend)
     let data = try samples.dataset()
     let logs = try model.evaluate(data, batchSize: batchSize)
     var evaluator = Evaluator(worstCount: worst, keepsPictures: true)
     var evaluation = try evaluator.evaluate(
-      model, on: data, ids: samples.ids, classNames: classNames, batchSize: batchSize)
+      model, on: data, ids: samples.ids, answers: Answers(of: model, recipe: recipe, stage: stage), batchSize: batchSize
+    )
     evaluation.numbers = logs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     report.evaluation = evaluation
     // Measuring trains the model a little; it is not saved. A model may be too large for it, and the rest is of use all the same.

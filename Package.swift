@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "AccelerandoXLA", targets: ["AccelerandoXLA"]),
     .library(name: "AccelerandoFormats", targets: ["AccelerandoFormats"]),
     .library(name: "AccelerandoData", targets: ["AccelerandoData"]),
+    .library(name: "AccelerandoReport", targets: ["AccelerandoReport"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -49,7 +50,8 @@ let package = Package(
     .executableTarget(
       name: "AccelerandoCLI",
       dependencies: [
-        "Accelerando", "AccelerandoRecipes", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Accelerando", "AccelerandoRecipes", "AccelerandoReport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(name: "CPJRT"),
     .target(name: "AccelerandoXLA", dependencies: ["AccelerandoCore", "AccelerandoFormats", "CPJRT"]),
@@ -61,6 +63,7 @@ let package = Package(
     .target(
       name: "AccelerandoCompress",
       dependencies: ["AccelerandoCore", "AccelerandoNN", "AccelerandoTrain", "AccelerandoFormats"]),
+    .target(name: "AccelerandoReport", dependencies: ["AccelerandoCore", "AccelerandoFormats"]),
     // Open MPI is loaded at run time, by processes that mpirun has started: nothing to link, nothing to switch on.
     .target(name: "AccelerandoMPI", dependencies: ["AccelerandoCore"]),
     .executableTarget(name: "SeedMLP", dependencies: ["Accelerando"], path: "Examples/SeedMLP"),
@@ -121,6 +124,8 @@ let package = Package(
     .testTarget(
       name: "AccelerandoFormatsTests", dependencies: ["AccelerandoFormats", "AccelerandoTestSupport"],
       exclude: ["Fixtures"]),
+    .testTarget(
+      name: "AccelerandoReportTests", dependencies: ["AccelerandoCore", "AccelerandoFormats", "AccelerandoReport"]),
     .testTarget(
       name: "AccelerandoDataTests",
       dependencies: ["AccelerandoCore", "AccelerandoData", "AccelerandoFormats", "AccelerandoTestSupport"]),

@@ -17,7 +17,7 @@ scratch=${SCRATCH:-.build}
 
 # A module comes after those whose symbols it links to.
 modules="AccelerandoCore AccelerandoFormats AccelerandoData AccelerandoNN AccelerandoCPU AccelerandoXLA AccelerandoMPI
-  AccelerandoTrain AccelerandoCompress AccelerandoRecipes Accelerando"
+  AccelerandoTrain AccelerandoCompress AccelerandoReport AccelerandoRecipes Accelerando"
 
 docc=$(dirname "$(readlink -f "$(command -v swift)")")/docc
 [ -x "$docc" ] || docc=$(xcrun --find docc 2>/dev/null || command -v docc || true)

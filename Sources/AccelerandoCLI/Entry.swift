@@ -95,7 +95,8 @@ struct AccelerandoCommand: ParsableCommand {
       """,
     version: accelerandoVersion,
     subcommands: [
-      Train.self, Prune.self, Compare.self, Evaluate.self, Predict.self, Summary.self, Explain.self, Benchmark.self,
+      Train.self, Prune.self, Compare.self, Evaluate.self, Predict.self, Report.self, Plot.self, Summary.self,
+      Explain.self, Benchmark.self,
       Recipes.self, Layers.self, Losses.self, Metrics.self, Optimizers.self, Schedules.self, Callbacks.self,
       Initializers.self, Regularizers.self, Constraints.self, Activations.self, DataCommand.self, Devices.self,
       PluginCommand.self, Plan.self, Export.self,

@@ -2,6 +2,7 @@
 
 import Accelerando
 import AccelerandoRecipes
+import AccelerandoReport
 import ArgumentParser
 import Foundation
 
@@ -26,8 +27,9 @@ struct Predict: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Write the model's whole output as an NPY file, or its outputs by name as an NPZ file (for FILE.npz, and for several "
-        + "outputs); '-' for standard output.", valueName: "file"))
+      "Write a row for each sample, with all probabilities, as FILE.csv or FILE.json; or the model's whole output as an NPY "
+        + "file, or its outputs by name as an NPZ file (for FILE.npz, and for several outputs); '-' for standard output.",
+      valueName: "file"))
   var output: String?
 
   @Option(parsing: .unconditional, help: "Use only the first N samples.")
@@ -51,7 +53,11 @@ struct Predict: ParsableCommand {
     let samples = try recipe.data.samples(at: URL(fileURLWithPath: input), stage: stage) ?? arrays(for: model)
     let data = try samples.dataset().prefix(limit ?? samples.count)
     let outputs = try model.predictOutputs(data, batchSize: batchSize)
-    if let output { return try write(outputs, to: output) }
+    if let output {
+      guard (try? TableKind(of: output)) != nil else { return try write(outputs, to: output) }
+      let answers = try Answers(of: model, recipe: recipe, stage: stage)
+      return try table(outputs, answers, ids: samples.ids).write(to: output)
+    }
     let meanings = try outputs.indices.map { index in
       // Outputs along several axes are no list of classes.
       outputs[index].shape.count == 2 ? try OutputMeaning(of: model, output: index) : .values
@@ -71,6 +77,18 @@ struct Predict: ParsableCommand {
       }
       print(words.joined(separator: "\t"))
     }
+  }
+
+  /// A row for each sample.
+  private func table(_ outputs: NamedArrays, _ answers: Answers, ids: [String]?) -> SampleTable {
+    let values = outputs.map { $0.elements(as: Float.self) }
+    return SampleTable(
+      (0..<(outputs.first?.shape.first ?? 0)).map { sample in
+        let rows = zip(values, answers.outputs).map { values, output in
+          values[sample * output.count..<(sample + 1) * output.count]
+        }
+        return [(name: "id", value: JSON(.string(ids?[sample] ?? "\(sample)")))] + answers.members(rows)
+      })
   }
 
   /// The samples as the model's own inputs.

@@ -245,6 +245,7 @@ struct Prune: ParsableCommand {
     let report = PruningReport(
       method: method.rawValue, schedule: schedule.rawValue, sparsity: summary, verdict: verdict,
       advice: advice(summary, verdict), weightsSHA256: try after.weights().sha256())
+    try directory?.saveCompression(report)
     if json {
       try printJSON(report)
     } else {

@@ -2,6 +2,7 @@
 
 import Accelerando
 import AccelerandoRecipes
+import AccelerandoReport
 import Foundation
 
 /// A directory that `train --output` writes and that `evaluate`, `predict` and `summary` read.
@@ -102,6 +103,8 @@ struct RunDirectory {
       try FileManager.default.removeItem(at: self.stage)
     }
     try write(recipe.text, to: self.recipe)
+    // That of an earlier model; what this one gained is measured later.
+    try? FileManager.default.removeItem(at: url.appendingPathComponent(CompressionRecord.file))
     let epochs = (history?.epochs ?? []).map { record in
       let members = [
         ("epoch", JSON(.int(record.epoch + 1))), ("steps", JSON(.int(record.steps))),
@@ -116,6 +119,17 @@ struct RunDirectory {
       ("weights_sha256", JSON(.string(try model.settledWeights().sha256()))), ("epochs", JSON(.array(epochs))),
     ])
     try write(record.text(.indented) + "\n", to: self.record)
+  }
+
+  /// Keeps what a compression gained, for reports.
+  func saveCompression(_ report: some Encodable) throws {
+    try write(
+      JSON(encoding: report).text(.indented) + "\n", to: url.appendingPathComponent(CompressionRecord.file))
+  }
+
+  /// Removes what was seen inside of the model of an earlier run.
+  func forgetInspections() {
+    try? FileManager.default.removeItem(at: url.appendingPathComponent(InspectionRecord.file))
   }
 
   /// The recipe that the model came of. Its paths begin where they did then.

@@ -2,6 +2,7 @@
 
 import Accelerando
 import AccelerandoRecipes
+import AccelerandoReport
 import ArgumentParser
 import Foundation
 
@@ -40,6 +41,21 @@ struct Train: ParsableCommand {
     help: ArgumentHelp("Write one JSON object per epoch (JSON Lines); '-' for standard output.", valueName: "file"))
   var json: String?
 
+  @Flag(
+    help: """
+      Look into the model after each epoch: norms of gradients, outputs of each layer, units that are always 0, numbers that \
+      are not finite. With --output, 'accelerando report' shows what was seen.
+      """)
+  var inspect = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Look into the model after every N steps, as with --inspect.", valueName: "n"))
+  var inspectEvery: Int?
+
+  @Flag(help: "Draw the curves at the end.")
+  var plot = false
+
   @OptionGroup var checkpointOptions: CheckpointOptions
   @OptionGroup var dataOptions: DataOptions
   @OptionGroup var deviceOptions: DeviceOptions
@@ -53,6 +69,7 @@ struct Train: ParsableCommand {
     }
     try checkCount("--epochs", epochs)
     try checkCount("--batch-size", batchSize, most: nil)
+    try checkCount("--inspect-every", inspectEvery)
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("--learning-rate needs a number above 0; received \(learningRate).")
     }
@@ -111,6 +128,13 @@ struct Train: ParsableCommand {
     let interruption = InterruptionWatch(listens: isFirst)
     defer { interruption.end() }
     var callbacks: [any Callback] = try recipe.makeCallbacks(writingTo: directory?.url)
+    if inspect || inspectEvery != nil {
+      callbacks.append(
+        try InspectionLog(
+          try data.train.dataset(), batchSize: recipe.fit.batchSize, every: inspectEvery, in: directory?.url))
+    } else if isFirst, !resumes {
+      directory?.forgetInspections()
+    }
     callbacks.removeAll { $0.isForOneWorker && !isFirst }
     if let log { callbacks.append(log) }
     if let directory, let checkpoints {
@@ -122,11 +146,26 @@ struct Train: ParsableCommand {
       place: directory, run: directory, arguments: arguments, stage: data.stage, writes: isFirst,
       interruption: interruption)
     let verbosity = json == "-" || !isFirst ? Verbosity.silent : .automatic
+    var history: History?
     _ = try supervision.carryOut(model, recipe, log: log) { witness in
-      try recipe.train(model, on: data, callbacks: callbacks + [witness], verbose: verbosity)
+      let done = try recipe.train(model, on: data, callbacks: callbacks + [witness], verbose: verbosity)
+      history = done
+      return done
     }
     (group as? MPIGroup)?.leave()
+    if plot, isFirst, let history { show(history) }
     if let directory, isFirst { tell("The model is saved in \(directory.url.path).") }
+  }
+
+  /// Draws the curves, where they do not get in the way of what programs read.
+  private func show(_ history: History) {
+    let record = RunRecord(
+      name: recipe ?? "",
+      epochs: history.epochs.map {
+        RunRecord.Epoch(number: $0.epoch + 1, steps: $0.steps, seconds: $0.seconds, numbers: $0.logs)
+      })
+    let text = TerminalPlot.here().text([record])
+    if json == "-" { tell(text) } else { print(text) }
   }
 
   /// The recipe's model; or the model of an earlier run, with its weights and its optimizer's state.

@@ -40,8 +40,13 @@ extension Catalog where Item == any Callback {
           URL(fileURLWithPath: try reader.path("filename", in: directory)),
           separator: try reader.string("separator", default: ","), appends: try reader.bool("append", default: false))
       }
-      .adding("TensorBoard", "Writes the numbers of each epoch for TensorBoard.") { reader in
-        TensorBoard(URL(fileURLWithPath: try reader.path("log_dir", in: directory)))
+      .adding(
+        "TensorBoard", "Writes the numbers of each epoch, the graph and histograms of the weights for TensorBoard."
+      ) { reader in
+        TensorBoard(
+          URL(fileURLWithPath: try reader.path("log_dir", in: directory)),
+          histogramFrequency: try reader.int("histogram_freq", default: 0, in: .notNegative),
+          writesGraph: try reader.bool("write_graph", default: true))
       }
       .adding("SwapEMAWeights", "Validates with the running means of the weights, which 'use_ema' keeps.") {
         SwapEMAWeights(swapsOnEpoch: try $0.bool("swap_on_epoch", default: false))

@@ -63,9 +63,17 @@ final class DivergenceWatch {
         + "smallest scale of the loss."
       : "training diverged: the loss of step \(step) of epoch \(run.epoch + 1) is \(total.isNaN ? "NaN" : "infinite")."
     if let batch = try rewind(to: step, feeder) {
-      let cause = try? StepInspection(model, batch.batch, samples: batch.samples).cause()
-      if let cause { text += " " + cause }
-      text += " The model has the weights from before that step."
+      let inspection = try? StepInspection(model, batch.batch, samples: batch.samples)
+      if let cause = inspection?.cause() { text += " " + cause }
+      // Weights that are spoilt already were spoilt by the gradients of the step before.
+      if inspection?.beginsSpoilt == true, let earlier = try rewind(to: step - 1, feeder) {
+        if let cause = (try? ModelInspector.look(into: model, earlier.batch))?.cause {
+          text += " In that step: \(cause)"
+        }
+        text += " The model has the weights from before it."
+      } else {
+        text += " The model has the weights from before that step."
+      }
     } else if place != nil {
       text += " The model has the weights from the beginning of the epoch."
     }
@@ -78,7 +86,7 @@ final class DivergenceWatch {
   /// Puts the model back to where it was before a step of the epoch, by computing the steps before it again.
   /// - Returns: the batch of the step; nil where there is no copy to begin with, or the run was another one this time.
   private func rewind(to step: Int, _ feeder: Feeder) throws -> (batch: Batch, samples: [Int]?)? {
-    guard let place else { return nil }
+    guard let place, step > place.step else { return nil }
     try restore()
     try feeder.begin(pass: place.pass, skipping: place.passStep)
     var pass = place.pass

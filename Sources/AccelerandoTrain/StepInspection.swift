@@ -20,55 +20,34 @@ struct StepInspection {
   init(_ model: Model, _ batch: Batch, samples: [Int]?) throws {
     (self.model, self.batch, self.samples) = (model, batch, samples)
     weights = try model.settledWeights()
-    let graph = Graph()
-    var inputs: [NDArray] = []
-    func input(_ name: String, _ value: NDArray) -> Tensor {
-      inputs.append(value)
-      return graph.input(name, value.type)
-    }
-    let compilation = try model.compiled()
-    let parameters = Dictionary(uniqueKeysWithValues: weights.entries.map { ($0.0, input($0.0, $0.1)) })
-    let features = batch.features.enumerated().map { input(StateName.feature($0), $1) }
-    let key = input(StateName.randomKey, try model.session.value(StateName.randomKey) ?? RandomKey(seed: 0).array)
-    let iteration = input(StateName.iteration, NDArray(scalar: Int32(clamping: try model.iteration())))
-    let scope = Scope(
-      graph: graph, names: try model.outline().names, values: parameters, isTraining: true,
-      randomKey: key.foldingIn(iteration), transforms: model.parameterTransforms,
-      computeType: compilation.precision.computeType,
-      frozen: try ParameterPlan(compilation, for: try model.outline()).frozen)
     var flags: [Tensor] = []
     var paths: [[String]] = []
     let count = batch.count
     func isFinite(_ value: Tensor) -> Tensor {
       value.rank > 1 ? value.isFinite().all(axes: Array(1..<value.rank)) : value.isFinite()
     }
-    scope.onResult = { path, _, result in
+    let forward = try InspectedForward(model, batch, weights: weights) { path, _, result in
       guard result.dtype.isFloating, result.shape.first == count else { return }
       flags.append(isFinite(result))
       paths.append(path)
     }
-    let predictions = scope.run { model.layer.applied(to: features) }.map { $0.widenedPrediction() }
-    let names = try model.outline().outputNames
-    let losses = model.tasks.compactMap { task -> Tensor? in
-      let name = names[task.index]
-      guard let loss = task.loss,
-        let labels = batch.targets.names.isEmpty ? batch.targets.first : batch.targets[name]
-      else { return nil }
-      return loss.values(predictions[task.index], input(StateName.labels(task.output), labels))
-    }
-    let largest = predictions.map { $0.converted(to: .float32).abs().max() }
-    var outputs = flags + scope.lookUps.map(\.indices) + [largest.dropFirst().reduce(largest[0]) { $0.maximum($1) }]
+    let losses = forward.tasks.compactMap { task, prediction, labels in task.loss?.values(prediction, labels) }
+    let largest = forward.predictions.map { $0.converted(to: .float32).abs().max() }
+    var outputs =
+      flags + forward.scope.lookUps.map(\.indices) + [largest.dropFirst().reduce(largest[0]) { $0.maximum($1) }]
     // A sample's losses are finite together or not.
     let finite = losses.map(isFinite)
     if let first = finite.first { outputs.append(finite.dropFirst().reduce(first) { $0.and($1) }) }
-    let program = try Program(graph, outputs: outputs)
-    let execution = try model.backend.compile(program).bind(try inputs.map(model.backend.upload))
-    try execution.run()
-    let results = try execution.outputs.map { try $0.read() }
+    let results = try forward.run(on: model.backend, outputs: outputs)
     layers = zip(paths, results).map { ($0, $1.elements(as: Bool.self)) }
-    lookUps = zip(scope.lookUps, results.dropFirst(paths.count)).map { ($0.layer, $0.rows, $1) }
+    lookUps = zip(forward.scope.lookUps, results.dropFirst(paths.count)).map { ($0.layer, $0.rows, $1) }
     largestPrediction = results[paths.count + lookUps.count].elements(as: Double.self).first ?? 0
     if !finite.isEmpty { lossIsFinite = results.last?.elements(as: Bool.self) ?? [] }
+  }
+
+  /// Whether values of the model are not finite before the pass.
+  var beginsSpoilt: Bool {
+    weights.entries.contains { $0.1.firstElement(where: { !$0.isFinite }) != nil }
   }
 
   /// Where numbers stop being finite, as a sentence; nil if they are all finite.

@@ -8,8 +8,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-# Made with packages of its own, so only where it is asked for: requirements-pruning.txt.
-APART = ["pruning"]
+# Made with packages of their own, so only where they are asked for: see README.md.
+APART = ["pruning", "scores"]
 TOPICS = ["layers", "recurrent", "sequence_training", "losses", "metrics", "optimizers", "schedules", "training", "options", "random", "initializers", "ops", "encoders", "preprocessing", "adapting", "images", "windows"]
 
 

@@ -115,6 +115,24 @@ extension Loss {
     if places.shape.count > 1 { values = values.reshaped(places.shape).perSample() }
     return factor.map { values * $0 } ?? values
   }
+
+  /// The loss of each sample for itself, `[N]`: the mean over its places that count, whatever the rest of the batch is.
+  package func perSample(_ prediction: Tensor, _ target: Tensor) -> Tensor {
+    let places: LossPlaces
+    do {
+      places = try LossPlaces(self, prediction, target, weights: nil, mask: nil)
+    } catch {
+      prediction.graph.report(error)
+      return target.scalar(0).converted(to: .float32).broadcast(to: [prediction.dim(0)])
+    }
+    let values = values(places.prediction, places.target)
+    let counts = mask(places.prediction, places.target)?.converted(to: values.dtype)
+    func total(_ x: Tensor) -> Tensor {
+      places.shape.count > 1 ? x.reshaped(places.shape).sum(axes: Array(1..<places.shape.count)) : x
+    }
+    guard let counts else { return places.shape.count > 1 ? values.reshaped(places.shape).perSample() : values }
+    return total(values * counts) / total(counts).maximum(1)
+  }
 }
 
 /// The samples of a loss: those of the batch or, where places have weights or masks of their own, all places.

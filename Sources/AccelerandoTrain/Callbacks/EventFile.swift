@@ -1,6 +1,7 @@
-// The files that TensorBoard reads: records with checksums, each holding one Event message. The four fields in use are
+// The files that TensorBoard reads: records with checksums, each holding one Event message. The few fields in use are
 // encoded by hand; a protobuf library would cost every clean build more than all of this.
 
+import AccelerandoCore
 import AccelerandoFormats
 import Foundation
 
@@ -45,7 +46,48 @@ final class EventFile {
     try append(event(step: step, field: 5, summary))
   }
 
-  /// An Event: wall_time (1), step (2), and file_version (3) or summary (5).
+  /// Writes how the values of arrays are spread, by tag (HistogramProto: min, max, num, sum, sum_squares, bucket_limit, bucket).
+  /// Numbers that are not finite are left out.
+  func write(histograms: [(tag: String, values: NDArray)], step: Int) throws {
+    var summary = Data()
+    for (tag, array) in histograms {
+      let values = array.elements(as: Double.self).filter(\.isFinite)
+      let (low, high) = (values.min() ?? 0, values.max() ?? 0)
+      let count = 30
+      let width = (high - low) / Double(count)
+      var buckets = [Double](repeating: 0, count: count)
+      for value in values {
+        let place = width > 0 && width.isFinite ? (value - low) / width : 0
+        buckets[min(max(Int(place), 0), count - 1)] += 1
+      }
+      var histogram = Data()
+      let sums = [low, high, Double(values.count), values.reduce(0, +), values.reduce(0) { $0 + $1 * $1 }]
+      for (number, value) in sums.enumerated() {
+        histogram.append(key(UInt8(number + 1), wire: 1))
+        histogram.append(littleEndian(value.bitPattern))
+      }
+      // The last limit is the largest value itself, whatever rounding made of the sum.
+      let limits = (1...count).map { $0 == count ? high : low + Double($0) * width }
+      for (number, list) in [(UInt8(6), limits), (7, buckets)] {
+        histogram.append(field(number, list.reduce(into: Data()) { $0.append(littleEndian($1.bitPattern)) }))
+      }
+      summary.append(field(1, field(1, Data(tag.utf8)) + field(5, histogram)))
+    }
+    try append(event(step: step, field: 5, summary))
+  }
+
+  /// Writes a graph (GraphDef of NodeDefs: name, op, input).
+  func write(graph: [(name: String, operation: String, inputs: [String])]) throws {
+    var content = Data()
+    for node in graph {
+      var entry = field(1, Data(node.name.utf8)) + field(2, Data(node.operation.utf8))
+      for input in node.inputs { entry.append(field(3, Data(input.utf8))) }
+      content.append(field(1, entry))
+    }
+    try append(event(step: 0, field: 4, content))
+  }
+
+  /// An Event: wall_time (1), step (2), and file_version (3), graph_def (4) or summary (5).
   private func event(step: Int, field number: UInt8, _ content: Data) -> Data {
     var event = key(1, wire: 1)
     event.append(littleEndian(Date().timeIntervalSince1970.bitPattern))

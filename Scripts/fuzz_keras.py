@@ -136,7 +136,7 @@ def compare(folder):
     recipe = json.load(open(os.path.join(folder, "recipe.json")))
     name, settings = kind(recipe["layers"][0])
     text = json.dumps(recipe["layers"])
-    if '"Dropout"' in text:
+    if any(f'"{name}' in text for name in ("Dropout", "Random", "MixUp", "CutMix", "Solarization", "AutoContrast")):
         return None
     data = np.load(os.path.join(folder, "data.npz"))
     weights = dict(np.load(os.path.join(folder, "weights.npz")))

@@ -71,6 +71,12 @@ public final class Scope: @unchecked Sendable {
   /// What layers add to the loss: scalars of type `float32`, of which each worker has its own part.
   package private(set) var losses: [Tensor] = []
 
+  /// The part that each sample keeps of itself where a layer has mixed it with the next one of the batch, `float32[N]`; nil
+  /// where none has.
+  package private(set) var sampleMix: Tensor?
+  /// Whether the step mixes its losses where a layer has mixed samples.
+  package var mixesLosses = false
+
   /// The uses of tensors as indices, in order.
   package private(set) var lookUps: [LookUp] = []
   /// Is told every output of every layer, inner layers first, with the path to the layer.
@@ -171,6 +177,22 @@ extension Scope {
   /// the first axis is a batch that workers share.
   func randomness(forShape shape: [Int]) -> [Tensor] {
     [nextRandomKey()] + (share.flatMap { $0.randomPosition(ofShape: shape) }.map { [$0] } ?? [])
+  }
+}
+
+// MARK: - Mixed samples
+
+extension Scope {
+  /// Notes that a layer has mixed each sample with the next one of the batch, so that the step mixes the losses.
+  /// - Parameter kept: the part that each sample keeps of itself, `float32[N]`.
+  func mixSamples(keeping kept: Tensor) {
+    guard isHere(kept), mixesLosses else {
+      graph.report(
+        GraphError(
+          "mixes samples, and their labels have to be mixed too: only 'fit' does that, for layers outside of loops."))
+      return
+    }
+    sampleMix = kept
   }
 }
 

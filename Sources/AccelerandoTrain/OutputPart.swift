@@ -17,6 +17,8 @@ struct OutputPart {
   let mask: Tensor?
   /// The worker's part of the batch, if several share it.
   let share: BatchShare?
+  /// The part that each sample keeps of itself where samples are mixed, and the targets of those that they are mixed with.
+  let mix: (kept: Tensor, targets: Tensor)?
   let signature: StepSignature
 
   private var graph: Graph { prediction.graph }
@@ -26,10 +28,19 @@ struct OutputPart {
   /// summed over the workers, so that each sample counts the same.
   func lossSum(_ loss: any Loss) -> (sum: Tensor, total: Tensor) {
     graph.path = place + ["loss '\(loss.name)'"]
-    let values = loss.terms(prediction, target, weights: weights, mask: mask, share: share)
+    let values = mixed(loss.terms(prediction, target, weights: weights, mask: mask, share: share)) { targets in
+      loss.terms(prediction, targets, weights: weights, mask: mask, share: share)
+    }
     let sum = (share?.masked(values) ?? values).sum()
     graph.path = []
     return (sum, signature.count > Tensor.mostAddends ? total(values) : share?.summed(sum) ?? sum)
+  }
+
+  /// The losses of samples that are mixed: those of their own targets and of the others', in proportion.
+  private func mixed(_ own: Tensor, _ terms: (Tensor) -> Tensor) -> Tensor {
+    guard let mix else { return own }
+    let kept = mix.kept.converted(to: own.dtype).broadcast(to: own.shape, axes: [0])
+    return own * kept + terms(mix.targets) * (1 - kept)
   }
 
   /// The sum of a number of each sample, over all workers.

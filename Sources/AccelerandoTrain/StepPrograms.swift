@@ -61,6 +61,7 @@ struct StepPrograms {
       graph: trace.graph, names: outline.names, values: parameters, isTraining: signature.kind == .train,
       randomKey: key, transforms: transforms, share: share, computeType: compilation?.precision.computeType,
       frozen: signature.kind == .train ? try compilation.map { try ParameterPlan($0, for: outline).frozen } ?? [] : [])
+    scope.mixesLosses = signature.kind == .train
     scope.onResult = notes.map { notes in { path, _, result in notes.look(at: result, of: path) } }
     let results = scope.run { layer.applied(to: features) }
     let predictions = results.map { $0.widenedPrediction() }
@@ -87,7 +88,7 @@ struct StepPrograms {
       let part = OutputPart(
         task: task, prediction: predictions[task.index], target: target,
         weights: column(signature.weights, weights, task), mask: scope.mask(of: results[task.index]), share: share,
-        signature: signature)
+        mix: scope.sampleMix.map { ($0, scope.partners(of: target)) }, signature: signature)
       if let loss = task.loss {
         notes?.look(at: part.prediction, loss)
         let (sum, total) = scope.run { part.lossSum(loss) }

@@ -156,6 +156,7 @@ private struct NetworkBuilder {
     let recurrent = ["LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed", "Masking", "RepeatVector"]
     let kinds = catalog.names.filter {
       recurrent.contains($0) || $0.contains("1D") || $0.contains("2D") || $0.contains("3D")
+        || Self.imageLayers.contains($0)
     }
     let name = kinds[number % kinds.count]
     for shape in [[6], [5, 4], [5, 4, 3], [3, 4, 3, 2], [2, 3, 3, 3, 2]] {
@@ -230,7 +231,8 @@ private struct NetworkBuilder {
     for node in nodes.indices.reversed() {
       guard case .object(let entries) = nodes[node].value, entries.first?.key == "layer", operands[node].count == 1,
         values[operands[node][0]].shape == values[place].shape, operands[node][0] != place,
-        !inputs.indices.contains(operands[node][0]) || inputs[operands[node][0]].dtype == .float32
+        !inputs.indices.contains(operands[node][0]) || inputs[operands[node][0]].dtype == .float32,
+        !["CutMix", "MixUp"].contains(where: { entries[0].value.json.contains($0) })
       else { continue }
       nodes.append(Config(["shares": Config(.int(node))]))
       operands.append([place])
@@ -260,6 +262,70 @@ private struct NetworkBuilder {
     values.append(Value(shape: shape))
     names.insert(name)
     return true
+  }
+
+  private static let imageLayers: Set<String> = [
+    "AutoContrast", "CenterCrop", "CutMix", "MixUp", "RandomBrightness", "RandomColorJitter", "RandomContrast",
+    "RandomCrop", "RandomErasing", "RandomFlip", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPosterization",
+    "RandomRotation", "RandomSaturation", "RandomShear", "RandomTranslation", "RandomZoom", "Resizing", "Solarization",
+  ]
+
+  /// Settings for a layer over images.
+  private mutating func imageSettings(_ name: String, _ shape: [Int]) -> [Config.Entry]? {
+    guard shape.count == 3 else { return nil }
+    func entry(_ key: String, _ value: Config) -> Config.Entry { Config.Entry(key, value) }
+    func range(_ low: Double, _ high: Double) -> Config {
+      Config(.array([Config(.double(low)), Config(.double(high))]))
+    }
+    let values = entry("value_range", range(-2, 2))
+    let edges = [
+      entry("fill_mode", Config(.string(random.pick(["constant", "nearest", "reflect", "wrap"])))),
+      entry("fill_value", 0.25),
+      entry("interpolation", Config(.string(random.pick(["bilinear", "bilinear", "nearest"])))),
+    ]
+    let size = [
+      entry("height", Config(.int(random.integer(1...shape[0])))),
+      entry("width", Config(.int(random.integer(1...shape[1])))),
+    ]
+    let hasColors = shape[2] == 3
+    switch name {
+    case "Resizing":
+      return [
+        entry("height", Config(.int(random.integer(1...9)))), entry("width", Config(.int(random.integer(1...9)))),
+      ]
+        + [
+          entry("interpolation", Config(.string(random.pick(["nearest", "bilinear", "bicubic", "area", "lanczos3"]))))
+        ]
+        + (random.chance(0.3) ? [entry(random.pick(["crop_to_aspect_ratio", "pad_to_aspect_ratio"]), true)] : [])
+    case "CenterCrop": return size
+    case "RandomCrop":
+      return size + [
+        entry("padding", Config(.int(random.integer(0...3)))),
+        entry("fill_mode", Config(.string(random.pick(["constant", "nearest", "reflect", "wrap"])))),
+      ]
+    case "CutMix", "MixUp":
+      // A model mixes once.
+      guard names.isDisjoint(with: ["CutMix", "MixUp"]) else { return nil }
+      return [entry(name == "MixUp" ? "alpha" : "factor", Config(.double(random.pick([0.3, 1.0]))))]
+    case "RandomFlip":
+      return [entry("mode", Config(.string(random.pick(["horizontal", "vertical", "horizontal_and_vertical"]))))]
+    case "RandomTranslation": return [entry("height_factor", 0.4), entry("width_factor", range(-0.2, 0.6))] + edges
+    case "RandomRotation": return [entry("factor", 0.2)] + edges
+    case "RandomZoom": return [entry("height_factor", 0.5)] + edges
+    case "RandomShear": return [entry("x_factor", 0.5), entry("y_factor", range(0.1, 0.3))] + edges
+    case "RandomErasing":
+      return [entry("scale", range(0.1, 0.5)), values] + (random.chance(0.5) ? [entry("fill_value", 0.5)] : [])
+    case "RandomGrayscale": return hasColors ? [] : nil
+    case "RandomSaturation": return hasColors ? [entry("factor", range(0.3, 0.7))] : nil
+    case "RandomHue": return hasColors ? [entry("factor", 0.3), values] : nil
+    case "RandomColorJitter":
+      return [entry("brightness_factor", 0.2), entry("contrast_factor", 0.4), values]
+        + (hasColors && random.chance(0.5) ? [entry("saturation_factor", range(0.4, 0.6))] : [])
+    case "RandomPosterization": return [entry("factor", range(2, 6)), values]
+    case "Solarization": return [entry("addition_factor", 0.2), entry("threshold_factor", 0.8), values]
+    case "AutoContrast", "RandomInvert": return [values]
+    default: return [entry("factor", 0.3), values]
+    }
   }
 
   /// Settings for a layer on a value of the given shape, and what other values it takes; nil where it does not fit.
@@ -369,6 +435,7 @@ private struct NetworkBuilder {
         [[0], [1], [random.integer(0...1), 2]], output: 3)
       guard case .object(let settings) = block.value else { return nil }
       return (settings, [])
+    case let name where Self.imageLayers.contains(name): return imageSettings(name, shape).map { ($0, []) }
     default: return nil  // A test asks for the names that are never drawn.
     }
   }

@@ -30,6 +30,8 @@ public final class ImageFolder: Sendable {
   public let skipped: [Unreadable]
   /// The size, the channels and the resizing of the images.
   public let form: ImageForm
+  /// The places of the images in the list of files that was given.
+  public let keptRows: [Int]
   private let cache: ImageCache?
 
   /// The number of images.
@@ -99,6 +101,7 @@ public final class ImageFolder: Sendable {
     } else {
       skipped = []
     }
+    keptRows = kept
     self.paths = kept.map { paths[$0] }
     self.labels = labels.isEmpty ? [] : kept.map { labels[$0] }
     self.classNames = classNames
@@ -124,6 +127,22 @@ public final class ImageFolder: Sendable {
     FormatError(
       file: path, reason: "the image has \(size) pixels; the first image has \(first)",
       remedy: "Set an image size, to which all are resized")
+  }
+
+  /// A text that differs where files or the form of the images do: the names of the files with their folders, and their
+  /// sizes, wherever they are.
+  public var identity: String {
+    get throws {
+      let digest = try SHA256Digest()
+      try digest.update("\(form)\n")
+      for path in paths {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FormatError.system("inspect the file", file: path) }
+        let name = path.split(separator: "/").suffix(2).joined(separator: "/")
+        try digest.update("\(name.utf8.count) \(name) \(status.st_size)\n")
+      }
+      return try digest.finish()
+    }
   }
 
   /// Images, one after the other.

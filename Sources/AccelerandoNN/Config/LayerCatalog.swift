@@ -174,6 +174,10 @@ extension LayerCatalog {
       Bidirectional.self, ConvLSTM1D.self, ConvLSTM2D.self, ConvLSTM3D.self, GRU.self, GRUCell.self, LSTM.self,
       LSTMCell.self, Masking.self, RNN.self, RepeatVector.self, SimpleRNN.self, SimpleRNNCell.self,
       StackedRNNCells.self, TimeDistributed.self,
+      AutoContrast.self, CenterCrop.self, CutMix.self, MixUp.self, RandomBrightness.self, RandomColorJitter.self,
+      RandomContrast.self, RandomCrop.self, RandomErasing.self, RandomFlip.self, RandomGrayscale.self, RandomHue.self,
+      RandomInvert.self, RandomPosterization.self, RandomRotation.self, RandomSaturation.self, RandomShear.self,
+      RandomTranslation.self, RandomZoom.self, Resizing.self, Solarization.self,
     ]
   }
 }

@@ -11,7 +11,7 @@ public protocol ImageAugmentation: ConfigurableLayer {
 
   /// The images of a training step, changed.
   /// - Parameters:
-  ///   - images: floating-point images `[N, H, W, C]`.
+  ///   - images: images `[N, H, W, C]`, of floating-point numbers unless the layer takes integers.
   ///   - scope: the source of randomness.
   func augmented(_ images: Tensor, in scope: Scope) -> Tensor
 }
@@ -34,6 +34,13 @@ extension Scope {
     let draw = uniform([images.dim(0)], images)
     return draw.less(than: draw.filled(probability))
   }
+
+  /// Whether something happens to each image, `bool[N]`, with a probability for each, drawn from a range.
+  func happens(_ probability: ClosedRange<Double>, to images: Tensor) -> Tensor {
+    if probability.lowerBound == probability.upperBound { return happens(probability.lowerBound, to: images) }
+    let limit = draw(probability, for: images)
+    return uniform([images.dim(0)], images).less(than: limit)
+  }
 }
 
 extension Tensor {
@@ -53,24 +60,13 @@ extension Tensor {
 typealias ValueRange = ClosedRange<Double>
 
 extension ConfigReader {
-  /// A range to draw from: a number for ± that number, or two numbers.
-  /// - Parameters:
-  ///   - bounds: what lies outside is refused; a single number's range ends there.
-  ///   - isSymmetric: whether a single number is an upper limit with a lower one of the opposite sign; otherwise the lower one
-  ///     is zero, or the number itself.
-  func factor(
-    _ key: String, within bounds: ClosedRange<Double>, default fallback: ClosedRange<Double>? = nil,
-    about: String = ""
-  ) throws -> ClosedRange<Double> {
-    let kind = "a number, or two, from \(bounds.lowerBound.short) to \(bounds.upperBound.short)"
-    let fallbackConfig = fallback.map {
-      Config(.array([Config(.double($0.lowerBound)), Config(.double($0.upperBound))]))
-    }
-    guard let value = value(key, kind: kind, default: fallbackConfig, about: about) else {
-      if let fallback { return fallback }
-      _ = try required(key, kind: kind, about: about)
-      return 0...0
-    }
+  /// A range to draw from, if it is set: a number for ± that number, or two numbers.
+  /// - Parameter bounds: what lies outside is refused; the range of a single number ends there.
+  func optionalFactor(
+    _ key: String, within bounds: ClosedRange<Double>, default fallback: ClosedRange<Double>? = nil
+  ) throws -> ClosedRange<Double>? {
+    let kind = "a number, or a list of two, from \(bounds.lowerBound.short) to \(bounds.upperBound.short)"
+    guard let value = value(key, kind: kind, default: fallback.map { Config(range: $0) }) else { return fallback }
     func number(_ config: Config) throws -> Double {
       let number: Double? =
         switch config.value {
@@ -88,6 +84,20 @@ extension ConfigReader {
     guard ends.count == 2 else { throw refused(key, kind) }
     let (first, second) = (try number(ends[0]), try number(ends[1]))
     return min(first, second)...max(first, second)
+  }
+
+  /// A range to draw from that has to be there.
+  func factor(_ key: String, within bounds: ClosedRange<Double>) throws -> ClosedRange<Double> {
+    let kind = "a number, or a list of two, from \(bounds.lowerBound.short) to \(bounds.upperBound.short)"
+    _ = try required(key, kind: kind)
+    return try optionalFactor(key, within: bounds) ?? bounds
+  }
+
+  /// A range to draw from, or a fallback.
+  func factor(
+    _ key: String, within bounds: ClosedRange<Double>, default fallback: ClosedRange<Double>
+  ) throws -> ClosedRange<Double> {
+    try optionalFactor(key, within: bounds, default: fallback) ?? fallback
   }
 
   /// The lowest and the highest value of pixels.

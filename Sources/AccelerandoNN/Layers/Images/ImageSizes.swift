@@ -88,6 +88,8 @@ public struct CenterCrop: ConfigurableLayer {
     self.name = name
   }
 
+  public var acceptsIntegers: Bool { true }
+
   public func forward(_ x: Tensor) -> Tensor {
     guard let images = x.asSpatial(2, dataFormat) else { return x }
     guard images.dim(1) >= height, images.dim(2) >= width else {
@@ -144,6 +146,9 @@ public struct RandomCrop: ConfigurableLayer {
     self.name = name
   }
 
+  /// Bytes stay bytes while training, a quarter of the numbers that they become.
+  public var acceptsIntegers: Bool { true }
+
   public func forward(_ x: Tensor) -> Tensor {
     guard let images = x.asSpatial(2, dataFormat) else { return x }
     let (spareRows, spareColumns) = (images.dim(1) + 2 * padding - height, images.dim(2) + 2 * padding - width)
@@ -194,7 +199,8 @@ extension Tensor {
     guard (1...2).allSatisfy({ shape[$0] >= 1 && shape[$0] * target.shape[$0] <= 1 << 27 }) else {
       return rejected("resizes from \(shape) to \(target): at most 134217728 weights along an axis.")
     }
-    return resized(to: (height, width), by: interpolation)
+    let numbers = dtype.isFloating ? self : converted(to: Scope.current?.computeType ?? .float32)
+    return numbers.resized(to: (height, width), by: interpolation)
   }
 
   /// Images with the proportions of another size: their middle, or themselves with margins.

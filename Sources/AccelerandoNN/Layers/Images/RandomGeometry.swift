@@ -27,6 +27,9 @@ public struct RandomFlip: ImageAugmentation {
     self.name = name
   }
 
+  /// Bytes stay bytes, a quarter of the numbers that they become.
+  public var acceptsIntegers: Bool { true }
+
   public func augmented(_ images: Tensor, in scope: Scope) -> Tensor {
     let axes = [(2, mode != .vertical), (1, mode != .horizontal)].filter(\.1).map(\.0)
     return axes.reduce(images) { images, axis in
@@ -169,7 +172,7 @@ public struct RandomZoom: ImageAugmentation {
 
   public init(config: ConfigReader) throws {
     let height = try config.factor("height_factor", within: -1...1)
-    let width = config.has("width_factor") ? try config.factor("width_factor", within: -1...1) : nil
+    let width = try config.optionalFactor("width_factor", within: -1...1)
     let sampling = try Sampling(config: config)
     self.init(
       height: height, width: width, fillMode: sampling.fillMode, fillValue: sampling.fillValue,

@@ -104,3 +104,11 @@ def add(made):
     for method in ("bilinear", "bicubic", "lanczos3", "lanczos5"):
         probe(made, f"up_sampling2d/{method}", layers.UpSampling2D((2, 4), interpolation=method), image)
     probe(made, "flatten/first", layers.Flatten(data_format="channels_first"), image)
+    photo = Seeded("spatial/photo").uniform(2, 5, 7, 3, high=255)
+    for method in ("nearest", "bilinear", "bicubic", "lanczos3"):
+        probe(made, f"resizing/{method}", layers.Resizing(8, 4, interpolation=method), photo)
+    probe(made, "resizing/crop", layers.Resizing(6, 6, crop_to_aspect_ratio=True), photo)
+    probe(made, "resizing/pad", layers.Resizing(6, 6, pad_to_aspect_ratio=True, fill_value=9.0), photo)
+    probe(made, "resizing/first", layers.Resizing(4, 8, data_format="channels_first"), photo.transpose(0, 3, 1, 2).copy())
+    probe(made, "center_crop", layers.CenterCrop(2, 4), photo)
+    probe(made, "center_crop/larger", layers.CenterCrop(8, 4), photo)

@@ -53,8 +53,8 @@ import Testing
   @Test func whatLooksWrongIsTold() throws {
     var text = "id,name,always,twin,size,gone,grade\n"
     for row in 0..<40 { text += "\(row),n\(row),7,\(row % 9).5,\(row % 9).5,,\(row == 5 ? "oops" : String(row))\n" }
-    let unique = try summary(text)
-    let summary = try summary(text + "3,n3,7,3.5,3.5,,3\n", target: "size")
+    let unique = try self.summary(text)
+    let summary = try self.summary(text + "3,n3,7,3.5,3.5,,3\n", target: "size")
     expect(summary, suspects: "'always' is always '7'")
     expect(summary, suspects: "'size' is a copy of 'twin'")
     expect(summary, suspects: "'gone' has no values")

@@ -91,18 +91,20 @@ package struct CSVFieldReader: Sendable {
     return DateText.seconds(bytes)
   }
 
-  /// The kind of a number without fraction and exponent.
+  /// The kind of a number without fraction and exponent, by its value and the text.
   @inline(__always)
-  static func kind(ofInteger value: Double) -> CSVFieldKinds {
+  func kind(ofInteger value: Double, _ bytes: UnsafeBufferPointer<UInt8>) -> CSVFieldKinds {
     if value.magnitude <= 0x1p24 { return .int }
-    return value.magnitude <= 0x1p53 ? .longInt : value.magnitude < 0x1p63 ? .wideInt : .float
+    if value.magnitude <= 0x1p53 { return .longInt }
+    // The largest integer and the number above it are the same Double.
+    return value.magnitude < 0x1p63 || (value.magnitude == 0x1p63 && integer(bytes) != nil) ? .wideInt : .float
   }
 
   /// What the bytes are, and the number if they are one.
   package func kind(_ bytes: UnsafeBufferPointer<UInt8>) -> (kind: CSVFieldKinds, value: Double) {
     if isMissing(bytes) { return (.missing, .nan) }
     if let (value, isInteger) = number(bytes) {
-      return (isInteger ? Self.kind(ofInteger: value) : .float, value)
+      return (isInteger ? kind(ofInteger: value, bytes) : .float, value)
     }
     if bool(bytes) != nil { return (.bool, .nan) }
     return (date(bytes) == nil ? .text : .date, .nan)

@@ -233,7 +233,10 @@ extension CSVFile {
             cursor.isEnd(number.end)
           {
             values?[column &* capacity &+ row] = Float(number.value)
-            kinds[column].formUnion(number.isInteger ? CSVFieldReader.kind(ofInteger: number.value) : .float)
+            kinds[column].formUnion(
+              number.isInteger
+                ? fields.kind(
+                  ofInteger: number.value, UnsafeBufferPointer(start: place, count: number.end - place)) : .float)
             column &+= 1
             place = number.end
             isBehindRow = place == limit || place.pointee != delimiter

@@ -157,15 +157,15 @@ struct SeriesSource: RecipeSource {
       return names.count == arrays.count
         ? NamedArrays(zip(names, arrays).map { ($0, $1.1) }) : NamedArrays(arrays.map(\.1))
     }
-    let (windows, name) = (windows, names.inputs.first)
-    let type = TensorType(.float32, [windows.length, inputs?.count ?? series.names.count])
+    let (settings, name) = (windows, names.inputs.first)
+    let type = TensorType(.float32, [settings.length, inputs?.count ?? series.names.count])
     guard type.byteCount * starts.count > Self.mostBytes else {
-      let array = try series.windows(starts, columns: inputs, windows)
+      let array = try series.windows(starts, columns: inputs, settings)
       return LabelledArrays(inputs: named([(name, array)]), targets: named(labels))
     }
-    let identity = "\(series.source) \(series.count) \(series.names) \(windows) \(inputs ?? [])"
+    let identity = "\(series.source) \(series.count) \(series.names) \(settings) \(inputs ?? [])"
     let reading = InputReading(types: [type], rows: starts, identity: identity) { starts in
-      let array = try series.windows(starts, columns: inputs, windows)
+      let array = try series.windows(starts, columns: inputs, settings)
       return name.map { NamedArrays([($0, array)]) } ?? [array]
     }
     return LabelledArrays(inputs: [], targets: named(labels), reading: reading)

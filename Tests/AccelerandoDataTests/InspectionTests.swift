@@ -53,14 +53,13 @@ import Testing
   @Test func whatLooksWrongIsTold() throws {
     var text = "id,name,always,twin,size,gone,grade\n"
     for row in 0..<40 { text += "\(row),n\(row),7,\(row % 9).5,\(row % 9).5,,\(row == 5 ? "oops" : String(row))\n" }
-    text += "3,n3,7,3.5,3.5,,3\n"
-    let summary = try summary(text, target: "size")
+    let unique = try self.summary(text)
+    let summary = try self.summary(text + "3,n3,7,3.5,3.5,,3\n", target: "size")
     expect(summary, suspects: "'always' is always '7'")
     expect(summary, suspects: "'size' is a copy of 'twin'")
     expect(summary, suspects: "'gone' has no values")
     expect(summary, suspects: "1 row is equal to an earlier one")
     expect(summary, suspects: "'grade' is text because of 2.4 % of its values, such as 'oops'")
-    let unique = try self.summary(text.replacingOccurrences(of: "3,n3,7,3.5,3.5,,3\n", with: "", options: .backwards))
     expect(unique, suspects: "'id' is different in every row")
     expect(unique, suspects: "'name' is different in every row")
     #expect(!unique.suspicions.contains { $0.contains("earlier one") })

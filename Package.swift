@@ -124,7 +124,8 @@ let package = Package(
     .testTarget(
       name: "AccelerandoDataTests",
       dependencies: ["AccelerandoCore", "AccelerandoData", "AccelerandoFormats", "AccelerandoTestSupport"]),
-    .testTarget(name: "AccelerandoRecipesTests", dependencies: ["AccelerandoRecipes", "AccelerandoTestSupport"]),
+    .testTarget(
+      name: "AccelerandoRecipesTests", dependencies: ["AccelerandoCPU", "AccelerandoRecipes", "AccelerandoTestSupport"]),
     .testTarget(
       name: "AccelerandoCLITests", dependencies: ["AccelerandoCLI", "AccelerandoCore", "AccelerandoFormats"]),
   ]

@@ -38,7 +38,8 @@ struct Compare: ParsableCommand {
   func run() throws {
     let first = try RunDirectory(opening: before)
     let second = try RunDirectory(opening: after)
-    let data = try dataOptions.load(try first.loadRecipe())
+    let recipe = try first.loadRecipe()
+    let data = try dataOptions.load(recipe, stage: first.loadStage(of: recipe))
     let backend = try deviceOptions.makeBackend()
     let verdict = try CompressionVerdict(
       before: try first.loadModel(backend: backend), after: try second.loadModel(backend: backend),

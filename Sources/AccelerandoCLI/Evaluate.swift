@@ -32,7 +32,8 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     let run = try RunDirectory(opening: directory)
-    let samples = try dataOptions.loadForEvaluation(try run.loadRecipe())
+    let recipe = try run.loadRecipe()
+    let samples = try dataOptions.loadForEvaluation(recipe, stage: run.loadStage(of: recipe))
     let model = try run.loadModel(backend: try deviceOptions.makeBackend())
     let start = ContinuousClock.now
     let logs = try model.evaluate(samples.dataset(), batchSize: batchSize).sorted { $0.key < $1.key }

@@ -57,7 +57,7 @@ struct Explain: ParsableCommand {
     let trained = RunDirectory.isDirectory(recipe) ? try RunDirectory(opening: recipe) : nil
     let recipe = try trained?.loadRecipe() ?? Recipe(recipe)
     let backend = threadOptions.makeCPUBackend()
-    let data = try dataOptions.load(recipe)
+    let data = try dataOptions.load(recipe, stage: trained?.loadStage(of: recipe))
     let model = try trained?.loadModel(backend: backend) ?? recipe.makeModel(for: data.inputs, backend: backend)
     let kind = StepKind(rawValue: step) ?? .train
     let step = try model.inspectedStep(

@@ -19,15 +19,18 @@ struct DataOptions: ParsableArguments {
   /// Where the user wants the data to come from; nil for where the recipe says.
   var override: DataOverride? { data.map(DataOverride.init) }
 
-  func load(_ recipe: Recipe) throws -> LoadedData {
-    let loaded = try recipe.data.load(in: recipe.directory, override: override, limit: limit)
+  /// - Parameter stage: what turned the columns of a trained model's data into its inputs; nil for a new model.
+  func load(_ recipe: Recipe, stage: DataStage? = nil) throws -> LoadedData {
+    let loaded = try recipe.data.load(in: recipe.directory, override: override, limit: limit, stage: stage)
     for note in loaded.notes { tell(note) }
     return loaded
   }
 
   /// What a model is measured on: the part for validation, or what it was trained on where there is none.
-  func loadForEvaluation(_ recipe: Recipe) throws -> LabelledArrays {
-    let (samples, notes) = try recipe.data.loadForEvaluation(in: recipe.directory, override: override, limit: limit)
+  /// - Parameter stage: what turned the columns of the model's data into its inputs.
+  func loadForEvaluation(_ recipe: Recipe, stage: DataStage?) throws -> LabelledArrays {
+    let (samples, notes) = try recipe.data.loadForEvaluation(
+      in: recipe.directory, override: override, limit: limit, stage: stage)
     for note in notes { tell(note) }
     return samples
   }

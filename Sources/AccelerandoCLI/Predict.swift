@@ -19,8 +19,8 @@ struct Predict: ParsableCommand {
 
   @Argument(
     help: """
-      The samples: an NPY file, an IDX file, plain or gzipped, or an NPZ file with an array x_NAME for each input of the \
-      model.
+      The samples: a file or a folder of the kind that the model was trained on, such as CSV, without targets; or the \
+      model's inputs as an NPY file, an IDX file, plain or gzipped, or an NPZ file with an array x_NAME for each.
       """)
   var input: String
 
@@ -47,32 +47,40 @@ struct Predict: ParsableCommand {
     let run = try RunDirectory(opening: directory)
     let recipe = try run.loadRecipe()
     let model = try run.loadModel(backend: try deviceOptions.makeBackend())
-    var samples = try ArrayFile.readInputs(URL(fileURLWithPath: input), names: model.inputNames)
-    // A single sample is accepted as a batch of one.
-    if zip(samples, model.inputs).allSatisfy({ $0.shape == $1.shape }) {
-      samples = try samples.mapArrays { try $0.reshaped([1] + $0.shape) }
-    }
-    if let limit, let count = samples.first?.shape.first, limit < count {
-      samples = try samples.mapArrays { try $0.shape.isEmpty ? $0 : $0.rows(0..<min(limit, $0.shape[0])) }
-    }
-    let outputs = try model.predictOutputs(Dataset(features: samples, targets: []), batchSize: batchSize)
+    let stage = try run.loadStage(of: recipe)
+    let samples = try recipe.data.samples(at: URL(fileURLWithPath: input), stage: stage) ?? arrays(for: model)
+    let data = try samples.dataset().prefix(limit ?? samples.count)
+    let outputs = try model.predictOutputs(data, batchSize: batchSize)
     if let output { return try write(outputs, to: output) }
     let meanings = try outputs.indices.map { index in
       // Outputs along several axes are no list of classes.
       outputs[index].shape.count == 2 ? try OutputMeaning(of: model, output: index) : .values
     }
-    let classNames = outputs.count == 1 ? recipe.data.classNames : nil
+    func classNames(_ output: Int) -> [String]? {
+      guard let stage else { return outputs.count == 1 ? recipe.data.classNames : nil }
+      return stage.classNames(of: outputs.names.isEmpty ? "" : outputs.names[output])
+    }
     let values = outputs.map { $0.elements(as: Float.self) }
     for sample in 0..<(outputs.first?.shape.first ?? 0) {
-      var words = ["\(sample)"]
+      var words = [samples.ids?[sample] ?? "\(sample)"]
       for index in outputs.indices {
         let width = Array(outputs[index].shape.dropFirst()).elementCount
         let row = Array(values[index][sample * width..<(sample + 1) * width])
         if outputs.count > 1 { words.append(outputs.names[index]) }
-        words += meanings[index].words(row, classNames: classNames)
+        words += meanings[index].words(row, classNames: classNames(index))
       }
       print(words.joined(separator: "\t"))
     }
+  }
+
+  /// The samples as the model's own inputs.
+  private func arrays(for model: Model) throws -> LabelledArrays {
+    var arrays = try ArrayFile.readInputs(URL(fileURLWithPath: input), names: model.inputNames)
+    // A single sample is accepted as a batch of one.
+    if zip(arrays, model.inputs).allSatisfy({ $0.shape == $1.shape }) {
+      arrays = try arrays.mapArrays { try $0.reshaped([1] + $0.shape) }
+    }
+    return LabelledArrays(inputs: arrays)
   }
 
   /// Writes one output as NPY, several by name as NPZ.

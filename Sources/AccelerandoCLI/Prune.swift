@@ -169,7 +169,7 @@ struct Prune: ParsableCommand {
       return all + [interruption]
     }
     let backend = try deviceOptions.makeBackend()
-    let data = try dataOptions.load(recipe)
+    let data = try dataOptions.load(recipe, stage: opened?.loadStage(of: recipe))
     let held = try heldOut(recipe, data)
     let verbosity = json ? Verbosity.silent : .automatic
     var pruningRecipe = recipe
@@ -182,7 +182,8 @@ struct Prune: ParsableCommand {
       .appendingPathComponent("dense", isDirectory: true)
     func supervision(_ place: RunDirectory?, savesUnfinished: Bool) -> Supervision {
       Supervision(
-        place: place, run: directory, arguments: arguments, savesUnfinished: savesUnfinished, writes: true,
+        place: place, run: directory, arguments: arguments, stage: data.stage, savesUnfinished: savesUnfinished,
+        writes: true,
         interruption: interruption)
     }
 

@@ -18,6 +18,8 @@ struct RunDirectory {
   /// The directory of the run's checkpoints.
   var checkpoints: URL { url.appendingPathComponent("checkpoints", isDirectory: true) }
   private var record: URL { url.appendingPathComponent("training.json") }
+  /// What turns columns of raw data into the model's inputs, for data that have columns.
+  private var stage: URL { url.appendingPathComponent("data.json") }
 
   /// Makes the directory, or takes the one that is there, and makes sure that all that will be written after the
   /// training can be.
@@ -30,7 +32,7 @@ struct RunDirectory {
     lock = try isLocked ? RunLock(url) : nil
     recoverDirectory(model)
     try Model.checkCanSave(to: model)
-    for file in [recipe, record] { try Self.check(file, isDirectory: false) }
+    for file in [recipe, record, stage] { try Self.check(file, isDirectory: false) }
     for directory in [checkpoints, dense] { try Self.check(directory, isDirectory: true) }
   }
 
@@ -90,8 +92,15 @@ struct RunDirectory {
   }
 
   /// Saves a model, the recipe and what happened; an earlier save stays until this one is complete.
-  func save(_ model: Model, recipe: Recipe, history: History?, sparse: Bool = false) throws {
+  func save(
+    _ model: Model, recipe: Recipe, stage: DataStage?, history: History?, sparse: Bool = false
+  ) throws {
     try model.save(to: self.model, sparse: sparse)
+    if let stage {
+      try write(stage.json.text(.indented) + "\n", to: self.stage)
+    } else if FileManager.default.fileExists(atPath: self.stage.path) {
+      try FileManager.default.removeItem(at: self.stage)
+    }
     try write(recipe.text, to: self.recipe)
     let epochs = (history?.epochs ?? []).map { record in
       let members = [
@@ -117,6 +126,12 @@ struct RunDirectory {
     return try Recipe(
       yaml: text, name: try reader.string("recipe"), file: recipe.path,
       directory: URL(fileURLWithPath: try reader.string("recipe_directory"), isDirectory: true))
+  }
+
+  /// What turned the columns of the model's data into its inputs; nil for a run on arrays.
+  func loadStage(of recipe: Recipe) throws -> DataStage? {
+    guard FileManager.default.fileExists(atPath: stage.path) else { return nil }
+    return try recipe.data.stage(Config(json: string(stage), file: stage.path))
   }
 
   /// The model.

@@ -21,6 +21,8 @@ struct Supervision {
   let run: RunDirectory?
   /// What the run was begun with.
   let arguments: RunArguments
+  /// What turns columns of the data into the model's inputs; saved with the model.
+  let stage: DataStage?
   /// Whether a model whose training did not come to its end is saved beside its checkpoints.
   var savesUnfinished = true
   /// Whether this process writes; of processes that train together one does.
@@ -46,7 +48,7 @@ struct Supervision {
       let history = try train(witness)
       finished = try finish(model)
       if writes {
-        try place?.save(finished, recipe: recipe, history: history, sparse: sparse)
+        try place?.save(finished, recipe: recipe, stage: stage, history: history, sparse: sparse)
         try run.map { try arguments.save(for: $0.url) }
       }
       try log?.finish(weights: model.settledWeights())
@@ -76,7 +78,7 @@ struct Supervision {
       guard try model.settledWeights().isFinite else {
         return "the model's weights have become NaN or infinite and are not saved"
       }
-      try place.save(model, recipe: recipe, history: training.history)
+      try place.save(model, recipe: recipe, stage: stage, history: training.history)
       try arguments.save(for: run.url)
       try log?.finish(weights: model.settledWeights())
     } catch {

@@ -96,7 +96,7 @@ struct Train: ParsableCommand {
     checkpoints?.writes = isFirst
     let log = try isFirst ? json.map { try EpochLog($0) } : nil
 
-    let data = try dataOptions.load(recipe)
+    let data = try dataOptions.load(recipe, stage: earlier?.loadStage(of: recipe))
     if isFirst, let split = recipe.fit.validationSplit, split > 0, data.validation != nil {
       tell(
         "Validation is on the last \(split) of the training samples, as the split says; the data's own validation part is "
@@ -119,7 +119,8 @@ struct Train: ParsableCommand {
     }
     callbacks.append(interruption)
     let supervision = Supervision(
-      place: directory, run: directory, arguments: arguments, writes: isFirst, interruption: interruption)
+      place: directory, run: directory, arguments: arguments, stage: data.stage, writes: isFirst,
+      interruption: interruption)
     let verbosity = json == "-" || !isFirst ? Verbosity.silent : .automatic
     _ = try supervision.carryOut(model, recipe, log: log) { witness in
       try recipe.train(model, on: data, callbacks: callbacks + [witness], verbose: verbosity)

@@ -8,21 +8,24 @@ public struct FormatError: Error, Hashable, Sendable, CustomStringConvertible, L
   public var file: String
   /// The offset of the error in bytes, from the start of the file (or of the decompressed entry).
   public var offset: Int?
+  /// The line of the error in a file of text, from 1; it is told instead of the offset.
+  public var line: Int?
   /// What was expected and what was found.
   public var reason: String
   /// What the user can do about it.
   public var remedy: String?
 
   /// Makes an error about a file.
-  public init(file: String, offset: Int? = nil, reason: String, remedy: String? = nil) {
+  public init(file: String, offset: Int? = nil, line: Int? = nil, reason: String, remedy: String? = nil) {
     self.file = file
     self.offset = offset
+    self.line = line
     self.reason = reason
     self.remedy = remedy
   }
 
   public var description: String {
-    let place = offset.map { "\(file), byte \($0)" } ?? file
+    let place = line.map { "\(file), line \($0)" } ?? offset.map { "\(file), byte \($0)" } ?? file
     return remedy.map { "\(place): \(reason). \($0)." } ?? "\(place): \(reason)."
   }
 

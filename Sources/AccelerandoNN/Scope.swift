@@ -462,7 +462,7 @@ private func isSameLayer(_ a: any Layer, _ b: any Layer) -> Bool {
 }
 
 /// A type's name in Keras' spelling: `MaxPooling2D` is `max_pooling2d`, `Dense` is `dense`.
-func snakeCase(_ typeName: String) -> String {
+package func snakeCase(_ typeName: String) -> String {
   let letters = Array(typeName)
   var result = ""
   for (index, letter) in letters.enumerated() {

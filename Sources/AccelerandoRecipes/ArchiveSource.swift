@@ -25,7 +25,7 @@ struct ArchiveSource: RecipeSource {
 
   var description: String { path }
 
-  func parts(in directory: URL, override: DataOverride?) throws -> DataParts {
+  func parts(in directory: URL, override: DataOverride?, stage: DataStage?) throws -> DataParts {
     if case .sample? = override { throw noSample(description) }
     return try Self.parts(of: (override.directoryURL ?? directory).appending(pathOf: path), names)
   }

@@ -96,7 +96,7 @@ struct ArrayFilesSource: RecipeSource {
 
   var description: String { train.inputs.map(\.path).joined(separator: ", ") }
 
-  func parts(in directory: URL, override: DataOverride?) throws -> DataParts {
+  func parts(in directory: URL, override: DataOverride?, stage: DataStage?) throws -> DataParts {
     if case .sample? = override { throw noSample(description) }
     let base = override.directoryURL ?? directory
     func read(_ files: [NamedFile]) throws -> [LabelledArrays.Part] {

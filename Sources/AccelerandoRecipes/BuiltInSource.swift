@@ -43,7 +43,7 @@ struct BuiltInSource: RecipeSource {
   var knownCount: Int? { name == FashionMNIST.name ? FashionMNIST.trainingCount : nil }
   var classNames: [String]? { FashionMNIST.classNames }
 
-  func parts(in directory: URL, override: DataOverride?) throws -> DataParts {
+  func parts(in directory: URL, override: DataOverride?, stage: DataStage?) throws -> DataParts {
     let data: ImageDataset
     if case .sample? = override {
       data = try FashionMNIST.sample()

@@ -58,6 +58,9 @@ public struct LabelledArrays: Sendable {
     targets = output.map { NamedArrays([($0, images.labels)]) } ?? [images.labels]
   }
 
+  /// Takes the inputs of a model.
+  public init(inputs: NamedArrays) { self.init(inputs: inputs, targets: []) }
+
   /// Takes arrays as they are.
   init(inputs: NamedArrays, targets: NamedArrays, reading: InputReading? = nil) {
     self.inputs = inputs

@@ -107,7 +107,8 @@ public struct Recipe: Sendable {
   public init(
     yaml text: String, name: String, file: String, directory: URL, layers: LayerCatalog = LayerCatalog()
   ) throws {
-    let reader = try ConfigReader(Config(yaml: text, file: file), subject: "a recipe", layerCatalog: layers)
+    let texts = try TextLayerList(Config(yaml: text, file: file), catalog: .textEncoders(in: directory))
+    let reader = try ConfigReader(texts.recipe, subject: "a recipe", layerCatalog: layers)
     self.name = name
     self.text = text
     self.directory = directory
@@ -119,7 +120,9 @@ public struct Recipe: Sendable {
     try compile.checkOutputs(of: parts.model, in: parts.compile)
     data = try RecipeData(
       ConfigReader(parts.data, subject: "data"),
-      for: DataNames(inputs: parts.model.inputs.map(\.name), targets: compile.labelledOutputs(of: parts.model)))
+      for: DataNames(
+        inputs: parts.model.inputs.map(\.name), targets: compile.labelledOutputs(of: parts.model),
+        textLayers: texts.layers))
     groups = compile.groups
     metrics = compile.metrics
     precision = compile.precision
@@ -187,6 +190,8 @@ public struct FitSettings: Sendable, Hashable {
   public var stepsPerEpoch: Int?
   /// Epochs from one validation to the next.
   public var validationFrequency: Int
+  /// The weights of the classes; nil for equal ones.
+  public var classWeights: ClassWeightSettings?
 
   init(_ reader: ConfigReader) throws {
     epochs = try reader.int("epochs", default: 1, in: .counts, about: "The number of passes over the data")
@@ -200,6 +205,7 @@ public struct FitSettings: Sendable, Hashable {
     stepsPerEpoch = try reader.optionalInt("steps_per_epoch", in: .counts, about: "The number of steps in an epoch")
     validationFrequency = try reader.int(
       "validation_freq", default: 1, in: .counts, about: "The number of epochs between validations")
+    classWeights = try ClassWeightSettings(reader)
     try reader.finish()
   }
 }

@@ -8,7 +8,9 @@ import Foundation
 /// The data that a recipe names.
 public struct RecipeData: Sendable {
   /// The kinds of data that recipes can name.
-  static let sources: [any RecipeSource.Type] = [BuiltInSource.self, ArchiveSource.self, ArrayFilesSource.self]
+  static let sources: [any RecipeSource.Type] = [
+    BuiltInSource.self, ArchiveSource.self, ArrayFilesSource.self, TableRecipeSource.self,
+  ]
 
   let source: any RecipeSource
   let names: DataNames

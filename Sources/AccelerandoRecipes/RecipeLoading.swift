@@ -2,6 +2,7 @@
 
 import AccelerandoCore
 import AccelerandoFormats
+import AccelerandoNN
 import Foundation
 
 /// The loaded samples of a recipe's data.
@@ -14,6 +15,8 @@ public struct LoadedData: Sendable {
   public var classNames: [String]?
   /// What the user may want to know, such as that an array of the file is not used.
   public var notes: [String] = []
+  /// What turned columns into inputs, for data that have columns: it is saved with the trained model.
+  public var stage: DataStage?
 
   /// The type of one sample of each input.
   public var inputs: [TensorType] { train.inputTypes }
@@ -25,8 +28,8 @@ public enum DataOverride: Sendable {
   case sample
   /// A directory: of the dataset's files, or that a recipe's paths begin at.
   case directory(URL)
-  /// An NPZ file, whatever the recipe's own data are.
-  case archive(URL)
+  /// An NPZ file, whatever the recipe's own data are; or a file of the recipe's own kind.
+  case file(URL)
 
   /// What `--data` means: `sample`, a file, or a directory.
   public init(_ argument: String) {
@@ -35,7 +38,7 @@ public enum DataOverride: Sendable {
     if argument == "sample" {
       self = .sample
     } else if exists, !isDirectory.boolValue {
-      self = .archive(URL(fileURLWithPath: argument))
+      self = .file(URL(fileURLWithPath: argument))
     } else {
       self = .directory(URL(fileURLWithPath: argument, isDirectory: true))
     }
@@ -48,11 +51,15 @@ extension RecipeData {
   ///   - directory: the directory that relative paths refer to.
   ///   - override: the data to use instead, from the command line.
   ///   - limit: the number of samples of each split to use; nil for all.
+  ///   - stage: what turned the columns of a trained model's data into its inputs; nil to learn that from the training part.
   /// - Throws: `FormatError` when the data are missing, damaged or do not fit together.
-  public func load(in directory: URL, override: DataOverride? = nil, limit: Int? = nil) throws -> LoadedData {
-    let parts = try parts(in: directory, override: override)
+  public func load(
+    in directory: URL, override: DataOverride? = nil, limit: Int? = nil, stage: DataStage? = nil
+  ) throws -> LoadedData {
+    let parts = try parts(in: directory, override: override, stage: stage)
     var data = LoadedData(
-      train: try parts.train(), validation: try parts.validation?(), classNames: parts.classNames, notes: parts.notes)
+      train: try parts.train(), validation: try parts.validation?(), classNames: parts.classNames, notes: parts.notes,
+      stage: parts.stage)
     if let limit {
       data.train = try data.train.prefix(limit)
       data.validation = try data.validation?.prefix(limit)
@@ -67,17 +74,41 @@ extension RecipeData {
   /// The other parts need not be there.
   /// - Throws: `FormatError` when the data are missing, damaged or do not fit together.
   public func loadForEvaluation(
-    in directory: URL, override: DataOverride? = nil, limit: Int? = nil
+    in directory: URL, override: DataOverride? = nil, limit: Int? = nil, stage: DataStage? = nil
   ) throws -> (samples: LabelledArrays, notes: [String]) {
-    let parts = try parts(in: directory, override: override)
+    let parts = try parts(in: directory, override: override, stage: stage)
     var samples = try (parts.test ?? parts.validation ?? parts.train)()
     if let limit { samples = try samples.prefix(limit) }
     guard samples.count > 0 else { throw FormatError(file: source.description, reason: "there are no samples") }
     return (samples, parts.notes)
   }
 
-  private func parts(in directory: URL, override: DataOverride?) throws -> DataParts {
-    if case .archive(let url)? = override { return try ArchiveSource.parts(of: url, names) }
-    return try source.parts(in: directory, override: override)
+  /// Reads samples for predictions, which need no targets.
+  /// - Parameters:
+  ///   - url: a file or a directory of the recipe's own kind of data.
+  ///   - stage: what turned the columns of the model's data into its inputs.
+  /// - Returns: nil where models of this recipe take arrays and nothing else.
+  /// - Throws: `FormatError` naming row and column for values that do not fit.
+  public func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? {
+    guard let source = source as? any ColumnSource, let stage, !Self.holdsArrays(url) else { return nil }
+    return try stage.samples(of: source.open(url, hasTargets: false), hasTargets: false)
+  }
+
+  /// Reads a data stage that a run has saved.
+  /// - Parameter config: the contents of `data.json`.
+  /// - Throws: `ConfigError` for a file that is damaged, or of another recipe.
+  public func stage(_ config: Config) throws -> DataStage { try DataStage(config, layers: names.textLayers) }
+
+  /// Whether a path is a file of arrays, which models take as they are.
+  private static func holdsArrays(_ url: URL) -> Bool {
+    guard let contents = try? FileContents(url) else { return false }
+    return [.npy, .zip, .idx].contains(FileKind(of: contents))
+  }
+
+  private func parts(in directory: URL, override: DataOverride?, stage: DataStage?) throws -> DataParts {
+    if case .file(let url)? = override, !(source is any ColumnSource) || Self.holdsArrays(url) {
+      return try ArchiveSource.parts(of: url, names)
+    }
+    return try source.parts(in: directory, override: override, stage: stage)
   }
 }

@@ -86,9 +86,11 @@ extension Recipe {
   ) throws -> History {
     let split = fit.validationSplit ?? 0
     let validation = split == 0 ? try data.validation?.dataset() : nil
+    let classWeights = try fit.classWeights?.weights(for: data.train.targets.first, names: data.classNames)
     return try model.fit(
       try data.train.dataset(), epochs: fit.epochs, batchSize: fit.batchSize, validation: validation,
       validationSplit: split, validationFrequency: fit.validationFrequency, shuffle: fit.shuffle,
+      classWeights: classWeights,
       stepsPerEpoch: fit.stepsPerEpoch, callbacks: callbacks, verbose: verbose)
   }
 }

@@ -31,8 +31,9 @@ protocol RecipeSource: Sendable {
   /// - Parameters:
   ///   - directory: the directory that relative paths refer to.
   ///   - override: the data to use instead, from the command line: never an archive.
+  ///   - stage: what turned the columns of a trained model's data into its inputs; nil to learn that from these data.
   /// - Throws: `FormatError` when they are missing or damaged.
-  func parts(in directory: URL, override: DataOverride?) throws -> DataParts
+  func parts(in directory: URL, override: DataOverride?, stage: DataStage?) throws -> DataParts
 }
 
 extension RecipeSource {
@@ -47,6 +48,8 @@ struct DataNames: Sendable {
   var inputs: [String] = []
   /// The names of the outputs that have labels; empty for one without a name.
   var targets: [String] = []
+  /// The layers that turn text into inputs.
+  var textLayers: [TextLayer] = []
 }
 
 /// The parts of data that have been found; each is read when it is asked for.
@@ -56,12 +59,24 @@ struct DataParts {
   var test: (() throws -> LabelledArrays)?
   var classNames: [String]?
   var notes: [String] = []
+  /// What turns columns into inputs, for sources that have columns.
+  var stage: DataStage?
 }
 
 extension DataOverride? {
   /// The directory that takes the place of the recipe's.
   var directoryURL: URL? {
     if case .directory(let url)? = self { url } else { nil }
+  }
+}
+
+extension DataOverride {
+  /// The file or the directory that is named.
+  var url: URL? {
+    switch self {
+    case .sample: nil
+    case .directory(let url), .file(let url): url
+    }
   }
 }
 

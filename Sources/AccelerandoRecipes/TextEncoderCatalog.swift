@@ -200,7 +200,7 @@ extension ConfigReader {
 
 extension Config {
   /// A text, or a number or truth value as YAML writes it.
-  fileprivate var word: String? {
+  var word: String? {
     switch value {
     case .string(let text): text
     case .int(let number): String(number)

@@ -9,7 +9,7 @@ import Foundation
 public struct RecipeData: Sendable {
   /// The kinds of data that recipes can name.
   static let sources: [any RecipeSource.Type] = [
-    BuiltInSource.self, ArchiveSource.self, ArrayFilesSource.self, TableRecipeSource.self,
+    BuiltInSource.self, ArchiveSource.self, ArrayFilesSource.self, TableRecipeSource.self, ImageRecipeSource.self,
   ]
 
   let source: any RecipeSource

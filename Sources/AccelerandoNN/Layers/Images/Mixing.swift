@@ -161,7 +161,8 @@ extension Scope {
     var result: [Float] = []
     var at = 0
     for quantile in 0...Self.betaSteps / 2 {
-      let wanted = Double(quantile) / Double(Self.betaSteps / 2) * sum
+      // The first step would reach to the end of the distribution, where it has nearly nothing.
+      let wanted = max(Double(quantile), 0.1) / Double(Self.betaSteps / 2) * sum
       while at + 1 < sums.count - 1, sums[at + 1] < wanted { at += 1 }
       let width = sums[at + 1] - sums[at]
       let part = width > 0 ? min(max((wanted - sums[at]) / width, 0), 1) : 0

@@ -188,7 +188,8 @@ extension Scope {
   /// Notes that a layer has mixed each sample with the next one of the batch, so that the step mixes the losses.
   /// - Parameter kept: the part that each sample keeps of itself, `float32[N]`.
   func mixSamples(keeping kept: Tensor) {
-    guard isHere(kept), mixesLosses else {
+    // The first trace of a model only finds out what there is.
+    guard isHere(kept), mixesLosses || addsInputs else {
       graph.report(
         GraphError(
           "mixes samples, and their labels have to be mixed too: only 'fit' does that, for layers outside of loops."))

@@ -9,8 +9,8 @@ import Foundation
 public struct RecipeData: Sendable {
   /// The kinds of data that recipes can name.
   static let sources: [any RecipeSource.Type] = [
-    BuiltInSource.self, ArchiveSource.self, ArrayFilesSource.self, TableRecipeSource.self,
-    SeriesSource.self, TextRecipeSource.self,
+    BuiltInSource.self, ArchiveSource.self, ArrayFilesSource.self, TableRecipeSource.self, ImageRecipeSource.self,
+    TextRecipeSource.self, SeriesSource.self,
   ]
 
   let source: any RecipeSource

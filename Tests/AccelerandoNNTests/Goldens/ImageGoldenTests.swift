@@ -67,7 +67,8 @@ import Testing
   private func run(_ layer: any Layer, _ x: NDArray, isTraining: Bool, seed: UInt64 = 1) throws -> NDArray {
     try evaluate([x, RandomKey(seed: seed).array], on: engines[0]) { tensors in
       let scope = Scope(
-        graph: tensors[0].graph, names: ParameterNames(of: layer), isTraining: isTraining, randomKey: tensors[1])
+        graph: tensors[0].graph, names: ParameterNames(of: layer), values: [:], isTraining: isTraining,
+        randomKey: tensors[1])
       return scope.run { layer.applied(to: [tensors[0]]) }
     }[0]
   }

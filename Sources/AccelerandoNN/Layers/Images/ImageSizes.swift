@@ -53,6 +53,9 @@ public struct Resizing: ConfigurableLayer {
       padsToAspectRatio: try config.bool("pad_to_aspect_ratio", default: false),
       fillValue: try config.double("fill_value", default: 0), dataFormat: try config.dataFormat(),
       name: try config.optionalString("name"))
+    // What Keras offers besides.
+    _ = try config.choice("fill_mode", default: FillMode.constant, among: [.constant])
+    if try config.bool("antialias", default: false) { throw config.refused("antialias", "false") }
     if cropsToAspectRatio, padsToAspectRatio {
       throw config.refused("pad_to_aspect_ratio", "false where 'crop_to_aspect_ratio' is true")
     }

@@ -144,21 +144,25 @@ extension Scope {
   /// The quantiles 0, 1/1024, … 1 of the beta distribution with a parameter twice.
   private func betaQuantiles(_ parameter: Double) -> [Float] {
     let steps = 20_000
+    // Up to one half, with x = t^(1/a) / 2 for small parameters, so that the density has no pole: then it is
+    // (1 − x)^(a − 1) in t, otherwise (x · (1 − x))^(a − 1) in x.
+    let root = min(parameter, 1)
+    func place(_ step: Double) -> Double { pow(step / Double(steps), 1 / root) / 2 }
     var places: [Double] = [0]
     var sums: [Double] = [0]
     var sum = 0.0
-    // x = y^(1/a) / 2 has the density (1 − x)^(a − 1) in y: without a pole for x up to one half.
     for step in 0..<steps {
-      let middle = pow((Double(step) + 0.5) / Double(steps), 1 / parameter) / 2
-      sum += pow(1 - middle, parameter - 1)
-      places.append(pow(Double(step + 1) / Double(steps), 1 / parameter) / 2)
+      let middle = place(Double(step) + 0.5)
+      sum += pow((parameter < 1 ? 1 : 4 * middle) * (1 - middle), parameter - 1)
+      places.append(place(Double(step + 1)))
       sums.append(sum)
     }
     // The other half is the mirror image.
     var result: [Float] = []
     var at = 0
     for quantile in 0...Self.betaSteps / 2 {
-      let wanted = Double(quantile) / Double(Self.betaSteps / 2) * sum
+      // The first step would reach to the end of the distribution, where it has nearly nothing.
+      let wanted = max(Double(quantile), 0.1) / Double(Self.betaSteps / 2) * sum
       while at + 1 < sums.count - 1, sums[at + 1] < wanted { at += 1 }
       let width = sums[at + 1] - sums[at]
       let part = width > 0 ? min(max((wanted - sums[at]) / width, 0), 1) : 0

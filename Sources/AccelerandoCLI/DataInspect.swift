@@ -29,6 +29,9 @@ extension DataCommand {
     @Flag(inversion: .prefixedNo, help: "Whether the first row of a table has the names of the columns.")
     var header: Bool?
 
+    @Option(help: ArgumentHelp("Where to write a PNG with images of each class.", valueName: "file"))
+    var contactSheet: String?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -46,6 +49,11 @@ extension DataCommand {
           table: TableOptions(csv: CSVOptions(delimiter: character, hasHeader: header)), target: target,
           validation: validation.map { URL(fileURLWithPath: $0) }))
       print(json ? summary.json.text(.indented) : summary.page)
+      if let contactSheet {
+        let sheet = try PNG.encoded(
+          ImageFolder(URL(fileURLWithPath: source), form: ImageForm(size: .thumbnail), storage: .none).contactSheet())
+        try AtomicFile.write(to: URL(fileURLWithPath: contactSheet)) { try $0.write(sheet) }
+      }
     }
   }
 }

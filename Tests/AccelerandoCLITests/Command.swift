@@ -100,9 +100,9 @@ func waitForExit(_ process: Process, within seconds: Double = 600) {
 }
 
 /// Calls `body` with a new, empty directory, and removes it afterwards.
-func withTemporaryDirectory(_ body: (URL) throws -> Void) throws {
+func withTemporaryDirectory<Result>(_ body: (URL) throws -> Result) throws -> Result {
   let directory = FileManager.default.temporaryDirectory.appendingPathComponent("command-\(UUID().uuidString)")
   try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(at: directory) }
-  try body(directory)
+  return try body(directory)
 }

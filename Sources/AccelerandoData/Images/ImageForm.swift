@@ -20,6 +20,9 @@ public struct ImageForm: Hashable, Sendable {
       self.width = width
     }
 
+    /// The size of images on a contact sheet.
+    public static let thumbnail = Size(height: 64, width: 64)
+
     public var description: String { "\(width) × \(height)" }
   }
 

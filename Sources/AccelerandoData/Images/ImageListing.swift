@@ -10,7 +10,8 @@ struct ImageListing {
   var classNames: [String] = []
 
   /// Lists a directory: a folder for each class, or only images.
-  init(_ directory: URL, classNames given: [String]?) throws {
+  /// - Parameter refusesEmptyClasses: whether a folder without images is an error.
+  init(_ directory: URL, classNames given: [String]?, refusesEmptyClasses: Bool = true) throws {
     let root = directory.path
     let entries = try Self.entries(of: root)
     let folders = entries.filter(\.isDirectory).map(\.name)
@@ -28,7 +29,7 @@ struct ImageListing {
     for (label, name) in classNames.enumerated() {
       let before = paths.count
       try add("\(root)/\(name)", depth: 0)
-      guard paths.count > before else {
+      guard paths.count > before || !refusesEmptyClasses else {
         throw FormatError(
           file: "\(root)/\(name)", reason: "the folder of the class '\(name)' has no images in it",
           remedy: "Remove the folder, or name the classes that count")
@@ -65,11 +66,14 @@ struct ImageListing {
         var status = stat()
         isDirectory = stat("\(folder)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
       }
-      let ending = (name as NSString).pathExtension.lowercased()
-      result.append(
-        Entry(name: name, isDirectory: isDirectory, isImage: !isDirectory && ImageFile.fileExtensions.contains(ending)))
+      result.append(Entry(name: name, isDirectory: isDirectory, isImage: !isDirectory && isImage(name)))
     }
     return result.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+  }
+
+  /// Whether a file is an image, by the ending of its name.
+  static func isImage(_ path: String) -> Bool {
+    ImageFile.fileExtensions.contains((path as NSString).pathExtension.lowercased())
   }
 
   private static func list(_ names: [String]) -> String {

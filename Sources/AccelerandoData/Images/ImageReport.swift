@@ -21,6 +21,8 @@ public struct ImageReport: Sendable {
   public let unreadable: [ImageFolder.Unreadable]
   /// Files with the same bytes, together.
   public let duplicates: [[String]]
+  /// The files by their bytes' digests.
+  let files: [String: [String]]
 
   /// Reads all files.
   /// - Parameters:
@@ -51,6 +53,7 @@ public struct ImageReport: Sendable {
     sizes = counted { ImageForm.Size(height: $0.header.height, width: $0.header.width) }.map { (size: $0, count: $1) }
     formats = counted(\.header.format).map { (name: $0, count: $1) }
     channels = counted(\.header.channels).map { (channels: $0, count: $1) }
+    files = members
     duplicates = members.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
   }
 

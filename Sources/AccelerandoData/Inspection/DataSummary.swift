@@ -108,7 +108,9 @@ public struct InspectionSettings: Sendable {
 /// Looks at data of any kind.
 public enum DataInspection {
   /// The kinds, of which the first that is at a place is taken. Tables are the last: any text may be one.
-  static let kinds: [any InspectableData.Type] = [ArchiveInspection.self, ArrayInspection.self, TableInspection.self]
+  static let kinds: [any InspectableData.Type] = [
+    ImageInspection.self, ArchiveInspection.self, ArrayInspection.self, TableInspection.self,
+  ]
 
   /// What is at a place.
   /// - Throws: `FormatError` when there is nothing that is known, or it cannot be read.

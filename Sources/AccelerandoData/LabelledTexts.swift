@@ -21,7 +21,7 @@ public struct LabelledTexts: Hashable, Sendable {
   public var count: Int { texts.count }
 
   /// The endings of the names of text files.
-  private static let endings = ["txt", "text"]
+  static let endings = ["txt", "text"]
 
   /// Reads what is at a place: a file with a text on each line, a folder with a file of lines for each class, or a folder
   /// with a folder for each class and a file for each text.

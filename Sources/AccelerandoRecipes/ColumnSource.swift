@@ -40,6 +40,12 @@ extension ColumnSource {
     try open(url, hasTargets: hasTargets)
   }
 
+  func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? {
+    guard let stage else { return nil }
+    let raw = try open(url, hasTargets: false, types: stage.types(hasTargets: false))
+    return try stage.samples(of: raw, hasTargets: false)
+  }
+
   func parts(in directory: URL, override: DataOverride?, stage fitted: DataStage?) throws -> DataParts {
     if case .sample? = override { throw noSample(path) }
     func place(_ path: String) -> URL { directory.appending(pathOf: path) }

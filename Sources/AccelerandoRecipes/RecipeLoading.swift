@@ -90,9 +90,7 @@ extension RecipeData {
   /// - Returns: nil where models of this recipe take arrays and nothing else.
   /// - Throws: `FormatError` naming row and column for values that do not fit.
   public func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? {
-    guard let source = source as? any ColumnSource, let stage, !Self.holdsArrays(url) else { return nil }
-    return try stage.samples(
-      of: source.open(url, hasTargets: false, types: stage.types(hasTargets: false)), hasTargets: false)
+    Self.holdsArrays(url) ? nil : try source.samples(at: url, stage: stage)
   }
 
   /// Reads a data stage that a run has saved.

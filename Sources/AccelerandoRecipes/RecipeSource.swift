@@ -34,12 +34,22 @@ protocol RecipeSource: Sendable {
   ///   - stage: what turned the columns of a trained model's data into its inputs; nil to learn that from these data.
   /// - Throws: `FormatError` when they are missing or damaged.
   func parts(in directory: URL, override: DataOverride?, stage: DataStage?) throws -> DataParts
+
+  /// Reads samples for predictions, which need no targets.
+  /// - Parameters:
+  ///   - url: a file or a directory of this kind of data.
+  ///   - stage: what turned the columns of the model's data into its inputs.
+  /// - Returns: nil where models take arrays and nothing else.
+  /// - Throws: `FormatError` naming row and column for values that do not fit.
+  func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays?
 }
 
 extension RecipeSource {
   var knownInput: TensorType? { nil }
   var knownCount: Int? { nil }
   var classNames: [String]? { nil }
+
+  func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? { nil }
 }
 
 /// What the inputs and outputs of a recipe's model are called.

@@ -132,14 +132,28 @@ struct SeriesSource: RecipeSource {
     return parts
   }
 
-  private func open(_ url: URL) throws -> Series {
+  /// All windows of a file, also the last ones, whose targets are not known yet. They are called by their last rows.
+  func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? {
+    let series = try open(url, hasTargets: false)
+    let settings = try WindowSettings(
+      length: windows.length, stride: windows.stride, samplingRate: windows.samplingRate, horizon: 0)
+    let starts = try settings.starts(in: 0..<series.count, source: series.source)
+    let array = try series.windows(starts, columns: features?.map(series.place), settings)
+    var result = LabelledArrays(inputs: names.inputs.first.map { NamedArrays([($0, array)]) } ?? [array])
+    result.ids = starts.map { "\($0 + settings.span - 1)" }
+    return result
+  }
+
+  private func open(_ url: URL, hasTargets: Bool = true) throws -> Series {
     let contents = try FileContents(url)
     if FileKind(of: contents) == .npy { return try Series(NPY.read(contents), source: url.path) }
     let table = try Table(contents, options: options)
     let wanted = try features.map { features in
       var known = Set(features)
       return try features
-        + targets.flatMap(\.columns).filter { known.insert($0).inserted }.map { try table.column($0).name }
+        + (hasTargets ? targets.flatMap(\.columns) : []).filter { known.insert($0).inserted }.map {
+          try table.column($0).name
+        }
     }
     return try Series(table, columns: wanted, time: time)
   }

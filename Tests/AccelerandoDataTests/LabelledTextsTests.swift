@@ -14,7 +14,7 @@ import Testing
     for (name, text) in files {
       let url = root.appendingPathComponent(name)
       try FileManager.default.createDirectory(
-        at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        at: name.hasSuffix("/") ? url : url.deletingLastPathComponent(), withIntermediateDirectories: true)
       if !name.hasSuffix("/") { try Data(text.utf8).write(to: url) }
     }
     return try LabelledTexts(root.appendingPathComponent(path), encoding: encoding)

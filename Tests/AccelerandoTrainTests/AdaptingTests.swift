@@ -48,7 +48,8 @@ import Testing
         }
       } else {
         let expected = try #require(golden.tensors["boundaries"]).elements(as: Float.self)
-        let found = try value(model, "boundaries")
+        // One bin has no boundaries.
+        let found = expected.isEmpty ? [] : try value(model, "boundaries")
         #expect(Array(found.prefix(expected.count)) == expected)
         #expect(found.dropFirst(expected.count).allSatisfy { $0 == .greatestFiniteMagnitude })
         let bins = try model.predict(Dataset(features: [x]))

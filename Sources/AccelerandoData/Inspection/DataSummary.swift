@@ -109,7 +109,7 @@ public struct InspectionSettings: Sendable {
 public enum DataInspection {
   /// The kinds, of which the first that is at a place is taken. Tables are the last: any text may be one.
   static let kinds: [any InspectableData.Type] = [
-    ImageInspection.self, ArchiveInspection.self, ArrayInspection.self, TableInspection.self,
+    ImageInspection.self, TextInspection.self, ArchiveInspection.self, ArrayInspection.self, TableInspection.self,
   ]
 
   /// What is at a place.

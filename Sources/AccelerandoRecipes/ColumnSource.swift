@@ -40,6 +40,8 @@ extension ColumnSource {
     try open(url, hasTargets: hasTargets)
   }
 
+  var takesRawData: Bool { true }
+
   func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? {
     guard let stage else { return nil }
     let raw = try open(url, hasTargets: false, types: stage.types(hasTargets: false))

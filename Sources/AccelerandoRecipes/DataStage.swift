@@ -108,7 +108,7 @@ extension DataStage {
     let targetArrays = hasTargets ? try targets.map { (name: $0.name, value: try array(of: $0, raw)) } : []
     var result: LabelledArrays
     if raw.table is Table, raw.picture == nil {
-      result = LabelledArrays(inputs: try inputs(of: raw, rows: raw.rows), targets: Self.named(targetArrays))
+      result = LabelledArrays(inputs: try inputs(of: raw), targets: Self.named(targetArrays))
     } else {
       result = LabelledArrays(inputs: [], targets: Self.named(targetArrays), reading: try reading(raw))
     }
@@ -127,19 +127,19 @@ extension DataStage {
   private func reading(_ raw: RawSamples) throws -> InputReading {
     let types = try inputs.map { try type(of: $0, raw) }
     let identity = "\(raw.table.name) \(raw.table.count) \(raw.picture?.identity ?? "") \(inputs)"
-    return InputReading(types: types, rows: raw.rows, identity: identity) { try inputs(of: raw, rows: $0) }
+    return InputReading(types: types, rows: raw.rows, identity: identity) { try inputs(of: raw.with(rows: $0)) }
   }
 
   private func type(of input: Input, _ raw: RawSamples) throws -> TensorType {
     if case .picture = input.source, let picture = raw.picture { return picture.type }
     guard let first = raw.rows.first else { return TensorType(.float32, []) }
-    return try array(of: input, raw, raw.columns(inputColumns, of: [first]), [first]).sampleType
+    return try array(of: input, raw, raw.table.rows([first], columns: inputColumns), [first]).sampleType
   }
 
-  /// The inputs of some rows of the table.
-  private func inputs(of raw: RawSamples, rows: [Int]) throws -> NamedArrays {
-    let columns = inputColumns
-    let table = columns.isEmpty ? nil : try raw.columns(columns, of: rows)
+  /// The inputs of some samples.
+  private func inputs(of raw: RawSamples) throws -> NamedArrays {
+    let (columns, rows) = (inputColumns, raw.rows)
+    let table = columns.isEmpty ? nil : try raw.columns(columns)
     return Self.named(
       try inputs.map { (name: $0.name, value: try array(of: $0, raw, table, rows)) })
   }

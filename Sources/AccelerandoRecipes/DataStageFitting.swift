@@ -4,6 +4,7 @@ import AccelerandoCore
 import AccelerandoData
 import AccelerandoFormats
 import AccelerandoNN
+import Foundation
 
 extension DataStage {
   /// Rows that are looked at together where a table is not in memory.
@@ -48,7 +49,8 @@ extension DataStage {
       if feature.columns.isEmpty, raw.picture != nil {
         stage.inputs.append(Input(name: feature.name, source: .picture))
       } else {
-        let parts = try feature.columns.map { try part($0, settings, raw, &notes) }
+        let means = settings.missing == .mean ? try means(of: feature.columns, raw) : [:]
+        let parts = try feature.columns.map { try part($0, settings, raw, means: means, &notes) }
         stage.inputs.append(Input(name: feature.name, source: .columns(parts)))
       }
     }
@@ -173,8 +175,9 @@ extension DataStage {
   /// Goes through the training part, in pieces where the table is not in memory.
   private static func visit(_ raw: RawSamples, _ columns: [String], _ body: (Table) throws -> Void) throws {
     let size = raw.table is Table ? max(raw.rows.count, 1) : chunk
+    guard size < raw.rows.count else { return try body(raw.columns(columns)) }
     for start in stride(from: 0, to: raw.rows.count, by: size) {
-      try body(raw.columns(columns, of: Array(raw.rows[start..<min(start + size, raw.rows.count)])))
+      try body(raw.table.rows(Array(raw.rows[start..<min(start + size, raw.rows.count)]), columns: columns))
     }
   }
 
@@ -204,9 +207,39 @@ extension DataStage {
     return Target(name: name, column: column, classes: classes)
   }
 
+  /// The means of the columns that are numbers, without missing values; added up in double precision.
+  private static func means(of names: [String], _ raw: RawSamples) throws -> [String: Double] {
+    let names = try names.filter { try raw.table.description(of: $0).type != .text }
+    guard !names.isEmpty else { return [:] }
+    var sums = [(sum: Double, count: Int)](repeating: (0, 0), count: names.count)
+    try visit(raw, names) { table in
+      let columns = table.columns
+      sums.withUnsafeMutableBufferPointer { buffer in
+        nonisolated(unsafe) let sums = buffer
+        DispatchQueue.concurrentPerform(iterations: columns.count) { index in
+          guard let numbers = columns[index].numbers else { return }
+          func add<Scalar: BinaryFloatingPoint>(_: Scalar.Type, _ numbers: NDArray) {
+            var (sum, count) = (0.0, 0)
+            numbers.withUnsafeBytes { bytes in
+              for value in bytes.bindMemory(to: Scalar.self) where !value.isNaN {
+                sum += Double(value)
+                count += 1
+              }
+            }
+            sums[index].sum += sum
+            sums[index].count += count
+          }
+          numbers.dtype == .float32 ? add(Float.self, numbers) : add(Double.self, numbers.converted(to: .float64))
+        }
+      }
+    }
+    return Dictionary(
+      zip(names, sums.map { $0.count > 0 ? $0.sum / Double($0.count) : 0 }), uniquingKeysWith: { first, _ in first })
+  }
+
   /// A column in a row of numbers.
   private static func part(
-    _ name: String, _ settings: StageSettings, _ raw: RawSamples, _ notes: inout [String]
+    _ name: String, _ settings: StageSettings, _ raw: RawSamples, means: [String: Double], _ notes: inout [String]
   ) throws -> Part {
     let description = try raw.table.description(of: name)
     guard description.type != .text else {
@@ -228,21 +261,7 @@ extension DataStage {
     switch settings.missing {
     case .error, .drop: fill = nil
     case .zero: fill = 0
-    case .mean:
-      var (sum, count) = (0.0, 0)
-      try visit(raw, [name]) { table in
-        guard let numbers = try table.column(name).numbers else { return }
-        func add<Scalar: BinaryFloatingPoint>(_: Scalar.Type, _ numbers: NDArray) {
-          numbers.withUnsafeBytes { bytes in
-            for value in bytes.bindMemory(to: Scalar.self) where !value.isNaN {
-              sum += Double(value)
-              count += 1
-            }
-          }
-        }
-        numbers.dtype == .float32 ? add(Float.self, numbers) : add(Double.self, numbers.converted(to: .float64))
-      }
-      fill = count > 0 ? sum / Double(count) : 0
+    case .mean: fill = means[name] ?? 0
     case .median:
       var values: [Double] = []
       try visit(raw, [name]) { table in

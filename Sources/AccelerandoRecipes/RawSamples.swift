@@ -9,7 +9,9 @@ struct RawSamples: Sendable {
   /// The columns.
   let table: any TableSource
   /// The rows of the table that belong to these samples.
-  var rows: [Int]
+  private(set) var rows: [Int]
+  /// Whether these are all rows of the table, in order.
+  private var isWhole = true
   /// The input that is no column; nil where there is none.
   var picture: PictureInput?
 
@@ -24,19 +26,15 @@ struct RawSamples: Sendable {
   func with(rows: [Int]) -> RawSamples {
     var result = self
     result.rows = rows
+    result.isWhole = false
     return result
   }
 
   /// Some columns of all rows, in memory.
-  func columns(_ names: [String]) throws -> Table { try columns(names, of: rows) }
-
-  /// Some columns of some rows, in memory.
-  func columns(_ names: [String], of rows: [Int]) throws -> Table {
+  func columns(_ names: [String]) throws -> Table {
     // A table that is in memory whole need not be copied.
-    if let table = table as? Table, rows.count == table.count, rows.elementsEqual(0..<table.count) {
-      return try Table(names.map(table.column), name: table.name)
-    }
-    return try table.rows(rows, columns: names)
+    guard isWhole, let table = table as? Table else { return try table.rows(rows, columns: names) }
+    return try Table(names.map(table.column), name: table.name)
   }
 }
 

@@ -90,7 +90,7 @@ extension RecipeData {
   /// - Returns: nil where models of this recipe take arrays and nothing else.
   /// - Throws: `FormatError` naming row and column for values that do not fit.
   public func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? {
-    Self.holdsArrays(url) ? nil : try source.samples(at: url, stage: stage)
+    source.takesRawData && !Self.holdsArrays(url) ? try source.samples(at: url, stage: stage) : nil
   }
 
   /// Reads a data stage that a run has saved.
@@ -100,7 +100,11 @@ extension RecipeData {
 
   /// Whether a path is a file of arrays, which models take as they are.
   private static func holdsArrays(_ url: URL) -> Bool {
-    guard let contents = try? FileContents(url) else { return false }
+    var status = stat()
+    // What comes through a pipe can be read only once.
+    guard stat(url.path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, let contents = try? FileContents(url) else {
+      return false
+    }
     return [.npy, .zip, .idx].contains(FileKind(of: contents))
   }
 

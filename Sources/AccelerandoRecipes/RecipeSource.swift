@@ -35,6 +35,8 @@ protocol RecipeSource: Sendable {
   /// - Throws: `FormatError` when they are missing or damaged.
   func parts(in directory: URL, override: DataOverride?, stage: DataStage?) throws -> DataParts
 
+  /// Whether a trained model can read samples of this kind for predictions.
+  var takesRawData: Bool { get }
   /// Reads samples for predictions, which need no targets.
   /// - Parameters:
   ///   - url: a file or a directory of this kind of data.
@@ -49,6 +51,7 @@ extension RecipeSource {
   var knownCount: Int? { nil }
   var classNames: [String]? { nil }
 
+  var takesRawData: Bool { false }
   func samples(at url: URL, stage: DataStage?) throws -> LabelledArrays? { nil }
 }
 

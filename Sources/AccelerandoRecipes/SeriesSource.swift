@@ -107,6 +107,7 @@ struct SeriesSource: RecipeSource {
   }
 
   var description: String { path }
+  var takesRawData: Bool { true }
 
   func parts(in directory: URL, override: DataOverride?, stage: DataStage?) throws -> DataParts {
     if case .sample? = override { throw noSample(path) }

@@ -10,7 +10,9 @@ public struct Worst<Item> {
   public init(_ limit: Int) { self.limit = max(limit, 0) }
 
   /// Takes an item if its loss is among the largest. A loss that is NaN is larger than all others.
-  /// - Parameter item: makes the item, which is only asked for if it is kept.
+  /// - Parameters:
+  ///   - loss: the sample's loss.
+  ///   - item: makes the item, which is only asked for if it is kept.
   public mutating func add(loss: Double, _ item: () throws -> Item) rethrows {
     let key = Self.key(loss)
     guard limit > 0, items.count < limit || items.last.map({ Self.key($0.loss) < key }) ?? true else { return }

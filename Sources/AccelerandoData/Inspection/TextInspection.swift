@@ -42,7 +42,8 @@ enum TextInspection: InspectableData {
     if let first = repeated.first {
       let original = known[texts.texts[first]].map { texts.origins[$0] } ?? ""
       summary.suspicions.append(
-        "\(repeated.count) of the texts occurred before, word for word; the first is \(texts.origins[first]), as \(original)")
+        "\(repeated.count) of the texts occurred before, word for word; the first is \(texts.origins[first]), as \(original)"
+      )
     }
     let ambiguous = repeated.filter { place in
       known[texts.texts[place]].map { texts.labels[$0] != texts.labels[place] } ?? false
